@@ -1,0 +1,113 @@
+"""A frozen 3 x 3 convolution and its gradient, which is a 3 x 3 convolution too.
+
+Maps are (height, width, channels), contiguous: the layout that the fast kernels want. In float32 on a CPU the wider layers
+go through Winograd's minimal filtering F(4 x 4, 3 x 3) (Lavin and Gray, arXiv 1509.09308), which needs 36 multiplications
+where the definition needs 144; it is exact but for rounding (1e-5 relative in float32). Where bfloat16 matrix units do the
+work, plain convolutions are faster still.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+# F(4 x 4, 3 x 3) with the points 0, 1, -1, 2, -2, infinity: y = A^T ((G g) * (B^T d)) in one dimension.
+_B = [
+    [4, 0, -5, 0, 1, 0],
+    [0, -4, -4, 1, 1, 0],
+    [0, 4, -4, -1, 1, 0],
+    [0, -2, -1, 2, 1, 0],
+    [0, 2, -1, -2, 1, 0],
+    [0, 4, 0, -5, 0, 1],
+]
+_G = [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]  # over 24
+_A = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+
+#: Where Winograd was measured to win on a CPU: channels on both sides, and tiles of 4 x 4 pixels in the map.
+_WINOGRAD_CHANNELS = 128
+_WINOGRAD_TILES = 8
+#: Elements of the transformed map that are worked on at a time: about what fits a processor's cache.
+_BAND = 2_000_000
+
+
+class Convolution:
+    """A 3 x 3 convolution with stride 1 that keeps the size of the map (zeros beyond the border)."""
+
+    def __init__(self, kernel: Tensor, bias: Tensor, *, device: torch.device, dtype: torch.dtype) -> None:
+        """kernel: (channels out, channels in, 3, 3); bias: (channels out,)"""
+        kernel = kernel.to(device=device, dtype=dtype)
+        self.bias = bias.to(device=device, dtype=dtype)
+        self._forward = _Filter(kernel)
+        self._backward = _Filter(kernel.flip(2, 3).transpose(0, 1))
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """(H, W, channels in) -> (H, W, channels out)"""
+        return self._forward(features, self.bias)
+
+    def gradient(self, gradient: Tensor) -> Tensor:
+        """dL/d(output) (H, W, channels out) -> dL/d(input) (H, W, channels in): kernels transposed and turned by 180 deg."""
+        return self._backward(gradient, None)
+
+
+class _Filter:
+    def __init__(self, kernel: Tensor) -> None:
+        self._kernel = kernel.contiguous(memory_format=torch.channels_last)
+        self._transformed: Tensor | None = None
+        self._may_transform = (
+            kernel.device.type == "cpu" and kernel.dtype == torch.float32 and sum(kernel.shape[:2]) >= 64 + _WINOGRAD_CHANNELS
+        )
+
+    def __call__(self, features: Tensor, bias: Tensor | None) -> Tensor:
+        height, width, channels = features.shape
+        if self._may_transform and min(channels, self._kernel.shape[0]) >= 64 and height * width >= 16 * _WINOGRAD_TILES:
+            if self._transformed is None:
+                self._transformed = transform_kernel(self._kernel)
+            filtered = winograd(features, self._transformed)
+            return filtered if bias is None else filtered.add_(bias)
+        image = features.permute(2, 0, 1)[None]  # the same memory, seen as a batch of one in channels-last format
+        return functional.conv2d(image, self._kernel, bias, padding=1)[0].permute(1, 2, 0)
+
+
+def transform_kernel(kernel: Tensor) -> Tensor:
+    """(K, C, 3, 3) -> (36, C, K): G g G^T, computed in float64."""
+    g = torch.tensor(_G, dtype=torch.float64) / 24
+    transformed = torch.einsum("ia,jb,kcab->ijck", g, g, kernel.double())
+    return transformed.flatten(0, 1).to(kernel.dtype).contiguous()
+
+
+def winograd(features: Tensor, kernel: Tensor) -> Tensor:
+    """Convolve by F(4 x 4, 3 x 3).  features: (H, W, C); kernel: (36, C, K) from transform_kernel -> (H, W, K)
+
+    A patch of 6 x 6 pixels gives 4 x 4 pixels of the result. Both transforms are matrices over the 36 places of a patch, so
+    all the work is in three matrix products, done in bands of rows that stay in the processor's cache.
+    """
+    height, width, channels = features.shape
+    filters = kernel.shape[2]
+    rows, columns = -(-height // 4), -(-width // 4)
+    padded = features.new_empty(4 * rows + 2, 4 * columns + 2, channels)
+    padded[1 : height + 1, 1 : width + 1] = features
+    padded[0], padded[height + 1 :], padded[:, 0], padded[:, width + 1 :] = 0, 0, 0, 0
+    into, outof = _transforms(features.dtype)
+    result = features.new_empty(rows, 4, columns, 4, filters)
+    down, right, _ = padded.stride()
+    band = max(1, _BAND // (36 * columns * max(channels, filters)))
+    for top in range(0, rows, band):
+        count = min(band, rows - top)
+        patches = padded.as_strided(
+            (6, 6, count, columns, channels), (down, right, 4 * down, 4 * right, 1), padded.storage_offset() + 4 * top * down
+        )
+        spread = into @ patches.reshape(36, -1)  # (36, patches * C)
+        product = torch.bmm(spread.view(36, -1, channels), kernel)  # (36, patches, K)
+        tiles = outof @ product.view(36, -1)  # (16, patches * K)
+        result[top : top + count] = tiles.view(4, 4, count, columns, filters).permute(2, 0, 3, 1, 4)
+    return result.view(4 * rows, 4 * columns, filters)[:height, :width].contiguous()
+
+
+@lru_cache
+def _transforms(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """B^T and A^T in two dimensions, as matrices over the 36 places of a patch: (36, 36) and (16, 36)"""
+    b, a = torch.tensor(_B, dtype=dtype), torch.tensor(_A, dtype=dtype)
+    return torch.kron(b, b), torch.kron(a, a)

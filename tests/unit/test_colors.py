@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import torch
+
+from impasto import colors
+
+
+def test_oklab_of_known_colors() -> None:
+    """White, and red and blue as their author gives them"""
+    known = torch.tensor([[1.0, 1, 1], [1, 0, 0], [0, 0, 1]])
+    expected = torch.tensor([[1.0, 0, 0], [0.62796, 0.22486, 0.12585], [0.45201, -0.03246, -0.31153]])
+    torch.testing.assert_close(colors.to_oklab(known), expected, rtol=0, atol=1e-4)
+
+
+def test_oklab_and_back() -> None:
+    rgb = torch.rand(30, 40, 3)
+    torch.testing.assert_close(colors.from_oklab(colors.to_oklab(rgb)), rgb, rtol=0, atol=1e-4)
+
+
+def test_gray_keeps_lightness_and_nothing_else() -> None:
+    rgb = torch.rand(10, 12, 3)
+    lab = colors.to_oklab(colors.gray(rgb))
+    torch.testing.assert_close(lab[..., 0], colors.to_oklab(rgb)[..., 0], rtol=0, atol=1e-3)
+    assert float(lab[..., 1:].abs().max()) < 1e-3
+
+
+def test_a_gray_style_takes_the_lightness_of_the_content() -> None:
+    style, content = torch.rand(40, 40, 3), torch.rand(30, 30, 3) * 0.3 + 0.3
+    light, goal = (colors.to_oklab(x)[..., 0] for x in (colors.gray_like(style, content), content))
+    assert abs(float(light.mean() - goal.mean())) < 0.01
+    assert abs(float(light.std() - goal.std())) < 0.01
+
+
+def test_hues_come_from_the_content_and_lightness_from_the_painting() -> None:
+    painted, content = torch.rand(20, 20, 3) * 0.4 + 0.3, torch.rand(20, 20, 3) * 0.2 + 0.4
+    mixed = colors.to_oklab(colors.with_hues(painted, content))
+    torch.testing.assert_close(mixed[..., 0], colors.to_oklab(painted)[..., 0], rtol=0, atol=0.01)
+    torch.testing.assert_close(mixed[..., 1:], colors.to_oklab(content)[..., 1:], rtol=0, atol=0.01)
+
+
+def test_a_color_too_vivid_for_its_new_lightness_keeps_its_hue() -> None:
+    painted, content = torch.full((1, 1, 3), 0.95), torch.tensor([[[0.0, 0.0, 1.0]]])
+    mixed = colors.with_hues(painted, content)
+    assert float(mixed.max()) <= 1
+    found, blue = colors.to_oklab(mixed)[0, 0], colors.to_oklab(content)[0, 0]
+    assert abs(float(torch.atan2(found[2], found[1]) - torch.atan2(blue[2], blue[1]))) < 0.1

@@ -1,0 +1,144 @@
+"""The gradients by hand against autograd, in float64, on both networks: the core of the program."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from impasto.losses import Moments
+from impasto.objective import Objective
+from impasto.options import BLOCKS
+from impasto.vgg import Network, pool, pool_gradient
+from impasto.weights import PAPER_UNIT, Weights
+from tests.conftest import made_up_weights
+
+STYLE = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+
+
+def reference_forward(image: Tensor, weights: Weights, pooling: str, padding: str) -> dict[str, Tensor]:
+    """VGG as anybody would write it with torch's own layers: image (H, W, 3) -> layer -> (N, h, w)"""
+    x = ((image - weights.mean) / weights.deviation).permute(2, 0, 1)[None]
+    maps = {}
+    for block, count in enumerate(BLOCKS[weights.network], 1):
+        if block > 1:
+            x = functional.avg_pool2d(x, 2) if pooling == "average" else functional.max_pool2d(x, 2)
+        for i in range(1, count + 1):
+            name = f"conv{block}_{i}"
+            if name == "conv1_1" and padding == "replicate":
+                x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), *weights.layers[name])
+            else:
+                x = functional.conv2d(x, *weights.layers[name], padding=1)
+            x = maps[name] = functional.relu(x)
+    return {name: layer[0] for name, layer in maps.items()}
+
+
+def reference_phi(kind: str, found: Tensor, wanted: Moments) -> Tensor:
+    """A style loss from a map (N, h, w), in the paper's layout"""
+    features = found.flatten(1)
+    channels, positions = features.shape
+    second, mean = features @ features.T / positions, features.mean(1)
+    if kind == "gram":
+        return PAPER_UNIT**4 * (second - wanted.second).square().sum() / (4 * channels**2)
+    covariance = second - mean.outer(mean)
+    goal = wanted.second - wanted.mean.outer(wanted.mean)
+    return (covariance - goal).square().sum() / goal.square().sum() + (mean - wanted.mean).square().sum() / (
+        wanted.mean.square().sum()
+    )
+
+
+@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
+@pytest.mark.parametrize("pooling", ["average", "max"])
+@pytest.mark.parametrize(("kind", "padding"), [("gram", "zero"), ("covariance", "replicate")])
+def test_the_gradient_by_hand_is_autograds(network: str, pooling: str, kind: str, padding: str) -> None:
+    torch.manual_seed(1)
+    weights = made_up_weights(network, torch.float64, divide=4)
+    image = torch.rand(45, 51, 3, dtype=torch.float64)  # odd at every pooling
+    other = torch.rand(38, 47, 3, dtype=torch.float64)
+    kept = {name: layer.flatten(1).T for name, layer in reference_forward(other[:, :45], weights, pooling, padding).items()}
+    content = torch.rand_like(reference_forward(image, weights, pooling, padding)["conv4_2"])
+    net = Network(weights, [*STYLE, "conv4_2"], pooling=pooling, padding=padding, dtype=torch.float64)
+    style = {name: (0.2, Moments(kept[name].mean(0), kept[name].T @ kept[name] / len(kept[name]))) for name in STYLE}
+    wanted = {"conv4_2": (1.0, content.flatten(1).T)}
+    found = Objective(net, wanted, style, style_loss=kind, alpha=0.3, tv=0.5)(image)
+
+    x = image.clone().requires_grad_()
+    maps = reference_forward(x, weights, pooling, padding)
+    squares = (maps["conv4_2"] - content).square()
+    loss = 0.3 * (PAPER_UNIT**2 * squares.sum() / 2 if kind == "gram" else squares.mean())
+    loss = loss + sum(0.2 * reference_phi(kind, maps[name], style[name][1]) for name in STYLE)
+    loss = loss + 0.5 * reference_variation(x)
+    (expected,) = torch.autograd.grad(loss, x)
+
+    torch.testing.assert_close(found.value, loss.detach(), rtol=1e-11, atol=0)
+    assert float((found.gradient - expected).norm() / expected.norm()) < 1e-9
+
+
+def reference_variation(image: Tensor) -> Tensor:
+    right, down = image[:, 1:] - image[:, :-1], image[1:] - image[:-1]
+    falling, rising = image[1:, 1:] - image[:-1, :-1], image[1:, :-1] - image[:-1, 1:]
+    weighted = [(right, 1 / 3), (down, 1 / 3), (falling, 1 / 12), (rising, 1 / 12)]
+    return 2 * sum(weight * difference.square().sum() for difference, weight in weighted) / image.numel()
+
+
+@pytest.mark.parametrize("kind", ["gram", "covariance"])
+def test_positions_that_are_not_seen_do_not_count(kind: str) -> None:
+    """A weight of 0 on the lower half is as if the style were computed on the upper half of each map."""
+    torch.manual_seed(2)
+    weights = made_up_weights("vgg16", torch.float64, divide=8)
+    image = torch.rand(32, 32, 3, dtype=torch.float64)
+    net = Network(weights, ["conv1_1", "conv2_1"], dtype=torch.float64)
+    goal = {name: Moments(torch.rand(n, dtype=torch.float64), torch.rand(n, n, dtype=torch.float64)) for name, n in
+            [("conv1_1", 8), ("conv2_1", 16)]}  # fmt: skip
+    goal = {name: Moments(m.mean, m.second @ m.second.T) for name, m in goal.items()}
+    seen = {"conv1_1": torch.ones(32, 32, dtype=torch.float64), "conv2_1": torch.ones(16, 16, dtype=torch.float64)}
+    for mask in seen.values():
+        mask[len(mask) // 2 :] = 0
+    style = {name: (1.0, moments) for name, moments in goal.items()}
+    visible = {name: mask.flatten() for name, mask in seen.items()}
+    found = Objective(net, {}, style, style_loss=kind, visible=visible)(image)
+
+    x = image.clone().requires_grad_()
+    maps = reference_forward(x, weights, "average", "zero")
+    loss = sum(reference_phi(kind, maps[name][:, : len(seen[name]) // 2], goal[name]) for name in goal)
+    (expected,) = torch.autograd.grad(loss, x)
+    torch.testing.assert_close(found.value, loss.detach(), rtol=1e-11, atol=0)
+    assert float((found.gradient - expected).norm() / expected.norm()) < 1e-9
+
+
+@pytest.mark.parametrize("kind", ["average", "max"])
+def test_pooling_and_its_gradient_are_torchs_where_positions_tie(kind: str) -> None:
+    features = torch.randint(0, 3, (9, 11, 4), generator=torch.Generator().manual_seed(0)).double()
+    given = torch.randn(4, 5, 4, dtype=torch.float64)
+    x = features.permute(2, 0, 1)[None].clone().requires_grad_()
+    expected = functional.avg_pool2d(x, 2) if kind == "average" else functional.max_pool2d(x, 2)
+    (slope,) = torch.autograd.grad(expected, x, given.permute(2, 0, 1)[None])
+    torch.testing.assert_close(pool(features, kind).permute(2, 0, 1), expected[0].detach())
+    torch.testing.assert_close(pool_gradient(features, given, kind).permute(2, 0, 1), slope[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_low_precision_is_close(dtype: torch.dtype, vgg16: Weights) -> None:
+    """On the real network: float32 goes through Winograd here, bfloat16 through whatever the processor has."""
+    torch.manual_seed(3)
+    image, other = torch.rand(96, 128, 3), torch.rand(96, 128, 3)
+    slopes = []
+    exact = Weights(
+        vgg16.network,
+        vgg16.mean.double(),
+        vgg16.deviation.double(),
+        {name: (kernel.double(), bias.double()) for name, (kernel, bias) in vgg16.layers.items()},
+    )
+    for weights, precision in ((exact, torch.float64), (vgg16, dtype)):
+        wide = torch.promote_types(precision, torch.float32)
+        net = Network(weights, [*STYLE, "conv4_2"], dtype=precision)
+        maps = net.forward(other.to(wide))
+        style = {}
+        for name in STYLE:
+            features = maps[name].flatten(0, 1).to(wide)
+            style[name] = (0.2, Moments(features.mean(0), features.T @ features / len(features)))
+        wanted = {"conv4_2": (1.0, maps["conv4_2"].flatten(0, 1).to(wide))}
+        slopes.append(Objective(net, wanted, style)(image.to(wide)).gradient.double())
+    error = float((slopes[1] - slopes[0]).norm() / slopes[0].norm())
+    assert error < (1e-5 if dtype == torch.float32 else 0.05)

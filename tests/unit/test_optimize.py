@@ -1,0 +1,67 @@
+"""The optimizers on problems whose answer is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from impasto.optimize import LBFGS, Adam
+
+
+def quadratic(size: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
+    """A badly scaled quadratic whose minimum lies partly outside the box: the answer is at the wall there."""
+    goal = torch.linspace(-0.5, 1.5, size * size * 3, dtype=torch.float64).view(size, size, 3)
+    scale = torch.logspace(0, 3, size * size * 3, dtype=torch.float64).view(size, size, 3)
+    return goal, scale
+
+
+@pytest.mark.parametrize(("optimizer", "steps"), [(LBFGS(), 300), (Adam(rate=0.02), 800)])
+def test_the_minimum_in_the_box_is_found(optimizer: LBFGS | Adam, steps: int) -> None:
+    goal, scale = quadratic()
+    image = torch.full_like(goal, 0.5)
+    for _ in range(steps):
+        image = optimizer.step(image, scale * (image - goal))
+        assert 0 <= float(image.min()) <= float(image.max()) <= 1
+    torch.testing.assert_close(optimizer.average(image), goal.clamp(0, 1), rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("optimizer", [LBFGS(), Adam()])
+def test_a_step_leaves_the_last_picture_as_it_was(optimizer: LBFGS | Adam) -> None:
+    first = torch.full((4, 4, 3), 0.5)
+    second = optimizer.step(first, torch.ones(4, 4, 3))
+    shown = optimizer.average(second).clone()
+    optimizer.step(second, torch.ones(4, 4, 3))
+    assert torch.equal(first, torch.full((4, 4, 3), 0.5))
+    assert torch.equal(optimizer.average(second), shown) or isinstance(optimizer, Adam)
+    assert not torch.equal(first, second)
+
+
+def test_lbfgs_keeps_only_pairs_with_positive_curvature() -> None:
+    optimizer = LBFGS()
+    image = torch.full((4, 4, 3), 0.5, dtype=torch.float64)
+    for _ in range(6):  # -x^2: curvature is negative everywhere
+        image = optimizer.step(image, -(image - 0.4))
+    assert not optimizer._pairs
+
+
+def test_the_average_is_adams_equation_of_an_unbiased_mean() -> None:
+    optimizer = Adam(rate=0.05, decay=0.9)
+    image = torch.full((3, 3, 3), 0.5)
+    iterates = []
+    for k in range(5):
+        image = optimizer.step(image, torch.full((3, 3, 3), float(k % 2) - 0.4))
+        iterates.append(image)
+    weights = torch.tensor([0.9 ** (4 - k) for k in range(5)])
+    expected = sum(weight * iterate for weight, iterate in zip(weights / weights.sum(), iterates, strict=True))
+    torch.testing.assert_close(optimizer.average(image), expected)
+
+
+def test_adam_moves_to_another_size_with_its_moments() -> None:
+    optimizer = Adam()
+    gradient = torch.rand(8, 8, 3) + 1
+    optimizer.step(torch.full((8, 8, 3), 0.5), gradient)
+    larger = optimizer.resized(11, 12)
+    image = torch.full((11, 12, 3), 0.5)
+    assert torch.equal(larger.average(image), image)  # the average starts anew
+    moved = larger.step(image, torch.zeros(11, 12, 3))
+    assert float((image - moved).min()) > 0  # but the momentum carries on

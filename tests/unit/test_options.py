@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from impasto import Options
+from impasto.errors import OptionError
+from impasto.options import LAYERS, PRESETS, parse_layers
+
+
+def test_a_preset_fills_what_is_not_given_and_a_single_option_overrides_it() -> None:
+    options = Options(preset="paper", pooling="max")
+    assert (options.pooling, options.init, options.style_loss, options.padding) == ("max", "noise", "gram", "zero")
+    assert all(getattr(Options(preset=name), field) is not None for name in PRESETS for field in PRESETS[name])
+
+
+def test_the_papers_preset_is_the_papers() -> None:
+    options = Options(preset="paper")
+    assert options.alpha == 1e-3
+    assert parse_layers(options.style_layers) == {f"conv{block}_1": 0.2 for block in range(1, 6)}
+    assert parse_layers(options.content_layers) == {"conv4_2": 1.0}
+    assert (options.pooling, options.padding, options.init, options.ladder, options.tv) == (
+        "average",
+        "zero",
+        "noise",
+        False,
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"preset": "papper"}, "did you mean 'paper'"),
+        ({"network": "vgg17"}, "did you mean 'vgg1"),
+        ({"style_layers": "conv4_9"}, "did you mean 'conv4_"),
+        ({"content_layers": ""}, "at least one layer"),
+        ({"style_layers": "conv1_1:0"}, "above 0"),
+        ({"style_layers": "conv1_1:many"}, "is not a number"),
+        ({"style_layers": "conv1_1:-1"}, "is not a number from 0 up"),
+        ({"size": 20000}, "from 0 to 16384"),
+        ({"size": 7}, "32 to 16384"),
+        ({"size": "large"}, "a whole number"),
+        ({"size": 51.5}, "a whole number"),
+        ({"strength": 1.5}, "from 0 to 1"),
+        ({"strength": float("nan")}, "a number"),
+        ({"strength": 0.5, "ratio": 1e-3}, "one of the two"),
+        ({"tv": -1}, "0 or more"),
+        ({"ladder": "yes"}, "true or false"),
+        ({"seed": 1.5}, "a whole number"),
+        ({"seed": True}, "a whole number"),
+        ({"device": "tpu"}, "no device 'tpu'"),
+        ({"init": "image"}, "give init_image"),
+        ({"style_weights": (1, "x")}, "a number"),
+    ],
+)
+def test_bad_options_are_refused_in_one_sentence(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message) as caught:
+        Options(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_text_from_a_command_line_becomes_numbers() -> None:
+    options = Options(size="768", strength="0.25", style_weights=("2", "1"))
+    assert (options.size, options.strength, options.style_weights) == (768, 0.25, (2.0, 1.0))
+
+
+def test_strength_is_logarithmic_around_the_presets_own_balance() -> None:
+    own = Options().alpha
+    assert Options(strength=0.5).alpha == own
+    assert Options(strength=0.75).alpha == pytest.approx(own / 10)
+    assert Options(strength=0).alpha == pytest.approx(own * 100)
+    assert Options(preset="paper", ratio=1e-4).alpha == pytest.approx(1e-4)
+
+
+def test_options_can_be_changed_only_by_replacing_them() -> None:
+    options = Options(preset="paper")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.size = 3  # type: ignore[misc]
+    assert dataclasses.replace(options, size=640).size == 640
+
+
+def test_layers_are_those_of_the_network() -> None:
+    assert len(LAYERS["vgg16"]) == 13
+    assert len(LAYERS["vgg19"]) == 16
+    with pytest.raises(OptionError, match="no layer in vgg16 'conv3_4'"):
+        parse_layers("conv3_4", "vgg16")
+
+
+def test_options_need_neither_torch_nor_numpy() -> None:
+    code = "import sys, impasto; impasto.Options(); print(sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
