@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from impasto.options import LAYERS
 from impasto.weights import Weights
 
 
+@cache
 def made_up_weights(network: str, dtype: torch.dtype = torch.float32, divide: int = 1) -> Weights:
     """A network of the real shape with random weights, which keep the features at about unit size."""
     generator = torch.Generator().manual_seed(7)

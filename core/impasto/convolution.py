@@ -29,8 +29,9 @@ _A = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8
 #: Where Winograd was measured to win on a CPU: channels on both sides, and tiles of 4 x 4 pixels in the map.
 _WINOGRAD_CHANNELS = 128
 _WINOGRAD_TILES = 8
-#: Elements of the transformed map that are worked on at a time: about what fits a processor's cache.
-_BAND = 2_000_000
+#: Elements of the transformed map that are worked on at a time, and columns of it in one product: found by timing.
+_BAND = 12_000_000
+_PIECE = 8_192
 
 
 class Convolution:
@@ -99,11 +100,19 @@ def winograd(features: Tensor, kernel: Tensor) -> Tensor:
         patches = padded.as_strided(
             (6, 6, count, columns, channels), (down, right, 4 * down, 4 * right, 1), padded.storage_offset() + 4 * top * down
         )
-        spread = into @ patches.reshape(36, -1)  # (36, patches * C)
+        spread = _product(into, patches.reshape(36, -1))  # (36, patches * C)
         product = torch.bmm(spread.view(36, -1, channels), kernel)  # (36, patches, K)
-        tiles = outof @ product.view(36, -1)  # (16, patches * K)
+        tiles = _product(outof, product.view(36, -1))  # (16, patches * K)
         result[top : top + count] = tiles.view(4, 4, count, columns, filters).permute(2, 0, 3, 1, 4)
     return result.view(4 * rows, 4 * columns, filters)[:height, :width].contiguous()
+
+
+def _product(matrix: Tensor, values: Tensor) -> Tensor:
+    """matrix @ values for a small matrix and a very wide one, in pieces that stay in the cache: a third faster"""
+    result = values.new_empty(len(matrix), values.shape[1])
+    for part, place in zip(values.split(_PIECE, 1), result.split(_PIECE, 1), strict=True):
+        torch.mm(matrix, part, out=place)
+    return result
 
 
 @lru_cache

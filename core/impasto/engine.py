@@ -22,7 +22,7 @@ from .errors import OptionError, OutOfMemoryError, choose
 from .images import Picture
 from .losses import Moments, blend, moments
 from .objective import Objective
-from .options import Options, parse_layers
+from .options import OWN_BALANCE, Options, parse_layers
 from .vgg import Network
 from .weights import Progress, Weights
 
@@ -43,12 +43,12 @@ class Step:
     style_loss: float
     seconds: float  # since the start
     eta: float  # seconds left
-    picture: _Painted = field(repr=False)
+    painted: Painted = field(repr=False)
 
     @property
     def image(self) -> Image.Image:
         """The picture as it is now, made when asked for."""
-        return self.picture.finished().image
+        return self.painted.finished().image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Result:
     @property
     def image(self) -> Image.Image:
         """RGB, or RGBA where the content has transparent pixels; 8 bits."""
-        return images.to_pil(self.picture.pixels, self.picture.alpha)
+        return self.picture.image
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture; its name's ending gives the format. PNG and TIFF keep 16 bits where the content has them."""
@@ -81,27 +81,20 @@ class Rung(NamedTuple):
     steps: int
 
 
-class _Painted(NamedTuple):
-    """A picture in the making, with what its finishing needs."""
+class Painted(NamedTuple):
+    """A picture in the making, with what its finishing takes from the content."""
 
     pixels: Tensor
     content: Picture
     keep_hues: bool
 
-    def finished(self) -> _Finished:
+    def finished(self) -> Picture:
+        """With the content's alpha and depth, and its hues where they are kept"""
         pixels = self.pixels.float().cpu()
         content = self.content.resized(pixels.shape[1], pixels.shape[0])
         if self.keep_hues:
             pixels = colors.with_hues(pixels, content.pixels)
-        return _Finished(Picture(pixels, content.alpha, content.depth))
-
-
-class _Finished(NamedTuple):
-    picture: Picture
-
-    @property
-    def image(self) -> Image.Image:
-        return images.to_pil(self.picture.pixels, self.picture.alpha)
+        return Picture(pixels, content.alpha, content.depth)
 
 
 def stylize(content: Any, styles: Any, options: Options | None = None, /, **settings: Any) -> Result:
@@ -156,18 +149,19 @@ class Run:
     def result(self, last: Step) -> Result:
         """What a run has come to, from its last step."""
         return Result(
-            picture=last.picture.finished().picture,
+            picture=last.painted.finished(),
             options=self.options,
             loss=last.loss,
             content_loss=last.content_loss,
             style_loss=last.style_loss,
-            steps=sum(rung.steps for rung in self.rungs),
+            steps=sum(rung.steps for rung in self.rungs[: last.scale]) + last.iteration,
             seconds=last.seconds,
         )
 
     def steps(self) -> Generator[Step]:
+        """The run itself, a Step after each step."""
         try:
-            with memory_kept(self.device), torch.no_grad():
+            with memory_kept(self.device):
                 yield from self._steps()
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and "memory" not in str(error):
@@ -177,10 +171,11 @@ class Run:
                 f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
             ) from error
 
+    @torch.no_grad()  # on a generator this holds while it runs, not while its caller does
     def _steps(self) -> Generator[Step]:
         started = time.perf_counter()
         network = self._network()
-        optimizer = _optimizer(self.options)
+        optimizer = _optimizer(self.options, self.rungs[0].steps)
         work = sum(width * height * steps for width, height, steps in self.rungs)
         done = 0
         image = None
@@ -190,7 +185,7 @@ class Run:
                 image = self._beginning(width, height)
             else:
                 image = Picture(optimizer.average(image)).resized(width, height).pixels
-                optimizer = optimizer.resized(height, width)
+                optimizer = optimizer.at(width, height, steps)
             for iteration in range(1, steps + 1):
                 found = objective(image)
                 image = optimizer.step(image, found.gradient)
@@ -211,14 +206,14 @@ class Run:
                     style_loss=style_loss,
                     seconds=seconds,
                     eta=seconds * (work - done) / done,
-                    picture=_Painted(shown, self.content, self._gray),
+                    painted=Painted(shown, self.content, self._gray),
                 )
 
     @property
     def _ratio(self) -> float:
         """alpha/beta in the paper's units"""
         options = self.options
-        return options.alpha if options.style_loss == "gram" else 1e-3
+        return options.alpha if options.style_loss == "gram" else OWN_BALANCE["gram"]
 
     def _network(self) -> Network:
         if self._weights is None:
@@ -294,7 +289,7 @@ class Run:
 def ladder(size: tuple[int, int], longest: int, options: Options) -> list[Rung]:
     """The sizes to work at, each about sqrt 2 of the one below, and the steps at each."""
     width, height = images.fit(size, longest) if longest != max(size) else size
-    top = _top_steps(options)
+    top = _top_steps(longest, options)
     if not options.ladder:
         return [Rung(width, height, top)]
     short, long = min(width, height), max(width, height)
@@ -308,23 +303,21 @@ def ladder(size: tuple[int, int], longest: int, options: Options) -> list[Rung]:
 
 
 def _steps(side: int, options: Options) -> int:
-    """Steps at a size below the last: most of them where they cost least."""
-    least, bottom = {"draft": (20, 150), "normal": (30, 250), "fine": (60, 500)}[options.quality]
+    """Steps at a size: as many as make every rung cost the same, so that most are taken where the picture takes shape."""
+    bottom, least = {"draft": (80, 8), "normal": (160, 12), "fine": (480, 36)}[options.quality]
     return max(least, round(bottom * (_BOTTOM / side) ** 2))
 
 
-def _top_steps(options: Options) -> int:
+def _top_steps(side: int, options: Options) -> int:
     if options.iterations is not None:
         return options.iterations
     if not options.ladder:
         return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
-    return {"draft": 15, "normal": 30, "fine": 100}[options.quality]
+    return _steps(side, options)
 
 
-def _optimizer(options: Options) -> optimize.Adam | optimize.LBFGS:
-    if options.optimizer == "lbfgs":
-        return optimize.LBFGS()
-    return optimize.Adam(rate=0.03, betas=(0.9, 0.99), decay=0.97)
+def _optimizer(options: Options, steps: int) -> optimize.Adam | optimize.LBFGS:
+    return optimize.LBFGS() if options.optimizer == "lbfgs" else optimize.Adam(steps)
 
 
 def _options(options: Options | None, settings: dict[str, Any]) -> Options:

@@ -50,6 +50,11 @@ class Picture:
         """(width, height)"""
         return self.pixels.shape[1], self.pixels.shape[0]
 
+    @property
+    def image(self) -> Image.Image:
+        """In 8 bits, RGB or RGBA"""
+        return Image.fromarray(_quantized(self, 8))
+
     def resized(self, width: int, height: int) -> Picture:
         """Resized with a bicubic filter that covers every pixel; what is transparent does not bleed into what is not."""
         if (width, height) == self.size:
@@ -113,11 +118,6 @@ def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return fitted
 
 
-def to_pil(pixels: Tensor, alpha: Tensor | None = None) -> Image.Image:
-    """(H, W, 3) in [0, 1] -> an 8-bit RGB or RGBA image"""
-    return Image.fromarray(_quantized(pixels, alpha, 8))
-
-
 def check_target(path: str | os.PathLike[str]) -> Path:
     """Prove that a picture can be written to `path`, before the work starts.  Raises ImageError."""
     target = Path(path)
@@ -138,11 +138,11 @@ def save(path: str | os.PathLike[str], picture: Picture) -> None:
     target = check_target(path)
     suffix = target.suffix.lower()
     if picture.depth == 16 and suffix == ".png":
-        content = _png16(_quantized(picture.pixels, picture.alpha, 16))
+        content = _png16(_quantized(picture, 16))
     elif picture.depth == 16 and suffix in (".tif", ".tiff"):
-        content = _tiff16(_quantized(picture.pixels, picture.alpha, 16))
+        content = _tiff16(_quantized(picture, 16))
     else:
-        image = to_pil(picture.pixels, picture.alpha)
+        image = picture.image
         if image.mode == "RGBA" and suffix in (".jpg", ".jpeg", ".bmp", ".ppm"):  # formats without alpha: on white
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
         options = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"quality": 95}}
@@ -316,7 +316,9 @@ def _resize(values: Tensor, width: int, height: int) -> Tensor:
     return resized[0].permute(1, 2, 0).clamp(0, 1).contiguous()
 
 
-def _quantized(pixels: Tensor, alpha: Tensor | None, depth: int) -> NDArray[Any]:
+def _quantized(picture: Picture, depth: int) -> NDArray[Any]:
+    """(H, W, 3 or 4) uint8 or uint16"""
+    pixels, alpha = picture.pixels, picture.alpha
     values = pixels if alpha is None else torch.cat([pixels, alpha[..., None].to(pixels.device)], dim=2)
     whole: NDArray[Any] = (values.detach().float().cpu().clamp(0, 1) * (2**depth - 1)).round().numpy()
     return whole.astype(np.uint8 if depth == 8 else np.uint16)

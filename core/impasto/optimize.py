@@ -17,10 +17,10 @@ class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, algorithm 7.4), projected on [0, 1].
 
     Pixels that the gradient holds against a wall are left out. The first step moves the pixels by `first` on average; the
-    next ones are damped until there are `history` pairs, of which only those with s'y > 0 are kept.
+    next two are damped, until there are three pairs to know the curvature by. Only pairs with s'y > 0 are kept.
     """
 
-    def __init__(self, history: int = 10, first: float = 0.01) -> None:
+    def __init__(self, history: int = 20, first: float = 0.03) -> None:
         self.first = first
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self._last: tuple[Tensor, Tensor] | None = None
@@ -37,8 +37,8 @@ class LBFGS:
         moved = float(direction.abs().mean())
         if not self._pairs:
             direction *= self.first / (moved + 1e-30)
-        elif len(self._pairs) < (self._pairs.maxlen or 0):
-            direction *= len(self._pairs) / (self._pairs.maxlen or 1)
+        else:
+            direction *= min(1.0, len(self._pairs) / 3)
         return (image + direction).clamp_(0, 1)
 
     def _direction(self, gradient: Tensor) -> Tensor:
@@ -60,53 +60,60 @@ class LBFGS:
         """The picture to show: the last one."""
         return image
 
-    def resized(self, height: int, width: int) -> LBFGS:
-        """A fresh one: curvature at one size says little about another."""
-        return LBFGS(self._pairs.maxlen or 10, self.first)
+    def at(self, width: int, height: int, steps: int) -> LBFGS:
+        """A fresh one for another rung: curvature at one size says little about another."""
+        return LBFGS(self._pairs.maxlen or 1, self.first)
 
 
 class Adam:
     """Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1), clamped to [0, 1], with an average of the iterates.
 
-    The average takes out the noise that a constant rate leaves; it is also what the next size starts from.
+    The rate falls geometrically from the first to the second of `rates` over the `steps` of a rung, and with it the noise;
+    the average, which forgets by `decay` a step, takes out the rest. It is also what the next rung starts from. Memories are
+    short: a picture that is still finding its strokes has a gradient that old ones say little about.
     """
 
-    def __init__(self, rate: float = 0.02, betas: tuple[float, float] = (0.9, 0.99), decay: float = 0.99) -> None:
-        self.rate, self.betas, self.decay = rate, betas, decay
-        self._steps = 0
+    def __init__(
+        self,
+        steps: int,
+        rates: tuple[float, float] = (0.06, 0.01),
+        betas: tuple[float, float] = (0.8, 0.85),
+        decay: float = 0.85,
+    ) -> None:
+        self.rates, self.betas, self.decay = rates, betas, decay
+        self._rung = steps, 0  # steps on this rung, and how many are taken
+        self._steps = 0  # on all rungs
         self._first: Tensor | None = None
         self._second: Tensor | None = None
         self._average: Tensor | None = None
-        self._averaged = 0
 
     def step(self, image: Tensor, gradient: Tensor) -> Tensor:
         if self._first is None or self._second is None:
             self._first, self._second = torch.zeros_like(gradient), torch.zeros_like(gradient)
-        if self._average is None:
-            self._average = torch.zeros_like(image)
+        steps, taken = self._rung
+        rate = self.rates[0] * (self.rates[1] / self.rates[0]) ** (taken / max(1, steps - 1))
+        self._rung = steps, taken + 1
         self._steps += 1
-        self._averaged += 1
         self._first.lerp_(gradient, 1 - self.betas[0])
         self._second.mul_(self.betas[1]).addcmul_(gradient, gradient, value=1 - self.betas[1])
         mean = self._first / (1 - self.betas[0] ** self._steps)
         spread = (self._second / (1 - self.betas[1] ** self._steps)).sqrt_().add_(1e-12)
-        image = torch.addcdiv(image, mean, spread, value=-self.rate).clamp_(0, 1)
-        self._average.lerp_(image, 1 - self.decay)
+        image = torch.addcdiv(image, mean, spread, value=-rate).clamp_(0, 1)
+        fresh = (1 - self.decay) / (1 - self.decay ** (taken + 1))  # the first iterate's weight is 1: no bias to correct
+        self._average = image if self._average is None else torch.lerp(self._average, image, fresh)
         return image
 
     def average(self, image: Tensor) -> Tensor:
-        """The picture to show: the average of the iterates at this size."""
-        if self._average is None:
-            return image
-        return (self._average / (1 - self.decay**self._averaged)).clamp_(0, 1)
+        """The picture to show: the average of the iterates on this rung."""
+        return image if self._average is None else self._average
 
-    def resized(self, height: int, width: int) -> Adam:
-        """The same one for another size: the moments come along, the average starts anew."""
-        other = Adam(self.rate, self.betas, self.decay)
+    def at(self, width: int, height: int, steps: int) -> Adam:
+        """The same one on another rung: the moments come along, the average starts anew."""
+        other = Adam(steps, self.rates, self.betas, self.decay)
         if self._first is not None and self._second is not None:
             other._steps = self._steps
-            other._first = _resize(self._first, height, width, "bicubic")
-            other._second = _resize(self._second, height, width, "bilinear").clamp_(min=0)
+            other._first = _resize(self._first, width, height, "bicubic")
+            other._second = _resize(self._second, width, height, "bilinear").clamp_(min=0)
         return other
 
 
@@ -114,6 +121,6 @@ def _dot(a: Tensor, b: Tensor) -> float:
     return float(torch.dot(a.flatten(), b.flatten()))
 
 
-def _resize(field: Tensor, height: int, width: int, mode: str) -> Tensor:
+def _resize(field: Tensor, width: int, height: int, mode: str) -> Tensor:
     planes = field.permute(2, 0, 1)[None]
     return functional.interpolate(planes, (height, width), mode=mode)[0].permute(1, 2, 0).contiguous()

@@ -23,7 +23,7 @@ LAYERS = {
 QUALITIES = ("draft", "normal", "fine")
 
 #: Content to style at strength 0.5, for each style loss: the paper's alpha/beta, and what looks alike with relative losses.
-OWN_BALANCE = {"gram": 1e-3, "covariance": 0.015}
+OWN_BALANCE = {"gram": 1e-3, "covariance": 0.03}
 
 #: What each preset sets. A field that is not given takes its value from here.
 PRESETS: dict[str, dict[str, Any]] = {

@@ -1,0 +1,181 @@
+"""How soon a picture is as good, by the paper's own loss: the way all older programs go against Impasto.
+
+    python tests/benchmarks/time_to_quality.py [CONTENT STYLE] [--iterations 300] [--size 512] [--json FILE]
+
+The baseline is what the older programs share: float32, autograd, one size, torch's L-BFGS with a history of 100, from white
+noise, without bounds; VGG-16, average pooling, conv4_2 and conv1_1 to conv5_1, alpha/beta = 1e-3. Its loss is taken on the
+picture in floating point, before anything is clipped or rounded, which favors it. Impasto works on the same objective, from
+the content and in the box; its loss is taken on the picture in 8 bits, as it would be saved, by the baseline's evaluator.
+Both run after one another in one process, on one machine, with the same weights; reading pictures and weights and computing
+targets counts for both, importing torch for neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as functional
+from PIL import Image
+from torch import Tensor
+
+from impasto import images, weights
+from impasto.engine import Run
+from impasto.options import Options
+from impasto.weights import PAPER_UNIT, Weights
+
+STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+CONTENT = "conv4_2"
+RATIO = 1e-3
+SETTINGS = {"preset": "paper", "init": "content", "network": "vgg16", "ratio": RATIO}
+
+
+class Point(NamedTuple):
+    seconds: float
+    loss: float
+
+
+class Autograd:
+    """The objective as it is usually written: torch's own layers, in float32, and autograd."""
+
+    def __init__(self, loaded: Weights, content: Tensor, style: Tensor) -> None:
+        self.weights = loaded
+        with torch.no_grad():
+            self.content = self.features(content)[CONTENT]
+            self.style = {name: self.gram(self.features(style)[name]) for name in STYLE}
+
+    def features(self, image: Tensor) -> dict[str, Tensor]:
+        """image: (1, 3, H, W) -> layer -> (1, N, h, w), in the units of Caffe's networks"""
+        x = (image - self.weights.mean.view(1, 3, 1, 1)) / self.weights.deviation.view(1, 3, 1, 1)
+        maps, block = {}, "1"
+        for name, (kernel, bias) in self.weights.layers.items():
+            if name[4] != block:
+                block, x = name[4], functional.avg_pool2d(x, 2)
+            x = functional.relu(functional.conv2d(x, kernel, bias, padding=1))
+            maps[name] = x * PAPER_UNIT
+            if name == STYLE[-1]:
+                return maps
+        return maps
+
+    @staticmethod
+    def gram(layer: Tensor) -> Tensor:
+        features = layer[0].flatten(1)
+        return features @ features.T / features.shape[1]
+
+    def __call__(self, image: Tensor) -> Tensor:
+        maps = self.features(image)
+        content = (maps[CONTENT] - self.content).square().sum() / 2
+        energies = [(self.gram(maps[n]) - self.style[n]).square().sum() / (4 * maps[n].shape[1] ** 2) for n in STYLE]
+        return RATIO * content + sum(energies) / len(STYLE)
+
+
+def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[list[Point], Autograd]:
+    started = time.perf_counter()
+    photo = images.read(content)
+    width, height = images.fit(photo.size, size)
+    painting = images.read(style)
+    painting = painting.resized(*images.fit(painting.size, min(size, max(painting.size))))
+    planes = [picture.pixels.permute(2, 0, 1)[None].contiguous() for picture in (photo.resized(width, height), painting)]
+    objective = Autograd(weights.load("vgg16"), *planes)
+    image = torch.rand(planes[0].shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    points: list[Point] = []
+    optimizer = torch.optim.LBFGS([image], max_iter=iterations, history_size=100, tolerance_grad=0, tolerance_change=0)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = objective(image)
+        loss.backward()
+        points.append(Point(time.perf_counter() - started, float(loss.detach())))
+        _report("baseline", len(points), points[-1])
+        return loss
+
+    optimizer.step(closure)
+    return points, objective
+
+
+def impasto(content: Path, style: Path, size: int, judge: Autograd, goal: float) -> list[Point]:
+    """The losses of Impasto's pictures in 8 bits, at the final size, from the seconds when they were there."""
+    run = Run(content, style, Options(size=size, **SETTINGS))
+    taken = []
+    for step in run.steps():
+        if step.scale == len(run.rungs) - 1:
+            taken.append((step.seconds, step.image))
+        if step.loss < 0.98 * goal:  # on the picture before rounding, which costs a little
+            break
+    points = []
+    for seconds, image in taken:  # judged afterwards: judging is not part of the work
+        planes = torch.from_numpy(images.read(image).pixels.permute(2, 0, 1).contiguous().numpy())[None]
+        with torch.no_grad():
+            points.append(Point(seconds, float(judge(planes))))
+        _report("impasto", len(points), points[-1])
+        if points[-1].loss <= goal:
+            break
+    return points
+
+
+def _report(name: str, step: int, point: Point) -> None:
+    if step % 10 == 0:
+        print(f"{name:>9}  step {step:4}  {point.seconds:7.1f} s  loss {point.loss:.4g}", file=sys.stderr, flush=True)
+
+
+def _first(points: list[Point], loss: float) -> float | None:
+    return next((point.seconds for point in points if point.loss <= loss), None)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", nargs="*", help="CONTENT STYLE; the demo's own if none")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        content, style = (Path(name) for name in arguments.pictures or _demo_pictures(Path(folder)))
+        older, judge = baseline(content, style, arguments.size, arguments.iterations)
+        goal = min(point.loss for point in older)
+        ours = impasto(content, style, arguments.size, judge, goal)
+    print(f"{content.name} in the style of {style.name}, {arguments.size} px; {_machine()}")
+    print(f"{'loss':>10}  {'baseline':>9}  {'impasto':>9}  {'ratio':>6}")
+    rows = []
+    for factor in (8, 4, 2, 1.5, 1.2, 1):
+        before, now = _first(older, factor * goal), _first(ours, factor * goal)
+        rows.append({"loss": factor * goal, "baseline": before, "impasto": now})
+        ratio = f"{before / now:6.1f}" if before and now else "     -"
+        print(f"{factor * goal:10.4g}  {_seconds(before)}  {_seconds(now)}  {ratio}")
+    if arguments.json:
+        record = {"machine": _machine(), "rows": rows, "baseline": older, "impasto": ours}
+        arguments.json.write_text(json.dumps(record))
+    return 0
+
+
+def _seconds(seconds: float | None) -> str:
+    return f"{'never' if seconds is None else f'{seconds:.1f} s':>9}"
+
+
+def _machine() -> str:
+    name = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            name = line.split(":")[1].strip()
+    return f"{name}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
+
+
+def _demo_pictures(folder: Path) -> list[str]:
+    sys.path.insert(0, str(Path(__file__).parents[2] / "gradio_app"))
+    import demo
+    import paintings
+
+    Image.fromarray(getattr(demo.data, demo.PHOTO)()).save(folder / "photo.png")
+    paintings.paint(demo.PAINTING).save(folder / "painting.png")
+    return [str(folder / "photo.png"), str(folder / "painting.png")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

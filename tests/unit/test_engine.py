@@ -1,0 +1,199 @@
+"""The run, mostly on a network with made-up weights: what is painted does not matter here, how it is run does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import impasto
+from impasto import colors, engine
+from impasto.engine import ladder
+from impasto.errors import DeviceError, ImageError, OptionError, OutOfMemoryError
+from impasto.options import Options
+from tests.conftest import scene
+
+Maker = Callable[..., Path]
+
+
+@pytest.fixture
+def quick(made_up_file: Path) -> dict[str, object]:
+    """Settings of a run that takes a moment"""
+    return {"weights": str(made_up_file), "size": 64, "iterations": 2, "precision": "float32"}
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("preset", ["impasto", "paper"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_same_seed_gives_the_same_picture(quick: dict[str, object], preset: str, precision: str) -> None:
+    quick |= {"preset": preset, "init": "noise", "precision": precision}
+    first, second = (impasto.stylize(scene(48, 40), scene(40, 48, 1), **quick, seed=3) for _ in range(2))
+    other = impasto.stylize(scene(48, 40), scene(40, 48, 1), **quick, seed=4)
+    np.testing.assert_array_equal(pixels(first.image), pixels(second.image))
+    assert (pixels(first.image) != pixels(other.image)).any()
+
+
+def test_steps_tell_where_the_run_stands(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_BOTTOM", 32)
+    monkeypatch.setattr(engine, "_steps", lambda *_: 3)
+    options = Options(**quick | {"preset": "paper", "ladder": True})
+    run = engine.Run(scene(48, 36), scene(40, 48, 1), options)
+    seen = list(run.steps())
+    assert [(step.size, step.scale, step.iteration) for step in seen[2::3]] == [((45, 34), 0, 3), ((64, 48), 1, 3)]
+    assert [step.fraction for step in seen] == sorted(step.fraction for step in seen)
+    assert seen[-1].fraction == 1
+    assert seen[-1].eta == 0
+    assert sum(rung.steps for rung in run.rungs) == len(seen)
+    assert all(step.loss == pytest.approx(1e-3 * step.content_loss + step.style_loss, rel=1e-6) for step in seen[-2:])
+    assert {step.image.size for step in seen} == {(45, 34), (64, 48)}
+
+
+def test_the_loss_goes_down(quick: dict[str, object]) -> None:
+    for optimizer in ("lbfgs", "adam"):
+        settings = quick | {"preset": "paper", "iterations": 30, "optimizer": optimizer, "tv": 0}
+        losses = [step.loss for step in impasto.stream(scene(48, 40), scene(40, 48, 1), **settings)]
+        assert losses[-1] < 0.3 * losses[0]
+
+
+def test_a_step_that_was_kept_keeps_its_picture(quick: dict[str, object]) -> None:
+    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **quick | {"iterations": 4})
+    first = next(steps)
+    before = pixels(first.image)
+    for _ in steps:
+        pass
+    np.testing.assert_array_equal(pixels(first.image), before)
+
+
+def test_the_reported_loss_is_that_of_the_saved_file(quick: dict[str, object], tmp_path: Path) -> None:
+    """Painted again for no step but one that cannot move: starting from the saved file, the loss is the one reported."""
+    quick |= {"preset": "paper", "iterations": 3}
+    result = impasto.stylize(scene(64, 52), scene(40, 48, 1), **quick)
+    result.save(tmp_path / "a.png")
+    again = next(impasto.stream(scene(64, 52), scene(40, 48, 1), **quick, init_image=tmp_path / "a.png"))
+    assert again.loss == pytest.approx(result.loss, rel=1e-4)
+
+
+def test_the_callers_gradients_stay_on(quick: dict[str, object]) -> None:
+    for _ in impasto.stream(scene(48, 40), scene(40, 48, 1), **quick):
+        assert torch.is_grad_enabled()
+
+
+def test_close_ends_the_run(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluations = []
+    evaluate = engine.Objective.__call__
+    monkeypatch.setattr(engine.Objective, "__call__", lambda self, image: (evaluations.append(1), evaluate(self, image))[1])
+    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **quick | {"iterations": 1000})
+    next(steps)
+    next(steps)
+    steps.close()
+    assert len(evaluations) == 2
+    assert list(steps) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "content", "expected"), [(0, (75, 50), (75, 50)), (64, (75, 50), (64, 43)), (96, (50, 75), (64, 96))]
+)
+def test_the_size_is_exact(quick: dict[str, object], size: int, content: tuple[int, int], expected: tuple[int, int]) -> None:
+    result = impasto.stylize(scene(*content), scene(40, 48, 1), **quick | {"size": size, "iterations": 1})
+    assert result.image.size == expected
+
+
+def test_alpha_and_depth_are_the_contents(quick: dict[str, object], tmp_path: Path) -> None:
+    content = np.dstack([scene(48, 40).astype(np.uint16) * 257, np.full((40, 48), 65535, np.uint16)])
+    content[:, :20, 3] = 0
+    result = impasto.stylize(content, scene(40, 48, 1), **quick | {"size": 0})
+    assert result.image.mode == "RGBA"
+    np.testing.assert_array_equal(pixels(result.image)[..., 3], content[..., 3] // 257)
+    result.save(tmp_path / "a.png")
+    assert impasto.engine.images.read(tmp_path / "a.png").depth == 16
+
+
+def test_what_is_transparent_has_no_say_in_the_style(quick: dict[str, object]) -> None:
+    """Whatever color hides under a style's transparent half, the painting is the same."""
+    quick |= {"size": 48}
+    styles = []
+    for hidden in (0, 255):
+        style = np.dstack([scene(64, 48, 1), np.full((48, 64), 255, np.uint8)])
+        style[:, 32:] = (hidden, 255 - hidden, hidden, 0)
+        styles.append(style)
+    one, two = (impasto.stylize(scene(48, 40), style, **quick) for style in styles)
+    np.testing.assert_array_equal(pixels(one.image), pixels(two.image))
+
+
+def test_the_contents_colors_stay_where_they_are_asked_to(quick: dict[str, object]) -> None:
+    content = scene(64, 52)
+    result = impasto.stylize(content, scene(40, 48, 1), **quick | {"colors": "content", "iterations": 5})
+    chroma = [colors.to_oklab(torch.from_numpy(x / 255.0))[..., 1:] for x in (pixels(result.image), content)]
+    difference = (chroma[0] - chroma[1]).abs()
+    assert float(difference.mean()) < 0.01  # only where a color cannot be shown so light or dark is it any different
+    assert (pixels(result.image) != content).any()
+
+
+def test_several_styles_have_their_shares(quick: dict[str, object]) -> None:
+    one, two = scene(48, 48, 1), scene(48, 48, 2)
+    both = pixels(impasto.stylize(scene(48, 40), [one, two], **quick, style_weights=(1, 0)).image)
+    np.testing.assert_array_equal(both, pixels(impasto.stylize(scene(48, 40), one, **quick).image))
+    assert (both != pixels(impasto.stylize(scene(48, 40), [one, two], **quick).image)).any()
+
+
+def test_a_style_is_not_enlarged_unless_asked(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    resized = engine.Picture.resized
+    monkeypatch.setattr(
+        engine.Picture, "resized", lambda self, w, h: (sizes.append((self.size, (w, h))), resized(self, w, h))[1]
+    )
+    for scale in (1, 0.5, 2):
+        impasto.stylize(scene(48, 40), scene(40, 32, 1), **quick, style_scale=scale)
+    assert {new for old, new in sizes if old == (40, 32)} == {(40, 32), (32, 26), (128, 102)}
+
+
+def test_bad_input_is_refused_before_the_first_step(quick: dict[str, object], picture: Maker) -> None:
+    good = picture("a.png")
+    with pytest.raises(ImageError, match="there is no file"):
+        impasto.stream("missing.jpg", good, **quick)
+    with pytest.raises(OptionError, match="no style given"):
+        impasto.stream(good, [], **quick)
+    with pytest.raises(OptionError, match="give one for each"):
+        impasto.stream(good, good, **quick, style_weights=(1, 2))
+    with pytest.raises(OptionError, match="did you mean 'strength'"):
+        impasto.stream(good, good, **quick, strenght=1)
+    with pytest.raises(OptionError, match=r"no layer in vgg16 'conv3_4'"):
+        impasto.stylize(good, good, **quick, style_layers="conv3_4")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="no cuda device"):
+            impasto.stream(good, good, **quick, device="cuda")
+
+
+def test_running_out_of_memory_is_said_in_words(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
+
+    monkeypatch.setattr(engine.Objective, "__call__", full)
+    with pytest.raises(OutOfMemoryError, match="64 x 53 pixels do not fit into the memory of cpu"):
+        impasto.stylize(scene(48, 40), scene(40, 48, 1), **quick)
+
+
+def test_the_ladder_climbs_by_the_square_root_of_two() -> None:
+    rungs = ladder((1024, 768), 512, Options())
+    assert [(rung.width, rung.height) for rung in rungs] == [(128, 96), (181, 136), (256, 192), (362, 272), (512, 384)]
+    assert [rung.steps for rung in rungs] == sorted((rung.steps for rung in rungs), reverse=True)
+    assert len(ladder((1024, 768), 512, Options(preset="paper"))) == 1
+    assert ladder((1024, 768), 1024, Options(iterations=7))[-1] == (1024, 768, 7)
+    assert min(rung.height for rung in ladder((1600, 100), 1600, Options())) >= 16
+
+
+def test_a_painting_is_closer_to_the_style_and_still_the_photograph(vgg16: object) -> None:
+    """On the real network: nearer to the style than the photograph is, and nearer to the photograph than the style is."""
+    content, style = scene(96, 72), scene(90, 80, 3)
+    settings = {"network": "vgg16", "size": 96, "preset": "paper", "init": "content", "iterations": 20}
+    steps = list(impasto.stream(content, style, **settings))
+    assert steps[-1].style_loss < 0.1 * steps[0].style_loss
+    from_style = next(impasto.stream(content, style, **settings | {"init": "style"}))
+    assert steps[-1].content_loss < from_style.content_loss

@@ -1,0 +1,45 @@
+"""What the README promises, done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from impasto import engine
+from impasto.options import Options
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_scripting_example_runs(
+    picture: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vgg16: object
+) -> None:
+    for name in ("photo.jpg", "painting.jpg", "other.jpg"):
+        picture(name, 60, 48)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engine, "_steps", lambda *_: 3)  # the words are what is tested; 250 steps say no more
+    monkeypatch.setattr(engine, "_top_steps", lambda *_: 3)
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert Path("out.png").exists()
+    assert Path("preview.png").exists()
+
+
+def test_the_options_it_names_are_there() -> None:
+    for name in set(re.findall(r"--([a-z][a-z-]+)", README)) - {"force", "help"}:
+        assert name.replace("-", "_") in Options.__dataclass_fields__, name
+
+
+def test_the_files_it_links_are_there() -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
+def test_the_targets_it_names_are_in_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"\bmake ([a-z]+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
