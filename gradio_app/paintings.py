@@ -117,11 +117,12 @@ def rose_window(rng: np.random.Generator) -> Image.Image:
     first = np.full(x.shape, np.inf, np.float32)
     second, owner = first.copy(), np.zeros(x.shape, np.int32)
     for i, (px, py) in enumerate(seeds):  # distance to the nearest and to the next nearest seed
-        distance = np.hypot(x - px, y - py)
+        distance = (x - np.float32(px)) ** 2 + (y - np.float32(py)) ** 2
         closer = distance < first
         second = np.where(closer, first, np.minimum(second, distance))
         owner[closer] = i
         first = np.where(closer, distance, first)
+    first, second = np.sqrt(first), np.sqrt(second)
     palette = np.array(
         [_rgb(h) for h in ("0b3c9c", "1a63c8", "b3122b", "d9381e", "f2b31b", "0f7a4b", "5b2a86", "e8d9a0", "19a0b8")]
     )

@@ -26,12 +26,11 @@ _B = [
 _G = [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]  # over 24
 _A = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
-#: Where Winograd was measured to win on a CPU: channels on both sides, and tiles of 4 x 4 pixels in the map.
-_WINOGRAD_CHANNELS = 128
-_WINOGRAD_TILES = 8
+#: The smallest map for which Winograd was measured to win on a CPU; below, reading its larger kernels takes too long.
+_WINOGRAD_POSITIONS = 128
 #: Elements of the transformed map that are worked on at a time, and columns of it in one product: found by timing.
 _BAND = 12_000_000
-_PIECE = 8_192
+_PIECE = 16_384
 
 
 class Convolution:
@@ -57,13 +56,11 @@ class _Filter:
     def __init__(self, kernel: Tensor) -> None:
         self._kernel = kernel.contiguous(memory_format=torch.channels_last)
         self._transformed: Tensor | None = None
-        self._may_transform = (
-            kernel.device.type == "cpu" and kernel.dtype == torch.float32 and sum(kernel.shape[:2]) >= 64 + _WINOGRAD_CHANNELS
-        )
+        wide = min(kernel.shape[:2]) >= 64 and max(kernel.shape[:2]) >= 128
+        self._may_transform = wide and kernel.device.type == "cpu" and kernel.dtype == torch.float32
 
     def __call__(self, features: Tensor, bias: Tensor | None) -> Tensor:
-        height, width, channels = features.shape
-        if self._may_transform and min(channels, self._kernel.shape[0]) >= 64 and height * width >= 16 * _WINOGRAD_TILES:
+        if self._may_transform and features.shape[0] * features.shape[1] >= _WINOGRAD_POSITIONS:
             if self._transformed is None:
                 self._transformed = transform_kernel(self._kernel)
             filtered = winograd(features, self._transformed)
@@ -83,7 +80,7 @@ def winograd(features: Tensor, kernel: Tensor) -> Tensor:
     """Convolve by F(4 x 4, 3 x 3).  features: (H, W, C); kernel: (36, C, K) from transform_kernel -> (H, W, K)
 
     A patch of 6 x 6 pixels gives 4 x 4 pixels of the result. Both transforms are matrices over the 36 places of a patch, so
-    all the work is in three matrix products, done in bands of rows that stay in the processor's cache.
+    all the work is in three matrix products, done in bands of rows so that the memory they take is bounded.
     """
     height, width, channels = features.shape
     filters = kernel.shape[2]
@@ -100,7 +97,9 @@ def winograd(features: Tensor, kernel: Tensor) -> Tensor:
         patches = padded.as_strided(
             (6, 6, count, columns, channels), (down, right, 4 * down, 4 * right, 1), padded.storage_offset() + 4 * top * down
         )
-        spread = _product(into, patches.reshape(36, -1))  # (36, patches * C)
+        gathered = _wide(features, 36, count * columns * channels)
+        gathered.view(6, 6, count, columns, channels).copy_(patches)
+        spread = _product(into, gathered)  # (36, patches * C)
         product = torch.bmm(spread.view(36, -1, channels), kernel)  # (36, patches, K)
         tiles = _product(outof, product.view(36, -1))  # (16, patches * K)
         result[top : top + count] = tiles.view(4, 4, count, columns, filters).permute(2, 0, 3, 1, 4)
@@ -109,10 +108,15 @@ def winograd(features: Tensor, kernel: Tensor) -> Tensor:
 
 def _product(matrix: Tensor, values: Tensor) -> Tensor:
     """matrix @ values for a small matrix and a very wide one, in pieces that stay in the cache: a third faster"""
-    result = values.new_empty(len(matrix), values.shape[1])
-    for part, place in zip(values.split(_PIECE, 1), result.split(_PIECE, 1), strict=True):
+    result = _wide(values, len(matrix), values.shape[1])
+    for part, place in zip(torch.split(values, _PIECE, 1), torch.split(result, _PIECE, 1), strict=True):
         torch.mm(matrix, part, out=place)
     return result
+
+
+def _wide(like: Tensor, rows: int, columns: int) -> Tensor:
+    """Room for a wide matrix whose rows do not lie a power of two apart, where they would push each other out of the cache"""
+    return like.new_empty(rows, columns + 48)[:, :columns]
 
 
 @lru_cache

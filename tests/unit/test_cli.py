@@ -74,7 +74,7 @@ BAD = {
     ("stylize", "photo.png", "-o", "out.png"): "STYLE",
     ("stylize", "photo.png", "style.png"): "-o/--output",
     ("stylise", "photo.png"): "stylise",
-    ("weights", "fetch", "vgg61"): "did you mean 'vgg16'?",
+    ("weights", "fetch", "vgg61"): "no network 'vgg61': did you mean 'vgg1",
     (): "COMMAND",
 }
 

@@ -130,7 +130,7 @@ def test_auto_gives_up_a_dead_source_in_seconds_and_takes_vgg16(
 
 
 def test_a_source_that_never_answers_is_given_up(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It accepts the connection and says nothing: the limit is on silence, not on the whole download."""
+    """It accepts the connection and says nothing."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
