@@ -48,10 +48,11 @@ def _stylize(arguments: argparse.Namespace) -> int:
     options = Options(**{name: value for name, value in settings.items() if value is not None})
     from . import engine, images
 
-    target = images.check_target(arguments.output)
+    target = images.check_target(arguments.output)  # before anything else: nobody waits for a picture that has no place
     if target.exists() and not arguments.force:
         raise ImageError(f"{arguments.output!r} is already there: give another name, or --force to replace it")
     run = engine.Run(arguments.content, arguments.style, options)
+    images.check_target(target, run.rungs[-1][:2])
     with _Bar("weights") as fetching:
         run.load_weights(fetching.bytes)
     step, interrupted = _paint(run)
@@ -98,8 +99,8 @@ def _weights(arguments: argparse.Namespace) -> int:
 
     if arguments.action == "fetch":
         with _Bar("weights") as bar:
-            path = weights.fetch(arguments.network, bar.bytes)
-        print(path)
+            weights.load(arguments.network, progress=bar.bytes)
+        print(weights.cached(arguments.network))
         return 0
     print(f"cache: {weights.cache_folder()}")
     for name, source in weights.SOURCES.items():

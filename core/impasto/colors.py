@@ -42,11 +42,17 @@ def gray(pixels: Tensor) -> Tensor:
     return _of_lightness(to_oklab(pixels)[..., :1])
 
 
-def gray_like(style: Tensor, content: Tensor) -> Tensor:
-    """The style in grays, with the mean and deviation of the content's lightness.  (H, W, 3) each -> like the style"""
-    light, goal = to_oklab(style)[..., :1], to_oklab(content)[..., :1]
-    stretch = goal.std() / light.std().clamp(min=1e-3)
-    return _of_lightness((light - light.mean()) * stretch + goal.mean())
+def lightness(pixels: Tensor, seen: Tensor) -> tuple[float, float]:
+    """Mean and deviation of the lightness of a picture (H, W, 3) where it is seen, (H, W)"""
+    light = to_oklab(pixels[seen])[..., 0]
+    return float(light.mean()), float(light.std())
+
+
+def gray_like(style: Tensor, seen: Tensor, goal: tuple[float, float]) -> Tensor:
+    """The style in grays, with the lightness brought to a mean and a deviation.  (H, W, 3), (H, W) -> (H, W, 3)"""
+    mean, deviation = lightness(style, seen)
+    light = to_oklab(style)[..., :1]
+    return _of_lightness((light - mean) * (goal[1] / max(deviation, 1e-3)) + goal[0])
 
 
 def with_hues(painted: Tensor, content: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -32,7 +33,10 @@ _BOTTOM = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Where a run stands. The losses are in the paper's units: loss = alpha content_loss + style_loss, with beta = 1."""
+    """Where a run stands. The losses are in the paper's units: loss = alpha content_loss + style_loss, with beta = 1.
+
+    They are those of the picture that the step began with; in the last step, of the finished picture in 8 bits.
+    """
 
     fraction: float  # of the whole run's work that is done, from 0 to 1
     size: tuple[int, int]  # width and height of the picture now
@@ -53,7 +57,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A finished painting, and how it came about. The losses are those of the picture in 8 bits."""
+    """A finished painting, and how it came about. The losses are its last step's: those of the picture in 8 bits.
+
+    Where the content's colors are kept, they are those of the grays that were painted.
+    """
 
     picture: Picture = field(repr=False)
     options: Options  # as they were used: `network` is the one that `auto` found
@@ -91,6 +98,8 @@ class Painted(NamedTuple):
     def finished(self) -> Picture:
         """With the content's alpha and depth, and its hues where they are kept"""
         pixels = self.pixels.float().cpu()
+        if not self.keep_hues and self.content.alpha is None:
+            return Picture(pixels, None, self.content.depth)
         content = self.content.resized(pixels.shape[1], pixels.shape[0])
         if self.keep_hues:
             pixels = colors.with_hues(pixels, content.pixels)
@@ -139,6 +148,7 @@ class Run:
         longest = self.options.size or max(self.content.size)
         self.rungs = ladder(self.content.size, longest, self.options)
         self._gray = self.options.colors == "content"
+        self._light = colors.lightness(self.content.pixels, _seen(self.content)) if self._gray else (0.0, 1.0)
         self._weights: Weights | None = None
 
     def load_weights(self, progress: Progress | None = None) -> None:
@@ -164,7 +174,7 @@ class Run:
             with memory_kept(self.device):
                 yield from self._steps()
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "memory" not in str(error):
+            if isinstance(error, RuntimeError) and not re.search("out of memory|(can't|not enough).* memory", str(error)):
                 raise
             width, height, _ = self.rungs[-1]
             raise OutOfMemoryError(
@@ -178,7 +188,7 @@ class Run:
         optimizer = _optimizer(self.options, self.rungs[0].steps)
         work = sum(width * height * steps for width, height, steps in self.rungs)
         done = 0
-        image = None
+        image = first = None
         for scale, (width, height, steps) in enumerate(self.rungs):
             objective = self._objective(network, width, height)
             if image is None:
@@ -191,6 +201,9 @@ class Run:
                 image = optimizer.step(image, found.gradient)
                 done += width * height
                 seconds = time.perf_counter() - started
+                # The first step pays for what the others find ready: the pace is that of the steps after it.
+                first = first or (done, seconds)
+                pace = (seconds - first[1]) / (done - first[0]) if done > first[0] else seconds / done
                 shown = optimizer.average(image)
                 last = scale == len(self.rungs) - 1 and iteration == steps
                 if last:  # what counts is the picture in 8 bits
@@ -205,7 +218,7 @@ class Run:
                     content_loss=content_loss,
                     style_loss=style_loss,
                     seconds=seconds,
-                    eta=seconds * (work - done) / done,
+                    eta=pace * (work - done),
                     painted=Painted(shown, self.content, self._gray),
                 )
 
@@ -213,7 +226,7 @@ class Run:
     def _ratio(self) -> float:
         """alpha/beta in the paper's units"""
         options = self.options
-        return options.alpha if options.style_loss == "gram" else OWN_BALANCE["gram"]
+        return options.alpha / OWN_BALANCE[options.style_loss] * OWN_BALANCE["gram"]
 
     def _network(self) -> Network:
         if self._weights is None:
@@ -236,7 +249,7 @@ class Run:
         content = self.content.resized(width, height)
         content_layers = parse_layers(self.options.content_layers)
         style_layers = parse_layers(self.options.style_layers)
-        maps = network.forward(self._seen(content.pixels))
+        maps = network.forward(self._shown(content.pixels))
         wanted = {name: (weight, maps[name].flatten(0, 1).float().clone()) for name, weight in content_layers.items()}
         visible = _visible(content, {name: maps[name] for name in style_layers})
         del maps
@@ -268,12 +281,12 @@ class Run:
         resized = style.resized(*(max(images.SMALLEST_SIDE, round(side * scale)) for side in style.size))
         pixels = resized.pixels
         if self._gray:
-            pixels = colors.gray_like(pixels, self.content.pixels)
+            pixels = colors.gray_like(pixels, _seen(resized), self._light)
         maps = network.forward(pixels.to(self.device))
         visible = _visible(resized, {name: maps[name] for name in layers})
         return {name: moments(maps[name].flatten(0, 1), visible.get(name)) for name in layers}
 
-    def _seen(self, pixels: Tensor) -> Tensor:
+    def _shown(self, pixels: Tensor) -> Tensor:
         """A picture as the network is shown it"""
         return (colors.gray(pixels) if self._gray else pixels).to(self.device)
 
@@ -283,7 +296,7 @@ class Run:
             return torch.rand(height, width, 3, generator=generator).to(self.device)
         start = {"content": self.content, "style": self._styles[0], "image": self._start}[self.options.init]
         assert start is not None
-        return self._seen(start.resized(width, height).pixels)
+        return self._shown(start.resized(width, height).pixels)
 
 
 def ladder(size: tuple[int, int], longest: int, options: Options) -> list[Rung]:
@@ -325,14 +338,21 @@ def _options(options: Options | None, settings: dict[str, Any]) -> Options:
         choose("option", name, (about.name for about in dataclasses.fields(Options)))
     if options is None:
         return Options(**settings)
+    if "preset" in settings:
+        raise OptionError("a preset is what the other options start from: make new Options with it")
     return dataclasses.replace(options, **settings) if settings else options
+
+
+def _seen(picture: Picture) -> Tensor:
+    """Where a picture is not fully transparent, (H, W)"""
+    return torch.ones(picture.pixels.shape[:2], dtype=torch.bool) if picture.alpha is None else picture.alpha > 0
 
 
 def _visible(picture: Picture, maps: dict[str, Tensor]) -> dict[str, Tensor]:
     """How much of what each position of a layer looks at is seen, (M,); nothing for a picture without holes."""
     if picture.alpha is None:
         return {}
-    seen = (picture.alpha > 0).float()[None, None]
+    seen = _seen(picture).float()[None, None]
     return {
         name: functional.adaptive_avg_pool2d(seen, (int(layer.shape[0]), int(layer.shape[1]))).flatten().to(layer.device)
         for name, layer in maps.items()

@@ -6,14 +6,16 @@ apart from what is seen. Files are written beside their place and then renamed: 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
 import sys
 import tempfile
+import threading
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,8 @@ SMALLEST_SIDE = 16
 
 _SRGB = ImageCms.createProfile("sRGB")
 SRGB_PROFILE = ImageCms.ImageCmsProfile(_SRGB).tobytes()
+_decoding = threading.Lock()  # Pillow's limit of size is a global
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
 _DEEP = ("RGB;16", "RGBA;16")  # Pillow's names for what it would cut down to 8 bits
 
 
@@ -79,11 +83,12 @@ def read(source: Any, *, max_megapixels: float = 200) -> Picture:
         values, depth = _read_file(Path(source), name, max_megapixels)
     elif isinstance(source, Image.Image):
         _check_size(source.size, name, max_megapixels)
-        values, depth = _from_pillow(source, lambda: source, name)
+        with _in_one_sentence(name):
+            values, depth = _from_pillow(source, None)
     elif isinstance(source, np.ndarray):
         values, depth = _from_array(source, name)
     elif isinstance(source, Tensor):
-        array = source.detach().cpu().numpy()
+        array = (source.float() if source.is_floating_point() else source).detach().cpu().numpy()
         values, depth = _from_array(np.moveaxis(array, 0, -1) if array.ndim == 3 else array, name)
     else:
         raise ImageError(f"{type(source).__name__} is no picture: give a path, a PIL image, an array or a tensor")
@@ -93,6 +98,8 @@ def read(source: Any, *, max_megapixels: float = 200) -> Picture:
         raise ImageError(f"{name} is too small: {width} x {height} pixels, {SMALLEST_SIDE} x {SMALLEST_SIDE} are needed")
     if not np.isfinite(values).all():
         raise ImageError(f"{name} has pixels that are not numbers (NaN or infinite)")
+    if values.max() > 1.5:
+        raise ImageError(f"{name} has values up to {values.max():g}: floats have to be from 0 to 1")
     pixels = torch.from_numpy(np.ascontiguousarray(values.clip(0, 1), dtype=np.float32))
     rgb = pixels[..., :1].expand(-1, -1, 3) if channels < 3 else pixels[..., :3]
     if channels in (1, 3):
@@ -118,11 +125,13 @@ def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return fitted
 
 
-def check_target(path: str | os.PathLike[str]) -> Path:
-    """Prove that a picture can be written to `path`, before the work starts.  Raises ImageError."""
+def check_target(path: str | os.PathLike[str], size: tuple[int, int] = (1, 1)) -> Path:
+    """Prove that a picture of that size can be written to `path`, before the work starts.  Raises ImageError."""
     target = Path(path)
-    if target.suffix.lower() not in Image.registered_extensions() or not _saves(target.suffix):
+    if target.suffix.lower() not in FORMATS:
         raise ImageError(f"cannot tell the format of {str(path)!r}: end it in .png, .jpg, .webp or .tif")
+    if target.suffix.lower() == ".webp" and max(size) > 16383:
+        raise ImageError(f"{str(path)!r} cannot be so large: WebP ends at 16383 pixels; end it in .png or .tif")
     if target.is_dir():
         raise ImageError(f"{str(path)!r} is a folder: name a file in it")
     try:
@@ -143,12 +152,11 @@ def save(path: str | os.PathLike[str], picture: Picture) -> None:
         content = _tiff16(_quantized(picture, 16))
     else:
         image = picture.image
-        if image.mode == "RGBA" and suffix in (".jpg", ".jpeg", ".bmp", ".ppm"):  # formats without alpha: on white
+        if image.mode == "RGBA" and FORMATS[suffix] in ("JPEG", "BMP"):  # formats without alpha: on white
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-        options = {".jpg": {"quality": 95, "subsampling": 0}, ".webp": {"quality": 95}}
+        options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
         buffer = io.BytesIO()
-        kind = Image.registered_extensions()[suffix]
-        image.save(buffer, kind, icc_profile=SRGB_PROFILE, **options.get(suffix.replace("jpeg", "jpg"), {}))
+        image.save(buffer, FORMATS[suffix], icc_profile=SRGB_PROFILE, **options.get(FORMATS[suffix], {}))
         content = buffer.getvalue()
     write(target, content)
 
@@ -160,22 +168,14 @@ def write(target: Path, content: bytes) -> None:
         beside.write_bytes(content)
         os.replace(beside, target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ImageError(f"{str(target)!r} cannot be written ({error.strerror}): make room or choose another place") from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _read_file(path: Path, name: str, max_megapixels: float) -> tuple[NDArray[Any], int]:
-    if not path.exists():
-        raise ImageError(f"there is no file {name}: check its name")
-    if path.is_dir():
-        raise ImageError(f"{name} is a folder: name a picture in it")
-
     def reopen() -> Image.Image:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit holds, and before anything is decoded
-        try:
-            image = Image.open(path)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+        image = Image.open(path)
         try:
             _check_size(image.size, name, max_megapixels)
         except ImageError:
@@ -183,23 +183,40 @@ def _read_file(path: Path, name: str, max_megapixels: float) -> tuple[NDArray[An
             raise
         return image
 
-    with warnings.catch_warnings():
+    with _in_one_sentence(name):
+        if not path.exists():
+            raise ImageError(f"there is no file {name}: check its name")
+        if path.is_dir():
+            raise ImageError(f"{name} is a folder: name a picture in it")
+        with reopen() as image:
+            return _from_pillow(image, reopen)
+
+
+@contextlib.contextmanager
+def _in_one_sentence(name: str) -> Iterator[None]:
+    """Whatever a decoder finds wrong is an ImageError. Our own limit of size holds within, not Pillow's."""
+    with _decoding, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of harmless flaws in metadata
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            with reopen() as image:
-                return _from_pillow(image, reopen, name)
+            yield
+        except (ImageError, MemoryError):
+            raise
         except UnidentifiedImageError:
             raise ImageError(f"{name} is not a picture in a format that is known here") from None
-        except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, TypeError) as error:
+        except Exception as error:  # each of Pillow's decoders has its own
             raise ImageError(f"{name} is damaged or truncated ({error}): export it again") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
-def _from_pillow(image: Image.Image, reopen: Callable[[], Image.Image], name: str) -> tuple[NDArray[Any], int]:
-    """(H, W, C) floats, oriented and in sRGB, and the depth"""
-    raw = _raw_mode(image)  # before anything is decoded, as reading PNG's EXIF is
-    orientation = image.getexif().get(0x0112, 1)
+def _from_pillow(image: Image.Image, reopen: Callable[[], Image.Image] | None) -> tuple[NDArray[Any], int]:
+    """(H, W, C) floats, oriented and in sRGB, and the depth. Without a way to open it again, a deep one has 8 bits."""
+    raw = _raw_mode(image)
+    image.load()
+    orientation = image.getexif().get(0x0112, 1)  # only now: Pillow turns TIFF files by itself when it loads them
     profile = image.info.get("icc_profile")
-    if raw[:-1] in _DEEP:
+    if reopen and raw[:-1] in _DEEP:
         deep = _deep(image, reopen) / np.float32(65535)
         deep[..., :3] = _profile_deep(deep[..., :3], profile)
         return _oriented(deep, orientation), 16
@@ -207,7 +224,6 @@ def _from_pillow(image: Image.Image, reopen: Callable[[], Image.Image], name: st
         return _oriented(np.asarray(image, dtype=np.float32)[..., None] / np.float32(65535), orientation), 16
     if image.mode == "F":
         return _oriented(np.asarray(image)[..., None], orientation), 16
-    image.load()
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     alpha = image.convert("RGBA").getchannel("A") if has_alpha else None
     colors = _profile(image, profile)
@@ -322,10 +338,6 @@ def _quantized(picture: Picture, depth: int) -> NDArray[Any]:
     values = pixels if alpha is None else torch.cat([pixels, alpha[..., None].to(pixels.device)], dim=2)
     whole: NDArray[Any] = (values.detach().float().cpu().clamp(0, 1) * (2**depth - 1)).round().numpy()
     return whole.astype(np.uint8 if depth == 8 else np.uint16)
-
-
-def _saves(suffix: str) -> bool:
-    return Image.registered_extensions()[suffix.lower()] in Image.SAVE
 
 
 def _png16(values: NDArray[Any]) -> bytes:

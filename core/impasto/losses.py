@@ -74,7 +74,9 @@ def covariance_loss(found: Moments, wanted: Moments) -> StyleLoss:
     """
     goal = _covariance(wanted)
     difference, shift = _covariance(found) - goal, found.mean - wanted.mean
-    spread, level = goal.square().sum() + 1e-12, wanted.mean.square().sum() + 1e-12
+    # A map of a few positions, or of one color, has next to no covariance: its second moment keeps the quotient in bounds.
+    spread = goal.square().sum() + 1e-4 * wanted.second.square().sum() + 1e-12
+    level = wanted.mean.square().sum() + 1e-12
     second = difference * (2 / spread)
     mean = shift * (2 / level) - 2 * (second @ found.mean)
     return StyleLoss(difference.square().sum() / spread + shift.square().sum() / level, mean, second)

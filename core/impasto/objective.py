@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from .losses import STYLE_LOSSES, Moments, content_loss, gram_loss, moments, moments_gradient, total_variation
@@ -77,9 +76,3 @@ class Objective:
             value = value + self.tv * roughness
             slope = slope.add_(pull, alpha=self.tv)
         return Evaluation(slope, value, content_total, style_total)
-
-
-def targets(network: Network, image: Tensor, layers: Mapping[str, float]) -> dict[str, Tensor]:
-    """The features (M, N) of a picture (H, W, 3) at some layers, in float32 at least: what the content is to keep."""
-    maps = network.forward(image)
-    return {name: torch.clone(maps[name].flatten(0, 1)).to(image.dtype) for name in layers}

@@ -123,6 +123,10 @@ class Options:
     max_megapixels: float = setting(200, "the largest picture that is read, in millions of pixels", low=0.001)
 
     def __post_init__(self) -> None:
+        if self.init_image is not None:
+            if self.init not in (None, "image"):
+                raise OptionError(f"init is {self.init!r}, but there is an init_image: give one of the two")
+            object.__setattr__(self, "init", "image")
         preset = PRESETS[choose("preset", self.preset, PRESETS)]
         for name, value in preset.items():
             if getattr(self, name) is None:
@@ -133,8 +137,6 @@ class Options:
             raise OptionError("strength and ratio set the same thing: give one of the two")
         if self.size and self.size < 32:
             raise OptionError(f"size {self.size} is too small: give 32 to 16384, or 0 for the content's own size")
-        if self.init_image is not None and self.init != "image":
-            object.__setattr__(self, "init", "image")
         if self.init == "image" and self.init_image is None:
             raise OptionError("init 'image' needs the picture: give init_image too")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device):
@@ -183,7 +185,7 @@ def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
     """`value` in the field's type and within its range, or an OptionError."""
     name, low, high = about.name, about.metadata["low"], about.metadata["high"]
     if value is None or name == "init_image":
-        return value
+        return about.default if value is None else value
     if about.metadata["choices"]:
         return choose(name, value, about.metadata["choices"])
     kind = str(about.type)

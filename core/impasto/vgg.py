@@ -42,11 +42,6 @@ class Network:
         exact = torch.promote_types(dtype, torch.float32)
         self._mean, self._deviation = (t.to(self.device, exact) for t in (weights.mean, weights.deviation))
 
-    @property
-    def stride(self) -> int:
-        """Pixels of the picture to a position of the deepest layer."""
-        return 1 << (_block(self.layers[-1]) - 1)
-
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """image: (H, W, 3), RGB in [0, 1] -> the map after every convolution's ReLU, (h, w, channels) each"""
         features = ((image - self._mean) / self._deviation).to(self.dtype)

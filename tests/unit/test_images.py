@@ -261,3 +261,40 @@ def test_formats_without_alpha_get_a_white_ground(tmp_path: Path) -> None:
         assert image.mode == "RGB"
         assert image.getpixel((5, 18)) >= (250, 250, 250)
         assert max(image.getpixel((5, 1))) < 10
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
+def test_orientation_is_applied_once_in_other_formats_too(tmp_path: Path, name: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(scene(48, 24)).save(tmp_path / name, exif=exif)
+    with Image.open(tmp_path / name) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    assert expected.shape == (48, 24, 3)
+    np.testing.assert_array_equal(bytes_of(images.read(tmp_path / name)), expected)
+
+
+def test_a_deep_file_that_somebody_else_opened_is_read_in_8_bits(tmp_path: Path) -> None:
+    """Pillow has cut it down by then; what must not happen is that its bytes are mixed up."""
+    values = np.random.default_rng(0).integers(0, 65536, (20, 24, 3), dtype=np.uint16)
+    for name in ("a.png", "a.tif"):
+        images.save(tmp_path / name, images.read(values))
+        with Image.open(tmp_path / name) as image:
+            np.testing.assert_array_equal(bytes_of(images.read(image)), values >> 8)
+
+
+def test_pictures_that_pillow_cannot_write_are_refused_before_the_work(tmp_path: Path) -> None:
+    for name in ("a.h5", "a.xbm", "a.eps"):
+        with pytest.raises(ImageError, match="cannot tell the format"):
+            images.check_target(tmp_path / name)
+    with pytest.raises(ImageError, match="WebP ends at 16383"):
+        images.check_target(tmp_path / "a.webp", (16384, 20))
+
+
+def test_floats_from_0_to_255_are_noticed() -> None:
+    with pytest.raises(ImageError, match="floats have to be from 0 to 1"):
+        images.read(scene(20, 20).astype(np.float32))
+
+
+def test_a_low_precision_tensor_is_a_picture() -> None:
+    assert images.read(torch.rand(3, 20, 30).bfloat16()).size == (30, 20)

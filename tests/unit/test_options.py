@@ -54,6 +54,7 @@ def test_the_papers_preset_is_the_papers() -> None:
         ({"seed": True}, "a whole number"),
         ({"device": "tpu"}, "no device 'tpu'"),
         ({"init": "image"}, "give init_image"),
+        ({"init": "noise", "init_image": "a.png"}, "give one of the two"),
         ({"style_weights": (1, "x")}, "a number"),
     ],
 )
@@ -61,6 +62,10 @@ def test_bad_options_are_refused_in_one_sentence(settings: dict[str, object], me
     with pytest.raises(OptionError, match=message) as caught:
         Options(**settings)
     assert "\n" not in str(caught.value)
+
+
+def test_none_is_what_it_would_be_without() -> None:
+    assert Options(seed=None, quality=None, precision=None) == Options()
 
 
 def test_text_from_a_command_line_becomes_numbers() -> None:

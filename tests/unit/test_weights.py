@@ -136,6 +136,7 @@ def test_a_source_that_never_answers_is_given_up(cache: Path, monkeypatch: pytes
     with socket.create_server(("127.0.0.1", 0)) as silent:
         publish(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}/", b"")
         monkeypatch.setattr(weights, "_SECONDS_TO_CONNECT", 0.2)
+        monkeypatch.setattr(weights, "_SECONDS_OF_SILENCE", 3600)
         with pytest.raises(WeightsError, match="timed out"):
             weights.fetch("vgg19")
 
