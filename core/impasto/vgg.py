@@ -30,10 +30,8 @@ class Network:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """layers: the ones to look at; padding `replicate` repeats the picture's edge at conv1_1, where the paper has zeros"""
-        wanted = set(layers)
         names = list(weights.layers)
-        deepest = max(names.index(name) for name in wanted)
-        self.layers = tuple(name for name in names if name in wanted)
+        deepest = max(names.index(name) for name in layers)
         self.device, self.dtype = torch.device(device), dtype
         self.pooling, self.padding = pooling, padding
         self._convolutions = {

@@ -232,7 +232,7 @@ def _fetch_wheel(source: Source, folder: Path, progress: Progress | None) -> Pat
         )
         try:
             while process.poll() is None and time.monotonic() - moved < _SECONDS_OF_SILENCE:
-                time.sleep(0.1)
+                time.sleep(0.1)  # how often a bar moves: there is nothing of pip's to wait on but its end
                 with contextlib.suppress(FileNotFoundError):  # pip moves its files about
                     size = sum(file.stat().st_size for file in folder.rglob("*.whl"))
                 if size > done:  # pip tells a pipe nothing of its progress, but its temporary file grows
