@@ -25,6 +25,8 @@ _B = [
 ]
 _G = [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]  # over 24
 _A = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+#: Both transforms back, A^T and A, take the product at the point 1 into every pixel alike: place 1 in each dimension.
+_ONES = 1 * 6 + 1
 
 #: The smallest map for which Winograd was measured to win on a CPU; below, reading its larger kernels takes too long.
 _WINOGRAD_POSITIONS = 128
@@ -34,7 +36,7 @@ _PIECE = 16_384
 
 
 class Convolution:
-    """A 3 x 3 convolution with stride 1 that keeps the size of the map (zeros beyond the border)."""
+    """A 3 x 3 convolution with stride 1 that keeps the size of the map (zeros beyond the border), and the ReLU after it."""
 
     def __init__(self, kernel: Tensor, bias: Tensor, *, device: torch.device, dtype: torch.dtype) -> None:
         """kernel: (channels out, channels in, 3, 3); bias: (channels out,)"""
@@ -44,11 +46,11 @@ class Convolution:
         self._backward = _Filter(kernel.flip(2, 3).transpose(0, 1))
 
     def __call__(self, features: Tensor) -> Tensor:
-        """(H, W, channels in) -> (H, W, channels out)"""
+        """(H, W, channels in) -> (H, W, channels out), nothing in it negative"""
         return self._forward(features, self.bias)
 
     def gradient(self, gradient: Tensor) -> Tensor:
-        """dL/d(output) (H, W, channels out) -> dL/d(input) (H, W, channels in): kernels transposed and turned by 180 deg."""
+        """(H, W, channels out) -> (H, W, channels in), of the convolution alone: kernels transposed and turned by 180 deg."""
         return self._backward(gradient, None)
 
 
@@ -63,10 +65,10 @@ class _Filter:
         if self._may_transform and features.shape[0] * features.shape[1] >= _WINOGRAD_POSITIONS:
             if self._transformed is None:
                 self._transformed = transform_kernel(self._kernel)
-            filtered = winograd(features, self._transformed)
-            return filtered if bias is None else filtered.add_(bias)
+            return winograd(features, self._transformed, bias)
         image = features.permute(2, 0, 1)[None]  # the same memory, seen as a batch of one in channels-last format
-        return functional.conv2d(image, self._kernel, bias, padding=1)[0].permute(1, 2, 0)
+        filtered = functional.conv2d(image, self._kernel, bias, padding=1)[0].permute(1, 2, 0)
+        return filtered if bias is None else filtered.relu_()
 
 
 def transform_kernel(kernel: Tensor) -> Tensor:
@@ -76,8 +78,10 @@ def transform_kernel(kernel: Tensor) -> Tensor:
     return transformed.flatten(0, 1).to(kernel.dtype).contiguous()
 
 
-def winograd(features: Tensor, kernel: Tensor) -> Tensor:
-    """Convolve by F(4 x 4, 3 x 3).  features: (H, W, C); kernel: (36, C, K) from transform_kernel -> (H, W, K)
+def winograd(features: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve by F(4 x 4, 3 x 3); with a bias, a ReLU follows.
+
+    features: (H, W, C); kernel: (36, C, K) from transform_kernel; bias: (K,) -> (H, W, K)
 
     A patch of 6 x 6 pixels gives 4 x 4 pixels of the result. Both transforms are matrices over the 36 places of a patch, so
     all the work is in three matrix products, done in bands of rows so that the memory they take is bounded.
@@ -101,8 +105,14 @@ def winograd(features: Tensor, kernel: Tensor) -> Tensor:
         gathered.view(6, 6, count, columns, channels).copy_(patches)
         spread = _product(into, gathered)  # (36, patches * C)
         product = torch.bmm(spread.view(36, -1, channels), kernel)  # (36, patches, K)
+        if bias is not None:
+            product[_ONES] += bias  # for one pixel in 36, not for all 16 of the result
         tiles = _product(outof, product.view(36, -1))  # (16, patches * K)
-        result[top : top + count] = tiles.view(4, 4, count, columns, filters).permute(2, 0, 3, 1, 4)
+        ordered = tiles.view(4, 4, count, columns, filters).permute(2, 0, 3, 1, 4)
+        if bias is None:
+            result[top : top + count] = ordered
+        else:
+            torch.clamp_min(ordered, 0, out=result[top : top + count])
     return result.view(4 * rows, 4 * columns, filters)[:height, :width].contiguous()
 
 

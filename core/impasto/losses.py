@@ -26,7 +26,7 @@ class Moments(NamedTuple):
 
 class StyleLoss(NamedTuple):
     value: Tensor  # phi, a scalar
-    mean: Tensor  # dphi/dmu, (N,)
+    mean: Tensor | None  # dphi/dmu, (N,); None for 0
     second: Tensor  # dphi/dS, (N, N), symmetric
 
 
@@ -40,12 +40,25 @@ def moments(features: Tensor, weights: Tensor | None = None) -> Moments:
     return Moments(weighted.sum(0) / total, weighted.T @ features / total)
 
 
-def moments_gradient(features: Tensor, loss: StyleLoss, scale: float, weights: Tensor | None = None) -> Tensor:
-    """scale dphi/dF for features (M, N) -> (M, N); eq. 6 for the Gram loss, but for [F > 0], which is the network's."""
+def moments_gradient(
+    features: Tensor, loss: StyleLoss, scale: float, weights: Tensor | None = None, *, onto: Tensor | None = None
+) -> Tensor:
+    """scale dphi/dF for features (M, N) -> (M, N); eq. 6 for the Gram loss, but for [F > 0], which is the network's.
+
+    onto: another gradient in the same features, to which this one is added in place
+    """
     features = at_least_float32(features)
     total = len(features) if weights is None else float(weights.sum())
-    gradient = torch.addmm(loss.mean * (scale / total), features, loss.second * (2 * scale / total))
-    return gradient if weights is None else gradient.mul_(weights[:, None])
+    second = loss.second * (2 * scale / total)
+    if onto is not None and weights is None and onto.dtype == features.dtype:
+        gradient = onto.addmm_(features, second)  # the product lands where it belongs
+        return gradient if loss.mean is None else gradient.add_(loss.mean, alpha=scale / total)
+    gradient = features @ second
+    if loss.mean is not None:
+        gradient.add_(loss.mean, alpha=scale / total)
+    if weights is not None:
+        gradient.mul_(weights[:, None])
+    return gradient if onto is None else onto.add_(gradient)
 
 
 def blend(styles: Sequence[Moments], shares: Sequence[float]) -> Moments:
@@ -61,9 +74,7 @@ def gram_loss(found: Moments, wanted: Moments) -> StyleLoss:
     """E = |S - S*|^2 / 4 N^2 (eq. 4, with S = G / M, so that the two pictures may differ in size)"""
     difference = found.second - wanted.second
     channels = len(found.mean)
-    return StyleLoss(
-        difference.square().sum() / (4 * channels**2), torch.zeros_like(found.mean), difference / (2 * channels**2)
-    )
+    return StyleLoss(difference.square().sum() / (4 * channels**2), None, difference / (2 * channels**2))
 
 
 def covariance_loss(found: Moments, wanted: Moments) -> StyleLoss:

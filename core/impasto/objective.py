@@ -10,8 +10,17 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from .losses import STYLE_LOSSES, Moments, content_loss, gram_loss, moments, moments_gradient, total_variation
-from .vgg import Network
+from .losses import (
+    STYLE_LOSSES,
+    Moments,
+    StyleLoss,
+    content_loss,
+    gram_loss,
+    moments,
+    moments_gradient,
+    total_variation,
+)
+from .vgg import Network, Pull
 from .weights import PAPER_UNIT
 
 
@@ -51,7 +60,7 @@ class Objective:
     def __call__(self, image: Tensor) -> Evaluation:
         """image: (H, W, 3), RGB in [0, 1]"""
         maps = self.network.forward(image)
-        gradients: dict[str, Tensor] = {}
+        pulls: dict[str, Pull] = {}
         value = style_total = content_total = image.new_zeros(())
         for name, (weight, wanted) in self.style.items():
             features = maps[name].flatten(0, 1)
@@ -62,17 +71,33 @@ class Objective:
             style_total = style_total + weight * PAPER_UNIT**4 * energy
             scale = weight * (PAPER_UNIT**4 if self._paper else 1.0)
             value = value + scale * loss.value
-            gradients[name] = moments_gradient(features, loss, scale, visible).view_as(maps[name])
+            pulls[name] = _style_pull(maps[name], loss, scale, visible)
         for name, (weight, wanted_features) in self.content.items():
             loss_value, difference = content_loss(maps[name].flatten(0, 1), wanted_features)
             content_total = content_total + weight * PAPER_UNIT**2 * loss_value
             scale = weight * self.alpha * (PAPER_UNIT**2 if self._paper else 2 / wanted_features.numel())
             value = value + scale * loss_value
-            gradient = difference.view_as(maps[name]).mul_(scale)
-            gradients[name] = gradients[name].add_(gradient) if name in gradients else gradient
-        slope = self.network.backward(maps, gradients)
+            pulls[name] = _content_pull(difference.view_as(maps[name]), scale, pulls.get(name))
+        slope = self.network.backward(maps, pulls)
         if self.tv:
             roughness, pull = total_variation(image)
             value = value + self.tv * roughness
             slope = slope.add_(pull, alpha=self.tv)
         return Evaluation(slope, value, content_total, style_total)
+
+
+def _style_pull(features: Tensor, loss: StyleLoss, scale: float, visible: Tensor | None) -> Pull:
+    def pull(flowing: Tensor | None) -> Tensor:
+        onto = None if flowing is None else flowing.flatten(0, 1)
+        return moments_gradient(features.flatten(0, 1), loss, scale, visible, onto=onto).view_as(features)
+
+    return pull
+
+
+def _content_pull(difference: Tensor, scale: float, style: Pull | None) -> Pull:
+    def pull(flowing: Tensor | None) -> Tensor:
+        if style is not None:
+            flowing = style(flowing)
+        return difference * scale if flowing is None else flowing.add_(difference, alpha=scale)
+
+    return pull

@@ -20,7 +20,7 @@ class LBFGS:
     next two are damped, until there are three pairs to know the curvature by. Only pairs with s'y > 0 are kept.
     """
 
-    def __init__(self, history: int = 20, first: float = 0.03) -> None:
+    def __init__(self, history: int = 50, first: float = 0.03) -> None:
         self.first = first
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self._last: tuple[Tensor, Tensor] | None = None

@@ -7,13 +7,16 @@ Maps are (height, width, channels). Layers are named as in the paper: `conv4_2` 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
 
 from .convolution import Convolution
 from .weights import Weights
+
+#: The gradient (h, w, channels) that flows into a layer from deeper ones, or None -> the same with the layer's own added.
+Pull = Callable[[Tensor | None], Tensor]
 
 
 class Network:
@@ -54,21 +57,20 @@ class Network:
             features = convolution(features)
             if name == "conv1_1" and self.padding == "replicate":
                 features = features[1:-1, 1:-1].contiguous()
-            features = maps[name] = features.relu_()
+            maps[name] = features
         return maps
 
-    def backward(self, maps: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> Tensor:
-        """The gradient in the picture of a loss whose gradients in some layers' maps are given.
+    def backward(self, maps: Mapping[str, Tensor], pulls: Mapping[str, Pull]) -> Tensor:
+        """The gradient in the picture of a loss that looks at some layers' maps.
 
-        maps: what forward returned; gradients: layer -> dL/dF (h, w, channels), before the ReLU's [F > 0]
+        maps: what forward returned; pulls: layer -> what adds dL/dF, before the ReLU's [F > 0], to what comes from deeper
         returns (H, W, 3)
         """
         names = list(self._convolutions)
         flowing: Tensor | None = None  # dL/d(the current layer's output)
         for name, before in zip(reversed(names), [*reversed(names[:-1]), None], strict=True):
-            if name in gradients:
-                given = gradients[name].to(self.dtype)
-                flowing = given if flowing is None else flowing.add_(given)
+            if name in pulls:
+                flowing = pulls[name](flowing).to(self.dtype)
             if flowing is None:
                 continue
             _where_positive(flowing, maps[name], out=flowing)  # dL/dF [F > 0], as in eq. 2 and 6
@@ -77,7 +79,7 @@ class Network:
             flowing = self._convolutions[name].gradient(flowing)
             if before is not None and _block(before) != _block(name):
                 flowing = pool_gradient(maps[before], flowing, self.pooling)
-        assert flowing is not None, "no gradients given"
+        assert flowing is not None, "no pulls given"
         if self.padding == "replicate":
             flowing = _replicate_gradient(flowing)
         return flowing.to(self._deviation.dtype) / self._deviation

@@ -17,8 +17,11 @@ from impasto.convolution import Convolution, transform_kernel, winograd
 def test_winograd_is_the_convolution_at_every_size(height: int, width: int, channels: int, filters: int) -> None:
     features = torch.randn(height, width, channels, dtype=torch.float64)
     kernel = torch.randn(filters, channels, 3, 3, dtype=torch.float64)
+    bias = torch.randn(filters, dtype=torch.float64)
     expected = functional.conv2d(features.permute(2, 0, 1)[None], kernel, padding=1)[0].permute(1, 2, 0)
     torch.testing.assert_close(winograd(features, transform_kernel(kernel)), expected, rtol=1e-11, atol=1e-11)
+    rectified = (expected + bias).relu()
+    torch.testing.assert_close(winograd(features, transform_kernel(kernel), bias), rectified, rtol=1e-11, atol=1e-11)
 
 
 def test_winograd_does_not_depend_on_its_bands(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,5 +41,5 @@ def test_a_convolution_and_its_gradient_are_torchs(channels: int, filters: int) 
     x = features.double().permute(2, 0, 1)[None].requires_grad_()
     expected = functional.conv2d(x, kernel.double(), bias.double(), padding=1)
     (slope,) = torch.autograd.grad(expected, x, given_.double().permute(2, 0, 1)[None])
-    torch.testing.assert_close(layer(features).double().permute(2, 0, 1), expected[0].detach(), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(layer(features).double().permute(2, 0, 1), expected[0].detach().relu(), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(layer.gradient(given_).double().permute(2, 0, 1), slope[0], rtol=1e-4, atol=1e-4)

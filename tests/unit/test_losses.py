@@ -86,9 +86,19 @@ def test_every_style_loss_has_autograds_derivatives(phi) -> None:
     mean, second = found.mean.clone().requires_grad_(), found.second.clone().requires_grad_()
     expected = torch.autograd.grad(phi(Moments(mean, second), wanted).value, (mean, second), allow_unused=True)
     loss = phi(found, wanted)
-    by_mean = torch.zeros_like(mean) if expected[0] is None else expected[0]
-    torch.testing.assert_close(loss.mean, by_mean, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(loss.mean, expected[0], rtol=1e-9, atol=1e-12)  # None for None: it plays no part
     torch.testing.assert_close(loss.second, expected[1], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("phi", [gram_loss, covariance_loss])
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_gradient_lands_on_top_of_another(phi, holes: bool) -> None:
+    weights = torch.linspace(0, 1, M, dtype=torch.float64) if holes else None
+    loss = phi(moments(rows(F), weights), moments(rows(STYLE)))
+    alone, other = moments_gradient(rows(F), loss, 0.3, weights), torch.randn(M, len(F), dtype=torch.float64)
+    expected = alone + other
+    assert moments_gradient(rows(F), loss, 0.3, weights, onto=other) is other
+    torch.testing.assert_close(other, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_moments_of_two_styles_blend_into_those_of_both_together() -> None:
