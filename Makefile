@@ -2,14 +2,24 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-kritas check bench krita clean
 
 # A photograph in the style of one of the project's own paintings: demo.png, and demo_strip.png with before and after.
 demo: .venv/demo
 	$(BIN)/python gradio_app/demo.py
 
+# The zip that Krita's "Import Python Plugin from File" takes.
+krita: .venv/test
+	$(BIN)/python plugin/build.py dist
+
 test: .venv/test
+	tests/system.sh
 	$(BIN)/python -m pytest
+
+# The plugin's end-to-end tests in Krita 5.2, 5.3 and 6.0; as root, on Debian, and with patience.
+test-kritas: .venv/test
+	tests/system.sh
+	tests/krita/kritas.sh $(BIN)/python
 
 check: .venv/test
 	$(BIN)/ruff check .

@@ -112,6 +112,30 @@ def _weights(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _krita(arguments: argparse.Namespace) -> int:
+    from . import krita
+
+    if arguments.action == "install":
+        print(krita.install())
+        print(
+            "impasto: the plugin is in place and switched on; start Krita (again), and find it under Filter > Stylize with "
+            "Layer... and Settings > Dockers > Impasto",
+            file=sys.stderr,
+        )
+        return 0
+    removed = krita.uninstall()
+    for path in removed:
+        print(path)
+    print(f"impasto: {'the plugin is gone' if removed else 'there is no plugin to remove'}", file=sys.stderr)
+    return 0
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from . import worker
+
+    return worker.main()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="impasto", description="Paint one picture in the style of another.")
     parser.add_argument("--version", action="version", version=f"impasto {__version__}")
@@ -138,7 +162,16 @@ def _parser() -> argparse.ArgumentParser:
         "fetch", help="fetch a network into the cache"
     )
     fetch.add_argument("network", metavar="NETWORK", help="vgg16 or vgg19")
-    for command in (stylize, presets, weights, fetch):
+
+    krita = commands.add_parser("krita", help="put the plugin into your Krita, or take it out again")
+    actions = krita.add_subparsers(metavar="ACTION", dest="action", required=True, parser_class=_Parser)
+    install = actions.add_parser("install", help="copy the plugin to Krita's folder and switch it on")
+    uninstall = actions.add_parser("uninstall", help="remove the plugin, its settings and the engine that it has set up")
+    krita.set_defaults(run=_krita)
+
+    worker = commands.add_parser("worker", help="serve another program: frames in on standard input, out on standard output")
+    worker.set_defaults(run=_worker)
+    for command in (stylize, presets, weights, fetch, krita, install, uninstall, worker):
         command.set_defaults(flags=[flag for action in command._actions for flag in action.option_strings])
     return parser
 

@@ -127,11 +127,40 @@ def stream(content: Any, styles: Any, options: Options | None = None, /, **setti
     return Run(content, styles, options, **settings).steps()
 
 
+class Warm:
+    """What one run can leave to the next, given to both: the weights in memory, and the network on its device."""
+
+    def __init__(self) -> None:
+        self._weights: tuple[tuple[Any, ...], Weights] | None = None
+        self._network: tuple[Weights, tuple[Any, ...], Network] | None = None
+
+    def weights(self, options: Options, progress: Progress | None = None) -> Weights:
+        """The weights that the options name, fetched where needed.  Raises WeightsError."""
+        key = options.network, options.weights
+        if self._weights is None or self._weights[0] != key:
+            self._weights = self._network = None  # never two in memory
+            self._weights = key, weights.load(*key, progress)
+        return self._weights[1]
+
+    def network(self, options: Options, loaded: Weights, device: torch.device, dtype: torch.dtype) -> Network:
+        """The network up to the deepest layer that the options name."""
+        layers = {*parse_layers(options.content_layers, loaded.network), *parse_layers(options.style_layers, loaded.network)}
+        made: dict[str, Any] = {"pooling": options.pooling, "padding": options.padding, "device": device, "dtype": dtype}
+        key = layers, made
+        if self._network is None or self._network[0] is not loaded or self._network[1] != key:
+            self._network = None
+            self._network = loaded, key, Network(loaded, layers, **made)
+        return self._network[2]
+
+
 class Run:
     """A painting to be made: the pictures, read, and the options, complete. Iterate over `steps()`."""
 
-    def __init__(self, content: Any, styles: Any, options: Options | None = None, /, **settings: Any) -> None:
-        self.options = _options(options, settings)
+    def __init__(
+        self, content: Any, styles: Any, options: Options | None = None, /, *, warm: Warm | None = None, **settings: Any
+    ) -> None:
+        self.options = options_from(settings, options)
+        self._warm = warm or Warm()
         limit = self.options.max_megapixels
         listed = styles if isinstance(styles, list | tuple) else [styles]
         if not listed:
@@ -153,7 +182,7 @@ class Run:
 
     def load_weights(self, progress: Progress | None = None) -> None:
         """Load the network's weights, and fetch them where needed. The first step does it if this is not called."""
-        self._weights = weights.load(self.options.network, self.options.weights, progress)
+        self._weights = self._warm.weights(self.options, progress)
         self.options = dataclasses.replace(self.options, network=self._weights.network)
 
     def result(self, last: Step) -> Result:
@@ -231,18 +260,8 @@ class Run:
     def _network(self) -> Network:
         if self._weights is None:
             self.load_weights()
-        loaded = self._weights
-        assert loaded is not None
-        content = parse_layers(self.options.content_layers, loaded.network)
-        style = parse_layers(self.options.style_layers, loaded.network)
-        return Network(
-            loaded,
-            {*content, *style},
-            pooling=self.options.pooling,
-            padding=self.options.padding,
-            device=self.device,
-            dtype=self._dtype,
-        )
+        assert self._weights is not None
+        return self._warm.network(self.options, self._weights, self.device, self._dtype)
 
     def _objective(self, network: Network, width: int, height: int) -> Objective:
         """What the picture of this size is to become."""
@@ -333,7 +352,8 @@ def _optimizer(options: Options, steps: int) -> optimize.Adam | optimize.LBFGS:
     return optimize.LBFGS() if options.optimizer == "lbfgs" else optimize.Adam(steps)
 
 
-def _options(options: Options | None, settings: dict[str, Any]) -> Options:
+def options_from(settings: dict[str, Any], options: Options | None = None) -> Options:
+    """Options with settings by name, from the defaults or from other Options.  Raises OptionError, for unknown names too."""
     for name in settings:
         choose("option", name, (about.name for about in dataclasses.fields(Options)))
     if options is None:

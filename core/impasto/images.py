@@ -57,7 +57,7 @@ class Picture:
     @property
     def image(self) -> Image.Image:
         """In 8 bits, RGB or RGBA"""
-        return Image.fromarray(_quantized(self, 8))
+        return Image.fromarray(quantized(self, 8))
 
     def resized(self, width: int, height: int) -> Picture:
         """Resized with a bicubic filter that covers every pixel; what is transparent does not bleed into what is not."""
@@ -71,12 +71,13 @@ class Picture:
         return replace(self, pixels=_fill(pixels, alpha[..., 0]), alpha=alpha[..., 0])
 
 
-def read(source: Any, *, max_megapixels: float = 200) -> Picture:
+def read(source: Any, *, max_megapixels: float = 200, name: str = "the picture") -> Picture:
     """A picture from a path, a PIL image, an H x W [x C] uint8, uint16 or float array, or a C x H x W float tensor.
 
+    name: what errors call it; a path is called by itself
     Raises ImageError: missing, broken, truncated, too large, too small, or fully transparent.
     """
-    name = repr(str(source)) if isinstance(source, str | os.PathLike) else "the picture"
+    name = repr(str(source)) if isinstance(source, str | os.PathLike) else name
     if isinstance(source, Picture):
         return source
     if isinstance(source, str | os.PathLike):
@@ -147,9 +148,9 @@ def save(path: str | os.PathLike[str], picture: Picture) -> None:
     target = check_target(path)
     suffix = target.suffix.lower()
     if picture.depth == 16 and suffix == ".png":
-        content = _png16(_quantized(picture, 16))
+        content = _png16(quantized(picture, 16))
     elif picture.depth == 16 and suffix in (".tif", ".tiff"):
-        content = _tiff16(_quantized(picture, 16))
+        content = _tiff16(quantized(picture, 16))
     else:
         image = picture.image
         if image.mode == "RGBA" and FORMATS[suffix] in ("JPEG", "BMP"):  # formats without alpha: on white
@@ -332,8 +333,8 @@ def _resize(values: Tensor, width: int, height: int) -> Tensor:
     return resized[0].permute(1, 2, 0).clamp(0, 1).contiguous()
 
 
-def _quantized(picture: Picture, depth: int) -> NDArray[Any]:
-    """(H, W, 3 or 4) uint8 or uint16"""
+def quantized(picture: Picture, depth: int) -> NDArray[Any]:
+    """(H, W, 3 or 4) uint8 or uint16, as `depth` is 8 or 16"""
     pixels, alpha = picture.pixels, picture.alpha
     values = pixels if alpha is None else torch.cat([pixels, alpha[..., None].to(pixels.device)], dim=2)
     whole: NDArray[Any] = (values.detach().float().cpu().clamp(0, 1) * (2**depth - 1)).round().numpy()

@@ -60,9 +60,13 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     group: str = "more",
+    stands_for: Any = None,
 ) -> Any:
-    """A field of Options. `default` None: the preset's own, or none. `group`: `first` for what a painter sets first."""
-    about = {"help": help, "low": low, "high": high, "choices": choices, "group": group}
+    """A field of Options. `default` None: the preset's own, or none, which `stands_for` what is shown to people.
+
+    `group`: `first` for what a painter sets first.
+    """
+    about = {"help": help, "low": low, "high": high, "choices": choices, "group": group, "stands_for": stands_for}
     return field(default=default, metadata=about)
 
 
@@ -77,7 +81,12 @@ class Options:
     size: int = setting(512, "longest side of the result, in pixels; 0 is the content's own", low=0, high=16384, group="first")
     quality: str = setting("normal", "how much work", choices=QUALITIES, group="first")
     strength: float | None = setting(
-        None, "how strong the style is, from 0 to 1; 0.5 is the preset's own balance", low=0, high=1, group="first"
+        None,
+        "how strong the style is, from 0 to 1; 0.5 is the preset's own balance",
+        low=0,
+        high=1,
+        group="first",
+        stands_for=0.5,
     )
     colors: str = setting(
         "style",
@@ -154,7 +163,8 @@ class Options:
         own = OWN_BALANCE[self.style_loss]
         if self.ratio is not None:
             return own * self.ratio / OWN_BALANCE["gram"]
-        return own * 10 ** (4 * (0.5 - (0.5 if self.strength is None else self.strength)))
+        strength = 0.5 if self.strength is None else self.strength
+        return own * 10 ** (4 * (0.5 - strength))
 
 
 def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
@@ -178,7 +188,25 @@ def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
 
 def default_of(about: dataclasses.Field[Any]) -> Any:
     """What a field is when nobody sets it, the default preset's value included."""
-    return PRESETS["impasto"].get(about.name, about.default) if about.default is None else about.default
+    if about.default is not None:
+        return about.default
+    return PRESETS["impasto"].get(about.name, about.metadata["stands_for"])
+
+
+def describe() -> list[dict[str, Any]]:
+    """Every option that can be written down, as a program of another kind needs it to make a form: names, kinds, ranges.
+
+    kind: choice, bool, int, float, floats or text
+    """
+    described = []
+    for about in fields(Options):
+        if about.name == "init_image":  # a picture
+            continue
+        kind = "choice" if about.metadata["choices"] else str(about.type).split(" ")[0].replace("str", "text")
+        kind = "floats" if kind.startswith("tuple") else kind
+        facts = {name: about.metadata[name] for name in ("help", "low", "high", "choices", "group")}
+        described.append({"name": about.name, "kind": kind, "default": default_of(about), **facts})
+    return described
 
 
 def _checked(about: dataclasses.Field[Any], value: Any) -> Any:

@@ -1,0 +1,217 @@
+"""The docker: the form, a preview, and how far the work is. It shows what the runner does and asks it to do things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from krita import DockWidget, Krita
+
+from . import environment, layers
+from .form import _POLL_MS, Form
+from .job import Task, runner
+from .qt import QtCore, QtGui, QtWidgets
+from .version import VERSION
+
+_PREVIEW_HEIGHT = 220
+
+
+def task_from(form: Form) -> Task:
+    """What the form asks for, of the active layer.  Raises LayerError."""
+    document = Krita.instance().activeDocument()
+    node = layers.layer_to_paint(document)
+    styles = form.styles()
+    if not styles:
+        raise layers.LayerError("Choose a style first: another layer, or a picture file.")
+    if any(style.layer == layers.key(node) for style in styles):
+        raise layers.LayerError(f"{node.name()} cannot be its own style: choose another layer.")
+    return Task(document, layers.key(node), node.name(), styles, form.options())
+
+
+def begin(form: Form) -> None:
+    """Start what the form asks for; what is wrong with it is shown in the docker."""
+    try:
+        task = task_from(form)
+    except layers.LayerError as error:
+        runner().refuse(str(error))
+        return
+    form.store()
+    runner().start(task)
+
+
+class ImpastoDocker(DockWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWindowTitle("Impasto")
+        self._runner = runner()
+        self.form = Form(more=True)
+        self._preview = _Preview()
+        self._bar = QtWidgets.QProgressBar()
+        self._bar.setRange(0, 1000)
+        self._bar.setTextVisible(False)
+        self._bar.setMaximumHeight(8)
+        self._button = QtWidgets.QPushButton()
+        self._button.setObjectName("impasto_button")
+        self._button.clicked.connect(self._press)
+        self._status = QtWidgets.QLabel()
+        self._status.setWordWrap(True)
+        self._status.setObjectName("impasto_status")
+        self._problem = _Problem()
+        self._setup = _SetupPanel()
+        self._setup.button.clicked.connect(self._set_up)
+
+        inside = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(inside)
+        for widget in (self._setup, self.form, self._button, self._bar, self._status, self._problem, self._preview):
+            column.addWidget(widget)
+        column.addStretch(1)
+        scroll = QtWidgets.QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        scroll.setWidget(inside)
+        self.setWidget(scroll)
+
+        self._runner.changed.connect(self._show)
+        self._runner.setup.log.connect(self._setup.say)
+        self._polling = QtCore.QTimer(self)
+        self._polling.timeout.connect(self._poll)
+        self._polling.start(_POLL_MS)
+        self._show()
+
+    def canvasChanged(self, canvas: Any) -> None:
+        self._poll()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        if not self._runner.engine.running:
+            self._runner.wake()
+        self._show()
+        self._poll()
+
+    def _poll(self) -> None:
+        """Krita does not say when layers come and go."""
+        if self.isVisible() and not self.form.style_picker.view().isVisible():
+            self.form.refresh(Krita.instance().activeDocument())
+
+    def _press(self) -> None:
+        if self._runner.busy:
+            self._runner.cancel()
+        else:
+            begin(self.form)
+
+    def _show(self) -> None:
+        """Show where the runner stands."""
+        it = self._runner
+        self.form.describe(it.options)
+        self._button.setText("Stop" if it.busy else "Stylize")
+        self._button.setEnabled(it.busy or not it.setup.running)
+        self._bar.setVisible(it.busy)
+        self._bar.setValue(round(1000 * it.fraction))
+        self._status.setText(it.status)
+        self._status.setVisible(bool(it.status))
+        self._problem.show_problem(it.problem, it.details)
+        self._preview.show_image(it.preview)
+        self._setup.show_need(self._need())
+
+    def _need(self) -> str:
+        """Why the engine has to be set up, or nothing"""
+        it = self._runner
+        if it.setup.running:
+            return "Setting up the engine"
+        version = it.engine.hello.get("version")
+        if version is not None and version != VERSION:
+            return f"The engine is version {version} and the plugin {VERSION}: set it up again."
+        if version is None and it.command() is None:
+            return "Painting needs the engine, a program of its own (about 6 GB with all its parts)."
+        return ""
+
+    def _set_up(self) -> None:
+        if self._runner.setup.running:
+            self._runner.setup.cancel()
+        else:
+            self._runner.set_up()
+        self._show()
+
+
+class _Preview(QtWidgets.QLabel):
+    """The picture in the making. Never a layer: that would be in the way of undo."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self.setObjectName("impasto_preview")
+        self._shown: Any | None = None
+
+    def show_image(self, image: Any | None) -> None:
+        if image is self._shown:
+            return
+        self._shown = image
+        self.setVisible(image is not None)
+        if image is None:
+            self.clear()
+            return
+        width = max(64, self.parentWidget().width() - 24) if self.parentWidget() else image.width()
+        self.setPixmap(
+            QtGui.QPixmap.fromImage(image).scaled(
+                width,
+                _PREVIEW_HEIGHT,
+                QtCore.Qt.AspectRatioMode.KeepAspectRatio,
+                QtCore.Qt.TransformationMode.SmoothTransformation,
+            )
+        )
+
+
+class _Problem(QtWidgets.QWidget):
+    """What went wrong, in a sentence, and more of it for whoever is asked for help."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = QtWidgets.QLabel()
+        self._text.setWordWrap(True)
+        self._text.setObjectName("impasto_problem")
+        self._text.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._copy = QtWidgets.QPushButton("Copy details")
+        self._copy.clicked.connect(self._copy_details)
+        column = QtWidgets.QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._text)
+        column.addWidget(self._copy)
+        self._details = ""
+
+    def show_problem(self, problem: str, details: str) -> None:
+        self._text.setText(problem)
+        self._details = details
+        self.setVisible(bool(problem))
+        self._copy.setVisible(bool(details.strip()))
+
+    def _copy_details(self) -> None:
+        about = f"Impasto {VERSION}, Krita {Krita.instance().version()}"
+        QtWidgets.QApplication.clipboard().setText(f"{about}\n{self._text.text()}\n{self._details}")
+
+
+class _SetupPanel(QtWidgets.QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = QtWidgets.QLabel()
+        self._text.setWordWrap(True)
+        self.button = QtWidgets.QPushButton()
+        self.button.setObjectName("impasto_set_up")
+        self._log = QtWidgets.QPlainTextEdit()
+        self._log.setReadOnly(True)
+        self._log.setMaximumBlockCount(500)
+        self._log.setMaximumHeight(120)
+        self._log.hide()
+        column = QtWidgets.QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self._text, self.button, self._log):
+            column.addWidget(widget)
+
+    def say(self, line: str) -> None:
+        self._log.show()
+        self._log.appendPlainText(line)
+
+    def show_need(self, need: str) -> None:
+        running = runner().setup.running
+        self.setVisible(bool(need))
+        self._text.setText(need)
+        self.button.setText("Stop the set-up" if running else "Set up the engine")
+        self.button.setEnabled(running or environment.wheel() is not None)

@@ -1,0 +1,354 @@
+"""One painting at a time: what was asked for, and the one machine that sees it through, whichever window it came from.
+
+idle -> starting (the engine) -> reading (layers, to the engine) -> painting -> writing (the result) -> idle
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Iterator, NamedTuple
+
+from . import environment, layers, settings
+from .engine import Engine, find_command
+from .frames import PROTOCOL
+from .qt import QtCore, QtGui
+
+#: Bytes that may wait for the engine's pipe while a layer is read.
+_WAITING = 32 << 20
+#: An engine that has not said `cancelled` by then hangs, or is in the middle of a very long step.
+_PATIENCE_MS = 3000
+#: What Krita's event loop is given between two pieces of our work, and when there is nothing to do but to wait.
+_NEXT_MS, _IDLE_MS = 0, 20
+#: How often it is looked whether the document is still open.
+_LOOK_MS = 500
+
+
+class Style(NamedTuple):
+    """Where a style comes from: a layer, by its key, or a picture file"""
+
+    name: str
+    layer: str = ""
+    path: str = ""
+
+
+class Task(NamedTuple):
+    """All that a painting needs."""
+
+    document: Any
+    layer: str  # key of the layer to paint
+    name: str  # of that layer
+    styles: list[Style]
+    options: dict[str, Any]  # for the engine, by its own names
+
+    @property
+    def title(self) -> str:
+        """`Photo x Starry Night (60 %)`"""
+        strength = self.options.get("strength")
+        share = "" if strength is None else f" ({100 * strength:.0f} %)"
+        return "{} x {}{}".format(self.name, " + ".join(style.name for style in self.styles), share)
+
+
+class Runner(QtCore.QObject):
+    """The one machine. `changed` says that something which can be seen has changed."""
+
+    changed = QtCore.pyqtSignal()
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.state = "idle"
+        self.status = ""  # a line about what goes on
+        self.fraction = 0.0
+        self.preview: Any | None = None  # QImage
+        self.problem = ""  # what went wrong last, for a person
+        self.details = ""  # and for whoever is asked for help
+        self.last: Task | None = None
+        self.engine = Engine(self)
+        self.engine.said.connect(self._hear)
+        self.engine.stopped.connect(self._engine_stopped)
+        self.setup = environment.Setup(environment_folder(), self)
+        self.setup.finished.connect(self._set_up_ended)
+        self._number = 0
+        self._task: Task | None = None
+        self._rect = layers.Rect(0, 0, 0, 0)
+        self._depth = "U8"
+        self._note = ""
+        self._result: layers.ResultLayer | None = None
+        self._arrived: list[Any] = []  # stripes of the result that wait to be written
+        self._steps: Iterator[Any] | None = None
+        self._ticking = QtCore.QTimer(self)
+        self._ticking.setSingleShot(True)
+        self._ticking.timeout.connect(self._tick)
+        self._patience = QtCore.QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.timeout.connect(self._hung)
+        self._done = ""
+
+    # what can be asked of it
+
+    @property
+    def busy(self) -> bool:
+        return self.state != "idle"
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        """The engine's options as it described them; none before it has said so"""
+        return list(self.engine.hello.get("options", []))
+
+    def command(self) -> list[str] | None:
+        """How the engine is started, or None where there is none yet"""
+        own = environment.own_python(environment_folder())
+        return find_command(str(settings.load().get("engine", "")), own)
+
+    def wake(self) -> None:
+        """Start the engine, so that it is warm when it is needed."""
+        command = self.command()
+        if command is not None and not self.setup.running:
+            self.engine.start(command)
+
+    def start(self, task: Task) -> None:
+        """Begin a painting. While one is made, another is refused."""
+        if self.busy:
+            self.refuse("A picture is being painted: stop it first, or wait.")
+            return
+        self.problem = self.details = ""
+        self.last, self._task = task, task
+        self._number += 1
+        self.preview, self.fraction = None, 0.0
+        self._result, self._arrived = None, []
+        if self.command() is None:
+            self._fail("There is no engine yet: set it up first.")
+            return
+        self.wake()
+        self._become("starting", "Starting the engine")
+        self._work(self._send(task, self._number))
+
+    def cancel(self) -> None:
+        """Stop at once; the engine stays warm. No layer is added."""
+        if not self.busy:
+            return
+        number = self._number
+        self._number += 1  # what still comes of the old job is not heard
+        self._end()
+        self.engine.send({"op": "cancel", "job": number})
+        if self.engine.ready and not self._patience.isActive():
+            self._patience.start(_PATIENCE_MS)
+        self._become("idle", "Stopped")
+
+    def refuse(self, sentence: str) -> None:
+        """Say why nothing is begun."""
+        if self.busy:
+            self._say(sentence)
+        else:
+            self._fail(sentence)
+
+    def set_up(self) -> None:
+        """Make the engine's environment anew, with the engine that came with the plugin."""
+        self.cancel()
+        self.engine.stop()
+        self.problem = self.details = ""
+        self.setup.start()
+
+    def close(self) -> None:
+        """End everything, as Krita does."""
+        self._end()
+        self._become("idle", "")
+        self.setup.cancel()
+        self.engine.stop()
+
+    # the work, a step at a time
+
+    def _send(self, task: Task, number: int) -> Iterator[int]:
+        """Send the layers to the engine. Yields milliseconds to wait."""
+        snapshot = layers.Snapshot(task.document)
+        try:
+            keys = [task.layer] + [style.layer for style in task.styles if style.layer]
+            for _ in snapshot.show(keys):
+                yield _IDLE_MS
+            while not self.engine.hello:
+                yield _IDLE_MS
+            self._become("reading", "Reading the layers")
+            content = snapshot.picture(task.layer)
+            selected = layers.selection(task.document)
+            if selected is not None:
+                rect = layers.around(selected[1]).intersected(content.rect)
+                if not selected[1].intersected(content.rect).width:
+                    raise layers.LayerError("The selection is beside the layer: there is nothing to paint in it.")
+                content = snapshot.picture(task.layer, rect)
+            self._rect, self._depth, self._note = content.rect, content.depth, content.note
+            yield from self._picture(number, "content", 0, content)
+            if selected is not None:
+                yield from self._rows(number, "mask", 0, content.rect, "gray8", layers.mask_stripes(selected[0], content.rect))
+            for index, style in enumerate(task.styles):
+                if style.path:
+                    self.engine.send({"op": "image", "job": number, "role": "style", "path": style.path})
+                else:
+                    yield from self._picture(number, "style", index, snapshot.picture(style.layer))
+        finally:
+            snapshot.close()
+        self._become("painting", "Painting")
+        self.engine.send({"op": "start", "job": number, "options": task.options})
+        looked = QtCore.QElapsedTimer()
+        while True:
+            if not looked.isValid() or looked.elapsed() > _LOOK_MS or self._arrived:
+                looked.start()
+                if not layers.is_open(task.document):
+                    self.cancel()
+                    return
+            if not self._arrived:
+                yield _IDLE_MS
+                continue
+            arrived = self._arrived.pop(0)
+            if arrived is None:
+                break
+            if self._result is None:
+                self._become("writing", "Adding the layer")
+                self._result = layers.ResultLayer(task.document, task.title, self._rect, self._depth)
+            for _ in self._result.write(*arrived):
+                yield _NEXT_MS
+        assert self._result is not None
+        self._result.add(task.layer)
+
+    def _picture(self, number: int, role: str, index: int, picture: layers.LayerPicture) -> Iterator[int]:
+        yield from self._rows(number, role, index, picture.rect, picture.format, picture.stripes())
+
+    def _rows(self, number: int, role: str, index: int, rect: layers.Rect, kind: str, stripes: Any) -> Iterator[int]:
+        about = {"op": "image", "job": number, "role": role}
+        self.engine.send({**about, "width": rect.width, "height": rect.height, "format": kind})
+        for y, rows, pixels in stripes:
+            self.engine.send({"op": "rows", "job": number, "role": role, "index": index, "y": y, "rows": rows}, pixels)
+            yield _NEXT_MS
+            while self.engine.pending() > _WAITING:
+                yield _IDLE_MS
+
+    def _work(self, steps: Iterator[int]) -> None:
+        self._steps = steps
+        self._ticking.start(_NEXT_MS)
+
+    def _tick(self) -> None:
+        steps = self._steps
+        if steps is None:
+            return
+        try:
+            wait = next(steps)
+        except StopIteration:
+            if self._steps is steps:  # not cancelled in the last step
+                self._end()
+                self.fraction = 1.0
+                self._become("idle", self._done)
+            return
+        except layers.LayerError as error:
+            self._give_up(str(error))
+            return
+        except Exception as error:  # a dialog of Krita's for each would help nobody
+            self._give_up(f"Something went wrong in the plugin: {type(error).__name__}: {error}")
+            return
+        if self._steps is steps:
+            self._ticking.start(wait)
+
+    def _end(self) -> None:
+        steps, self._steps = self._steps, None
+        self._ticking.stop()
+        if steps is not None and not getattr(steps, "gi_running", False):
+            steps.close()  # the snapshot goes
+        self._task = self._result = None
+        self._arrived = []
+
+    # what the engine says
+
+    def _hear(self, header: dict[str, Any], blob: bytes) -> None:
+        op = header.get("op")
+        if op == "hello":
+            if header.get("protocol") != PROTOCOL:
+                self.engine.stop()
+                self._give_up(
+                    "The engine (version {}) does not fit the plugin: set it up again.".format(header.get("version"))
+                )
+            self.changed.emit()
+            return
+        if op == "ready":
+            self.changed.emit()
+            return
+        if op == "cancelled":
+            self._patience.stop()
+            return
+        if header.get("job") != self._number or not self.busy:
+            return
+        if op == "progress":
+            self.fraction = float(header.get("fraction", 0))
+            self._say(_progress(header))
+        elif op == "preview":
+            width, height = header["width"], header["height"]
+            image = QtGui.QImage(blob, width, height, 4 * width, QtGui.QImage.Format.Format_ARGB32)
+            self.preview = image.copy()  # the bytes go, the picture stays
+            self.changed.emit()
+        elif op == "rows":
+            self._arrived.append((header["y"], header["rows"], blob))
+        elif op == "done":
+            self._done = f"Done in {_time(header['seconds'])}, painted at {header['width']} x {header['height']}"
+            self._done += f". {self._note}" if self._note else ""
+            self._arrived.append(None)
+        elif op == "error":
+            self._give_up(str(header.get("text")), "{}\n{}".format(header.get("code"), self.engine.last_words))
+
+    def _engine_stopped(self, sentence: str) -> None:
+        self._patience.stop()
+        if self.busy:
+            self._give_up(sentence, self.engine.last_words)
+        else:
+            self._fail(sentence, self.engine.last_words)
+
+    def _set_up_ended(self, problem: str) -> None:
+        self._fail(problem, self.setup.output)
+        if not problem:
+            self.wake()
+
+    def _hung(self) -> None:
+        self.engine.stop()
+        self.changed.emit()
+
+    def _give_up(self, sentence: str, details: str = "") -> None:
+        """The job is over without a result."""
+        number = self._number
+        self._number += 1
+        self._end()
+        self.engine.send({"op": "cancel", "job": number})
+        self._fail(sentence, details)
+
+    def _fail(self, sentence: str, details: str = "") -> None:
+        self.problem, self.details = sentence, details
+        self._become("idle", "")
+
+    def _become(self, state: str, status: str) -> None:
+        self.state, self.status = state, status
+        self.changed.emit()
+
+    def _say(self, status: str) -> None:
+        self.status = status
+        self.changed.emit()
+
+
+_runners: list[Runner] = []
+
+
+def runner() -> Runner:
+    """The one of this Krita"""
+    if not _runners:
+        _runners.append(Runner())
+    return _runners[0]
+
+
+def environment_folder() -> str:
+    """Where the plugin's own engine lives"""
+    return os.path.join(settings.folder(), "engine")
+
+
+def _progress(header: dict[str, Any]) -> str:
+    if header.get("phase") == "weights":
+        return f"Downloading the network, once: {header['fraction']:.0%}"
+    left = header.get("eta")
+    size = f"{header['width']} x {header['height']}"
+    return f"Painting at {size}" + ("" if left is None else f", {_time(left)} left")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

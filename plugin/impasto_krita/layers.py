@@ -1,0 +1,241 @@
+"""All work on Krita's pixels: which layers there are, reading them as they look, and adding a result as one undo step.
+
+Layers are read from a clone of the document: a frozen picture of the moment, in which hidden layers can be shown without
+touching the user's. Pixels travel in stripes, so that Krita never waits. Colors outside of here are sRGB, 8 or 16 bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, NamedTuple, Tuple
+
+from krita import Krita
+
+from .frames import stripes
+from .qt import QtCore
+
+SRGB = "sRGB-elle-V2-srgbtrc.icc"
+#: Node types that show a picture of their own. Masks belong to their layer; filter layers show what is below them.
+_SHOWING = ("paintlayer", "grouplayer", "vectorlayer", "clonelayer", "filelayer", "filllayer")
+#: The engine sees as much around a selection as helps it to know what it paints, in pixels.
+_MARGIN = 64
+#: Rows that are converted at a time, where a layer is not 8-bit sRGB.
+_CONVERTED_ROWS = 64
+#: The largest side of a layer that is taken whole, beyond the canvas too.
+_LARGEST = 32768
+
+Space = Tuple[str, str, str]  # color model, depth, profile
+
+
+class LayerError(Exception):
+    """What the user asked for cannot be done with these layers; the text says why."""
+
+
+class Rect(NamedTuple):
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def intersected(self, other: Rect) -> Rect:
+        left, top = max(self.x, other.x), max(self.y, other.y)
+        right = min(self.x + self.width, other.x + other.width)
+        bottom = min(self.y + self.height, other.y + other.height)
+        return Rect(left, top, max(0, right - left), max(0, bottom - top))
+
+    def grown(self, by: int) -> Rect:
+        return Rect(self.x - by, self.y - by, self.width + 2 * by, self.height + 2 * by)
+
+
+def key(node: Any) -> str:
+    """What tells a node from all others, in a clone of its document too"""
+    return str(node.uniqueId().toString())
+
+
+def showing(document: Any) -> list[tuple[int, Any]]:
+    """(depth, node) of every layer that shows a picture, from the top as in the layer list."""
+    found: list[tuple[int, Any]] = []
+
+    def walk(node: Any, depth: int) -> None:
+        for child in reversed(node.childNodes()):
+            if child.type() in _SHOWING:
+                found.append((depth, child))
+                walk(child, depth + 1)
+
+    root = document.rootNode()
+    if root is not None:
+        walk(root, 0)
+    return found
+
+
+def find(document: Any, wanted: str) -> Any | None:
+    """The node with that key, or None"""
+    return next((node for _, node in showing(document) if key(node) == wanted), None)
+
+
+def layer_to_paint(document: Any) -> Any:
+    """The active layer, or the layer of the active mask.  Raises LayerError."""
+    node = document.activeNode() if document is not None else None
+    if node is None:
+        raise LayerError("There is no layer to paint: open a picture first.")
+    if node.type().endswith("mask") and node.parentNode() is not None:
+        node = node.parentNode()
+    if node.type() not in _SHOWING:
+        raise LayerError(f"{node.name()} shows no picture of its own: choose a paint, group or vector layer.")
+    return node
+
+
+def is_open(document: Any) -> bool:
+    return any(document == each for each in Krita.instance().documents())
+
+
+def selection(document: Any) -> tuple[Any, Rect] | None:
+    """A copy of the selection and where it is on the canvas, or None"""
+    selected = document.selection()
+    if selected is None or selected.width() == 0 or selected.height() == 0:
+        return None
+    rect = Rect(selected.x(), selected.y(), selected.width(), selected.height()).intersected(canvas(document))
+    return (selected.duplicate(), rect) if rect.width and rect.height else None
+
+
+def around(rect: Rect) -> Rect:
+    """What the engine is shown of a layer to paint `rect` of it"""
+    return rect.grown(_MARGIN)
+
+
+def canvas(document: Any) -> Rect:
+    return Rect(0, 0, document.width(), document.height())
+
+
+class Snapshot:
+    """A document as it was when it was taken."""
+
+    def __init__(self, document: Any) -> None:
+        self._document = document.clone()
+        self._document.setBatchmode(True)
+
+    def show(self, keys: list[str]) -> Iterator[None]:
+        """Show the hidden ones among these layers, with the groups they are in; a step at a time until they are drawn.
+
+        A paint layer without masks is its own picture, hidden or not. For the others Krita has to draw the document anew,
+        and makes its caller wait meanwhile.
+        """
+        changed = False
+        for each in keys:
+            node = find(self._document, each)
+            if node is not None and node.type() == "paintlayer" and not node.childNodes():
+                continue
+            while node is not None and node.parentNode() is not None:
+                if not node.visible():
+                    node.setVisible(True)
+                    changed = True
+                node = node.parentNode()
+        if changed:
+            self._document.refreshProjection()
+        while not self._document.tryBarrierLock():  # Krita is drawing, in threads of its own
+            yield
+        self._document.unlock()
+
+    def picture(self, wanted: str, rect: Rect | None = None) -> LayerPicture:
+        """A layer's picture, its own extent or that of `rect`.  Raises LayerError where it shows nothing."""
+        node = find(self._document, wanted)
+        if node is None:
+            raise LayerError("The layer is gone.")
+        if rect is None:
+            bounds = node.bounds()
+            rect = Rect(bounds.x(), bounds.y(), bounds.width(), bounds.height())
+            if node.type() == "filllayer":  # has no bounds
+                rect = canvas(self._document)
+            elif max(rect.width, rect.height) > _LARGEST:
+                rect = rect.intersected(canvas(self._document))
+        if rect.width <= 0 or rect.height <= 0:
+            raise LayerError(f"{node.name()} is empty: there is nothing to see in it.")
+        return LayerPicture(node, rect)
+
+    def close(self) -> None:
+        self._document.setModified(False)
+        self._document.close()
+
+
+class LayerPicture:
+    """What a layer shows in a rectangle, with its masks and its child layers, in sRGB."""
+
+    def __init__(self, node: Any, rect: Rect) -> None:
+        self._node, self.rect = node, rect
+        self._space: Space = (node.colorModel(), node.colorDepth(), node.colorProfile())
+        self.depth = "U8" if self._space[1] == "U8" else "U16"
+
+    @property
+    def note(self) -> str:
+        """What of the layer the result cannot have, as a sentence"""
+        if self._node.animated():
+            return "Only the current frame is painted."
+        return "Light brighter than white is clipped." if self._space[1] in ("F16", "F32") else ""
+
+    @property
+    def format(self) -> str:
+        return "bgra8" if self.depth == "U8" else "bgra16"
+
+    def stripes(self) -> Iterator[tuple[int, int, bytes]]:
+        """(y, rows, pixels) from the top"""
+        target: Space = ("RGBA", self.depth, SRGB)
+        rect = self.rect
+        size = stripes(rect.height) if self._space == target else stripes(rect.height, _CONVERTED_ROWS)
+        for y, rows in size:
+            pixels = bytes(self._node.projectionPixelData(rect.x, rect.y + y, rect.width, rows))
+            yield y, rows, convert(pixels, rect.width, rows, self._space, target)
+
+
+def mask_stripes(selected: Any, rect: Rect) -> Iterator[tuple[int, int, bytes]]:
+    """(y, rows, pixels) of a selection in a rectangle, one byte a pixel"""
+    for y, rows in stripes(rect.height):
+        yield y, rows, bytes(selected.pixelData(rect.x, rect.y + y, rect.width, rows))
+
+
+class ResultLayer:
+    """A paint layer that is filled while it belongs to nothing, and then added: one step to undo."""
+
+    def __init__(self, document: Any, name: str, rect: Rect, depth: str) -> None:
+        self._document, self._rect = document, rect
+        self._layer = document.createNode(name, "paintlayer")
+        self._source: Space = ("RGBA", depth, SRGB)
+        self._space: Space = (self._layer.colorModel(), self._layer.colorDepth(), self._layer.colorProfile())
+
+    def write(self, y: int, rows: int, pixels: bytes) -> Iterator[None]:
+        """Write a stripe, a step at a time."""
+        width = self._rect.width
+        step = rows if self._source == self._space else _CONVERTED_ROWS
+        stride = len(pixels) // rows
+        for top, count in stripes(rows, step):
+            part = pixels[top * stride : (top + count) * stride]
+            part = convert(part, width, count, self._source, self._space)
+            self._layer.setPixelData(QtCore.QByteArray(part), self._rect.x, self._rect.y + y + top, width, count)
+            yield
+
+    def add(self, above: str) -> None:
+        """Put it above the layer with that key, or on top where that is gone."""
+        anchor = find(self._document, above)
+        if anchor is not None and anchor.parentNode() is not None:
+            anchor.parentNode().addChildNode(self._layer, anchor)
+        if self._layer.parentNode() is None:  # Krita says nothing when it does not add
+            self._document.rootNode().addChildNode(self._layer, None)
+
+
+def convert(pixels: bytes, width: int, height: int, source: Space, target: Space) -> bytes:
+    """Pixels of one color space in another, by Krita itself.  Raises LayerError where Krita lacks the profile.
+
+    Converting a node of the user's document would crash Krita or leave a step to undo: a document that nobody sees does it.
+    """
+    if source == target:
+        return pixels
+    scratch = Krita.instance().createDocument(width, height, "", source[0], source[1], source[2], 72.0)
+    try:
+        base = scratch.rootNode().childNodes()[0]
+        if (base.colorModel(), base.colorDepth(), base.colorProfile()) != source:
+            raise LayerError(f"Krita has no color profile {source[2]}: convert the picture to sRGB first.")
+        base.setPixelData(QtCore.QByteArray(pixels), 0, 0, width, height)
+        scratch.setColorSpace(*target)
+        scratch.waitForDone()
+        return bytes(base.pixelData(0, 0, width, height))
+    finally:
+        scratch.setModified(False)
+        scratch.close()

@@ -1,0 +1,663 @@
+"""Tests that run inside Krita, in its Python: generators for the probe, which pytest calls by name."""
+
+import math
+import os
+import signal
+import sys
+import time
+
+from krita import InfoObject, Krita, Selection
+
+if "PyQt6.QtCore" in sys.modules:
+    from PyQt6 import QtCore, QtGui, QtWidgets
+else:
+    from PyQt5 import QtCore, QtGui, QtWidgets
+
+SRGB = "sRGB-elle-V2-srgbtrc.icc"
+SMALL = {"size": 64, "quality": "draft", "iterations": 4}
+
+
+def imports(path):
+    """What "Import Python Plugin from File" does, without its dialogs"""
+    from plugin_importer.plugin_importer import PluginImporter
+
+    yield 0.5
+    return [
+        each["name"] for each in PluginImporter(path, Krita.instance().getAppDataLocation(), lambda plugin: True).import_all()
+    ]
+
+
+# what the tests are made of
+
+
+def plugin():
+    import impasto_krita.docker
+    import impasto_krita.job
+    import impasto_krita.layers
+
+    return impasto_krita
+
+
+def runner():
+    return plugin().job.runner()
+
+
+def document(width=96, height=64, model="RGBA", depth="U8", profile=SRGB):
+    """A document in a window of its own, with its first layer as Krita makes it"""
+    doc = Krita.instance().createDocument(width, height, "test", model, depth, profile, 72.0)
+    Krita.instance().activeWindow().addView(doc)
+    yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 10
+    return doc
+
+
+def photo(x, y):
+    """A calm picture: B, G, R"""
+    return 120 + int(80 * math.sin(x / 9)), 120 + int(80 * math.cos(y / 7)), 90 + (x + y) // 3 % 60
+
+
+def painting(x, y):
+    """A wild one"""
+    return (200, 60, 30 + x % 9) if (x // 16 + y // 11) % 2 else (20 + y % 7, 190, 240)
+
+
+def bgra(width, height, colors, alpha=lambda x, y: 255, deep=False):
+    made = bytearray()
+    for y in range(height):
+        for x in range(width):
+            pixel = (*colors(x, y), alpha(x, y))
+            for value in pixel:
+                made += (value * 257).to_bytes(2, "little") if deep else bytes([min(255, value)])
+    return bytes(made)
+
+
+def layer(doc, name, colors, x=0, y=0, width=None, height=None, alpha=lambda x, y: 255, parent=None, kind="paintlayer"):
+    """A layer with a picture in it, on top"""
+    width, height = width or doc.width(), height or doc.height()
+    node = doc.createNode(name, kind)
+    if kind == "paintlayer":
+        deep = doc.colorDepth() == "U16"
+        node.setPixelData(QtCore.QByteArray(bgra(width, height, colors, alpha, deep)), x, y, width, height)
+    (parent or doc.rootNode()).addChildNode(node, None)
+    return node
+
+
+def pair(doc, **about):
+    """A photo and, above it and hidden, a painting; the photo is active."""
+    first = layer(doc, "Photo", photo, **about)
+    second = layer(doc, "Painting", painting)
+    second.setVisible(False)
+    doc.refreshProjection()
+    doc.waitForDone()
+    yield 0.2
+    doc.setActiveNode(first)
+    yield (lambda: doc.activeNode() == first), 5
+    return first, second
+
+
+def docker():
+    return Krita.instance().activeWindow().qwindow().findChild(QtWidgets.QDockWidget, "impasto_docker")
+
+
+def child(widget, name):
+    found = widget.findChild(QtWidgets.QWidget, "impasto_" + name)
+    assert found is not None, name
+    return found
+
+
+def press_stylize(style, **options):
+    """Press the docker's button, with a style layer and options beyond what it shows."""
+    plugin().settings.store(options={k: v for k, v in {**SMALL, **options}.items() if v is not None})
+    it = docker()
+    it.setVisible(True)
+    yield (lambda: it.form.described), 30
+    it.form.reload()
+    it.form.refresh(Krita.instance().activeDocument())
+    it.form.style_picker.choose_layer(plugin().layers.key(style))
+    child(it, "button").click()
+
+
+def ended(limit=60):
+    return (lambda: not runner().busy), limit
+
+
+def names(doc):
+    return [node.name() for node in doc.rootNode().childNodes()]
+
+
+def pixels(node, x, y, width, height):
+    return bytes(node.projectionPixelData(x, y, width, height))
+
+
+def state(doc):
+    it = runner()
+    return {"names": names(doc), "problem": it.problem, "status": it.status, "state": it.state}
+
+
+# the tests
+
+
+def by_menu_action():
+    doc = yield from document()
+    first, second = yield from pair(doc)
+    before = pixels(first, 0, 0, 96, 64)
+    plugin().settings.store(options=SMALL)
+    Krita.instance().action("impasto_stylize").trigger()
+    yield 0.1
+    dialog = next(w for w in QtWidgets.QApplication.topLevelWidgets() if w.objectName() == "impasto_dialog" and w.isVisible())
+    yield (lambda: dialog._form.described), 30
+    dialog._form.style_picker.choose_layer(plugin().layers.key(second))
+    child(dialog, "strength").setValue(0.6)
+    dialog._accept()
+    assert runner().busy
+    yield ended()
+    yield 0.2
+    result = doc.rootNode().childNodes()[-2]
+    told = state(doc)
+    told.update(
+        photo=before.hex(),
+        painting=pixels(second, 0, 0, 96, 64).hex(),
+        result=pixels(result, 0, 0, 96, 64).hex(),
+        untouched=pixels(first, 0, 0, 96, 64) == before,
+        hidden=not second.visible(),
+        again=False,
+    )
+    doc.setActiveNode(result)
+    yield 0.2
+    Krita.instance().action("impasto_again").trigger()
+    yield ended()
+    yield 0.2
+    told["again"] = names(doc)
+    return told
+
+
+def by_docker():
+    """The result, whole, for pytest to judge; and one undo step."""
+    doc = yield from document()
+    first, second = yield from pair(doc)
+    was = names(doc)
+    yield from press_stylize(second, iterations=40)
+    began = time.monotonic()
+    it = runner()
+    yield (lambda: it.preview is not None), 30
+    preview = [it.preview.width(), it.preview.height(), time.monotonic() - began]
+    yield ended()
+    yield 0.3
+    result = next(node for node in doc.rootNode().childNodes() if " x " in node.name())
+    told = state(doc)
+    told.update(preview=preview, result=pixels(result, 0, 0, 96, 64).hex(), style=pixels(second, 0, 0, 96, 64).hex())
+    told.update(photo=pixels(first, 0, 0, 96, 64).hex(), bounds=[result.bounds().width(), result.bounds().height()])
+    Krita.instance().action("edit_undo").trigger()
+    yield 0.5
+    told["undone"] = names(doc) == was
+    Krita.instance().action("edit_redo").trigger()
+    yield 0.5
+    told["redone"] = (
+        pixels(next(n for n in doc.rootNode().childNodes() if " x " in n.name()), 0, 0, 96, 64).hex() == told["result"]
+    )
+    return told
+
+
+def offset_and_alpha():
+    """A layer that reaches over the canvas's edge, with a hole and soft edges"""
+    doc = yield from document()
+    soft = lambda x, y: 0 if x < 10 else min(255, 8 * x)  # noqa: E731
+    first = layer(doc, "Photo", photo, x=-20, y=30, width=80, height=60, alpha=soft)
+    second = layer(doc, "Painting", painting)
+    yield 0.2
+    doc.setActiveNode(first)
+    yield 0.2
+    yield from press_stylize(second)
+    yield ended()
+    yield 0.2
+    result = next(node for node in doc.rootNode().childNodes() if " x " in node.name())
+    bounds = result.bounds()
+    return {
+        **state(doc),
+        "bounds": [bounds.x(), bounds.y(), bounds.width(), bounds.height()],
+        "wanted": [first.bounds().x(), first.bounds().y(), first.bounds().width(), first.bounds().height()],
+        "alpha": pixels(result, -20, 30, 80, 60)[3::4].hex(),
+        "of": pixels(first, -20, 30, 80, 60)[3::4].hex(),
+    }
+
+
+def selected():
+    """A soft selection limits the result; the margin around it is seen by the engine and not painted."""
+    doc = yield from document(160, 120)
+    first, second = yield from pair(doc)
+    chosen = Selection()
+    chosen.select(60, 40, 40, 30, 255)
+    chosen.feather(4)
+    doc.setSelection(chosen)
+    yield 0.2
+    doc.setActiveNode(first)
+    yield 0.1
+    yield from press_stylize(second)
+    yield ended()
+    yield 0.2
+    result = next(node for node in doc.rootNode().childNodes() if " x " in node.name())
+    mask = bytes(doc.selection().pixelData(0, 0, 160, 120))
+    return {**state(doc), "alpha": pixels(result, 0, 0, 160, 120)[3::4].hex(), "mask": mask.hex()}
+
+
+def sources(kind):
+    """A layer of another kind, as what is painted, with the painting hidden in a hidden group, under a filter mask"""
+    doc = yield from document()
+    group = doc.createGroupLayer("Hidden group")
+    doc.rootNode().addChildNode(group, None)
+    second = layer(doc, "Painting", painting, parent=group)
+    mask = doc.createFilterMask("Invert", Krita.instance().filter("invert"), second)
+    second.addChildNode(mask, None)
+    if kind == "group":
+        first = doc.createGroupLayer("Group")
+        doc.rootNode().addChildNode(first, None)
+        layer(doc, "Part", photo, parent=first, width=60)
+    elif kind == "vector":
+        first = doc.createVectorLayer("Vector")
+        doc.rootNode().addChildNode(first, None)
+        shapes = '<svg width="96" height="64"><rect x="10" y="10" width="60" height="40" fill="#c04020"/></svg>'
+        first.addShapesFromSvg(shapes)
+    elif kind == "clone":
+        first = doc.createCloneLayer("Clone", layer(doc, "Photo", photo))
+        doc.rootNode().addChildNode(first, None)
+    elif kind == "fill":
+        info = InfoObject()
+        info.setProperty("color", "#208040")
+        everything = Selection()
+        everything.select(0, 0, 96, 64, 255)
+        first = doc.createFillLayer("Fill", "color", info, everything)
+        doc.rootNode().addChildNode(first, None)
+    elif kind == "mask":  # a mask is active: its layer is meant
+        first = layer(doc, "Photo", photo)
+        held = doc.createFilterMask("Blur", Krita.instance().filter("invert"), first)
+        first.addChildNode(held, None)
+    doc.refreshProjection()
+    doc.waitForDone()
+    second.setVisible(False)
+    group.setVisible(False)
+    yield 0.3
+    doc.setActiveNode(held if kind == "mask" else first)
+    yield 0.2
+    yield from press_stylize(second, iterations=40)
+    yield ended()
+    yield 0.2
+    results = [node for node in doc.rootNode().childNodes() if " x " in node.name()]
+    return {
+        **state(doc),
+        "count": len(results),
+        "type": results[0].type() if results else "",
+        "result": pixels(results[0], 0, 0, 96, 64).hex() if results else "",
+        "above": bool(results) and names(doc).index(results[0].name()) == names(doc).index(first.name()) + 1,
+        "hidden": not second.visible() and not group.visible(),
+    }
+
+
+def in_space(model, depth, profile):
+    """A document of another kind of colors; its layers come back as Krita itself turns them to sRGB."""
+    doc = yield from document(96, 64)
+    layer(doc, "Photo", photo)
+    layer(doc, "Painting", painting)
+    doc.setColorSpace(model, depth, profile)
+    doc.waitForDone()
+    yield 0.3
+    first, second = (next(n for n in doc.rootNode().childNodes() if n.name() == name) for name in ("Photo", "Painting"))
+    doc.setActiveNode(first)
+    yield 0.2
+    yield from press_stylize(second, iterations=40)
+    yield ended()
+    yield 0.2
+    result = next((node for node in doc.rootNode().childNodes() if " x " in node.name()), None)
+    told = {**state(doc), "space": []}
+    if result is not None:
+        told["space"] = [result.colorModel(), result.colorDepth(), result.colorProfile() == first.colorProfile()]
+        turned = Krita.instance().createDocument(96, 64, "", model, depth, first.colorProfile(), 72.0)
+        for name, node in (("result", result), ("photo", first), ("style", second)):
+            base = turned.rootNode().childNodes()[0]
+            turned.setColorSpace(model, depth, first.colorProfile())
+            turned.waitForDone()
+            base.setPixelData(node.projectionPixelData(0, 0, 96, 64), 0, 0, 96, 64)
+            turned.setColorSpace("RGBA", "U8", SRGB)
+            turned.waitForDone()
+            told[name] = bytes(base.pixelData(0, 0, 96, 64)).hex()
+        turned.setModified(False)
+        turned.close()
+    return told
+
+
+def cancelled():
+    doc = yield from document()
+    _first, second = yield from pair(doc)
+    was = names(doc)
+    yield from press_stylize(second, size=256, iterations=500)
+    it = runner()
+    yield (lambda: it.preview is not None), 30
+    began = time.monotonic()
+    child(docker(), "button").click()
+    stopped_in = time.monotonic() - began
+    silent = []
+    it.engine.said.connect(lambda header, blob: silent.append(header.get("op")))
+    yield (lambda: "cancelled" in silent), 3
+    answered_in = time.monotonic() - began
+    yield 0.5
+    told = {**state(doc), "kept": names(doc) == was, "stopped_in": stopped_in, "answered_in": answered_in}
+    told["warm"] = it.engine.running
+    yield from press_stylize(second)  # and the engine does the next one
+    yield ended()
+    yield 0.2
+    told["next"] = names(doc)
+    return told
+
+
+def document_closed():
+    doc = yield from document()
+    _first, second = yield from pair(doc)
+    yield from press_stylize(second, size=256, iterations=500)
+    yield (lambda: runner().preview is not None), 30
+    doc.setModified(False)
+    doc.close()
+    yield ended(5)
+    return {"problem": runner().problem, "documents": len(Krita.instance().documents())}
+
+
+def anchor_undone():
+    doc = yield from document()
+    second = layer(doc, "Painting", painting)
+    first = layer(doc, "Photo", photo)
+    yield 0.2
+    doc.setActiveNode(first)
+    yield 0.2
+    yield from press_stylize(second, size=128, iterations=30)
+    yield (lambda: runner().preview is not None), 30
+    Krita.instance().action("edit_undo").trigger()  # the photo goes
+    yield 0.2
+    gone = "Photo" not in names(doc)
+    yield ended()
+    yield 0.2
+    return {**state(doc), "gone": gone}
+
+
+def engine_killed():
+    doc = yield from document()
+    _first, second = yield from pair(doc)
+    was = names(doc)
+    yield from press_stylize(second, size=256, iterations=500)
+    it = runner()
+    yield (lambda: it.preview is not None), 30
+    os.kill(int(it.engine._process.processId()), signal.SIGKILL)
+    yield ended(5)
+    told = {**state(doc), "kept": names(doc) == was}
+    yield from press_stylize(second)
+    yield ended()
+    yield 0.2
+    told["next"] = names(doc)
+    return told
+
+
+def engine_hangs():
+    """An engine that does not answer a cancel is ended, and the next picture gets a new one."""
+    doc = yield from document()
+    _first, second = yield from pair(doc)
+    yield from press_stylize(second, size=256, iterations=500)
+    it = runner()
+    yield (lambda: it.preview is not None), 30
+    os.kill(int(it.engine._process.processId()), signal.SIGSTOP)
+    child(docker(), "button").click()
+    idle = not it.busy
+    yield (lambda: not it.engine.running), 6
+    yield from press_stylize(second)
+    yield ended()
+    yield 0.2
+    return {**state(doc), "idle": idle}
+
+
+def quits_in_the_middle():
+    """What stays behind is pytest's to see: it is told the engine's process."""
+    doc = yield from document()
+    _first, second = yield from pair(doc)
+    yield from press_stylize(second, size=256, iterations=500)
+    yield (lambda: runner().preview is not None), 30
+    return int(runner().engine._process.processId())
+
+
+def two_windows():
+    doc = yield from document()
+    _first, second = yield from pair(doc)
+    other = Krita.instance().openWindow()
+    other.qwindow().show()
+    yield 1.0
+    dockers = [w.findChild(QtWidgets.QDockWidget, "impasto_docker") for w in QtWidgets.QApplication.topLevelWidgets()]
+    dockers = [each for each in dockers if each is not None and hasattr(each, "form")]
+    yield from press_stylize(second, size=128, iterations=60)
+    yield (lambda: runner().state == "painting"), 30
+    labels = [child(each, "button").text() for each in dockers]
+    plugin().docker.begin(dockers[-1].form)  # a second one is refused
+    refused = runner().status
+    yield ended()
+    yield 0.2
+    return {**state(doc), "labels": labels, "refused": refused}
+
+
+def refused(case):
+    """What cannot be painted is said in one sentence, and nothing else happens."""
+    doc = yield from document()
+    style = layer(doc, "Painting", painting)
+    first = layer(doc, "Photo", photo)
+    if case == "empty":
+        first = doc.createNode("Empty", "paintlayer")
+        doc.rootNode().addChildNode(first, None)
+    elif case == "tiny":
+        first = layer(doc, "Dot", photo, width=1, height=1)
+    elif case == "filter":
+        first = doc.createFilterLayer("Filter", Krita.instance().filter("invert"), Selection())
+        doc.rootNode().addChildNode(first, None)
+    elif case == "itself":
+        style = first
+    yield 0.2
+    doc.setActiveNode(first)
+    yield 0.2
+    if case == "beside":
+        chosen = Selection()
+        chosen.select(0, 0, 5, 5, 255)
+        doc.setSelection(chosen)
+        first.move(40, 30)
+        doc.waitForDone()
+    was = names(doc)
+    if case == "missing file":
+        plugin().settings.store(options=SMALL)
+        it = docker()
+        yield (lambda: it.form.described), 30
+        it.form.style_picker.choose_file("/nowhere/gone.png")
+        child(it, "button").click()
+    else:
+        yield from press_stylize(style)
+    yield ended()
+    yield 0.2
+    return {**state(doc), "kept": names(doc) == was, "steps": Krita.instance().action("edit_undo").text()}
+
+
+def no_document():
+    """Without a picture the actions are off, and the button says why."""
+    it = docker()
+    it.setVisible(True)
+    yield (lambda: it.form.described), 30
+    enabled = Krita.instance().action("impasto_stylize").isEnabled()
+    child(it, "button").click()
+    yield 0.2
+    shown = child(it, "problem").text()
+    doc = yield from document()
+    yield 0.5
+    return {
+        "enabled": enabled,
+        "shown": shown,
+        "with": Krita.instance().action("impasto_stylize").isEnabled(),
+        "open": doc.width(),
+    }
+
+
+def engine_missing():
+    it = docker()
+    it.setVisible(True)
+    yield 0.5
+    doc = yield from document()
+    _first, second = yield from pair(doc)
+    it.form.refresh(doc)
+    it.form.style_picker.choose_layer(plugin().layers.key(second))
+    child(it, "button").click()
+    yield 0.2
+    button = child(it, "set_up")
+    return {
+        **state(doc),
+        "shown": button.isVisible() and button.isEnabled(),
+        "says": button.text(),
+        "runs": runner().engine.running,
+    }
+
+
+def sets_up_the_engine():
+    """The button, a real virtual environment, a real pip; then a picture with that engine."""
+    it = docker()
+    it.setVisible(True)
+    yield 0.5
+    child(it, "set_up").click()
+    running = runner().setup.running
+    yield (lambda: not runner().setup.running), 900
+    problem, log = runner().problem, it._setup._log.toPlainText()
+    doc = yield from document()
+    _first, second = yield from pair(doc)
+    yield from press_stylize(second)
+    yield ended(120)
+    yield 0.2
+    return {**state(doc), "running": running, "setup": problem, "log": log[-2000:], "command": runner().command()}
+
+
+def set_up_stopped():
+    it = docker()
+    it.setVisible(True)
+    yield 0.5
+    child(it, "set_up").click()
+    folder = plugin().job.environment_folder()
+    yield (lambda: os.path.exists(folder)), 60
+    child(it, "set_up").click()
+    yield 0.5
+    return {"problem": runner().problem, "left": os.path.exists(folder), "running": runner().setup.running}
+
+
+def two_styles():
+    doc = yield from document()
+    first, second = yield from pair(doc)
+    third = layer(doc, "Third", lambda x, y: (20, 200, 40))
+    yield 0.2
+    doc.setActiveNode(first)
+    yield 0.2
+    it = docker()
+    it.setVisible(True)
+    it.form.refresh(doc)
+    it.form.second_picker.choose_layer(plugin().layers.key(third))
+    it.form._enable_balance()
+    it.form.balance.setValue(0.25)
+    yield from press_stylize(second)
+    options = dict(runner().last.options)
+    yield ended()
+    yield 0.2
+    return {**state(doc), "options": options}
+
+
+# measurements
+
+
+def measured(width, height, depth="U8", hidden=True, **options):
+    """Seconds to the first preview, and the longest time in each state in which Krita's event loop did not turn"""
+    doc = Krita.instance().createDocument(width, height, "large", "RGBA", depth, SRGB, 72.0)
+    Krita.instance().activeWindow().addView(doc)
+    yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 10
+    tile = bgra(256, 256, photo, deep=depth == "U16")
+    row = b"".join(tile[y * len(tile) // 256 : (y + 1) * len(tile) // 256] * (width // 256) for y in range(256))
+    made = []
+    for name in ("Photo", "Painting"):
+        node = doc.createNode(name, "paintlayer")
+        for y in range(0, height, 256):
+            node.setPixelData(QtCore.QByteArray(row), 0, y, width, 256)
+        doc.rootNode().addChildNode(node, None)
+        made.append(node)
+    made[1].setVisible(not hidden)
+    doc.refreshProjection()
+    doc.waitForDone()
+    yield 1
+    doc.setActiveNode(made[0])
+    it = docker()
+    it.setVisible(True)
+    yield (lambda: it.form.described and runner().engine.ready), 60
+    yield 3  # the weights are loaded
+    gaps, label = {}, [""]
+    last = [time.perf_counter(), ""]
+    add = plugin().layers.ResultLayer.add
+
+    def labelled(self, above):  # what Krita does with a new layer is counted by itself, to its end
+        tick()
+        label[0] = last[1] = "adding the result"
+        add(self, above)
+
+    def tick():
+        now = time.perf_counter()
+        gaps[last[1]] = max(gaps.get(last[1], 0), now - last[0])
+        last[:] = now, label[0] or runner().state
+
+    plugin().layers.ResultLayer.add = labelled
+    ticker = QtCore.QTimer()
+    ticker.timeout.connect(tick)
+    ticker.start(1)
+    label[0] = last[1] = "adding an empty layer by hand"
+    empty = doc.createNode("Empty", "paintlayer")
+    doc.rootNode().addChildNode(empty, made[0])
+    yield 2
+    label[0] = last[1] = "removing it"
+    empty.remove()
+    yield 2
+    doc.setActiveNode(made[0])
+    yield 1
+    label[0] = last[1] = ""
+    began = time.perf_counter()
+    yield from press_stylize(made[1], **options)
+    yield (lambda: runner().preview is not None or not runner().busy), 60
+    preview = time.perf_counter() - began
+    yield (lambda: not runner().busy), 300
+    seconds = time.perf_counter() - began
+    yield 1
+    ticker.stop()
+    return {**state(doc), "preview": preview, "gaps": {k: v for k, v in gaps.items() if k}, "seconds": seconds}
+
+
+# pictures for the README and the manual
+
+
+def screenshot(photo, style, out, **options):
+    doc = Krita.instance().openDocument(photo)
+    Krita.instance().activeWindow().addView(doc)
+    yield (lambda: doc.activeNode() is not None), 10
+    window = Krita.instance().activeWindow().qwindow()
+    window.resize(1440, 900)
+    first = doc.rootNode().childNodes()[0]
+    first.setName("Coffee")
+    image = QtGui.QImage(style).convertToFormat(QtGui.QImage.Format.Format_ARGB32)
+    image = image.scaled(doc.width(), doc.height())
+    bits = image.constBits()
+    bits.setsize(image.sizeInBytes())
+    second = doc.createNode("Harvest", "paintlayer")
+    second.setPixelData(QtCore.QByteArray(bytes(bits)), 0, 0, doc.width(), doc.height())
+    doc.rootNode().addChildNode(second, None)
+    second.setVisible(False)
+    doc.refreshProjection()
+    yield 1
+    doc.setActiveNode(first)
+    for dock in window.findChildren(QtWidgets.QDockWidget):
+        dock.setVisible(dock.objectName() in ("impasto_docker", "KisLayerBox", "ToolBox"))
+    yield 1
+    docks = [window.findChild(QtWidgets.QDockWidget, name) for name in ("KisLayerBox", "impasto_docker")]
+    window.resizeDocks(docks, [190, 600], QtCore.Qt.Orientation.Vertical)
+    window.resizeDocks(docks, [330, 330], QtCore.Qt.Orientation.Horizontal)
+    yield 1
+    Krita.instance().activeWindow().activeView().canvas().setZoomLevel(950 / doc.width())
+    yield from press_stylize(second, **options)
+    yield ended(300)
+    yield 2
+    window.grab().save(out)
+    return state(doc)

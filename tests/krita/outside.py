@@ -1,0 +1,334 @@
+"""The plugin's engine, job and form without Krita: pytest runs this file once under PyQt5 and once under PyQt6.
+
+A few lines stand in for the krita module, and two small classes for its layers; the worker is the real one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import stat
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from impasto import krita as package
+from impasto.frames import pack
+
+QtCore = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtCore")
+QtWidgets = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtWidgets")
+WIDTH, HEIGHT = 40, 30
+
+
+@pytest.fixture(scope="session")
+def app() -> Any:
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    return QtWidgets.QApplication([])
+
+
+@pytest.fixture
+def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
+    """The plugin's modules, as they lie in the zip, with settings of the test's own"""
+    for name, content in package.files().items():
+        target = tmp_path / "plugin" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+    class Krita:
+        document = types.SimpleNamespace(name="document")
+
+        @classmethod
+        def instance(cls) -> Any:
+            return cls()
+
+        def getAppDataLocation(self) -> str:
+            return str(tmp_path / "data")
+
+        def documents(self) -> list[Any]:
+            return [self.document] if self.document else []
+
+        def activeDocument(self) -> Any:
+            return None
+
+        def version(self) -> str:
+            return "0"
+
+        def addExtension(self, extension: Any) -> None: ...
+
+        def addDockWidgetFactory(self, factory: Any) -> None: ...
+
+    stand_in = types.ModuleType("krita")
+    stand_in.Krita = Krita
+    stand_in.Extension = type("Extension", (), {"__init__": lambda self, parent: None})
+    stand_in.DockWidget = QtWidgets.QDockWidget
+    stand_in.DockWidgetFactoryBase = types.SimpleNamespace(DockPosition=types.SimpleNamespace(DockRight=0))
+    stand_in.DockWidgetFactory = lambda *arguments: None
+    monkeypatch.setitem(sys.modules, "krita", stand_in)
+    monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
+    for name in [name for name in sys.modules if name.split(".")[0] == "impasto_krita"]:
+        del sys.modules[name]
+    names = ("docker", "engine", "environment", "form", "job", "layers", "settings", "version")
+    modules = types.SimpleNamespace(**{name: importlib.import_module(f"impasto_krita.{name}") for name in names}, Krita=Krita)
+    assert modules.engine.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
+    monkeypatch.setenv("IMPASTO_ENGINE", sys.executable)
+    yield modules
+    for each in modules.job._runners:
+        each.close()
+
+
+class Picture:
+    """A layer's picture, as layers.LayerPicture gives it"""
+
+    format = "bgra8"
+    note = ""
+    depth = "U8"
+
+    def __init__(self, layers: Any, seed: int) -> None:
+        self.rect = layers.Rect(3, 4, WIDTH, HEIGHT)
+        self._seed = seed
+
+    def stripes(self) -> Iterator[tuple[int, int, bytes]]:
+        rows = bytes((self._seed * x + (x % 7) * 9) % 256 if x % 4 != 3 else 255 for x in range(4 * WIDTH))
+        for y in range(0, HEIGHT, 10):
+            yield y, 10, rows * 10
+
+
+class World:
+    """What the job asks of layers, and what became of it"""
+
+    def __init__(self, plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.closed, self.written, self.added = 0, bytearray(), []
+        world, layers = self, plugin.layers
+
+        class Snapshot:
+            def __init__(self, document: Any) -> None: ...
+
+            def show(self, keys: list[str]) -> Iterator[None]:
+                yield
+
+            def picture(self, key: str, rect: Any = None) -> Any:
+                if key == "gone":
+                    raise layers.LayerError("The layer is gone.")
+                return Picture(layers, len(key))
+
+            def close(self) -> None:
+                world.closed += 1
+
+        class ResultLayer:
+            def __init__(self, document: Any, name: str, rect: Any, depth: str) -> None:
+                self._name = name
+
+            def write(self, y: int, rows: int, pixels: bytes) -> Iterator[None]:
+                world.written += pixels
+                yield
+
+            def add(self, above: str) -> None:
+                world.added.append((self._name, above))
+
+        monkeypatch.setattr(layers, "Snapshot", Snapshot)
+        monkeypatch.setattr(layers, "ResultLayer", ResultLayer)
+        monkeypatch.setattr(layers, "selection", lambda document: None)
+
+
+@pytest.fixture
+def world(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(plugin, monkeypatch)
+
+
+@pytest.fixture
+def task(plugin: Any) -> Callable[..., Any]:
+    def make(layer: str = "photo", **options: Any) -> Any:
+        small = {
+            "size": 32,
+            "quality": "draft",
+            "iterations": 2,
+            "strength": 0.5,
+            "weights": os.environ["IMPASTO_TEST_WEIGHTS"],
+        }
+        style = plugin.job.Style("Style", layer="style layer")
+        return plugin.job.Task(plugin.Krita.document, layer, "Photo", [style], {**small, **options})
+
+    return make
+
+
+def wait(predicate: Callable[[], bool], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not predicate():
+        assert time.monotonic() < until, "waited in vain"
+        QtCore.QCoreApplication.processEvents()
+        time.sleep(0.002)
+
+
+def test_a_job_runs_from_the_layers_to_the_result(plugin: Any, world: World, task: Any) -> None:
+    runner = plugin.job.runner()
+    states = []
+    runner.changed.connect(lambda: states.append(runner.state))
+    runner.start(task())
+    assert runner.busy
+    wait(lambda: not runner.busy)
+    assert runner.problem == ""
+    assert list(dict.fromkeys(states)) == ["starting", "reading", "painting", "writing", "idle"]
+    assert world.added == [("Photo x Style (50 %)", "photo")]
+    assert len(world.written) == WIDTH * HEIGHT * 4
+    assert world.closed == 1
+    assert runner.preview is not None
+    assert runner.status.startswith("Done in")
+
+
+def test_cancel_is_at_once_and_the_engine_stays(plugin: Any, world: World, task: Any) -> None:
+    runner = plugin.job.runner()
+    runner.start(task(iterations=100_000))
+    wait(lambda: runner.preview is not None)
+    runner.cancel()
+    assert not runner.busy
+    said = []
+    runner.engine.said.connect(lambda header, blob: said.append(header["op"]))
+    wait(lambda: "cancelled" in said)
+    assert runner.engine.running
+    runner.start(task())
+    wait(lambda: not runner.busy)
+    assert len(world.added) == 1
+
+
+def test_a_second_job_is_refused_while_one_runs(plugin: Any, world: World, task: Any) -> None:
+    runner = plugin.job.runner()
+    first = task()
+    runner.start(first)
+    runner.start(task("other"))
+    assert "stop it first" in runner.status
+    assert runner.last is first
+    wait(lambda: not runner.busy)
+    assert [above for _, above in world.added] == ["photo"]
+
+
+def test_a_layer_that_is_gone_and_an_option_that_is_wrong_are_told(plugin: Any, world: World, task: Any) -> None:
+    runner = plugin.job.runner()
+    runner.start(task("gone"))
+    wait(lambda: not runner.busy)
+    assert runner.problem == "The layer is gone."
+    runner.start(task(strenth=1))
+    wait(lambda: not runner.busy)
+    assert "did you mean 'strength'" in runner.problem
+    assert "OptionError" in runner.details
+    assert world.added == []
+    assert world.closed == 2
+
+
+def test_a_closed_document_ends_the_job_silently(plugin: Any, world: World, task: Any, monkeypatch: Any) -> None:
+    runner = plugin.job.runner()
+    runner.start(task(iterations=100_000))
+    wait(lambda: runner.preview is not None)
+    monkeypatch.setattr(plugin.Krita, "document", None)
+    wait(lambda: not runner.busy)
+    assert (runner.problem, world.added) == ("", [])
+
+
+def test_no_engine_and_one_that_is_not_there(plugin: Any, world: World, task: Any, monkeypatch: Any) -> None:
+    runner = plugin.job.runner()
+    monkeypatch.setenv("IMPASTO_ENGINE", "")
+    monkeypatch.setenv("PATH", "")
+    runner.start(task())
+    assert "set it up" in runner.problem
+    monkeypatch.setenv("IMPASTO_ENGINE", "/nowhere/python3")
+    runner.start(task())
+    wait(lambda: not runner.busy)
+    assert "/nowhere/python3" in runner.problem
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("echo this is no frame at all, it is a greeting", "does not speak the plugin's language"),
+        ("exit 3", "ended unexpectedly"),
+        ("echo 'no module named impasto' >&2; exit 1", "The engine ended: no module named impasto"),
+        ("cat $0.frame; sleep 5", "does not fit the plugin"),
+    ],
+)
+def test_an_engine_that_is_not_ours_is_told(
+    plugin: Any, world: World, task: Any, monkeypatch: Any, tmp_path, script, sentence
+):
+    program = tmp_path / "engine"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    Path(f"{program}.frame").write_bytes(pack({"op": "hello", "protocol": 999}))
+    monkeypatch.setenv("IMPASTO_ENGINE", str(program))
+    runner = plugin.job.runner()
+    runner.start(task())
+    wait(lambda: not runner.busy)
+    assert sentence in runner.problem
+    assert not runner.engine.running
+
+
+def test_the_engine_is_looked_for_in_this_order(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    find = plugin.engine.find_command
+    monkeypatch.setenv("IMPASTO_ENGINE", "/there/python3")
+    assert find("/set/python3.11", "/own/bin/python") == ["/set/python3.11", "-m", "impasto"]
+    assert find("", "/own/bin/python") == ["/there/python3", "-m", "impasto"]
+    monkeypatch.delenv("IMPASTO_ENGINE")
+    assert find("", "/own/bin/python") == ["/own/bin/python", "-m", "impasto"]
+    (tmp_path / "impasto").write_text("#!/bin/sh\n")
+    (tmp_path / "impasto").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find("", None) == [str(tmp_path / "impasto")]
+    monkeypatch.setenv("PATH", "")
+    assert find("", None) is None
+
+
+def test_the_form_is_made_of_what_the_engine_describes(plugin: Any, world: World) -> None:
+    plugin.settings.store(options={"strength": 0.7, "quality": "draft", "colors": "mauve"})
+    runner, form = plugin.job.runner(), plugin.form.Form(more=True)
+    runner.wake()
+    wait(lambda: bool(runner.options))
+    form.describe(runner.options)
+    assert form.options() == {
+        "strength": 0.7,
+        "colors": "style",  # mauve is none of the choices
+        "quality": "draft",
+        "size": 512,
+        "preset": "impasto",
+        "seed": 0,
+    }
+    described = {option["name"]: option for option in runner.options}
+    for name, field in form._fields.items():
+        assert field.widget.toolTip() == described[name]["help"]
+
+
+def test_settings_that_cannot_be_read_count_as_none(plugin: Any) -> None:
+    plugin.settings.store(a=1)
+    plugin.settings.store(b="ä")
+    assert plugin.settings.load() == {"a": 1, "b": "ä"}
+    Path(plugin.settings.folder(), "settings.json").write_text("{ broken")
+    assert plugin.settings.load() == {}
+
+
+@pytest.mark.parametrize(
+    ("step", "output", "sentence"),
+    [
+        ("install", "ERROR: [Errno 28] No space left on device", "The disk is full"),
+        ("install", "Temporary failure in name resolution", "could not be downloaded"),
+        ("install", "ERROR: No matching distribution found for torch>=2.8", "could not be downloaded"),
+        ("venv", "Error: [Errno 13] Permission denied: '/x'", "cannot be written to"),
+        ("check", "a\nImportError: libfoo.so\n", "Setting up the engine failed: ImportError: libfoo.so"),
+    ],
+)
+def test_set_up_failures_are_a_plain_sentence(plugin: Any, step: str, output: str, sentence: str) -> None:
+    assert sentence in plugin.environment.explain(step, output)
+
+
+def test_without_a_python_the_set_up_says_what_to_install(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\necho 3.8\n")
+    old.chmod(0o755)
+    monkeypatch.setattr(plugin.environment, "wheel", lambda: "engine.whl")
+    monkeypatch.setattr(plugin.environment, "candidates", lambda: [["/nowhere/python3"], [str(old)], ["false"]])
+    setup, said = plugin.environment.Setup(str(tmp_path / "environment")), []
+    setup.finished.connect(said.append)
+    setup.start()
+    wait(lambda: bool(said))
+    assert "Install Python 3.10 or newer" in said[0]
+    assert not (tmp_path / "environment").exists()

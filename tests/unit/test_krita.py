@@ -1,0 +1,112 @@
+"""The plugin as a package: what is in the zip, what Krita wants of it, and putting it in and taking it out."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from impasto import __version__, cli, krita
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    path = tmp_path / f"impasto-{__version__}-py3-none-any.whl"
+    path.write_bytes(b"a wheel")
+    return path
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Krita's data folder and its settings file"""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "data" / "krita", tmp_path / "config" / "kritarc"
+
+
+def test_the_zip_is_what_kritas_importer_takes(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(krita.pack(tmp_path / "dist", wheel)) as archive:
+        names = archive.namelist()
+        assert archive.read("impasto_krita/frames.py") == (ROOT / "core/impasto/frames.py").read_bytes()
+        desktop = archive.read("impasto_krita.desktop").decode()
+    assert "impasto_krita/" in names  # without the folder's own entry: "No plugins found in archive"
+    assert {"impasto_krita.desktop", "impasto_krita.action", "impasto_krita/__init__.py", "impasto_krita/Manual.html"} <= set(
+        names
+    )
+    assert f"impasto_krita/engine/{wheel.name}" in names
+    assert not [name for name in names if "__pycache__" in name or "build.py" in name]
+    settings = dict(line.split("=", 1) for line in desktop.splitlines() if "=" in line)
+    assert settings["X-KDE-Library"] == "impasto_krita"
+    assert f"impasto_krita/{settings['X-Krita-Manual']}" in names
+
+
+def test_the_same_files_give_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+    assert krita.pack(tmp_path / "a", wheel).read_bytes() == krita.pack(tmp_path / "b", wheel).read_bytes()
+
+
+def modules() -> list[Path]:
+    return [*sorted((ROOT / "plugin" / "impasto_krita").glob("*.py")), ROOT / "core/impasto/frames.py"]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+def test_the_plugin_is_written_for_the_oldest_krita(path: Path) -> None:
+    """Python 3.8, the standard library and Qt: that is what there is inside Krita"""
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported = [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            imported = [node.module or ""]
+        else:
+            continue
+        for name in imported:
+            assert name.split(".")[0] in {*sys.stdlib_module_names, "krita", "PyQt5", "PyQt6"}
+            assert not name.startswith("PyQt") or path.stem == "qt"
+
+
+def test_the_plugin_has_the_engines_version() -> None:
+    assert f'VERSION = "{__version__}"' in (ROOT / "plugin/impasto_krita/version.py").read_text()
+
+
+def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    data, settings = folders
+    settings.parent.mkdir()
+    before = "[General]\nname=x\n\n[python]\nenable_other=true\n\n[theme]\nTheme=Krita dark\n"
+    settings.write_text(before)
+    assert cli.main(["krita", "install"]) == 0
+    assert (data / "pykrita/impasto_krita/docker.py").exists()
+    assert (data / "pykrita/impasto_krita.desktop").exists()
+    assert (data / "actions/impasto_krita.action").exists()
+    assert sys.executable in (data / "impasto/settings.json").read_text()
+    lines = settings.read_text().splitlines()
+    assert lines[lines.index("[python]") : lines.index("[theme]")] == [
+        "[python]",
+        "enable_other=true",
+        "enable_impasto_krita=true",
+        "",
+    ]
+    assert cli.main(["krita", "install"]) == 0  # again is as once
+    assert settings.read_text().splitlines() == lines
+    assert cli.main(["krita", "uninstall"]) == 0
+    assert not [path for path in data.rglob("*") if "impasto" in path.name]
+    assert settings.read_text() == before
+    capsys.readouterr()
+    assert cli.main(["krita", "uninstall"]) == 0
+    assert "no plugin to remove" in capsys.readouterr().err
+
+
+def test_installing_without_any_krita_yet(folders: tuple[Path, Path]) -> None:
+    krita.install()
+    assert folders[1].read_text() == "[python]\nenable_impasto_krita=true\n"
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(folders, capsys: pytest.CaptureFixture[str]) -> None:
+    folders[0].parent.mkdir()
+    folders[0].write_text("a file where a folder has to be")
+    assert cli.main(["krita", "install"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,269 @@
+"""The worker as its users see it: a process with a pipe at either end."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from impasto import __version__, images
+from impasto.frames import FORMATS, PROTOCOL, Header, Reader, pack, stripes
+from impasto.options import Options
+from tests.conftest import scene
+
+WIDTH, HEIGHT = 61, 47
+
+
+class Client:
+    """What a plugin does, without Krita."""
+
+    def __init__(self, *, silent: bool = False) -> None:
+        command = [sys.executable, "-m", "impasto", "worker"]
+        if not silent:  # a library that prints, from Python and from below
+            noise = "import os; print('noise'); os.write(1, b'more noise')"
+            patch = f"def noisy(self):\n    {noise}\n    return serve(self)\nworker.Worker.serve = noisy\n"
+            code = (
+                f"from impasto import cli, worker\nserve = worker.Worker.serve\n{patch}raise SystemExit(cli.main(['worker']))"
+            )
+            command = [sys.executable, "-c", code]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen(command, bufsize=0, **pipes)
+        self._frames = self._read()
+        self.greeting: list[tuple[Header, bytes]] = []
+
+    def _read(self) -> Iterator[tuple[Header, bytes]]:
+        reader = Reader()
+        assert self.process.stdout is not None
+        while piece := self.process.stdout.read(1 << 16):
+            yield from reader.feed(piece)
+
+    def send(self, header: Header, blob: bytes = b"") -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(pack(header, blob))
+
+    def image(self, job: int, role: str, values: np.ndarray, kind: str = "bgra8", index: int = 0, rows: int = 20) -> None:
+        height, width = values.shape[:2]
+        self.send({"op": "image", "job": job, "role": role, "width": width, "height": height, "format": kind})
+        for y, count in stripes(height, rows):
+            about = {"op": "rows", "job": job, "role": role, "index": index, "y": y, "rows": count}
+            self.send(about, values[y : y + count].tobytes())
+
+    def until(self, *ops: str) -> list[tuple[Header, bytes]]:
+        """All frames up to the first of these"""
+        found = []
+        for header, blob in self._frames:
+            found.append((header, blob))
+            if header["op"] in ops:
+                return found
+        raise AssertionError(f"the stream ended after {[header for header, _ in found]}")
+
+    def job(self, number: int, options: dict[str, Any]) -> list[tuple[Header, bytes]]:
+        self.send({"op": "start", "job": number, "options": options})
+        return self.until("done", "error", "cancelled")
+
+    def close(self) -> str:
+        """End it as a plugin does; what it wrote to standard error"""
+        assert self.process.stdin
+        assert self.process.stdout
+        assert self.process.stderr
+        with self.process.stdin, self.process.stdout, self.process.stderr:
+            self.process.stdin.close()
+            assert self.process.wait(10) == 0
+            return self.process.stderr.read().decode()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    client = Client()
+    client.greeting = client.until("ready")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def settings(made_up_file: Path) -> dict[str, Any]:
+    return {"weights": str(made_up_file), "size": 48, "iterations": 2, "quality": "draft"}
+
+
+def bgra(seed: int = 0, deep: bool = False, alpha: np.ndarray | None = None) -> np.ndarray:
+    colors = scene(WIDTH, HEIGHT, seed)[..., ::-1]
+    values = np.dstack([colors, np.full((HEIGHT, WIDTH), 255, np.uint8) if alpha is None else alpha])
+    return values.astype("<u2") * 257 if deep else values
+
+
+def result(frames: list[tuple[Header, bytes]], deep: bool = False) -> np.ndarray:
+    rows = [(header, blob) for header, blob in frames if header["op"] == "rows"]
+    assert [header["y"] for header, _ in rows] == list(range(0, HEIGHT, 256))
+    return np.frombuffer(b"".join(blob for _, blob in rows), "<u2" if deep else "u1").reshape(HEIGHT, WIDTH, 4)
+
+
+def test_hello_comes_first_and_describes_every_option(client: Client) -> None:
+    frames = client.greeting
+    hello = frames[0][0]
+    assert (hello["op"], hello["protocol"], hello["version"]) == ("hello", PROTOCOL, __version__)
+    described = {option["name"]: option for option in hello["options"]}
+    assert set(described) == {about.name for about in dataclasses.fields(Options)} - {"init_image"}
+    assert described["strength"]["kind"] == "float"
+    assert (described["strength"]["low"], described["strength"]["high"], described["strength"]["default"]) == (0, 1, 0.5)
+    assert described["colors"]["choices"] == ["style", "content"]
+    assert all(option["help"] for option in described.values())
+    assert frames[-1][0]["device"] in ("cpu", "cuda", "mps")
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_job_gives_progress_a_preview_and_the_result_in_the_contents_format(client: Client, settings, deep: bool) -> None:
+    kind = "bgra16" if deep else "bgra8"
+    client.image(1, "content", bgra(deep=deep), kind)
+    client.image(1, "style", bgra(5))
+    frames = client.job(1, settings)
+    ops = [header["op"] for header, _ in frames]
+    assert ops[-1] == "done"
+    assert "preview" in ops
+    fractions = [header["fraction"] for header, _ in frames if header["op"] == "progress" and header["phase"] == "painting"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    shown, pixels = next((header, blob) for header, blob in frames if header["op"] == "preview")
+    assert len(pixels) == shown["width"] * shown["height"] * 4
+    painted = result(frames, deep)
+    assert (painted[..., 3] == (65535 if deep else 255)).all()
+    assert painted[..., :3].std() > 0
+    if deep:
+        assert (painted[..., :3] % 257).any()  # more than 8 bits of it
+
+
+def test_the_result_is_the_scripting_faces(client: Client, settings) -> None:
+    from impasto import stylize
+
+    client.image(2, "content", bgra())
+    client.image(2, "style", bgra(5))
+    painted = result(client.job(2, settings))
+    expected = stylize(scene(WIDTH, HEIGHT), scene(WIDTH, HEIGHT, 5), **settings).picture.resized(WIDTH, HEIGHT)
+    assert np.abs(painted[..., 2::-1].astype(int) - images.quantized(expected, 8)).max() <= 1
+
+
+def test_alpha_is_kept_and_a_mask_multiplies_it(client: Client, settings) -> None:
+    alpha = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
+    mask = np.tile(np.linspace(0, 255, HEIGHT).astype(np.uint8)[:, None], (1, WIDTH))
+    client.image(3, "content", bgra(alpha=alpha))
+    client.image(3, "mask", mask, "gray8")
+    client.image(3, "style", bgra(5))
+    painted = result(client.job(3, settings))
+    assert np.abs(painted[..., 3] - alpha / 255 * mask).max() <= 0.5 + 1e-3
+
+
+def test_styles_may_be_several_and_files(client: Client, settings, picture: Callable[..., Path]) -> None:
+    client.image(4, "content", bgra())
+    client.send({"op": "image", "job": 4, "role": "style", "path": str(picture("style.png"))})
+    client.image(4, "style", bgra(9), index=1)
+    frames = client.job(4, {**settings, "style_weights": [0.25, 0.75]})
+    assert frames[-1][0]["op"] == "done"
+
+
+def test_cancel_is_heard_within_a_step_and_the_next_job_is_done(client: Client, settings) -> None:
+    client.image(5, "content", bgra())
+    client.image(5, "style", bgra(5))
+    client.send({"op": "start", "job": 5, "options": {**settings, "iterations": 5000}})
+    client.until("preview")
+    client.send({"op": "cancel", "job": 5})
+    after = client.until("cancelled")
+    assert not [header for header, _ in after if header["op"] in ("rows", "done")]
+    client.until("cancelled")  # the frame itself is answered too, whenever it comes
+    client.image(6, "content", bgra())
+    client.image(6, "style", bgra(5))
+    assert client.job(6, settings)[-1][0]["op"] == "done"
+
+
+def test_what_is_wrong_with_a_job_is_one_error_and_the_next_is_done(client: Client, settings) -> None:
+    def refused(number: int, code: str, sentence: str, options: dict[str, Any] | None = None) -> None:
+        header = client.job(number, settings if options is None else options)[-1][0]
+        assert header["op"] == "error"
+        assert header["job"] == number
+        assert header["code"] == code
+        assert sentence in header["text"]
+
+    refused(10, "ImageError", "without a content")
+    client.image(11, "content", bgra())
+    refused(11, "ImageError", "without a style")
+    client.image(12, "content", bgra())
+    client.send({"op": "image", "job": 12, "role": "style", "path": "/nowhere/gone.png"})
+    refused(12, "ImageError", "/nowhere/gone.png")
+    client.image(13, "content", bgra())
+    client.image(13, "style", bgra(5))
+    refused(13, "OptionError", "did you mean 'strength'", {**settings, "strenth": 0.4})
+    client.image(14, "content", bgra())
+    client.image(14, "style", bgra(5))
+    refused(14, "OptionError", "strength is 2", {**settings, "strength": 2})
+    client.image(15, "content", bgra())
+    client.send({"op": "image", "job": 15, "role": "style", "width": 40, "height": 40, "format": "bgra8"})
+    refused(15, "ImageError", "0 of a picture's 40 rows")
+    client.image(16, "content", bgra()[:8, :8].copy())
+    client.image(16, "style", bgra(5))
+    refused(16, "ImageError", "the content layer is too small")
+    client.image(17, "content", bgra(alpha=np.zeros((HEIGHT, WIDTH), np.uint8)))
+    client.image(17, "style", bgra(5))
+    refused(17, "ImageError", "fully transparent")
+    client.image(18, "content", bgra())
+    client.image(18, "style", bgra(5))
+    assert client.job(18, settings)[-1][0]["op"] == "done"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"role": "king", "width": 40, "height": 40, "format": "bgra8"},
+        {"role": "content", "width": 40, "height": 40, "format": "jpeg"},
+        {"role": "content", "width": -4, "height": 40, "format": "bgra8"},
+        {"role": "content", "width": "40", "height": 40, "format": "bgra8"},
+        {"role": "content", "width": 10**6, "height": 10**6, "format": "bgra8"},
+        {"role": "mask", "width": 40, "height": 40, "format": "bgra8"},
+    ],
+)
+def test_a_picture_that_cannot_be_is_refused_once(client: Client, settings, header: Header) -> None:
+    number = hash(str(header)) % 10**6 + 100
+    client.send({"op": "image", "job": number, **header})
+    for _ in range(3):  # what follows of the job is not answered
+        client.send({"op": "rows", "job": number, "role": "content", "index": 0, "y": 0, "rows": 1}, b"")
+    assert client.until("error")[-1][0]["code"] == "ImageError"
+    client.image(number + 1, "content", bgra())
+    client.image(number + 1, "style", bgra(5))
+    frames = client.job(number + 1, settings)
+    assert not [header for header, _ in frames if header["op"] == "error"]
+
+
+@pytest.mark.parametrize("y", [-1, 1, 40])
+def test_rows_out_of_place_are_refused(client: Client, y: int) -> None:
+    number = 5000 + y
+    client.send({"op": "image", "job": number, "role": "content", "width": 20, "height": 40, "format": "bgra8"})
+    about = {"op": "rows", "job": number, "role": "content", "index": 0, "y": y, "rows": 1}
+    client.send(about, bytes(20 * FORMATS["bgra8"]))
+    assert "do not fit" in client.until("error")[-1][0]["text"]
+
+
+def test_the_process_ends_with_its_input_in_the_middle_of_a_job(settings) -> None:
+    client = Client(silent=True)
+    client.until("ready")
+    client.image(1, "content", bgra())
+    client.image(1, "style", bgra(5))
+    client.send({"op": "start", "job": 1, "options": {**settings, "iterations": 100_000}})
+    client.until("preview")
+    assert "Traceback" not in client.close()
+
+
+def test_a_stream_of_something_else_ends_it() -> None:
+    client = Client(silent=True)
+    assert client.process.stdin is not None
+    client.process.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert client.until("error")[-1][0]["code"] == "FrameError"
+    client.close()
+
+
+def test_prints_go_to_standard_error() -> None:
+    client = Client()
+    client.until("ready")
+    assert "noise" in client.close()
