@@ -37,7 +37,7 @@ for version in "${versions[@]}"; do
     if [ ! -e "$root/complete" ]; then
         rm -rf "$root"
         mkdir -p "$root"
-        debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" 2>&1
+        debootstrap --variant=minbase "$suite" "$root" "$mirror" /usr/share/debootstrap/scripts/sid >"$root.log" 2>&1
         echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90valid"
         cp /etc/resolv.conf "$root/etc/resolv.conf"
         [ "$version" != 6.0 ] || echo "deb $mirror experimental main" >"$root/etc/apt/sources.list.d/experimental.list"

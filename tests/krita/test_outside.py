@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from impasto import krita as package
+from tests.krita.conftest import INSTALL, environment
 
 HERE = Path(__file__).parent
 
@@ -27,3 +32,29 @@ def test_engine_job_and_form(binding: str, made_up_file: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "outside.py")]
     ran = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
+
+
+def test_layers_without_a_window(tmp_path: Path) -> None:
+    if shutil.which("kritarunner") is None:
+        pytest.skip(f"Krita is not installed: {INSTALL}")
+    for name, content in package.files().items():
+        target = tmp_path / "plugin" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    out = tmp_path / "result.json"
+    paths = {"PYTHONPATH": str(HERE), "IMPASTO_PLUGIN": str(tmp_path / "plugin"), "IMPASTO_PROBE": str(out)}
+    variables = {**environment(tmp_path, ""), **paths, "QT_QPA_PLATFORM": "offscreen"}
+    command = ["kritarunner", "-s", "windowless", "-f", "main"]
+    ran = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    assert out.exists(), ran.stdout[-2000:] + ran.stderr[-2000:]
+    told = json.loads(out.read_text())
+    assert "error" not in told, told["error"]
+    found = told["result"]
+    assert all(worst <= 1 for _, worst in found["spaces"].values()), found["spaces"]
+    assert found["same"]
+    assert "no such profile" in found["missing"]
+    assert found["added"] == ["Result", -5, 7, 40, 300]
+    assert found["stripes"] == [[0, 256], [256, 44]]
+    assert found["read"] <= 1  # the high bytes, rounded
+    assert found["top"] == "Other"
+    assert [name for _, name in found["listed"]][:2] == ["Other", "Result"]
