@@ -19,6 +19,7 @@ def task_from(form: Form) -> Task:
     """What the form asks for, of the active layer.  Raises LayerError."""
     document = Krita.instance().activeDocument()
     node = layers.layer_to_paint(document)
+    form.refresh(document)
     styles = form.styles()
     if not styles:
         raise layers.LayerError("Choose a style first: another layer, or a picture file.")

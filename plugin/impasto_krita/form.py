@@ -103,6 +103,7 @@ class StylePicker(QtWidgets.QComboBox):
         self._nothing = nothing
         self._listed: list[tuple[int, str, str]] = []
         self._path = str(settings.load().get("style_file", "")) if not nothing else ""
+        self._stale = True  # to be listed anew, whatever is the same
         self._document: Any | None = None
         self._waiting: list[str] = []
         self._drawing = QtCore.QTimer(self)
@@ -115,8 +116,9 @@ class StylePicker(QtWidgets.QComboBox):
     def refresh(self, document: Any | None) -> None:
         """List the document's layers, where they have changed."""
         found = [] if document is None else [(depth, layers.key(n), n.name()) for depth, n in layers.showing(document)]
-        if found == self._listed and document == self._document and self.count():
+        if found == self._listed and document == self._document and not self._stale:
             return
+        self._stale = False
         chosen = self.currentData()
         self._listed, self._document = found, document
         self.clear()
@@ -145,7 +147,7 @@ class StylePicker(QtWidgets.QComboBox):
 
     def choose_file(self, path: str) -> None:
         self._path = path
-        self._listed = []
+        self._stale = True
         self.refresh(self._document)
         self._select(("file", path))
         if not self._nothing:
@@ -155,11 +157,11 @@ class StylePicker(QtWidgets.QComboBox):
         entries = [self.itemData(i) for i in range(self.count())]
         if chosen is not None and tuple(chosen) in entries:
             self.setCurrentIndex(entries.index(tuple(chosen)))
-        elif not self._nothing and self._document is not None:  # any layer but the active one
+        elif not self._nothing and self._document is not None:  # the topmost layer but the active one
             node = self._document.activeNode()
             active = layers.key(node) if node is not None else ""
             others = [i for i, entry in enumerate(entries) if entry[0] == "layer" and entry[1] != active]
-            self.setCurrentIndex(others[-1] if others else 0)
+            self.setCurrentIndex(others[0] if others else 0)
 
     def _chosen(self, index: int) -> None:
         if self.itemData(index) != ("ask", ""):

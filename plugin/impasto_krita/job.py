@@ -298,8 +298,9 @@ class Runner(QtCore.QObject):
             self._fail(sentence, self.engine.last_words)
 
     def _set_up_ended(self, problem: str) -> None:
-        self._fail(problem, self.setup.output)
+        self._fail(problem, self.setup.output if problem else "")
         if not problem:
+            settings.store(engine="")  # it is this one from now on, whatever was set before
             self.wake()
 
     def _hung(self) -> None:

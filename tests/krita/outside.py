@@ -298,6 +298,17 @@ def test_the_form_is_made_of_what_the_engine_describes(plugin: Any, world: World
         assert field.widget.toolTip() == described[name]["help"]
 
 
+def test_an_engine_of_another_version_is_told_with_the_remedy(plugin: Any) -> None:
+    docker, runner = plugin.docker.ImpastoDocker(), plugin.job.runner()
+    runner.wake()
+    wait(lambda: bool(runner.engine.hello))
+    assert docker._need() == ""
+    runner.engine.hello["version"] = "0.0.1"
+    assert docker._need() == f"The engine is version 0.0.1 and the plugin {plugin.version.VERSION}: set it up again."
+    runner.changed.emit()
+    assert not docker._setup.isHidden()
+
+
 def test_settings_that_cannot_be_read_count_as_none(plugin: Any) -> None:
     plugin.settings.store(a=1)
     plugin.settings.store(b="ä")

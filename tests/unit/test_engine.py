@@ -211,3 +211,17 @@ def test_a_painting_is_closer_to_the_style_and_still_the_photograph(vgg16: objec
     assert steps[-1].style_loss < 0.2 * steps[0].style_loss
     from_style = next(impasto.stream(content, style, **settings | {"init": "style"}))
     assert steps[-1].content_loss < from_style.content_loss
+
+
+def test_a_warm_run_uses_the_network_of_the_one_before(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    network = engine.Network
+    monkeypatch.setattr(engine, "Network", lambda *layers, **about: made.append(about["pooling"]) or network(*layers, **about))
+    warm, results = engine.Warm(), []
+    for pooling in ("max", "max", "average", "max"):
+        run = engine.Run(scene(40, 40), scene(40, 40, 5), warm=warm, **quick, pooling=pooling)
+        results.append(np.asarray(run.result(list(run.steps())[-1]).image))
+    assert made == ["max", "average", "max"]
+    assert (results[0] == results[1]).all()
+    assert (results[0] == results[3]).all()
+    assert (results[0] != results[2]).any()
