@@ -39,7 +39,7 @@ for version in "${versions[@]}"; do
         mkdir -p "$root"
         debootstrap --variant=minbase "$suite" "$root" "$mirror" /usr/share/debootstrap/scripts/sid >"$root.log" 2>&1
         echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90valid"
-        cp /etc/resolv.conf "$root/etc/resolv.conf"
+        cp /etc/resolv.conf "$root/etc/resolv.conf"  # the way to the packages
         [ "$version" != 6.0 ] || echo "deb $mirror experimental main" >"$root/etc/apt/sources.list.d/experimental.list"
         {
             chroot "$root" apt-get update -qq
@@ -48,6 +48,9 @@ for version in "${versions[@]}"; do
         } >>"$root.log" 2>&1
         touch "$root/complete"
     fi
+    for file in /etc/resolv.conf /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do  # the way to the package index
+        [ ! -e "$file" ] || cp "$file" "$root$file"
+    done
     for place in "${shared[@]}"; do
         mkdir -p "$root$place"
         mount --bind "$place" "$root$place"
