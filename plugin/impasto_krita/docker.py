@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from krita import DockWidget, Krita
@@ -44,6 +45,7 @@ class ImpastoDocker(DockWidget):
         super().__init__()
         self.setWindowTitle("Impasto")
         self._runner = runner()
+        self._task = self._runner.last
         self.form = Form(more=True)
         self._preview = _Preview()
         self._bar = QtWidgets.QProgressBar()
@@ -55,6 +57,7 @@ class ImpastoDocker(DockWidget):
         self._button.clicked.connect(self._press)
         self._status = QtWidgets.QLabel()
         self._status.setWordWrap(True)
+        self._status.setTextFormat(QtCore.Qt.TextFormat.PlainText)  # there are layers' names in it
         self._status.setObjectName("impasto_status")
         self._problem = _Problem()
         self._setup = _SetupPanel()
@@ -103,6 +106,9 @@ class ImpastoDocker(DockWidget):
         """Show where the runner stands."""
         it = self._runner
         self.form.describe(it.options)
+        if it.last is not self._task:  # begun here or in the dialog: both show what was used last
+            self._task = it.last
+            self.form.reload()
         self._button.setText("Stop" if it.busy else "Stylize")
         self._button.setEnabled(it.busy or not it.setup.running)
         self._bar.setVisible(it.busy)
@@ -120,7 +126,9 @@ class ImpastoDocker(DockWidget):
             return "Setting up the engine"
         version = it.engine.hello.get("version")
         if version is not None and version != VERSION:
-            return f"The engine is version {version} and the plugin {VERSION}: set it up again."
+            set_up = "set it up again" if environment.wheel() else "run `impasto krita install` again"
+            set_up = "update what IMPASTO_ENGINE names" if os.environ.get("IMPASTO_ENGINE") else set_up
+            return f"The engine is version {version} and the plugin {VERSION}: {set_up}."
         if version is None and it.command() is None:
             return "Painting needs the engine, a program of its own (about 6 GB with all its parts)."
         return ""
@@ -169,6 +177,7 @@ class _Problem(QtWidgets.QWidget):
         self._text = QtWidgets.QLabel()
         self._text.setWordWrap(True)
         self._text.setObjectName("impasto_problem")
+        self._text.setTextFormat(QtCore.Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         self._copy = QtWidgets.QPushButton("Copy details")
         self._copy.clicked.connect(self._copy_details)
@@ -182,7 +191,6 @@ class _Problem(QtWidgets.QWidget):
         self._text.setText(problem)
         self._details = details
         self.setVisible(bool(problem))
-        self._copy.setVisible(bool(details.strip()))
 
     def _copy_details(self) -> None:
         about = f"Impasto {VERSION}, Krita {Krita.instance().version()}"

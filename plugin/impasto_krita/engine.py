@@ -84,6 +84,7 @@ class Engine(QtCore.QObject):
     def stop(self) -> None:
         """End the process; it says nothing more."""
         process, self._process = self._process, None
+        self.hello, self.ready = {}, {}
         if process is None:
             return
         for signal in (process.readyReadStandardOutput, process.errorOccurred, process.finished):
@@ -138,5 +139,6 @@ class Engine(QtCore.QObject):
 
     def _drop(self) -> None:
         process, self._process = self._process, None
+        self.hello, self.ready = {}, {}
         if process is not None:
             process.deleteLater()

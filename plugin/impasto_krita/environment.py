@@ -5,10 +5,13 @@ Krita's own Python is never used: it has no pip, and what is installed into it w
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import shutil
 import sys
+import threading
+import time
 from typing import Any, Callable
 
 from .engine import clean_environment
@@ -18,6 +21,21 @@ _OLDEST = (3, 10)
 _WINDOWS = sys.platform == "win32"
 #: Prints the version of a Python that can make a virtual environment, and nothing from another.
 _PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+
+#: What pip says when there is no way to the package index, and when there is, but nothing fits.
+_NO_NETWORK = (
+    "failed to establish",
+    "name resolution",
+    "getaddrinfo",
+    "timed out",
+    "connection error",
+    "connection reset",
+    "connection refused",
+    "connection broken",
+    "proxyerror",
+    "sslerror",
+)
+_NO_PARTS = "no matching distribution"
 
 
 def python_in(folder: str) -> str:
@@ -52,13 +70,28 @@ def explain(step: str, output: str) -> str:
     text = output.lower()
     if "no space left" in text or "not enough space" in text or "disk full" in text or "disk quota" in text:
         return "The disk is full: the engine needs about 6 GB in Krita's data folder. Make room and try again."
-    if "permission denied" in text or "read-only file system" in text:
+    if "permission denied" in text or "access is denied" in text or "read-only file system" in text:
         return "Krita's data folder cannot be written to. Mend its permissions and try again."
-    network = ("connection", "resolve", "resolution", "timed out", "network", "proxy", "no matching distribution", "ssl")
-    if step == "install" and any(word in text for word in network):
+    if step == "install" and any(phrase in text for phrase in _NO_NETWORK):
         return "The engine's parts could not be downloaded. Check the network and try again."
+    if step == "install" and _NO_PARTS in text:
+        return "The engine's parts do not exist for this computer, or not for its Python: install Python 3.12 and try again."
     last = [line.strip() for line in output.splitlines() if line.strip()]
     return f"Setting up the engine failed: {last[-1] if last else step}"
+
+
+def _discard(folder: str) -> None:
+    """Remove a folder of gigabytes without making Krita wait."""
+    if not os.path.isdir(folder):
+        return
+    with contextlib.suppress(OSError):  # what is left of it must not look whole
+        os.remove(os.path.join(folder, "complete"))
+    gone = f"{folder}.{time.time_ns()}"
+    try:
+        os.replace(folder, gone)
+    except OSError:
+        gone = folder
+    threading.Thread(target=shutil.rmtree, args=(gone,), kwargs={"ignore_errors": True}, daemon=True).start()
 
 
 class Setup(QtCore.QObject):
@@ -71,6 +104,7 @@ class Setup(QtCore.QObject):
         super().__init__(parent)
         self._folder = folder
         self._process: Any | None = None
+        self._begun = False  # the folder is being changed
         self.output = ""  # the end of what the last program printed
         self._candidates: list[list[str]] = []
 
@@ -95,7 +129,7 @@ class Setup(QtCore.QObject):
             process.errorOccurred.disconnect()
             process.kill()
             process.waitForFinished(1000)
-            self._clear()
+            self._restore()
             self.finished.emit("Setting up the engine was stopped.")
 
     def _probe(self) -> None:
@@ -117,9 +151,9 @@ class Setup(QtCore.QObject):
             self._probe()
             return
         self.log.emit(f"Python {version[0]}.{version[1]}: {' '.join(command)}")
-        self._clear()
         try:
             os.makedirs(os.path.dirname(self._folder), exist_ok=True)
+            self._set_aside()
         except OSError as error:
             self.finished.emit(explain("folder", str(error)))
             return
@@ -129,7 +163,15 @@ class Setup(QtCore.QObject):
     def _install(self) -> None:
         self.log.emit("Downloading the engine's parts; this takes some minutes")
         pip = [python_in(self._folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", str(wheel())]
-        self._run(pip, self._check, lambda: self._fail("install"))
+        self._run(pip, self._check, self._not_installed)
+
+    def _not_installed(self) -> None:
+        text = self.output.lower()
+        if _NO_PARTS in text and self._candidates and not any(phrase in text for phrase in _NO_NETWORK):
+            self._restore()
+            self._probe()  # an older Python may do
+        else:
+            self._fail("install")
 
     def _check(self) -> None:
         self.log.emit("Trying the engine")
@@ -143,15 +185,35 @@ class Setup(QtCore.QObject):
             self.output = str(error)
             self._fail("complete")
             return
+        _discard(self._old)
         self.log.emit("The engine is ready")
         self.finished.emit("")
 
     def _fail(self, step: str) -> None:
-        self._clear()
+        self._restore()
         self.finished.emit(explain(step, self.output))
 
-    def _clear(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+    @property
+    def _old(self) -> str:
+        """Where the environment waits that was there before"""
+        return self._folder + ".old"
+
+    def _set_aside(self) -> None:
+        """Make room for a new environment. One that works is not lost before the new one does."""
+        self._begun = True
+        if own_python(self._folder):
+            _discard(self._old)
+            os.replace(self._folder, self._old)
+        else:
+            _discard(self._folder)
+
+    def _restore(self) -> None:
+        """As it was before."""
+        if self._begun:
+            self._begun = False
+            _discard(self._folder)
+            if os.path.isdir(self._old) and not os.path.exists(self._folder):
+                os.replace(self._old, self._folder)
 
     def _run(self, command: list[str], then: Callable[[], None], otherwise: Callable[[], None]) -> None:
         """Run a command; its lines go to the log. A program that is not there counts as failed."""

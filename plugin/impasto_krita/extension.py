@@ -10,7 +10,7 @@ from . import layers, settings
 from .docker import begin
 from .form import Form
 from .job import runner
-from .qt import QtWidgets
+from .qt import QtCore, QtWidgets
 
 
 class ImpastoExtension(Extension):
@@ -26,8 +26,7 @@ class ImpastoExtension(Extension):
         again.triggered.connect(self._again)
         stop = window.createAction("impasto_stop", "Stop Stylizing", "tools/scripts")
         stop.triggered.connect(runner().cancel)
-        stop.setEnabled(False)
-        runner().changed.connect(lambda: stop.setEnabled(runner().busy))
+        _Follower(stop)
 
     def _ask(self) -> None:
         window = Krita.instance().activeWindow()
@@ -45,6 +44,19 @@ class ImpastoExtension(Extension):
         shares = {name: value for name, value in last.options.items() if name == "style_weights"}
         remembered.pop("style_weights", None)
         runner().start(last._replace(options={**remembered, **shares}))
+
+
+class _Follower(QtCore.QObject):
+    """Switches an action on while a picture is painted; it goes with the action's window, which a function would outlive."""
+
+    def __init__(self, action: Any) -> None:
+        super().__init__(action)
+        self._action = action
+        runner().changed.connect(self.follow)
+        self.follow()
+
+    def follow(self) -> None:
+        self._action.setEnabled(runner().busy)
 
 
 class StylizeDialog(QtWidgets.QDialog):

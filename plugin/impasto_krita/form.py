@@ -103,6 +103,7 @@ class StylePicker(QtWidgets.QComboBox):
         self._nothing = nothing
         self._listed: list[tuple[int, str, str]] = []
         self._path = str(settings.load().get("style_file", "")) if not nothing else ""
+        self._before: Any = None  # what was chosen before a picture file was asked for
         self._stale = True  # to be listed anew, whatever is the same
         self._document: Any | None = None
         self._waiting: list[str] = []
@@ -165,13 +166,14 @@ class StylePicker(QtWidgets.QComboBox):
 
     def _chosen(self, index: int) -> None:
         if self.itemData(index) != ("ask", ""):
+            self._before = self.itemData(index)
             self.picked.emit()
             return
         path, _ = QtWidgets.QFileDialog.getOpenFileName(self, "Style from a picture", os.path.dirname(self._path), _PICTURES)
         if path:
             self.choose_file(path)
         else:
-            self._select(None)
+            self._select(self._before)
         self.picked.emit()
 
     def _draw(self) -> None:

@@ -6,6 +6,7 @@ idle -> starting (the engine) -> reading (layers, to the engine) -> painting -> 
 from __future__ import annotations
 
 import os
+import traceback
 from typing import Any, Iterator, NamedTuple
 
 from . import environment, layers, settings
@@ -17,8 +18,12 @@ from .qt import QtCore, QtGui
 _WAITING = 32 << 20
 #: An engine that has not said `cancelled` by then hangs, or is in the middle of a very long step.
 _PATIENCE_MS = 3000
+#: The same while it starts: importing torch from a slow disk takes its time.
+_START_MS = 60_000
 #: What Krita's event loop is given between two pieces of our work, and when there is nothing to do but to wait.
 _NEXT_MS, _IDLE_MS = 0, 20
+#: Characters of a layer's name that are taken into the result's.
+_LONGEST_NAME = 40
 #: How often it is looked whether the document is still open.
 _LOOK_MS = 500
 
@@ -45,7 +50,7 @@ class Task(NamedTuple):
         """`Photo x Starry Night (60 %)`"""
         strength = self.options.get("strength")
         share = "" if strength is None else f" ({100 * strength:.0f} %)"
-        return "{} x {}{}".format(self.name, " + ".join(style.name for style in self.styles), share)
+        return f"{_short(self.name)} x {' + '.join(_short(style.name) for style in self.styles)}{share}"
 
 
 class Runner(QtCore.QObject):
@@ -68,6 +73,7 @@ class Runner(QtCore.QObject):
         self.setup = environment.Setup(environment_folder(), self)
         self.setup.finished.connect(self._set_up_ended)
         self._number = 0
+        self._cancelled = 0  # the job that was cancelled last
         self._task: Task | None = None
         self._rect = layers.Rect(0, 0, 0, 0)
         self._depth = "U8"
@@ -107,8 +113,9 @@ class Runner(QtCore.QObject):
 
     def start(self, task: Task) -> None:
         """Begin a painting. While one is made, another is refused."""
-        if self.busy:
-            self.refuse("A picture is being painted: stop it first, or wait.")
+        if self.busy or self.setup.running:
+            what = "A picture is being painted: stop it first, or wait." if self.busy else "The engine is being set up: wait."
+            self.refuse(what)
             return
         self.problem = self.details = ""
         self.last, self._task = task, task
@@ -118,9 +125,9 @@ class Runner(QtCore.QObject):
         if self.command() is None:
             self._fail("There is no engine yet: set it up first.")
             return
-        self.wake()
         self._become("starting", "Starting the engine")
         self._work(self._send(task, self._number))
+        self.wake()  # may fail at once, and then ends what has just begun
 
     def cancel(self) -> None:
         """Stop at once; the engine stays warm. No layer is added."""
@@ -130,8 +137,9 @@ class Runner(QtCore.QObject):
         self._number += 1  # what still comes of the old job is not heard
         self._end()
         self.engine.send({"op": "cancel", "job": number})
-        if self.engine.ready and not self._patience.isActive():
-            self._patience.start(_PATIENCE_MS)
+        if self.engine.running:
+            self._cancelled = number
+            self._patience.start(_PATIENCE_MS if self.engine.ready else _START_MS)
         self._become("idle", "Stopped")
 
     def refuse(self, sentence: str) -> None:
@@ -160,15 +168,16 @@ class Runner(QtCore.QObject):
     def _send(self, task: Task, number: int) -> Iterator[int]:
         """Send the layers to the engine. Yields milliseconds to wait."""
         snapshot = layers.Snapshot(task.document)
+        selected = layers.selection(task.document)
         try:
             keys = [task.layer] + [style.layer for style in task.styles if style.layer]
             for _ in snapshot.show(keys):
                 yield _IDLE_MS
             while not self.engine.hello:
                 yield _IDLE_MS
+                self._check_engine()
             self._become("reading", "Reading the layers")
             content = snapshot.picture(task.layer)
-            selected = layers.selection(task.document)
             if selected is not None:
                 rect = layers.around(selected[1]).intersected(content.rect)
                 if not selected[1].intersected(content.rect).width:
@@ -196,6 +205,7 @@ class Runner(QtCore.QObject):
                     return
             if not self._arrived:
                 yield _IDLE_MS
+                self._check_engine()
                 continue
             arrived = self._arrived.pop(0)
             if arrived is None:
@@ -207,6 +217,10 @@ class Runner(QtCore.QObject):
                 yield _NEXT_MS
         assert self._result is not None
         self._result.add(task.layer)
+
+    def _check_engine(self) -> None:
+        if not self.engine.running:
+            raise layers.LayerError("The engine has ended. Press Stylize again.")
 
     def _picture(self, number: int, role: str, index: int, picture: layers.LayerPicture) -> Iterator[int]:
         yield from self._rows(number, role, index, picture.rect, picture.format, picture.stripes())
@@ -240,7 +254,7 @@ class Runner(QtCore.QObject):
             self._give_up(str(error))
             return
         except Exception as error:  # a dialog of Krita's for each would help nobody
-            self._give_up(f"Something went wrong in the plugin: {type(error).__name__}: {error}")
+            self._give_up(f"Something went wrong in the plugin: {type(error).__name__}: {error}", traceback.format_exc())
             return
         if self._steps is steps:
             self._ticking.start(wait)
@@ -269,7 +283,8 @@ class Runner(QtCore.QObject):
             self.changed.emit()
             return
         if op == "cancelled":
-            self._patience.stop()
+            if header.get("job") == self._cancelled:
+                self._patience.stop()
             return
         if header.get("job") != self._number or not self.busy:
             return
@@ -304,8 +319,13 @@ class Runner(QtCore.QObject):
             self.wake()
 
     def _hung(self) -> None:
+        """An engine that does not answer is ended. Who has pressed Stylize again meanwhile gets a new one."""
         self.engine.stop()
-        self.changed.emit()
+        task = self._task
+        self._end()
+        self._become("idle", self.status)
+        if task is not None:
+            self.start(task)
 
     def _give_up(self, sentence: str, details: str = "") -> None:
         """The job is over without a result."""
@@ -341,6 +361,10 @@ def runner() -> Runner:
 def environment_folder() -> str:
     """Where the plugin's own engine lives"""
     return os.path.join(settings.folder(), "engine")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\u2026"
 
 
 def _progress(header: dict[str, Any]) -> str:

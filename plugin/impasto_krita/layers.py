@@ -79,6 +79,8 @@ def layer_to_paint(document: Any) -> Any:
         raise LayerError("There is no layer to paint: open a picture first.")
     if node.type().endswith("mask") and node.parentNode() is not None:
         node = node.parentNode()
+        if node.parentNode() is None:
+            raise LayerError("Select a layer: the selection mask belongs to the whole picture.")
     if node.type() not in _SHOWING:
         raise LayerError(f"{node.name()} shows no picture of its own: choose a paint, group or vector layer.")
     return node
@@ -89,12 +91,12 @@ def is_open(document: Any) -> bool:
 
 
 def selection(document: Any) -> tuple[Any, Rect] | None:
-    """A copy of the selection and where it is on the canvas, or None"""
+    """A copy of the selection and where it is on the canvas (nowhere, if it is beside it); None without one"""
     selected = document.selection()
     if selected is None or selected.width() == 0 or selected.height() == 0:
         return None
-    rect = Rect(selected.x(), selected.y(), selected.width(), selected.height()).intersected(canvas(document))
-    return (selected.duplicate(), rect) if rect.width and rect.height else None
+    rect = Rect(selected.x(), selected.y(), selected.width(), selected.height())
+    return selected.duplicate(), rect.intersected(canvas(document))
 
 
 def around(rect: Rect) -> Rect:

@@ -433,7 +433,15 @@ def two_windows():
     refused = runner().status
     yield ended()
     yield 0.2
-    return {**state(doc), "labels": labels, "refused": refused}
+    told = {**state(doc), "labels": labels, "refused": refused}
+    other.close()
+    yield 1
+    doc.setActiveNode(next(node for node in doc.rootNode().childNodes() if node.name() == "Photo"))
+    yield 0.2
+    yield from press_stylize(second)  # what belonged to the other window is gone, and nobody misses it
+    yield ended()
+    yield 0.2
+    return {**told, "later": names(doc), "problem": runner().problem}
 
 
 def refused(case):
@@ -460,6 +468,10 @@ def refused(case):
         doc.setSelection(chosen)
         first.move(40, 30)
         doc.waitForDone()
+    if case == "outside":
+        chosen = Selection()
+        chosen.select(300, 300, 20, 20, 255)
+        doc.setSelection(chosen)
     was = names(doc)
     if case == "missing file":
         plugin().settings.store(options=SMALL)

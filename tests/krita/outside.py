@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import stat
 import sys
 import time
@@ -195,6 +196,20 @@ def test_cancel_is_at_once_and_the_engine_stays(plugin: Any, world: World, task:
     assert len(world.added) == 1
 
 
+def test_who_starts_again_while_the_engine_hangs_gets_a_new_engine(plugin: Any, world: World, task: Any) -> None:
+    runner = plugin.job.runner()
+    runner.start(task(iterations=100_000))
+    wait(lambda: runner.preview is not None)
+    hanging = int(runner.engine._process.processId())
+    os.kill(hanging, signal.SIGSTOP)
+    runner.cancel()
+    runner.start(task())
+    wait(lambda: not runner.busy)
+    assert runner.problem == ""
+    assert int(runner.engine._process.processId()) != hanging
+    assert len(world.added) == 1
+
+
 def test_a_second_job_is_refused_while_one_runs(plugin: Any, world: World, task: Any) -> None:
     runner = plugin.job.runner()
     first = task()
@@ -298,13 +313,18 @@ def test_the_form_is_made_of_what_the_engine_describes(plugin: Any, world: World
         assert field.widget.toolTip() == described[name]["help"]
 
 
-def test_an_engine_of_another_version_is_told_with_the_remedy(plugin: Any) -> None:
+def test_an_engine_of_another_version_is_told_with_the_remedy(plugin: Any, monkeypatch: Any) -> None:
     docker, runner = plugin.docker.ImpastoDocker(), plugin.job.runner()
     runner.wake()
     wait(lambda: bool(runner.engine.hello))
     assert docker._need() == ""
     runner.engine.hello["version"] = "0.0.1"
-    assert docker._need() == f"The engine is version 0.0.1 and the plugin {plugin.version.VERSION}: set it up again."
+    told = f"The engine is version 0.0.1 and the plugin {plugin.version.VERSION}: "
+    assert docker._need() == told + "update what IMPASTO_ENGINE names."
+    monkeypatch.delenv("IMPASTO_ENGINE")
+    assert docker._need() == told + "run `impasto krita install` again."
+    monkeypatch.setattr(plugin.environment, "wheel", lambda: "engine.whl")
+    assert docker._need() == told + "set it up again."
     runner.changed.emit()
     assert not docker._setup.isHidden()
 
@@ -322,7 +342,11 @@ def test_settings_that_cannot_be_read_count_as_none(plugin: Any) -> None:
     [
         ("install", "ERROR: [Errno 28] No space left on device", "The disk is full"),
         ("install", "Temporary failure in name resolution", "could not be downloaded"),
-        ("install", "ERROR: No matching distribution found for torch>=2.8", "could not be downloaded"),
+        (
+            "install",
+            "Collecting networkx\nERROR: No matching distribution found for torch>=2.8",
+            "do not exist for this computer",
+        ),
         ("venv", "Error: [Errno 13] Permission denied: '/x'", "cannot be written to"),
         ("check", "a\nImportError: libfoo.so\n", "Setting up the engine failed: ImportError: libfoo.so"),
     ],
@@ -343,3 +367,36 @@ def test_without_a_python_the_set_up_says_what_to_install(plugin: Any, monkeypat
     wait(lambda: bool(said))
     assert "Install Python 3.10 or newer" in said[0]
     assert not (tmp_path / "environment").exists()
+
+
+def test_a_set_up_that_fails_leaves_the_engine_that_was_there(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "python3"  # can be asked for its version, and makes a folder, and fails
+    broken.write_text(
+        '#!/bin/sh\ncase "$1" in -c) echo 3.12;; *) mkdir -p "$3"; echo No space left on device; exit 1;; esac\n'
+    )
+    broken.chmod(0o755)
+    folder = tmp_path / "environment"
+    folder.mkdir()
+    (folder / "complete").write_text("impasto 0.0.1")
+    monkeypatch.setattr(plugin.environment, "wheel", lambda: "engine.whl")
+    monkeypatch.setattr(plugin.environment, "candidates", lambda: [[str(broken)]])
+    setup, said = plugin.environment.Setup(str(folder)), []
+    setup.finished.connect(said.append)
+    setup.start()
+    wait(lambda: bool(said))
+    assert said[0].startswith("The disk is full")
+    assert plugin.environment.own_python(str(folder))
+    assert not (tmp_path / "environment.old").exists()
+
+
+def test_while_the_engine_is_set_up_nothing_is_begun(plugin: Any, world: World, task: Any, monkeypatch: Any) -> None:
+    runner = plugin.job.runner()
+    monkeypatch.setattr(type(runner.setup), "running", property(lambda self: True))
+    runner.start(task())
+    assert runner.problem == "The engine is being set up: wait."
+    assert not runner.busy
+
+
+def test_long_names_are_shortened(plugin: Any, task: Any) -> None:
+    title = task()._replace(name="n" * 300).title
+    assert title == "n" * 39 + "\u2026 x Style (50 %)"

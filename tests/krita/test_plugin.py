@@ -141,6 +141,8 @@ def test_two_windows_show_one_job_and_refuse_a_second(inside) -> None:
     assert told["labels"] == ["Stop", "Stop"]
     assert "stop it first" in told["refused"]
     assert told["names"].count("Photo x Painting (50 %)") == 1
+    assert told["later"].count("Photo x Painting (50 %)") == 2
+    assert told["problem"] == ""
 
 
 @pytest.mark.parametrize(
@@ -151,6 +153,7 @@ def test_two_windows_show_one_job_and_refuse_a_second(inside) -> None:
         ("filter", "Filter shows no picture of its own"),
         ("itself", "cannot be its own style"),
         ("beside", "The selection is beside the layer"),
+        ("outside", "The selection is beside the layer"),
         ("missing file", "there is no file '/nowhere/gone.png'"),
     ],
 )

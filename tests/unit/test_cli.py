@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,12 +97,13 @@ def test_ctrl_c_saves_what_there_is(tmp_path: Path, picture: Maker, made_up_file
     picture("photo.png")
     line = [sys.executable, "-u", "-m", "impasto", "stylize", "photo.png", "photo.png", "-o", "out.png", "--size", "48"]
     line += ["--iterations", "100000", "--weights", str(made_up_file)]
-    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
+    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     assert process.stderr is not None
     while "painting: " not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate()
+    _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the picture so far" in error
     assert "Traceback" not in error
