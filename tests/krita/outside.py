@@ -73,7 +73,7 @@ def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
     for name in [name for name in sys.modules if name.split(".")[0] == "impasto_krita"]:
         del sys.modules[name]
-    names = ("docker", "engine", "environment", "form", "job", "layers", "settings", "version")
+    names = ("docker", "engine", "environment", "extension", "form", "job", "layers", "settings", "version")
     modules = types.SimpleNamespace(**{name: importlib.import_module(f"impasto_krita.{name}") for name in names}, Krita=Krita)
     assert modules.engine.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
     monkeypatch.setenv("IMPASTO_ENGINE", sys.executable)
@@ -400,3 +400,20 @@ def test_while_the_engine_is_set_up_nothing_is_begun(plugin: Any, world: World, 
 def test_long_names_are_shortened(plugin: Any, task: Any) -> None:
     title = task()._replace(name="n" * 300).title
     assert title == "n" * 39 + "\u2026 x Style (50 %)"
+
+
+def test_an_action_that_went_with_its_window_is_not_missed(plugin: Any) -> None:
+    QtGui = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtGui")
+    kind = QtGui.QAction if hasattr(QtGui, "QAction") else QtWidgets.QAction  # it has moved in Qt 6
+    gone, stays, runner = kind("Stop"), kind("Stop"), plugin.job.runner()
+    for action in (gone, stays):
+        plugin.extension._Follower(action)
+    gone.deleteLater()
+    event = QtCore.QEvent.Type.DeferredDelete
+    QtCore.QCoreApplication.sendPostedEvents(None, getattr(event, "value", event))
+    runner.state = "painting"
+    runner.changed.emit()  # an exception in here would end the process
+    assert stays.isEnabled()
+    runner.state = "idle"
+    runner.changed.emit()
+    assert not stays.isEnabled()

@@ -141,8 +141,6 @@ def test_two_windows_show_one_job_and_refuse_a_second(inside) -> None:
     assert told["labels"] == ["Stop", "Stop"]
     assert "stop it first" in told["refused"]
     assert told["names"].count("Photo x Painting (50 %)") == 1
-    assert told["later"].count("Photo x Painting (50 %)") == 2
-    assert told["problem"] == ""
 
 
 @pytest.mark.parametrize(
