@@ -120,6 +120,19 @@ def ended(limit=60):
     return (lambda: not runner().busy), limit
 
 
+def painted(style, limit=60, **options):
+    """Press the button, and wait for the result."""
+    yield from press_stylize(style, **options)
+    yield ended(limit)
+    yield 0.2
+
+
+def begun(style):
+    """Press the button for what takes long, and wait until it is under way."""
+    yield from press_stylize(style, size=256, iterations=500)
+    yield (lambda: runner().preview is not None), 30
+
+
 def names(doc):
     return [node.name() for node in doc.rootNode().childNodes()]
 
@@ -206,9 +219,7 @@ def offset_and_alpha():
     yield 0.2
     doc.setActiveNode(first)
     yield 0.2
-    yield from press_stylize(second)
-    yield ended()
-    yield 0.2
+    yield from painted(second)
     result = next(node for node in doc.rootNode().childNodes() if " x " in node.name())
     bounds = result.bounds()
     return {
@@ -231,9 +242,7 @@ def selected():
     yield 0.2
     doc.setActiveNode(first)
     yield 0.1
-    yield from press_stylize(second)
-    yield ended()
-    yield 0.2
+    yield from painted(second)
     result = next(node for node in doc.rootNode().childNodes() if " x " in node.name())
     mask = bytes(doc.selection().pixelData(0, 0, 160, 120))
     return {**state(doc), "alpha": pixels(result, 0, 0, 160, 120)[3::4].hex(), "mask": mask.hex()}
@@ -277,9 +286,7 @@ def sources(kind):
     yield 0.3
     doc.setActiveNode(held if kind == "mask" else first)
     yield 0.2
-    yield from press_stylize(second, iterations=40)
-    yield ended()
-    yield 0.2
+    yield from painted(second, iterations=40)
     results = [node for node in doc.rootNode().childNodes() if " x " in node.name()]
     return {
         **state(doc),
@@ -302,9 +309,7 @@ def in_space(model, depth, profile):
     first, second = (next(n for n in doc.rootNode().childNodes() if n.name() == name) for name in ("Photo", "Painting"))
     doc.setActiveNode(first)
     yield 0.2
-    yield from press_stylize(second, iterations=40)
-    yield ended()
-    yield 0.2
+    yield from painted(second, iterations=40)
     result = next((node for node in doc.rootNode().childNodes() if " x " in node.name()), None)
     told = {**state(doc), "space": []}
     if result is not None:
@@ -327,9 +332,8 @@ def cancelled():
     doc = yield from document()
     _first, second = yield from pair(doc)
     was = names(doc)
-    yield from press_stylize(second, size=256, iterations=500)
+    yield from begun(second)
     it = runner()
-    yield (lambda: it.preview is not None), 30
     began = time.monotonic()
     child(docker(), "button").click()
     stopped_in = time.monotonic() - began
@@ -340,9 +344,7 @@ def cancelled():
     yield 0.5
     told = {**state(doc), "kept": names(doc) == was, "stopped_in": stopped_in, "answered_in": answered_in}
     told["warm"] = it.engine.running
-    yield from press_stylize(second)  # and the engine does the next one
-    yield ended()
-    yield 0.2
+    yield from painted(second)  # and the engine does the next one
     told["next"] = names(doc)
     return told
 
@@ -350,8 +352,7 @@ def cancelled():
 def document_closed():
     doc = yield from document()
     _first, second = yield from pair(doc)
-    yield from press_stylize(second, size=256, iterations=500)
-    yield (lambda: runner().preview is not None), 30
+    yield from begun(second)
     doc.setModified(False)
     doc.close()
     yield ended(5)
@@ -379,15 +380,12 @@ def engine_killed():
     doc = yield from document()
     _first, second = yield from pair(doc)
     was = names(doc)
-    yield from press_stylize(second, size=256, iterations=500)
+    yield from begun(second)
     it = runner()
-    yield (lambda: it.preview is not None), 30
     os.kill(int(it.engine._process.processId()), signal.SIGKILL)
     yield ended(5)
     told = {**state(doc), "kept": names(doc) == was}
-    yield from press_stylize(second)
-    yield ended()
-    yield 0.2
+    yield from painted(second)
     told["next"] = names(doc)
     return told
 
@@ -396,16 +394,13 @@ def engine_hangs():
     """An engine that does not answer a cancel is ended, and the next picture gets a new one."""
     doc = yield from document()
     _first, second = yield from pair(doc)
-    yield from press_stylize(second, size=256, iterations=500)
+    yield from begun(second)
     it = runner()
-    yield (lambda: it.preview is not None), 30
     os.kill(int(it.engine._process.processId()), signal.SIGSTOP)
     child(docker(), "button").click()
     idle = not it.busy
     yield (lambda: not it.engine.running), 6
-    yield from press_stylize(second)
-    yield ended()
-    yield 0.2
+    yield from painted(second)
     return {**state(doc), "idle": idle}
 
 
@@ -413,8 +408,7 @@ def quits_in_the_middle():
     """What stays behind is pytest's to see: it is told the engine's process."""
     doc = yield from document()
     _first, second = yield from pair(doc)
-    yield from press_stylize(second, size=256, iterations=500)
-    yield (lambda: runner().preview is not None), 30
+    yield from begun(second)
     return int(runner().engine._process.processId())
 
 
@@ -472,9 +466,7 @@ def refused(case):
         it.form.style_picker.choose_file("/nowhere/gone.png")
         child(it, "button").click()
     else:
-        yield from press_stylize(style)
-    yield ended()
-    yield 0.2
+        yield from painted(style)
     return {**state(doc), "kept": names(doc) == was, "steps": Krita.instance().action("edit_undo").text()}
 
 
@@ -527,9 +519,7 @@ def sets_up_the_engine():
     problem, log = runner().problem, it._setup._log.toPlainText()
     doc = yield from document()
     _first, second = yield from pair(doc)
-    yield from press_stylize(second)
-    yield ended(120)
-    yield 0.2
+    yield from painted(second, limit=120)
     return {**state(doc), "running": running, "setup": problem, "log": log[-2000:], "command": runner().command()}
 
 
