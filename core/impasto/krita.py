@@ -34,6 +34,14 @@ def files(wheel: Path | None = None) -> dict[str, bytes]:
     return found
 
 
+def unpack(plugins: Path, actions: Path | None = None) -> None:
+    """Write the plugin's files into a folder of plugins, and its actions into another where Krita looks for them."""
+    for name, content in files().items():
+        target = (actions or plugins if name.endswith(".action") else plugins) / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
 def pack(folder: Path, wheel: Path) -> Path:
     """Write the zip that Krita's "Import Python Plugin from File" takes; the same files give the same bytes."""
     contents: dict[str, bytes] = dict(files(wheel))
@@ -74,14 +82,10 @@ def settings_file() -> Path:
 
 def install() -> Path:
     """Put the plugin into the user's Krita and switch it on; this Python becomes its engine. Returns the plugin's folder."""
-    contents = files()
     folder = data_folder() / "pykrita"
     try:
         shutil.rmtree(folder / NAME, ignore_errors=True)
-        for name, content in contents.items():
-            target = data_folder() / "actions" / name if name.endswith(".action") else folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        unpack(folder, data_folder() / "actions")
         _use_engine(sys.executable)
         _switch({f"enable_{NAME}": "true"})
     except OSError as error:

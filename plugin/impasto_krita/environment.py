@@ -65,6 +65,12 @@ def candidates() -> list[list[str]]:
     return [[path] for path in unique]
 
 
+def _parts_missing(output: str) -> bool:
+    """Whether the package index was reached, and has nothing that fits"""
+    text = output.lower()
+    return _NO_PARTS in text and not any(phrase in text for phrase in _NO_NETWORK)
+
+
 def explain(step: str, output: str) -> str:
     """One sentence for what went wrong, from what the programs printed."""
     text = output.lower()
@@ -74,7 +80,7 @@ def explain(step: str, output: str) -> str:
         return "Krita's data folder cannot be written to. Mend its permissions and try again."
     if step == "install" and any(phrase in text for phrase in _NO_NETWORK):
         return "The engine's parts could not be downloaded. Check the network and try again."
-    if step == "install" and _NO_PARTS in text:
+    if step == "install" and _parts_missing(output):
         return "The engine's parts do not exist for this computer, or not for its Python: install Python 3.12 and try again."
     last = [line.strip() for line in output.splitlines() if line.strip()]
     return f"Setting up the engine failed: {last[-1] if last else step}"
@@ -166,8 +172,7 @@ class Setup(QtCore.QObject):
         self._run(pip, self._check, self._not_installed)
 
     def _not_installed(self) -> None:
-        text = self.output.lower()
-        if _NO_PARTS in text and self._candidates and not any(phrase in text for phrase in _NO_NETWORK):
+        if self._candidates and _parts_missing(self.output):
             self._restore()
             self._probe()  # an older Python may do
         else:

@@ -40,7 +40,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, virtual_display() as display:
         home = make_profile(Path(folder) / "home", build.build(Path(folder)), display)
         for case, settings in CASES.items():
-            found[case] = told = run_in_krita(home, display, "measured", settings, 300, sys.executable)
+            found[case] = told = run_in_krita(home, display, "showing.measured", settings, 300, sys.executable)
             print(f"{case}: first preview after {told['preview']:.1f} s; whole {told['seconds']:.0f} s {told['problem']}")
             for state, gap in told["gaps"].items():
                 print(f"    {1000 * gap:5.0f} ms  {state}")

@@ -100,10 +100,10 @@ def environment(home: Path, display: str, engine: str | None = None) -> dict[str
 def run_in_krita(
     home: Path, display: str, test: str, arguments: dict[str, Any], limit: float, engine: str | None = None
 ) -> Any:
-    """What a test of inside.py returns"""
+    """What a test of inside.py returns, or "showing.NAME" of showing.py"""
     out = home / "result.json"
     out.unlink(missing_ok=True)
-    order = {"module": str(HERE / "inside.py"), "test": test, "arguments": arguments, "out": str(out), "limit": limit}
+    order = {"folder": str(HERE), "test": test, "arguments": arguments, "out": str(out), "limit": limit}
     variables = environment(home, display, engine) | {"IMPASTO_PROBE": json.dumps(order)}
     log = home / "krita.log"
     with log.open("w") as said:

@@ -35,10 +35,7 @@ def app() -> Any:
 @pytest.fixture
 def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
     """The plugin's modules, as they lie in the zip, with settings of the test's own"""
-    for name, content in package.files().items():
-        target = tmp_path / "plugin" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    package.unpack(tmp_path / "plugin")
 
     class Krita:
         document = types.SimpleNamespace(name="document")

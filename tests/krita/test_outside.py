@@ -37,10 +37,7 @@ def test_engine_job_and_form(binding: str, made_up_file: Path) -> None:
 def test_layers_without_a_window(tmp_path: Path) -> None:
     if shutil.which("kritarunner") is None:
         pytest.skip(f"Krita is not installed: {INSTALL}")
-    for name, content in package.files().items():
-        target = tmp_path / "plugin" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+    package.unpack(tmp_path / "plugin")
     out = tmp_path / "result.json"
     paths = {"PYTHONPATH": str(HERE), "IMPASTO_PLUGIN": str(tmp_path / "plugin"), "IMPASTO_PROBE": str(out)}
     variables = {**environment(tmp_path, ""), **paths, "QT_QPA_PLATFORM": "offscreen"}

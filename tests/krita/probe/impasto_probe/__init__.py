@@ -4,7 +4,7 @@
 """
 
 import faulthandler
-import importlib.util
+import importlib
 import json
 import os
 import sys
@@ -41,11 +41,10 @@ class Probe(Extension):
         self._watchdog.setSingleShot(True)
         self._watchdog.timeout.connect(lambda: self._finish({"error": "the test took too long"}, 124))
         self._watchdog.start(int(1000 * self._order["limit"]))
-        spec = importlib.util.spec_from_file_location("inside", self._order["module"])
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["inside"] = module
-        spec.loader.exec_module(module)
-        self._steps = getattr(module, self._order["test"])(**self._order["arguments"])
+        sys.path.insert(0, self._order["folder"])
+        module, _, name = self._order["test"].rpartition(".")
+        test = getattr(importlib.import_module(module or "inside"), name)
+        self._steps = test(**self._order["arguments"])
         self._go_on()
 
     def _go_on(self):
