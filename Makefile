@@ -2,11 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-kritas check bench krita clean
+.PHONY: demo app space test test-kritas check bench krita clean
 
 # A photograph in the style of one of the project's own paintings: demo.png, and demo_strip.png with before and after.
 demo: .venv/demo
 	$(BIN)/python gradio_app/demo.py
+
+# The page, on this computer: http://127.0.0.1:7860
+app: .venv/app
+	$(BIN)/python gradio_app/app.py
+
+# The page as a folder that runs by itself, to be pushed to Hugging Face Spaces: dist/space
+space: .venv/app
+	$(BIN)/python gradio_app/build.py dist/space
 
 # The zip that Krita's "Import Python Plugin from File" takes.
 krita: .venv/test

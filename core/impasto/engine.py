@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import os
 import re
@@ -17,7 +18,7 @@ import torch.nn.functional as functional
 from PIL import Image
 from torch import Tensor
 
-from . import colors, images, optimize, weights
+from . import __version__, colors, images, optimize, weights
 from .devices import choose_device, choose_precision, memory_kept
 from .errors import OptionError, OutOfMemoryError, choose
 from .images import Picture
@@ -69,6 +70,16 @@ class Result:
     style_loss: float
     steps: int
     seconds: float
+    made_of: tuple[Picture, ...] = field(repr=False)  # the content and the styles
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What it was made of and how, to be written down: version, options, the pictures' hashes; no file's name."""
+        private = ("init_image", "weights")
+        names = [about.name for about in dataclasses.fields(Options) if about.name not in private]
+        content, *styles = map(images.digest, self.made_of)
+        options = {name: getattr(self.options, name) for name in names}
+        return {"impasto": __version__, "options": options, "content": content, "styles": styles}
 
     @property
     def image(self) -> Image.Image:
@@ -76,8 +87,11 @@ class Result:
         return self.picture.image
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture; its name's ending gives the format. PNG and TIFF keep 16 bits where the content has them."""
-        images.save(path, self.picture)
+        """Write the picture; its name's ending gives the format. PNG and TIFF keep 16 bits where the content has them.
+
+        A PNG file carries the recipe, as JSON in a text chunk called `impasto`.
+        """
+        images.save(path, self.picture, json.dumps(self.recipe))
 
 
 class Rung(NamedTuple):
@@ -195,6 +209,7 @@ class Run:
             style_loss=last.style_loss,
             steps=sum(rung.steps for rung in self.rungs[: last.scale]) + last.iteration,
             seconds=last.seconds,
+            made_of=(self.content, *self._styles),
         )
 
     def steps(self) -> Generator[Step]:

@@ -7,6 +7,7 @@ apart from what is seen. Files are written beside their place and then renamed: 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import struct
@@ -25,7 +26,7 @@ import tifffile
 import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from torch import Tensor
 
@@ -38,6 +39,8 @@ _SRGB = ImageCms.createProfile("sRGB")
 SRGB_PROFILE = ImageCms.ImageCmsProfile(_SRGB).tobytes()
 _decoding = threading.Lock()  # Pillow's limit of size is a global
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
+#: What a PNG's text chunk with the recipe is called.
+_KEYWORD = "impasto"
 _DEEP = ("RGB;16", "RGBA;16")  # Pillow's names for what it would cut down to 8 bits
 
 
@@ -126,6 +129,12 @@ def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return fitted
 
 
+def digest(picture: Picture) -> str:
+    """SHA-256 of a picture's size and 16-bit values, by which it is known again whatever file it came from"""
+    values = quantized(picture, 16)
+    return hashlib.sha256(repr(values.shape).encode() + values.astype("<u2").tobytes()).hexdigest()
+
+
 def check_target(path: str | os.PathLike[str], size: tuple[int, int] = (1, 1)) -> Path:
     """Prove that a picture of that size can be written to `path`, before the work starts.  Raises ImageError."""
     target = Path(path)
@@ -143,19 +152,23 @@ def check_target(path: str | os.PathLike[str], size: tuple[int, int] = (1, 1)) -
     return target
 
 
-def save(path: str | os.PathLike[str], picture: Picture) -> None:
-    """Write a picture in the format of the name's ending: 16 bits where picture and format have them.  Raises ImageError."""
+def save(path: str | os.PathLike[str], picture: Picture, recipe: str = "") -> None:
+    """Write a picture in the format of the name's ending: 16 bits where picture and format have them.  Raises ImageError.
+
+    recipe: text that a PNG file carries under the keyword `impasto`
+    """
     target = check_target(path)
     suffix = target.suffix.lower()
     if picture.depth == 16 and suffix == ".png":
-        content = _png16(quantized(picture, 16))
+        content = _png16(quantized(picture, 16), recipe)
     elif picture.depth == 16 and suffix in (".tif", ".tiff"):
         content = _tiff16(quantized(picture, 16))
     else:
         image = picture.image
         if image.mode == "RGBA" and FORMATS[suffix] in ("JPEG", "BMP"):  # formats without alpha: on white
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-        options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
+        options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
+        options["PNG"] = {"pnginfo": _png_text(recipe)}
         buffer = io.BytesIO()
         image.save(buffer, FORMATS[suffix], icc_profile=SRGB_PROFILE, **options.get(FORMATS[suffix], {}))
         content = buffer.getvalue()
@@ -341,7 +354,14 @@ def quantized(picture: Picture, depth: int) -> NDArray[Any]:
     return whole.astype(np.uint8 if depth == 8 else np.uint16)
 
 
-def _png16(values: NDArray[Any]) -> bytes:
+def _png_text(recipe: str) -> PngImagePlugin.PngInfo:
+    chunks = PngImagePlugin.PngInfo()
+    if recipe:
+        chunks.add_itxt(_KEYWORD, recipe)
+    return chunks
+
+
+def _png16(values: NDArray[Any], recipe: str) -> bytes:
     """A PNG file of 16-bit RGB or RGBA, which Pillow cannot write.  values: (H, W, 3 or 4) uint16"""
     height, width, channels = values.shape
 
@@ -353,8 +373,10 @@ def _png16(values: NDArray[Any]) -> bytes:
     rows = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))
     header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
     filtered = np.concatenate([np.full((height, 1), 2, np.uint8), rows], axis=1).tobytes()
-    chunks = [(b"IHDR", header), (b"iCCP", b"sRGB\0\0" + zlib.compress(SRGB_PROFILE)), (b"IDAT", zlib.compress(filtered, 6))]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in [*chunks, (b"IEND", b"")])
+    texts = [(kind, content) for kind, content, *_ in _png_text(recipe).chunks]
+    chunks = [(b"IHDR", header), (b"iCCP", b"sRGB\0\0" + zlib.compress(SRGB_PROFILE)), *texts]
+    chunks += [(b"IDAT", zlib.compress(filtered, 6)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
 
 
 def _tiff16(values: NDArray[Any]) -> bytes:

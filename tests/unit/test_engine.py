@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 import impasto
-from impasto import colors, engine
+from impasto import colors, engine, images
 from impasto.engine import ladder
 from impasto.errors import DeviceError, ImageError, OptionError, OutOfMemoryError
 from impasto.options import Options
@@ -78,6 +79,20 @@ def test_the_reported_loss_is_that_of_the_saved_file(quick: dict[str, object], t
     result.save(tmp_path / "a.png")
     again = next(impasto.stream(scene(64, 52), scene(40, 48, 1), **quick, init_image=tmp_path / "a.png"))
     assert again.loss == pytest.approx(result.loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_png_carries_its_recipe(quick: dict[str, object], tmp_path: Path, depth: int) -> None:
+    content = scene(40, 32).astype(np.uint16) * 257 if depth == 16 else scene(40, 32)
+    impasto.stylize(content, Image.fromarray(scene(40, 40, 1)), seed=5, **quick).save(tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as image:
+        recipe = json.loads(image.text["impasto"])
+    assert recipe["impasto"] == impasto.__version__
+    assert recipe["options"]["seed"] == 5
+    assert recipe["options"]["network"] == "vgg16"
+    assert recipe["content"] == images.digest(images.read(scene(40, 32)))  # whatever its depth
+    assert recipe["styles"] == [images.digest(images.read(scene(40, 40, 1)))]
+    assert str(quick["weights"]) not in json.dumps(recipe)
 
 
 def test_the_callers_gradients_stay_on(quick: dict[str, object]) -> None:

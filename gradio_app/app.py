@@ -1,0 +1,447 @@
+"""The page: drop a photo, pick a painting, watch it being painted, compare, download.
+
+    python app.py            on this computer, at http://127.0.0.1:7860
+
+On Hugging Face Spaces the same file is the Space. Its only public function is `stylize`, for programs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page talks to nobody else
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import studio  # isort: skip  -- spaces wants to be imported before torch
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+from starlette.middleware import Middleware
+
+import pictures
+import widgets
+from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError
+from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, new_folder
+
+HERE = Path(__file__).parent
+ASSETS = HERE / "assets"
+EXAMPLES: list[dict[str, Any]] = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))
+PAINTINGS: list[dict[str, str]] = json.loads((ASSETS / "paintings.json").read_text(encoding="utf-8"))
+SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= studio.LARGEST]
+#: Visitors who may wait.
+QUEUE = 12
+
+logger = logging.getLogger("impasto.page")
+visitors = Visitors(RATE if studio.ON_SPACE else None)
+
+
+def checked(photo: Any, *styles: Any) -> tuple[Image.Image, list[Image.Image]]:
+    """The pictures, where they can be painted from.  Raises ImageError."""
+    for picture in (photo, *styles):
+        if isinstance(picture, ImageError):
+            raise picture
+    if photo is None:
+        raise ImageError("Add a photo first: drop one on Photo, paste it, or take one.")
+    given = [style for style in styles if style is not None]
+    if not given:
+        raise ImageError("Choose a painting first: click one below the photo, or drop your own on Style.")
+    return photo, given
+
+
+def sentence(error: BaseException) -> str:
+    """What a visitor is told of an error: no path, no trace; what is unexpected gets a reference, for the log."""
+    if isinstance(error, ImageError | OptionError | OutOfMemoryError | DeviceError | TooMany):
+        text = str(error)
+        return text[0].upper() + text[1:]
+    reference = uuid.uuid4().hex[:8]
+    logger.error("reference %s", reference, exc_info=error)
+    return f"Something went wrong here (reference {reference}). Try again, or with another picture."
+
+
+def address(request: gr.Request | None) -> str:
+    """Where a request comes from; on a Space, what its proxy says, which can be made up: a courtesy, no lock."""
+    if request is None or not request.client:
+        return ""
+    forwarded = request.headers.get("x-forwarded-for", "") if studio.ON_SPACE else ""
+    return forwarded.split(",")[0].strip() or request.client.host
+
+
+def order(photo: Image.Image, styles: list[Image.Image], values: dict[str, Any], folder: Path) -> studio.Order:
+    """Raises OptionError."""
+    arrays = [np.asarray(style) for style in styles]
+    return studio.Order(np.asarray(photo), arrays, studio.settings(photo.size, values), str(folder))
+
+
+# the page's own events
+
+
+def check(photo: Any, style: Any, second: Any) -> dict[str, Any]:
+    """Before the queue: is there something to paint? Raises gr.Error."""
+    try:
+        checked(photo, style, second)
+    except ImageError as error:
+        raise gr.Error(sentence(error), print_exception=False) from None
+    return gr.update(visible=True)
+
+
+def took(photo: Any) -> Any:
+    """A picture has arrived: one that cannot be read goes at once, and the visitor is told why."""
+    if isinstance(photo, ImageError):
+        gr.Warning(sentence(photo))
+        return None
+    return gr.skip()
+
+
+def paint(
+    photo: Any,
+    style: Any,
+    second: Any,
+    share: float,
+    strength: float,
+    keep_colors: bool,
+    preset: str,
+    quality: str,
+    size: int,
+    seed: int,
+    style_scale: float,
+    mask: str,
+    runs: list[dict[str, Any]],
+    request: gr.Request,
+) -> Iterator[dict[Any, Any]]:
+    """Paint, and show how far it is. What goes wrong is said in the status line; what was shown before stays."""
+    visitor = request.session_hash or uuid.uuid4().hex
+    began = False
+    try:
+        photo, styles = checked(photo, style, second)
+        folder = visitors.begin(visitor, address(request))
+        began = True
+        values = {"preset": preset, "strength": strength, "colors": "content" if keep_colors else "style"}
+        values |= {"quality": quality, "size": size, "seed": seed, "style_scale": style_scale}
+        if len(styles) == 2:
+            values["style_weights"] = (1 - share, share) if style is not None and second is not None else None
+        ordered = order(photo, styles, values, folder)
+        before = pictures.show(photo, folder / "before.jpg")
+        covered = pictures.read_mask(mask, photo.size)
+        yield {status: "Starting…", leave: gr.update(visible=False), stop: gr.update(visible=True)}
+        started, frame = time.monotonic(), None
+        for frame in _closing(studio.paint(ordered)):
+            if not frame.ended:
+                if covered is not None:
+                    pictures.cover(Path(before), Path(frame.preview), covered)
+                yield {result: _slider(before, frame.preview), status: where(frame)}
+        assert frame is not None
+        assert frame.painting is not None
+        run = finished(photo, frame, covered, folder, strength)
+        seconds = time.monotonic() - started
+        ended = {"done": f"Done in {_time(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
+        width, height = frame.painting.shape[1::-1]
+        painted_at = "" if frame.size == (width, height) else f", painted at {frame.size[0]} × {frame.size[1]}"
+        run["line"] = f"{ended}: {width} × {height} pixels{painted_at}. Drag the line; move Strength to fade it."
+        runs = [run, *runs][:24]
+        yield {**shown(run), session: strip(runs), past: gr.update(visible=True), history: runs}
+    except Exception as error:
+        yield {status: sentence(error)}
+    finally:
+        if began:
+            visitors.end(visitor)
+
+
+def where(frame: studio.Frame) -> str:
+    """The status line of a painting under way"""
+    width, height = frame.size
+    return f"Painting at {width} × {height}, step {frame.iteration}" + (f" · {_time(frame.eta)} left" if frame.eta else "")
+
+
+def finished(
+    photo: Image.Image, frame: studio.Frame, covered: Image.Image | None, folder: Path, strength: float
+) -> dict[str, Any]:
+    """A finished painting as the session remembers it: paths and a few values."""
+    assert frame.painting is not None
+    painting = Image.fromarray(frame.painting)
+    recipe = json.dumps(frame.recipe)
+    run = {"folder": str(folder), "strength": strength, "recipe": recipe, "mask": ""}
+    run["photo"] = pictures.save(pictures.resized(photo, painting.size), folder / "photo.png", "")
+    run["painting"] = pictures.save(painting, folder / "impasto.png", recipe)
+    if covered is not None:
+        run["mask"] = str(folder / "mask.png")
+        pictures.resized(covered, painting.size).save(run["mask"])
+    return run
+
+
+def shown(run: dict[str, Any], strength: float | None = None) -> dict[Any, Any]:
+    """The page with a painting on it, faded to a strength below the one it was painted with"""
+    share = 1.0 if strength is None or not run["strength"] else min(1.0, strength / run["strength"])
+    folder = Path(run["folder"])
+    photo, painting = Image.open(run["photo"]), Image.open(run["painting"])
+    covered = Image.open(run["mask"]) if run["mask"] else None
+    whole = pictures.composed(photo, painting, share, covered)
+    path = run["painting"]
+    if share < 1 or covered is not None or not path.endswith(".png"):
+        path = pictures.save(whole, folder / f"impasto-{100 * share:.0f}.png", run["recipe"])
+    before = pictures.show(photo, folder / "photo.jpg", pictures.SCREEN)
+    after = pictures.show(whole, _shown_file(run, share), pictures.SCREEN)
+    return {
+        result: _slider(before, after),
+        status: run["line"],
+        download: gr.update(value=path, visible=True),
+        again: gr.update(visible=True),
+        current: {**run, "download": path},
+    }
+
+
+def fade(strength: float, run: dict[str, Any] | None) -> dict[Any, Any]:
+    """Strength, moved after the painting: less of it is shown at once, more has to be painted."""
+    if run is None:
+        return {status: gr.skip()}
+    if strength > run["strength"]:
+        return {**shown(run), status: f"It was painted at {run['strength']:g}: press Stylize to paint it stronger."}
+    return shown(run, strength)
+
+
+def strip(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(str(_shown_file(run)), f"Painting {len(runs) - i}") for i, run in enumerate(runs)]
+
+
+def _shown_file(run: dict[str, Any], share: float = 1) -> Path:
+    return Path(run["folder"], f"painting-{100 * share:.0f}.jpg")
+
+
+def _slider(before: str, after: str) -> gr.ImageSlider:
+    return gr.ImageSlider(value=(before, after), label="Photo and painting")
+
+
+def reopen(runs: list[dict[str, Any]], event: gr.SelectData) -> dict[Any, Any]:
+    run = runs[event.index]
+    return {**shown(run), strength: run["strength"]}
+
+
+def example(event: gr.SelectData) -> dict[Any, Any]:
+    """An example, as the program painted it before: at once"""
+    about = EXAMPLES[event.index]
+    files = {name: str(ASSETS / about[name]) for name in ("photo", "painting")}
+    run = {**about, **files, "folder": str(new_folder()), "mask": "", "recipe": json.dumps(about["recipe"])}
+    return {**shown(run), photo: files["photo"], style: str(ASSETS / about["style"]), strength: about["strength"]}
+
+
+def choose(event: gr.SelectData) -> str:
+    return str(ASSETS / PAINTINGS[event.index]["file"])
+
+
+def halt(request: gr.Request) -> None:
+    visitors.stop(request.session_hash or "")
+
+
+# for programs
+
+
+def stylize(
+    photo: Any,
+    style: Any,
+    strength: float = 0.5,
+    colors: str = "style",
+    quality: str = "normal",
+    size: int = 512,
+    seed: int = 0,
+    request: gr.Request | None = None,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008  -- how Gradio finds it
+) -> str:
+    """Paint a photo in the style of a painting (Gatys, Ecker and Bethge's method).
+
+    Args:
+        photo: the picture to paint, as an uploaded file or a data URL
+        style: the picture in whose style to paint it
+        strength: how strong the style is, from 0 to 1; 0.5 is the balance to begin with
+        colors: "style" for the colors of the style, "content" to keep those of the photo
+        quality: how much work: "draft", "normal" or "fine"
+        size: longest side of the result in pixels, never more than the photo's own; 0 is the photo's own
+        seed: the same seed gives the same picture
+
+    Returns:
+        A PNG file with the painting, which carries its recipe.
+    """
+    visitor = f"program {uuid.uuid4().hex}"
+    began = False
+    try:
+        photo, styles = checked(photo, style)
+        folder = visitors.begin(visitor, address(request))
+        began = True
+        values = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
+        frame = None
+        for frame in _closing(studio.paint(order(photo, styles, values, folder))):
+            progress(frame.fraction, where(frame))
+        assert frame is not None
+        assert frame.painting is not None
+        return pictures.save(Image.fromarray(frame.painting), folder / "impasto.png", json.dumps(frame.recipe))
+    except (gr.Error, GeneratorExit):
+        raise
+    except Exception as error:
+        raise gr.Error(sentence(error), print_exception=False) from None
+    finally:
+        if began:
+            visitors.end(visitor)
+
+
+def _closing(frames: Iterator[studio.Frame]) -> Iterator[studio.Frame]:
+    """The frames; the painter is closed with whoever looks at them."""
+    try:
+        yield from frames
+    finally:
+        close = getattr(frames, "close", None)
+        if close is not None:
+            close()
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+THEME = gr.themes.Soft(
+    primary_hue="orange", neutral_hue="stone", font=["ui-sans-serif", "system-ui", "sans-serif"], font_mono=["ui-monospace"]
+)
+CSS = """
+.gradio-container { max-width: 1280px !important; margin: auto; }
+#title h1 { font-size: 2rem; margin: .5rem 0 0; }
+#title p { margin: .1rem 0 .4rem; opacity: .8; }
+#status { min-height: 1.6rem; }
+#status .error { display: none; }  /* what is wrong is said in words */
+#status p { font-variant-numeric: tabular-nums; }
+.shelf .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)); padding: 0; }
+.shelf .grid-container { grid-template-rows: none; grid-auto-rows: auto; }
+.shelf .grid-wrap { min-height: 0; padding: 0; }
+.shelf .thumbnail-item { aspect-ratio: 4 / 3; width: 100%; height: auto; }
+.shelf .caption-label { display: none; }
+@media (max-width: 700px) { .shelf .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
+#footer { opacity: .75; font-size: .85rem; }
+"""
+
+#: On a narrow screen the painting is below: go there when it begins.
+SCROLL = """(...values) => {
+    if (innerWidth < 700) document.querySelector('#result').scrollIntoView({behavior: 'smooth'});
+    return values;
+}"""
+
+with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S, KEPT_S)) as demo:
+    gr.Markdown("# Impasto\nPaint a photo in the style of any painting.", elem_id="title")
+    history, current = gr.State([]), gr.State(None)
+    with gr.Row():
+        with gr.Column(scale=5, min_width=320):
+            with gr.Row():
+                photo = widgets.upload("Photo", elem_id="photo", height=230, min_width=150)
+                style = widgets.upload(
+                    "Style", elem_id="style", height=230, min_width=150, value=str(ASSETS / PAINTINGS[0]["file"])
+                )
+            library = widgets.shelf(
+                [(str(ASSETS / painting["thumbnail"]), painting["title"]) for painting in PAINTINGS],
+                "Paintings: click one to paint in its style",
+                "library",
+            )
+            strength = widgets.field("strength")
+            keep_colors = gr.Checkbox(label="Keep the photo's colors", elem_id="keep_colors")
+            go = gr.Button("Stylize", variant="primary", elem_id="go")
+            leave = gr.Button("Leave the queue", elem_id="leave", visible=False)
+            stop = gr.Button("Stop and keep this", variant="stop", elem_id="stop", visible=False)
+            with gr.Accordion("More", open=False, elem_id="more"):
+                quality = widgets.field("quality")
+                size = widgets.field("size", choices=[*((str(n), n) for n in SIZES), ("The photo's own", 0)])
+                preset = widgets.field("preset")
+                style_scale = widgets.field("style_scale")
+                with gr.Row():
+                    second = widgets.upload("Second style", elem_id="second", height=180, min_width=150)
+                    share = gr.Slider(0, 1, 0.5, step=0.05, label="The second style's share", elem_id="share", min_width=150)
+                seed = widgets.field("seed")
+                with gr.Accordion("Paint only here", open=False, elem_id="mask_fold"):
+                    mask = widgets.mask()
+        with gr.Column(scale=6, min_width=320):
+            result = gr.ImageSlider(
+                value=(str(ASSETS / EXAMPLES[0]["photo"]), str(ASSETS / EXAMPLES[0]["painting"])),
+                label="An example: drag the line",
+                elem_id="result",
+                interactive=False,
+                buttons=["fullscreen"],
+                max_height=620,
+            )
+            status = gr.Markdown("", elem_id="status")
+            with gr.Row(visible=False) as again:
+                download = gr.DownloadButton("Download", variant="primary", elem_id="download", min_width=120)
+                as_photo = gr.Button("Use as photo", elem_id="as_photo", min_width=120)
+                as_style = gr.Button("Use as style", elem_id="as_style", min_width=120)
+            with gr.Column(visible=False) as past:
+                session = widgets.shelf([], "This session: click one to reopen it", "session")
+    examples = widgets.shelf(
+        [(str(ASSETS / about["painting"]), about["title"]) for about in EXAMPLES],
+        "Examples: click one to open it",
+        "examples",
+    )
+    gr.Markdown((ASSETS / "footer.md").read_text(encoding="utf-8"), elem_id="footer")
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    at_once: dict[str, Any] = {**quiet, "queue": False}
+    compute: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 4 if studio.ON_ZERO else 1}
+    page = [result, status, download, again, current]
+
+    for picture in (photo, style, second):
+        picture.upload(took, picture, picture, **quiet)
+    photo.change(widgets.mask_photo, photo, mask, **quiet)
+    library.select(choose, None, style, **at_once)
+    examples.select(example, None, [*page, photo, style, strength], **at_once)
+    session.select(reopen, history, [*page, strength], **at_once)
+    strength.input(fade, [strength, current], page, trigger_mode="always_last", **at_once)
+    for button, picture in ((as_photo, photo), (as_style, style)):
+        button.click(lambda run: run["download"], current, picture, **at_once)
+
+    buttons = [go, leave, stop]
+    begun = go.click(check, [photo, style, second], leave, concurrency_limit=None, js=SCROLL, **quiet)
+    hidden = begun.success(lambda: gr.update(visible=False), None, go, **at_once)
+    job = begun.success(
+        paint,
+        [photo, style, second, share, strength, keep_colors, preset, quality, size, seed, style_scale, mask, history],
+        [*page, session, past, history, leave, stop],
+        show_progress_on=[status],
+        api_visibility="private",
+        **compute,
+    )
+    for after in (job.then, job.failure):  # `then` does not run after a failure
+        after(lambda: [gr.update(visible=which) for which in (True, False, False)], None, buttons, **at_once)
+    leave.click(lambda: "Left the queue.", None, status, cancels=[job], **at_once)
+    stop.click(halt, None, None, **at_once)
+    demo.unload(halt)
+
+    with gr.Group(visible=False):  # what programs call
+        their_photo, their_style = widgets.upload("photo"), widgets.upload("style")
+        fields = [widgets.field(name, elem_id=None) for name in ("strength", "colors", "quality", "size", "seed")]
+        painted = gr.Image(label="painting", type="filepath", format="png")
+        gr.Button().click(stylize, [their_photo, their_style, *fields], painted, api_name="stylize", **compute)
+
+demo.queue(max_size=QUEUE)
+
+
+def launch(**more: Any) -> Any:
+    """Serve the page; what is not said here Gradio decides, by the environment too."""
+    Image.MAX_IMAGE_PIXELS = int(pictures.MEGAPIXELS * 1e6)  # Gradio opens pictures in other places too
+    keep_sweeping()
+    studio.prepare()
+    return demo.launch(
+        theme=THEME,
+        css=CSS,
+        max_file_size=f"{pictures.MEGABYTES}mb",
+        show_error=False,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=["api", "settings"],
+        mcp_server=True,
+        app_kwargs={"middleware": [Middleware(BoundedBodies, limit=2 * pictures.MEGABYTES << 20)]},
+        **more,
+    )
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    launch()

@@ -1,0 +1,222 @@
+"""Where the painting is done: one order after another, in a process beside the page, or on a ZeroGPU slice.
+
+Either way what goes in and comes out is pickled: an order and its frames are plain values, and the word to stop is a file.
+ZeroGPU forks a process for each call. Elsewhere there is one, which stays warm; in a thread of the page the engine would be
+half as fast, for OpenMP lets its threads sleep as soon as there are more of them in a process than processors.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+try:
+    import spaces
+except ImportError:
+    spaces = None
+
+import numpy as np
+import torch
+from PIL import Image
+
+import pictures
+from impasto import ImpastoError, OptionError, Options
+from impasto.engine import Run, Warm, ladder, options_from
+
+ON_SPACE = bool(os.environ.get("SPACE_ID"))
+ON_ZERO = bool(os.environ.get("SPACES_ZERO_GPU"))
+#: The largest size on a public page, and at home.
+LARGEST = 2048 if ON_SPACE else 4096
+#: A painting is finished as it is after so many seconds; at home it may take its time.
+LIMIT_S = float(os.environ.get("IMPASTO_SECONDS") or (100 if ON_ZERO else 600 if ON_SPACE else 24 * 3600))
+#: What a visitor may set. What else `Options` has stays as it is.
+OFFERED = ("preset", "strength", "colors", "quality", "size", "seed", "style_scale", "style_weights")
+#: Previews come at most so often, and take at most that share of the time.
+_PREVIEW_S, _PREVIEW_SHARE = 0.4, 0.03
+#: Megapixels times steps that a ZeroGPU slice does in a second, and seconds until it begins: estimates, on the safe side.
+_ZERO_SPEED, _ZERO_START_S = 8, 15
+
+
+class Order(NamedTuple):
+    """What is to be painted, in values that can be pickled."""
+
+    photo: np.ndarray  # (H, W, 3 or 4) uint8
+    styles: list[np.ndarray]
+    options: dict[str, Any]
+    folder: str  # of this order alone; a file `stop` in it ends the painting
+    limit: float = LIMIT_S  # seconds
+
+
+class Frame(NamedTuple):
+    """How far it is. The last frame has the painting."""
+
+    fraction: float
+    size: tuple[int, int]
+    iteration: int
+    eta: float | None  # seconds left, once there is a pace to tell it by
+    preview: str  # path of a JPEG
+    ended: str = ""  # done, stopped or time
+    painting: np.ndarray | None = None  # (h, w, 3 or 4) uint8
+    recipe: dict[str, Any] | None = None
+
+
+def settings(photo: tuple[int, int], values: dict[str, Any]) -> dict[str, Any]:
+    """The options that a visitor's values make, within this page's limits.  Raises OptionError.
+
+    photo: width and height; no painting is larger than its photo
+    """
+    unknown = set(values) - set(OFFERED)
+    if unknown:
+        raise OptionError(f"{min(unknown)!r} cannot be set here; there are: {', '.join(OFFERED)}")
+    given = {name: value for name, value in values.items() if value is not None}
+    size = min(options_from(given).size or max(photo), max(photo), LARGEST)
+    return {**given, "size": max(32, size)}
+
+
+def duration(order: Order) -> int:
+    """Seconds of a GPU that an order asks ZeroGPU for: fewer mean a better place in the queue."""
+    height, width = order.photo.shape[:2]
+    options = options_from(order.options)
+    work = sum(rung.width * rung.height * rung.steps for rung in ladder((width, height), options.size, options)) / 1e6
+    return int(min(order.limit + _ZERO_START_S, _ZERO_START_S + work / _ZERO_SPEED))
+
+
+def _paint(order: Order) -> Iterator[Frame]:
+    """Paint, with a frame every now and then.  Raises ImpastoError."""
+    if ON_ZERO:
+        torch.set_num_threads(1)  # the pool of the process that this one was forked from is not here
+    started = time.perf_counter()
+    folder, stop = Path(order.folder), Path(order.folder, "stop")
+    run = Run(order.photo, list(order.styles), options_from(order.options), warm=_warm)
+    run.load_weights()
+    number, due, ended = 0, 0.0, ""
+    for step in run.steps():
+        now = time.perf_counter()
+        if stop.exists():
+            ended = "stopped"
+        elif now - started > order.limit:
+            ended = "time"
+        elif step.fraction >= 1:
+            ended = "done"
+        elif now < due:
+            continue
+        image = step.image
+        number += 1
+        shown = pictures.show(image, folder / f"preview-{number}.jpg")
+        eta = step.eta if step.scale or step.iteration > 2 else None
+        frame = Frame(step.fraction, step.size, step.iteration, eta, shown)
+        if ended:
+            whole = pictures.resized(image, run.rungs[-1][:2])
+            yield frame._replace(ended=ended, painting=np.asarray(whole), recipe=run.result(step).recipe)
+            return
+        yield frame
+        after = time.perf_counter()
+        due = after + max(_PREVIEW_S, (after - now) / _PREVIEW_SHARE)
+
+
+def stop(folder: str | os.PathLike[str]) -> None:
+    """Have a painting finished as it is."""
+    Path(folder, "stop").touch()
+
+
+class Painter:
+    """The engine in a process of its own, which is started when it is first needed and ends with this one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Have it load the network, before somebody waits for it."""
+        if self._process is None or self._process.poll() is not None:
+            program = [sys.executable, "-c", "import studio; studio.serve()"]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            self._process = subprocess.Popen(program, cwd=Path(__file__).parent, **pipes)
+
+    def __call__(self, order: Order) -> Iterator[Frame]:
+        """Paint, with a frame every now and then; who closes the iterator ends the painting.  Raises ImpastoError."""
+        with self._lock:
+            self.start()
+            process = self._process
+            assert process is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                pickle.dump(order, process.stdin)
+                process.stdin.flush()
+                said = _messages(process.stdout)
+                try:
+                    for frame in said:  # noqa: UP028  -- `yield from` would close them too
+                        yield frame
+                finally:
+                    stop(order.folder)
+                    for _ in said:  # what it still had to say of this order
+                        pass
+            except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+                self.close()
+                raise RuntimeError("the painter has ended") from error
+
+    def close(self) -> None:
+        """End the process; the next order gets another."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def _messages(pipe: Any) -> Iterator[Frame]:
+    """The frames of one order.  Raises what the painter has raised, EOFError where it is gone."""
+    while True:
+        kind, value = pickle.load(pipe)
+        if kind == "error":
+            raise value
+        if kind == "end":
+            return
+        yield value
+
+
+def serve() -> None:
+    """The painter's process: orders come from standard input, frames go to what was standard output."""
+    said = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is not for the page
+    warm_up()
+    while True:
+        try:
+            order = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            for frame in _paint(order):
+                pickle.dump(("frame", frame), said)
+                said.flush()
+        except Exception as error:
+            pickle.dump(("error", error if isinstance(error, ImpastoError) else RuntimeError(repr(error))), said)
+        else:
+            pickle.dump(("end", None), said)
+        said.flush()
+
+
+def warm_up() -> None:
+    """Load the network, and see that it runs."""
+    blank = np.asarray(Image.linear_gradient("L").resize((64, 64)))
+    for _ in Run(blank, blank, size=64, iterations=1, warm=_warm).steps():
+        pass
+
+
+_warm = Warm()
+paint = spaces.GPU(duration=duration)(_paint) if ON_ZERO else Painter()
+
+
+def prepare() -> None:
+    """What can be done before somebody waits for it. With ZeroGPU there is no GPU yet: the weights are fetched."""
+    if isinstance(paint, Painter):
+        paint.start()
+    else:
+        _warm.weights(Options())

@@ -1,0 +1,125 @@
+"""Who is painting: one picture at a time for each visitor, a folder for each picture, and a word to stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import time
+import uuid
+from collections import defaultdict, deque
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
+from starlette.responses import PlainTextResponse
+
+import studio
+from impasto import ImpastoError
+
+#: Paintings that one address may begin within so many seconds, on a public page.
+RATE, RATE_S = 40, 3600.0
+#: Results are gone after so many seconds; it is looked every so often. Together that is within the hour.
+KEPT_S, LOOKED_S = 2900, 600
+
+
+def new_folder() -> Path:
+    """A folder that nobody can guess, among those that are cleared within the hour"""
+    folder = _paintings() / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    return folder
+
+
+def sweep(age: float = KEPT_S) -> None:
+    """Delete the folders in which nothing has changed for so many seconds."""
+    for folder in _paintings().glob("*"):
+        with contextlib.suppress(OSError):  # somebody else swept it
+            if folder.stat().st_mtime <= time.time() - age:
+                shutil.rmtree(folder)
+
+
+def keep_sweeping() -> None:
+    """Sweep every LOOKED_S seconds, for as long as the page is there. What Gradio keeps itself, it deletes itself."""
+
+    def go_on() -> None:
+        while True:
+            sweep()
+            time.sleep(LOOKED_S)
+
+    threading.Thread(target=go_on, name="sweeper", daemon=True).start()
+
+
+def _paintings() -> Path:
+    return Path(get_upload_folder(), "paintings")
+
+
+class TooMany(ImpastoError):
+    """This visitor has a painting under way, or has had a great many."""
+
+
+class BoundedBodies:
+    """ASGI middleware: a request whose body is longer than `limit` bytes is refused, before it is in memory."""
+
+    def __init__(self, app: Any, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._limit:
+            await PlainTextResponse("That is too large.", 413)(scope, receive, send)
+            return
+        taken = 0
+
+        async def bounded() -> Any:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            # One who sends more than was announced is not listened to any longer.
+            return message if taken <= self._limit else {"type": "http.disconnect"}
+
+        await self._app(scope, bounded, send)
+
+
+class Visitors:
+    """The paintings under way. Thread-safe."""
+
+    def __init__(self, rate: int | None = None) -> None:
+        self._rate = rate
+        self._lock = threading.Lock()
+        self._folders: dict[str, Path] = {}
+        self._begun: dict[str, deque[float]] = defaultdict(deque)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def begin(self, visitor: str, address: str = "") -> Path:
+        """A new folder for a visitor's painting, in the folder that is cleared within the hour.  Raises TooMany."""
+        with self._lock:
+            if visitor in self._folders:
+                raise TooMany("One painting at a time: stop the one under way, or wait for it.")
+            now = time.monotonic()
+            for known in [known for known, times in self._begun.items() if times[-1] < now - RATE_S]:
+                del self._begun[known]
+            begun = self._begun[address]
+            while begun and begun[0] < now - RATE_S:
+                begun.popleft()
+            if self._rate is not None and len(begun) >= self._rate:
+                raise TooMany(f"These were {self._rate} paintings within the hour: come back a little later.")
+            begun.append(now)
+            folder = self._folders[visitor] = new_folder()
+            return folder
+
+    def stop(self, visitor: str) -> None:
+        """Have the visitor's painting finished as it is; nothing where there is none."""
+        with self._lock:
+            folder = self._folders.get(visitor)
+        if folder is not None:
+            studio.stop(folder)
+
+    def end(self, visitor: str) -> None:
+        with self._lock:
+            self._folders.pop(visitor, None)

@@ -1,0 +1,171 @@
+"""The parts of the page that Gradio does not have: pictures that are safe to take, fields from `Options`, a mask."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import utils
+from gradio.data_classes import ImageData
+
+import pictures
+from impasto import ImageError
+from impasto.options import describe
+
+_ABOUT = {about["name"]: about for about in describe()}
+_STEPS = {"strength": 0.05, "style_scale": 0.05}
+
+
+class Upload(gr.Image):
+    """A picture from a visitor. What arrives in a function is an upright RGB or RGBA image, None, or an ImageError.
+
+    Gradio's own Image decodes whatever it is sent, fetches links, and opens any file of the server that a payload names.
+    """
+
+    is_template = True  # for the browser it is an Image
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: Any) -> str | None:
+        path = str(url_or_file_path or "")
+        if path.startswith(("http:", "https:")):
+            _, own, local = path.partition("/gradio_api/file=")  # a picture that was uploaded here, as clients name it
+            if not own or not _uploaded(local):
+                raise gr.Error("Links are not accepted: upload the picture itself.", print_exception=False)
+            path = str(Path(local).resolve())
+        return await super().async_move_resource_to_block_cache(path or None)
+
+    def preprocess(self, payload: ImageData | None) -> Any:
+        if payload is None:
+            return None
+        name = f"the {str(self.label).lower()}"
+        try:
+            if (payload.url or "").startswith("data:"):
+                return pictures.read(base64.b64decode(str(payload.url).partition(",")[2]), name)
+            if not payload.path or not _uploaded(payload.path):
+                raise ImageError(f"{name} was not uploaded here")
+            return pictures.read(Path(payload.path).resolve(), name)
+        except ImageError as error:
+            return error
+        except (OSError, ValueError):
+            return ImageError(f"{name} cannot be read: is it a picture?")
+
+
+def upload(label: str, **more: Any) -> Upload:
+    sources = ["upload", "webcam", "clipboard"]
+    return Upload(label=label, interactive=True, sources=sources, buttons=[], **more)
+
+
+def field(name: str, choices: list[tuple[str, Any]] | None = None, **more: Any) -> Any:
+    """A field for one of `Options`, with its name, range, default and help; `choices` to offer a few values only."""
+    about = _ABOUT[name]
+    shared = {
+        "label": name.replace("_", " ").capitalize(),
+        "info": about["help"][0].upper() + about["help"][1:],
+        "value": about["default"],
+        "elem_id": name,
+        **more,
+    }
+    if choices is not None:
+        return gr.Dropdown(choices, **shared)
+    if about["kind"] == "choice":
+        return gr.Radio([(choice.capitalize(), choice) for choice in about["choices"]], **shared)
+    if about["kind"] == "float":
+        return gr.Slider(about["low"], about["high"], step=_STEPS[name], **shared)
+    return gr.Number(precision=0, minimum=about["low"], maximum=min(about["high"], 2**31 - 1), **shared)
+
+
+def shelf(pictures: list[tuple[str, str]], title: str, elem_id: str) -> gr.Gallery:
+    """A row of six pictures with names, to choose one by a click; on a phone there are three in a row."""
+    gr.Markdown(title)
+    return gr.Gallery(
+        pictures,
+        label=title,
+        show_label=False,
+        elem_id=elem_id,
+        elem_classes="shelf",
+        height="auto",
+        fit_columns=False,
+        allow_preview=False,
+        object_fit="cover",
+        buttons=[],
+        container=False,
+        interactive=False,
+    )
+
+
+def mask() -> gr.HTML:
+    """Paint on the photo where the style shall come. Its value is a PNG as a data URL, "" where nothing is painted."""
+    return gr.HTML(
+        value="",
+        photo="",
+        elem_id="mask",
+        html_template=_MASK_HTML,
+        css_template=_MASK_CSS,
+        js_on_load=_MASK_JS,
+        apply_default_css=False,
+    )
+
+
+def mask_photo(photo: Any) -> dict[str, Any]:
+    """What the mask is painted on, and nothing painted on it"""
+    if isinstance(photo, ImageError) or photo is None:
+        return gr.update(value="", photo="")
+    return gr.update(value="", photo="data:image/jpeg;base64," + base64.b64encode(pictures.jpeg(photo)).decode())
+
+
+def _uploaded(path: str) -> bool:
+    return utils.is_in_or_equal(Path(path).resolve(), utils.get_upload_folder())
+
+
+_MASK_HTML = """
+<div class="easel">${photo ? `<img src="${photo}" alt="The photo to paint on"><canvas></canvas>` : 'Drop a photo first.'}</div>
+<div class="tools"><label>Brush <input type="range" min="4" max="100" value="28" aria-label="Size of the brush"></label>
+<button type="button" class="clear">Clear</button></div>
+"""
+_MASK_CSS = """
+.easel { position: relative; line-height: 0; touch-action: none; }
+.easel img { width: 100%; display: block; }
+.easel canvas { position: absolute; inset: 0; width: 100%; height: 100%; cursor: crosshair; opacity: .55; }
+.tools { display: flex; gap: 1rem; align-items: center; margin-top: .5rem; }
+.tools input { vertical-align: middle; }
+.tools .clear { padding: .2rem .8rem; border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm); }
+"""
+_MASK_JS = """
+let last = null;
+const place = (event, canvas) => {
+    const box = canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) * canvas.width / box.width, (event.clientY - box.top) * canvas.height / box.height];
+};
+const ready = () => {
+    const image = element.querySelector('.easel img'), canvas = element.querySelector('canvas');
+    if (image && canvas && image.naturalWidth && canvas.dataset.ready !== image.src) {
+        canvas.width = image.naturalWidth; canvas.height = image.naturalHeight; canvas.dataset.ready = image.src;
+    }
+    return canvas;
+};
+const stroke = (event, canvas) => {
+    const to = place(event, canvas), pen = canvas.getContext('2d');
+    pen.lineWidth = element.querySelector('input').value / 256 * Math.max(canvas.width, canvas.height);
+    pen.lineCap = pen.lineJoin = 'round'; pen.strokeStyle = '#ff5a1f';
+    pen.beginPath(); pen.moveTo(...(last || to)); pen.lineTo(to[0] + .01, to[1]); pen.stroke();
+    last = to;
+};
+element.addEventListener('pointerdown', event => {
+    const canvas = ready();
+    if (!canvas || event.target !== canvas) return;
+    canvas.setPointerCapture(event.pointerId); last = null; stroke(event, canvas);
+});
+element.addEventListener('pointermove', event => {
+    if (event.buttons && last && event.target.tagName === 'CANVAS') stroke(event, event.target);
+});
+element.addEventListener('pointerup', event => {
+    if (last) { last = null; props.value = event.target.toDataURL('image/png'); }
+});
+element.addEventListener('click', event => {
+    if (!event.target.classList.contains('clear')) return;
+    const canvas = ready();
+    if (canvas) canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
+    props.value = '';
+});
+"""

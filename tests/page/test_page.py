@@ -1,0 +1,249 @@
+"""The page in a real browser: on this computer, on a made-up ZeroGPU, and as the Space's folder by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.page.conftest import Visitor
+
+Arrive = Callable[..., Visitor]
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB"), dtype=float)
+
+
+def test_a_photo_is_painted_watched_stopped_and_kept(arrive: Arrive, large: Path, tmp_path: Path) -> None:
+    visitor = arrive()
+    visitor.give("photo", large)
+    visitor.begin()
+    assert not visitor.find("go").is_visible()
+    seen: list[str] = []
+    while len(seen) < 3:
+        visitor.until(lambda: "preview" in visitor.shown() and visitor.shown() not in seen)
+        seen.append(visitor.shown())
+    visitor.until(lambda: "Painting at" in visitor.status() and "left" in visitor.status())
+    visitor.find("stop").click()
+    began = time.monotonic()
+    visitor.until(lambda: visitor.status().startswith("Stopped: 480 × 360 pixels, painted at"))
+    assert time.monotonic() - began < 15
+    visitor.find("go").wait_for()
+    kept = visitor.download(tmp_path / "kept.png")
+    assert (kept.format, kept.size) == ("PNG", (480, 360))
+    recipe = json.loads(kept.text["impasto"])
+    assert recipe["options"]["size"] == 480
+    assert recipe["options"]["colors"] == "style"
+
+
+def test_a_painting_is_finished_faded_reopened_and_painted_from(arrive: Arrive, small: Path, tmp_path: Path) -> None:
+    visitor = arrive()
+    visitor.give("photo", small)
+    visitor.paint()
+    assert visitor.status().startswith("Done in")
+    whole = visitor.download(tmp_path / "whole.png")
+    assert whole.size == (72, 54)
+    with Image.open(small) as photo:
+        photo.load()
+    assert np.abs(pixels(whole) - pixels(photo)).mean() > 10
+
+    visitor.set("strength", "0.25")  # half of what it was painted with: half of the way to the photo
+    visitor.until(lambda: "painting-50" in visitor.shown())
+    half = visitor.download(tmp_path / "half.png")
+    assert np.abs(pixels(half) - (pixels(whole) + pixels(photo)) / 2).max() < 2
+    visitor.set("strength", "0.9")
+    visitor.until(lambda: "press Stylize to paint it stronger" in visitor.status())
+
+    visitor.find("session").locator("button").first.click()
+    visitor.until(lambda: visitor.status().startswith("Done in"))
+    assert visitor.find("strength").locator("input[type=number]").input_value() == "0.5"
+
+    before = visitor.find("photo").locator("img").get_attribute("src")
+    visitor.find("as_photo").click()
+    visitor.until(lambda: visitor.find("photo").locator("img").get_attribute("src") != before)
+    visitor.find("keep_colors").locator("input").check()
+    visitor.paint()
+    assert visitor.find("session").locator("button").count() == 2
+    again = json.loads(visitor.download(tmp_path / "again.png").text["impasto"])
+    assert again["options"]["colors"] == "content"
+    assert again["content"] != json.loads(whole.text["impasto"])["content"]
+
+
+def test_a_mask_limits_the_painting(arrive: Arrive, small: Path, tmp_path: Path) -> None:
+    with Image.open(small) as image:
+        photo = pixels(image)
+    visitor = arrive()
+    visitor.give("photo", small)
+    visitor.find("more").locator("button").first.click()
+    visitor.find("mask_fold").locator("button").first.click()
+    canvas = visitor.find("mask").locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    visitor.page.wait_for_timeout(300)
+    box = canvas.bounding_box()
+    assert box is not None
+    mouse = visitor.page.mouse
+    mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.1 * box["height"])
+    mouse.down()
+    mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.9 * box["height"], steps=6)
+    mouse.up()
+    visitor.page.wait_for_timeout(300)
+    visitor.paint()
+    change = np.abs(pixels(visitor.download(tmp_path / "masked.png")) - photo).mean(2)
+    assert change[10:44, 14:22].mean() > 10
+    assert change[:, 40:].max() <= 1
+    visitor.find("mask").get_by_text("Clear").click()
+    visitor.page.wait_for_timeout(300)
+    visitor.paint()
+    change = np.abs(pixels(visitor.download(tmp_path / "whole.png")) - photo).mean(2)
+    assert change[:, 40:].mean() > 10
+
+
+def test_everything_under_more_has_its_say(arrive: Arrive, small: Path, large: Path, tmp_path: Path) -> None:
+    visitor = arrive()
+    visitor.give("photo", large)
+    visitor.find("more").locator("button").first.click()
+    visitor.find("quality").get_by_label("Draft").check()
+    visitor.find("size").locator("input").click()
+    visitor.page.get_by_role("option", name="256").click()
+    visitor.set("seed", "7")
+    visitor.set("style_scale", "0.5")
+    visitor.give("second", small)
+    visitor.set("share", "0.25")
+    visitor.begin()
+    visitor.until(lambda: "preview" in visitor.shown())
+    visitor.find("stop").click()
+    visitor.until(lambda: visitor.status().startswith("Stopped: 256 × 192"))
+    options = json.loads(visitor.download(tmp_path / "kept.png").text["impasto"])["options"]
+    wanted = {"quality": "draft", "size": 256, "seed": 7, "style_scale": 0.5, "style_weights": [0.75, 0.25]}
+    assert {name: options[name] for name in wanted} == wanted
+
+
+def test_the_library_and_the_examples_answer_at_once(arrive: Arrive, tmp_path: Path) -> None:
+    visitor = arrive()
+    chosen = visitor.find("style").locator("img").get_attribute("src")
+    assert visitor.find("library").locator("button").count() == 6
+    visitor.find("library").locator("button").nth(1).click()
+    visitor.until(lambda: visitor.find("style").locator("img").get_attribute("src") != chosen, 5)
+    assert visitor.find("examples").locator("button").count() >= 3
+    visitor.find("examples").locator("button").nth(1).click()
+    visitor.until(lambda: visitor.status().startswith("An example"), 5)
+    visitor.find("photo").locator("img").wait_for()
+    example = visitor.download(tmp_path / "example.png")
+    assert max(example.size) >= 400
+    visitor.set("strength", "0.1")
+    visitor.until(lambda: "painting-20" in visitor.shown(), 5)
+
+
+def test_what_is_missing_or_broken_is_said_and_nothing_is_lost(arrive: Arrive, small: Path, tmp_path: Path) -> None:
+    visitor = arrive()
+    visitor.find("go").click()
+    visitor.page.get_by_text("Add a photo first").wait_for()
+    visitor.find("go").wait_for()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"this is not a picture")
+    visitor.find("photo").locator("input[type=file]").first.set_input_files(broken)
+    visitor.page.get_by_text("The photo cannot be read: is it a picture?").first.wait_for()
+    visitor.errors.clear()  # the browser could not show it either
+    visitor.page.wait_for_timeout(500)
+    visitor.give("photo", small)
+    visitor.paint()
+    assert visitor.status().startswith("Done in")
+
+
+def test_who_waits_can_leave_and_two_do_not_meet(
+    arrive: Arrive, large: Path, small: Path, page_server: SimpleNamespace
+) -> None:
+    first, second = arrive(), arrive()
+    first.give("photo", large)
+    second.give("photo", small)
+    first.begin()
+    if page_server.kind == "zero":  # nobody waits there
+        second.paint()
+        first.find("stop").click()
+        first.until(lambda: first.status().startswith("Stopped"))
+        return
+    second.find("go").click()
+    second.find("leave").wait_for()
+    second.page.wait_for_timeout(500)
+    assert second.find("leave").is_visible()
+    second.find("leave").click()
+    second.until(lambda: second.status() == "Left the queue.", 5)
+    second.find("go").wait_for(timeout=5000)
+    first.until(lambda: "preview" in first.shown())
+    second.find("go").click()
+    second.find("leave").wait_for()
+    first.find("stop").click()
+    second.until(lambda: second.status().startswith("Done in"))
+    assert first.status().startswith("Stopped")
+    assert second.find("session").locator("button").count() == 1
+
+
+def test_a_closed_tab_frees_the_machine(arrive: Arrive, large: Path, small: Path, page_server: SimpleNamespace) -> None:
+    first, second = arrive(), arrive()
+    first.give("photo", large)
+    second.give("photo", small)
+    first.begin()
+    first.until(lambda: "preview" in first.shown())
+
+    def children() -> list[str]:
+        threads = Path(f"/proc/{page_server.process.pid}/task").glob("*/children")
+        return [child for thread in threads for child in thread.read_text().split()]
+
+    assert len(children()) == 1  # the painter: on ZeroGPU a new process each time
+    first.page.close()
+    began = time.monotonic()
+    second.paint()
+    assert second.status().startswith("Done in")
+    assert time.monotonic() - began < 40  # the other painting would have taken minutes
+    if page_server.kind == "zero":
+        second.until(lambda: not children(), 15)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_sees_all_of_it(arrive: Arrive, small: Path, scheme: str) -> None:
+    visitor = arrive(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
+    visitor.give("photo", small)
+    visitor.paint()
+    visitor.find("more").locator("button").first.click()
+    visitor.page.wait_for_timeout(300)
+    assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert visitor.page.evaluate("document.body.classList.contains('dark')") is (scheme == "dark")
+    assert visitor.find("result").bounding_box()["width"] <= 390
+
+
+def test_it_can_be_used_without_a_mouse_and_without_sight(arrive: Arrive, small: Path) -> None:
+    visitor = arrive()
+    visitor.give("photo", small)
+    visitor.find("go").focus()
+    visitor.page.keyboard.press("Enter")
+    visitor.find("stop").wait_for()
+    visitor.until(lambda: visitor.status().startswith("Done in"))
+    unnamed = visitor.page.evaluate(
+        """() => [...document.querySelectorAll('button, input, textarea, select')].filter(each => {
+            const shown = each.offsetParent !== null && each.type !== 'file';
+            const name = each.getAttribute('aria-label') || each.title || each.innerText.trim() || each.placeholder
+                || each.labels?.length || each.querySelector('img[alt]:not([alt=""])');
+            return shown && !name;
+        }).map(each => each.outerHTML.slice(0, 200))"""
+    )
+    assert unnamed == []
+    for shelf in ("library", "examples"):
+        for image in visitor.find(shelf).locator("img").all():
+            assert image.get_attribute("alt")
+
+
+def test_results_lie_where_they_are_cleared(arrive: Arrive, small: Path, page_server: SimpleNamespace) -> None:
+    visitor = arrive()
+    visitor.give("photo", small)
+    visitor.paint()
+    elsewhere = [path for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("**/impasto.png") if "uploads" not in path.parts]
+    assert not [path for path in elsewhere if time.time() - path.stat().st_mtime < 60]
+    assert list(page_server.uploads.glob("paintings/*/impasto.png"))

@@ -1,0 +1,238 @@
+"""What programs may ask of the page, and what they may not: gradio_client, plain HTTP, MCP, and those who mean no good."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+
+def data_url(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def post(url: str, content: Any) -> Any:
+    request = urllib.request.Request(url, json.dumps(content).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+def called(server: SimpleNamespace, *values: Any) -> tuple[str, Any]:
+    """The last event of a call of stylize, as curl would see it: its name and its data"""
+    number = post(f"{server.url}gradio_api/call/stylize", {"data": list(values)})["event_id"]
+    with urllib.request.urlopen(f"{server.url}gradio_api/call/stylize/{number}", timeout=120) as stream:
+        lines = stream.read().decode().strip().splitlines()
+    name = [line for line in lines if line.startswith("event:")][-1].removeprefix("event: ")
+    data = [line for line in lines if line.startswith("data:")][-1].removeprefix("data: ")
+    return name, json.loads(data)
+
+
+def refusal(request: urllib.request.Request | str) -> int:
+    """The status that a request is refused with; 0 where the server just closes"""
+    try:
+        urllib.request.urlopen(request, timeout=60).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except urllib.error.URLError:
+        return 0
+    return 200
+
+
+#: Strength, colors, quality, size and seed
+DEFAULTS = (0.5, "style", "normal", 512, 0)
+
+
+@pytest.fixture
+def picture(small: Path) -> dict[str, str]:
+    return {"url": data_url(small)}
+
+
+def ran(program: str, *arguments: object) -> Any:
+    """What another Python prints as JSON: the clients leave sockets to the garbage collector."""
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+CLIENT = """
+import json, sys
+from gradio_client import Client, handle_file
+client = Client(sys.argv[1], verbose=False)
+endpoints = list(client.view_api(return_format="dict")["named_endpoints"])
+picture = handle_file(sys.argv[2])
+painted = client.predict(picture, picture, strength=0.7, colors="content", seed=3, api_name="/stylize")
+print(json.dumps([endpoints, painted]))
+"""
+
+
+def test_gradio_client(page_server: SimpleNamespace, small: Path) -> None:
+    endpoints, painted = ran(CLIENT, page_server.url, small)
+    assert endpoints == ["/stylize"]
+    with Image.open(painted) as image:
+        assert (image.format, image.size) == ("PNG", (72, 54))
+        options = json.loads(image.text["impasto"])["options"]
+    assert (options["strength"], options["colors"], options["seed"], options["size"]) == (0.7, "content", 3, 72)
+
+
+def test_plain_http(page_server: SimpleNamespace, picture: dict[str, str]) -> None:
+    event, data = called(page_server, picture, picture, *DEFAULTS)
+    assert event == "complete", data
+    with urllib.request.urlopen(data[0]["url"]) as answer:
+        assert Image.open(io.BytesIO(answer.read())).size == (72, 54)
+
+
+MCP = """
+import asyncio, json, sys
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+
+async def talk():
+    url = sys.argv[1] + "gradio_api/mcp/"
+    async with streamablehttp_client(url) as (read, write, _), ClientSession(read, write) as session:
+        await session.initialize()
+        tools = (await session.list_tools()).tools
+        answer = await session.call_tool(tools[0].name, {"photo": sys.argv[2], "style": sys.argv[2]})
+        return [[tool.model_dump() for tool in tools], answer.model_dump()]
+
+print(json.dumps(asyncio.run(talk())))
+"""
+
+
+def test_mcp(page_server: SimpleNamespace, small: Path) -> None:
+    tools, answer = ran(MCP, page_server.url, data_url(small))
+    assert [tool["name"].rpartition("_")[2] for tool in tools] == ["stylize"]
+    assert "Gatys" in tools[0]["description"]
+    assert tools[0]["inputSchema"]["properties"]["strength"]["description"].startswith("how strong the style is")
+    assert not answer["isError"], answer
+    (image,) = [each for each in answer["content"] if each["type"] == "image"]
+    assert Image.open(io.BytesIO(base64.b64decode(image["data"]))).size == (72, 54)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(2, 7), (2, "much"), (3, "rainbow"), (4, "endless"), (5, 10**9), (5, -1), (6, -1), (6, 2**70)],
+    ids=str,
+)
+def test_what_is_out_of_range_is_refused(
+    page_server: SimpleNamespace, picture: dict[str, str], place: int, value: object
+) -> None:
+    values = [picture, picture, *DEFAULTS]
+    values[place] = value
+    event, data = called(page_server, *values)
+    assert event == "error"
+    assert "/" not in json.dumps(data), "no path in an error"
+
+
+def bomb(side: int) -> bytes:
+    """A PNG file of a few hundred kilobytes that unpacks to side x side pixels"""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    packer = zlib.compressobj(9)
+    row = bytes(1 + 3 * side)
+    packed = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def resident(process: int) -> float:
+    """Megabytes of memory that a process has"""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.fixture
+def secret(page_server: SimpleNamespace, small: Path, tmp_path: Path) -> Path:
+    """A picture on the server that nobody has uploaded"""
+    return Path(shutil.copy(small, tmp_path / "secret.png"))
+
+
+def test_no_file_of_the_server_is_opened(page_server: SimpleNamespace, picture: dict[str, str], secret: Path) -> None:
+    uploads = page_server.uploads
+    hostile = [
+        {"path": str(secret)},
+        {"path": str(secret), "orig_name": "x.svg"},
+        {"path": "/etc/passwd", "orig_name": "x.svg"},
+        {"path": str(secret), "meta": {"_type": "gradio.FileData"}},
+        {"path": f"{uploads}/../{'../' * 8}{secret}"},
+        {"path": str(page_server.folder / "assets" / "harvest.jpg")},
+        {"url": f"file://{secret}"},
+        {"url": secret.as_uri(), "path": ""},
+        str(secret),
+    ]
+    for payload in hostile:
+        event, data = called(page_server, payload, picture, *DEFAULTS)
+        assert event == "error", payload
+        assert str(secret) not in json.dumps(data)
+
+
+def test_no_link_is_followed(page_server: SimpleNamespace, picture: dict[str, str], small: Path) -> None:
+    import http.server
+    import threading
+
+    asked: list[str] = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(small.read_bytes())
+
+        def log_message(self, *_: object) -> None: ...
+
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    link = f"http://127.0.0.1:{other.server_port}/picture.png"
+    for payload in ({"path": link}, {"url": link}, {"path": link, "url": link, "meta": {"_type": "gradio.FileData"}}, link):
+        event, _ = called(page_server, payload, picture, *DEFAULTS)
+        assert event == "error", payload
+    other.shutdown()
+    other.server_close()
+    assert asked == []
+
+
+def test_a_picture_bomb_costs_nothing(page_server: SimpleNamespace, picture: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(bomb(12_000))
+    called(page_server, picture, {"url": "data:image/png;base64,AAAA"}, *DEFAULTS)  # what is loaded once is loaded
+    before = resident(page_server.process.pid)
+    event, data = called(page_server, {"url": data_url(path)}, picture, *DEFAULTS)
+    assert event == "error"
+    assert "the limit is 40 megapixels" in json.dumps(data)
+    assert resident(page_server.process.pid) - before < 60  # unpacked it would be 432
+
+
+def test_what_is_too_large_is_not_taken(page_server: SimpleNamespace) -> None:
+    for path, content in (
+        ("gradio_api/call/stylize", b'{"data": ["' + b"A" * (45 << 20) + b'"]}'),
+        (
+            "gradio_api/upload",
+            b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(21 << 20) + b"\r\n--x--",
+        ),
+    ):
+        kind = "multipart/form-data; boundary=x" if "upload" in path else "application/json"
+        request = urllib.request.Request(page_server.url + path, content, {"content-type": kind})
+        assert refusal(request) in (413, 0)
+
+
+def test_files_beside_the_page_are_not_served(page_server: SimpleNamespace) -> None:
+    for path in ("/etc/passwd", str(page_server.folder / "app.py"), "../app.py", "..%2fapp.py", str(page_server.log)):
+        assert refusal(f"{page_server.url}gradio_api/file={path}") in (403, 404)
