@@ -28,14 +28,15 @@ from starlette.middleware import Middleware
 
 import pictures
 import widgets
-from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError
-from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, new_folder
+from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, WeightsError
+from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, made, new_folder
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 EXAMPLES: list[dict[str, Any]] = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))
 PAINTINGS: list[dict[str, str]] = json.loads((ASSETS / "paintings.json").read_text(encoding="utf-8"))
 SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= studio.LARGEST]
+GONE = "That painting has been deleted: they are kept for less than an hour."
 #: Visitors who may wait.
 QUEUE = 12
 
@@ -58,9 +59,14 @@ def checked(photo: Any, *styles: Any) -> tuple[Image.Image, list[Image.Image]]:
 
 def sentence(error: BaseException) -> str:
     """What a visitor is told of an error: no path, no trace; what is unexpected gets a reference, for the log."""
+    if isinstance(error, gr.Error):  # of ZeroGPU: no quota left, no GPU to be had
+        return str(error.message)
     if isinstance(error, ImageError | OptionError | OutOfMemoryError | DeviceError | TooMany):
         text = str(error)
         return text[0].upper() + text[1:]
+    if isinstance(error, WeightsError):
+        logger.error("%s", error)
+        return "The network's weights could not be fetched: this page's computer has no way to them. Try again later."
     reference = uuid.uuid4().hex[:8]
     logger.error("reference %s", reference, exc_info=error)
     return f"Something went wrong here (reference {reference}). Try again, or with another picture."
@@ -83,13 +89,13 @@ def order(photo: Image.Image, styles: list[Image.Image], values: dict[str, Any],
 # the page's own events
 
 
-def check(photo: Any, style: Any, second: Any) -> dict[str, Any]:
+def check(photo: Any, style: Any, second: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Before the queue: is there something to paint? Raises gr.Error."""
     try:
-        checked(photo, style, second)
+        checked(photo, style, second)  # they are there or not; what is in them is looked at when it is painted from
     except ImageError as error:
         raise gr.Error(sentence(error), print_exception=False) from None
-    return gr.update(visible=True)
+    return gr.update(visible=False), gr.update(visible=True)
 
 
 def took(photo: Any) -> Any:
@@ -135,7 +141,7 @@ def paint(
         for frame in _closing(studio.paint(ordered)):
             if not frame.ended:
                 if covered is not None:
-                    pictures.cover(Path(before), Path(frame.preview), covered)
+                    pictures.cover(photo, Path(frame.preview), covered)
                 yield {result: _slider(before, frame.preview), status: where(frame)}
         assert frame is not None
         assert frame.painting is not None
@@ -166,10 +172,11 @@ def finished(
     """A finished painting as the session remembers it: paths and a few values."""
     assert frame.painting is not None
     painting = Image.fromarray(frame.painting)
-    recipe = json.dumps(frame.recipe)
-    run = {"folder": str(folder), "strength": strength, "recipe": recipe, "mask": ""}
+    recipe = {**(frame.recipe or {}), "page": {"ended": frame.ended, "painted_at": frame.size}}
+    run: dict[str, Any] = {"folder": str(folder), "strength": strength, "recipe": recipe, "mask": ""}
     run["photo"] = pictures.save(pictures.resized(photo, painting.size), folder / "photo.png", "")
-    run["painting"] = pictures.save(painting, folder / "impasto.png", recipe)
+    run["painting"] = pictures.save(painting, folder / "impasto.png", json.dumps(recipe))
+    made(folder)
     if covered is not None:
         run["mask"] = str(folder / "mask.png")
         pictures.resized(covered, painting.size).save(run["mask"])
@@ -185,7 +192,9 @@ def shown(run: dict[str, Any], strength: float | None = None) -> dict[Any, Any]:
     whole = pictures.composed(photo, painting, share, covered)
     path = run["painting"]
     if share < 1 or covered is not None or not path.endswith(".png"):
-        path = pictures.save(whole, folder / f"impasto-{100 * share:.0f}.png", run["recipe"])
+        page = {**run["recipe"].get("page", {}), "share": share, "mask": bool(run["mask"])}
+        recipe = json.dumps({**run["recipe"], "page": page})
+        path = pictures.save(whole, folder / f"impasto-{100 * share:.0f}.png", recipe)
     before = pictures.show(photo, folder / "photo.jpg", pictures.SCREEN)
     after = pictures.show(whole, _shown_file(run, share), pictures.SCREEN)
     return {
@@ -197,10 +206,12 @@ def shown(run: dict[str, Any], strength: float | None = None) -> dict[Any, Any]:
     }
 
 
-def fade(strength: float, run: dict[str, Any] | None) -> dict[Any, Any]:
+def fade(strength: float, run: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
     """Strength, moved after the painting: less of it is shown at once, more has to be painted."""
-    if run is None:
+    if run is None or visitors.paints(request.session_hash or ""):
         return {status: gr.skip()}
+    if not Path(run["painting"]).exists():
+        return {status: GONE}
     if strength > run["strength"]:
         return {**shown(run), status: f"It was painted at {run['strength']:g}: press Stylize to paint it stronger."}
     return shown(run, strength)
@@ -220,14 +231,22 @@ def _slider(before: str, after: str) -> gr.ImageSlider:
 
 def reopen(runs: list[dict[str, Any]], event: gr.SelectData) -> dict[Any, Any]:
     run = runs[event.index]
-    return {**shown(run), strength: run["strength"]}
+    return {**shown(run), strength: run["strength"]} if Path(run["painting"]).exists() else {status: GONE}
+
+
+def reuse(run: dict[str, Any]) -> Any:
+    """The painting as it is shown, as photo or style of the next"""
+    if Path(run["download"]).exists():
+        return run["download"]
+    gr.Warning(GONE)
+    return gr.skip()
 
 
 def example(event: gr.SelectData) -> dict[Any, Any]:
     """An example, as the program painted it before: at once"""
     about = EXAMPLES[event.index]
     files = {name: str(ASSETS / about[name]) for name in ("photo", "painting")}
-    run = {**about, **files, "folder": str(new_folder()), "mask": "", "recipe": json.dumps(about["recipe"])}
+    run = {**about, **files, "folder": str(new_folder()), "mask": ""}
     return {**shown(run), photo: files["photo"], style: str(ASSETS / about["style"]), strength: about["strength"]}
 
 
@@ -267,7 +286,7 @@ def stylize(
     Returns:
         A PNG file with the painting, which carries its recipe.
     """
-    visitor = f"program {uuid.uuid4().hex}"
+    visitor = f"program {address(request) if studio.ON_SPACE else uuid.uuid4().hex}"
     began = False
     try:
         photo, styles = checked(photo, style)
@@ -395,11 +414,11 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
     session.select(reopen, history, [*page, strength], **at_once)
     strength.input(fade, [strength, current], page, trigger_mode="always_last", **at_once)
     for button, picture in ((as_photo, photo), (as_style, style)):
-        button.click(lambda run: run["download"], current, picture, **at_once)
+        button.click(reuse, current, picture, **at_once)
 
     buttons = [go, leave, stop]
-    begun = go.click(check, [photo, style, second], leave, concurrency_limit=None, js=SCROLL, **quiet)
-    hidden = begun.success(lambda: gr.update(visible=False), None, go, **at_once)
+    # In the queue, without a limit: outside of it an error would not be told.
+    begun = go.click(check, [photo, style, second], [go, leave], preprocess=False, js=SCROLL, concurrency_limit=None, **quiet)
     job = begun.success(
         paint,
         [photo, style, second, share, strength, keep_colors, preset, quality, size, seed, style_scale, mask, history],
@@ -420,7 +439,7 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
         painted = gr.Image(label="painting", type="filepath", format="png")
         gr.Button().click(stylize, [their_photo, their_style, *fields], painted, api_name="stylize", **compute)
 
-demo.queue(max_size=QUEUE)
+demo.queue(max_size=QUEUE, api_open=False)
 
 
 def launch(**more: Any) -> Any:

@@ -5,6 +5,7 @@ python build.py FOLDER
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from importlib.metadata import requires
@@ -18,7 +19,8 @@ _TOOLS = ("build.py", "demo.py", "make_assets.py", "paintings.py", "brushes.py")
 
 def build(folder: Path) -> Path:
     """Make the folder anew. Only files of this project's own building are replaced."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / "impasto").is_dir():
+    whole = all((folder / name).exists() for name in ("app.py", "requirements.txt", "impasto/engine.py"))
+    if folder.exists() and any(folder.iterdir()) and (not whole or folder.resolve() in (HERE, *HERE.parents)):
         raise SystemExit(f"{str(folder)!r} is not empty and is no Space: name another folder")
     shutil.rmtree(folder, ignore_errors=True)
     nothing_made = shutil.ignore_patterns("__pycache__", "*.pyc", ".gradio")
@@ -35,7 +37,7 @@ def build(folder: Path) -> Path:
 def requirements() -> list[str]:
     """What impasto itself and its page need, as pyproject.toml has it. Gradio is the platform's to install, by the card."""
     listed = [line.partition(";") for line in requires("impasto") or []]
-    wanted = [name for name, _, marker in listed if not marker or 'extra == "app"' in marker]
+    wanted = [name for name, _, marker in listed if not marker or re.search("extra == .app.", marker)]
     return [name.strip() for name in wanted if not name.startswith("gradio")]
 
 

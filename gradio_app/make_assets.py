@@ -62,7 +62,6 @@ def make_examples(names: list[str]) -> None:
             "title": title,
             "photo": f"{photo}.jpg",
             "style": f"{painting}.jpg",
-            "painting": f"{stem}.jpg",
         }
         line = f"An example: {title}, {done.image.width} × {done.image.height} pixels."
         made.append({**about, "painting": f"{stem}.jpg", "strength": strength, "line": line, "recipe": done.recipe})

@@ -9,6 +9,7 @@ import base64
 import binascii
 import io
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,11 @@ MEGABYTES, MEGAPIXELS, LONGEST = 20, 40, 4096
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 #: The longest side of a preview, and of what fills a screen
 PREVIEW, SCREEN = 512, 1600
+#: What can be made smaller as it is, and what has to be given its colors first
+_DIRECT, _INDEXED = ("RGB", "RGBA", "L", "LA", "CMYK", "YCbCr"), ("P", "PA", "1")
+_SHALLOW = (*_DIRECT, *_INDEXED)
+#: However many visitors upload at once, one picture is unpacked.
+_one_at_a_time = threading.Lock()
 #: How soft the edge of a mask is, as a share of the longest side.
 _SOFT = 0.012
 
@@ -48,15 +54,29 @@ def read(source: str | os.PathLike[str] | bytes, name: str, megapixels: float = 
                 raise ImageError(
                     f"{name} is too large: {image.width} x {image.height} pixels, the limit is {megapixels:g} megapixels"
                 )
-            if max(image.size) > LONGEST and image.mode in ("RGB", "RGBA", "L", "LA", "CMYK", "YCbCr"):
-                image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS, reducing_gap=2)
-            return images.read(image, max_megapixels=megapixels, name=name).image
+            deep = image.mode not in _SHALLOW
+            if deep and max(image.size) > LONGEST:
+                raise ImageError(f"{name} is too large: with more than 8 bits, {LONGEST} pixels a side are the limit")
+            with _one_at_a_time:
+                if max(image.size) <= LONGEST:
+                    return images.read(image, max_megapixels=megapixels, name=name).image
+                return images.read(_smaller(image), max_megapixels=megapixels, name=name).image
     except ImageError:
         raise
     except Image.DecompressionBombError:
         raise ImageError(f"{name} is too large: the limit is {megapixels:g} megapixels") from None
     except Exception:  # every decoder has its own; what they say may name paths
         raise ImageError(f"{name} cannot be read: is it a picture?") from None
+
+
+def _smaller(image: Image.Image) -> Image.Image:
+    """At most LONGEST pixels long, in 8 bits a channel before it takes any more"""
+    if image.mode in _INDEXED:
+        about = {name: image.info[name] for name in ("icc_profile", "exif") if name in image.info}
+        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+        image.info = about
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS, reducing_gap=2)
+    return image
 
 
 def read_mask(data_url: str, size: tuple[int, int]) -> Image.Image | None:
@@ -85,10 +105,10 @@ def composed(photo: Image.Image, painting: Image.Image, share: float, mask: Imag
     return result if mask is None else Image.composite(result, photo, mask)
 
 
-def cover(before: Path, preview: Path, mask: Image.Image) -> None:
-    """Lay a preview, a file, over what was before, another, through a mask of any size."""
-    with Image.open(before) as below, Image.open(preview) as above:
-        show(composed(resized(below, above.size), above, 1, resized(mask, above.size)), preview)
+def cover(before: Image.Image, preview: Path, mask: Image.Image) -> None:
+    """Lay a preview, a file, over what was before through a mask; these may have any size."""
+    with Image.open(preview) as above:
+        show(composed(resized(before, above.size), above, 1, resized(mask, above.size)), preview)
 
 
 def jpeg(image: Image.Image, longest: int = PREVIEW) -> bytes:

@@ -7,12 +7,15 @@ half as fast, for OpenMP lets its threads sleep as soon as there are more of the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,12 +129,17 @@ def stop(folder: str | os.PathLike[str]) -> None:
     Path(folder, "stop").touch()
 
 
+class _Told(Exception):
+    """The painter's own error is the argument; it is ready for the next order."""
+
+
 class Painter:
     """The engine in a process of its own, which is started when it is first needed and ends with this one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._left: Iterator[Frame] = iter(())  # what the process still has to say of the order before
 
     def start(self) -> None:
         """Have it load the network, before somebody waits for it."""
@@ -149,34 +157,39 @@ class Painter:
             assert process.stdin is not None
             assert process.stdout is not None
             try:
+                with contextlib.suppress(_Told):
+                    for _ in self._left:
+                        pass
                 pickle.dump(order, process.stdin)
                 process.stdin.flush()
-                said = _messages(process.stdout)
+                self._left = _messages(process.stdout)
                 try:
-                    for frame in said:  # noqa: UP028  -- `yield from` would close them too
+                    for frame in self._left:  # noqa: UP028  -- `yield from` would close them too
                         yield frame
-                finally:
-                    stop(order.folder)
-                    for _ in said:  # what it still had to say of this order
-                        pass
-            except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+                finally:  # Gradio closes this on its event loop: nothing may wait here
+                    with contextlib.suppress(OSError):
+                        stop(order.folder)
+            except _Told as told:
+                raise told.args[0] from None
+            except Exception as error:  # out of step with the process
                 self.close()
                 raise RuntimeError("the painter has ended") from error
 
     def close(self) -> None:
         """End the process; the next order gets another."""
         process, self._process = self._process, None
+        self._left = iter(())
         if process is not None:
             process.kill()
             process.communicate()
 
 
 def _messages(pipe: Any) -> Iterator[Frame]:
-    """The frames of one order.  Raises what the painter has raised, EOFError where it is gone."""
+    """The frames of one order.  Raises _Told with what the painter has raised, EOFError where it is gone."""
     while True:
         kind, value = pickle.load(pipe)
         if kind == "error":
-            raise value
+            raise _Told(value)
         if kind == "end":
             return
         yield value
@@ -186,7 +199,9 @@ def serve() -> None:
     """The painter's process: orders come from standard input, frames go to what was standard output."""
     said = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is not for the page
-    warm_up()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page, with which this ends
+    with contextlib.suppress(Exception):  # what is wrong is told with the first order
+        warm_up()
     while True:
         try:
             order = pickle.load(sys.stdin.buffer)
@@ -197,6 +212,7 @@ def serve() -> None:
                 pickle.dump(("frame", frame), said)
                 said.flush()
         except Exception as error:
+            traceback.print_exception(error)
             pickle.dump(("error", error if isinstance(error, ImpastoError) else RuntimeError(repr(error))), said)
         else:
             pickle.dump(("end", None), said)

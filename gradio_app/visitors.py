@@ -27,15 +27,21 @@ def new_folder() -> Path:
     """A folder that nobody can guess, among those that are cleared within the hour"""
     folder = _paintings() / uuid.uuid4().hex
     folder.mkdir(parents=True)
+    made(folder)
     return folder
 
 
+def made(folder: Path) -> None:
+    """From now on a folder's time runs."""
+    (folder / _MADE).touch()
+
+
 def sweep(age: float = KEPT_S) -> None:
-    """Delete the folders in which nothing has changed for so many seconds."""
-    for folder in _paintings().glob("*"):
+    """Delete the folders of paintings that were made so many seconds ago."""
+    for mark in _paintings().glob(f"*/{_MADE}"):
         with contextlib.suppress(OSError):  # somebody else swept it
-            if folder.stat().st_mtime <= time.time() - age:
-                shutil.rmtree(folder)
+            if mark.stat().st_mtime <= time.time() - age:
+                shutil.rmtree(mark.parent)
 
 
 def keep_sweeping() -> None:
@@ -51,6 +57,10 @@ def keep_sweeping() -> None:
 
 def _paintings() -> Path:
     return Path(get_upload_folder(), "paintings")
+
+
+#: The file in a folder whose time is that of the painting; Gradio changes the folder's own when it clears files.
+_MADE = "made"
 
 
 class TooMany(ImpastoError):
@@ -112,6 +122,10 @@ class Visitors:
             begun.append(now)
             folder = self._folders[visitor] = new_folder()
             return folder
+
+    def paints(self, visitor: str) -> bool:
+        """Whether the visitor has a painting under way"""
+        return visitor in self._folders
 
     def stop(self, visitor: str) -> None:
         """Have the visitor's painting finished as it is; nothing where there is none."""

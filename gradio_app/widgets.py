@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import gradio as gr
 from gradio import utils
@@ -29,7 +30,8 @@ class Upload(gr.Image):
     async def async_move_resource_to_block_cache(self, url_or_file_path: Any) -> str | None:
         path = str(url_or_file_path or "")
         if path.startswith(("http:", "https:")):
-            _, own, local = path.partition("/gradio_api/file=")  # a picture that was uploaded here, as clients name it
+            # What was uploaded here, clients may name by its address.
+            _, own, local = unquote(path).partition("/gradio_api/file=")
             if not own or not _uploaded(local):
                 raise gr.Error("Links are not accepted: upload the picture itself.", print_exception=False)
             path = str(Path(local).resolve())
@@ -47,6 +49,8 @@ class Upload(gr.Image):
             return pictures.read(Path(payload.path).resolve(), name)
         except ImageError as error:
             return error
+        except FileNotFoundError:
+            return ImageError(f"{name} has been deleted, as everything is within the hour: add it again")
         except (OSError, ValueError):
             return ImageError(f"{name} cannot be read: is it a picture?")
 
@@ -159,9 +163,11 @@ element.addEventListener('pointerdown', event => {
 element.addEventListener('pointermove', event => {
     if (event.buttons && last && event.target.tagName === 'CANVAS') stroke(event, event.target);
 });
-element.addEventListener('pointerup', event => {
+const lift = event => {
     if (last) { last = null; props.value = event.target.toDataURL('image/png'); }
-});
+};
+element.addEventListener('pointerup', lift);
+element.addEventListener('pointercancel', lift);
 element.addEventListener('click', event => {
     if (!event.target.classList.contains('clear')) return;
     const canvas = ready();

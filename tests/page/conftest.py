@@ -91,6 +91,12 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
+def resident(process: int) -> float:
+    """Megabytes of memory that a process has"""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 class Visitor:
     """Somebody in front of the page. What the browser asks of other hosts, and its errors, are kept."""
 

@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto import ImageError, OptionError, Options
+from impasto import ImageError, OptionError, Options, WeightsError
 from impasto.options import describe
 from tests.conftest import scene
+from tests.page.conftest import resident
 
 ROOT = Path(__file__).parents[2]
 CARD = (ROOT / "gradio_app" / "README.md").read_text(encoding="utf-8")
@@ -69,6 +70,22 @@ def test_what_is_no_picture_is_refused_in_a_sentence(modules: Modules, content: 
     with pytest.raises(ImageError, match=sentence) as refused:
         modules("pictures").read(content, "the photo")
     assert "/" not in str(refused.value)
+
+
+@pytest.mark.parametrize("mode", ["P", "1", "L"])
+def test_a_picture_that_grows_when_it_is_read_is_made_smaller_first(modules: Modules, mode: str) -> None:
+    pictures = modules("pictures")
+    content = encoded(Image.new(mode, (12_400, 3_200)))
+    assert len(content) < 100_000
+    before = resident(os.getpid())
+    found = pictures.read(content, "the photo")
+    assert max(found.size) <= pictures.LONGEST
+    assert resident(os.getpid()) - before < 300
+
+
+def test_a_deep_picture_has_a_lower_limit(modules: Modules) -> None:
+    with pytest.raises(ImageError, match="more than 8 bits"):
+        modules("pictures").read(encoded(Image.new("I;16", (5000, 200))), "the photo")
 
 
 def test_a_file_over_the_limit_is_not_even_opened(modules: Modules, tmp_path: Path) -> None:
@@ -147,7 +164,8 @@ def test_results_are_deleted_within_the_hour(modules: Modules) -> None:
     for folder in (old, new):
         (folder / "impasto.png").write_bytes(b"a painting")
     long_ago = time.time() - visitors.KEPT_S - 1
-    os.utime(old, (long_ago, long_ago))
+    os.utime(old / "made", (long_ago, long_ago))
+    (old / "impasto.png").unlink()  # as Gradio does; the folder has changed just now
     visitors.sweep()
     assert not old.exists()
     assert (new / "impasto.png").exists()
@@ -192,6 +210,8 @@ def test_an_error_tells_no_path(modules: Modules, caplog: pytest.LogCaptureFixtu
     assert reference is not None
     assert reference[1] in caplog.text
     assert "secret.png" in caplog.text
+    assert app.sentence(app.gr.Error("You have no quota left")) == "You have no quota left"
+    assert "cache" not in app.sentence(WeightsError("'/root/.cache/impasto' cannot be written"))
 
 
 def test_the_fields_are_what_the_options_say(modules: Modules) -> None:
@@ -246,6 +266,7 @@ def test_the_spaces_folder(modules: Modules, tmp_path: Path) -> None:
     listed = (folder / "requirements.txt").read_text().splitlines()
     assert any(line.startswith("torch>=") for line in listed)
     assert any(line.startswith("safetensors") for line in listed)
+    assert any(line.startswith("pillow-heif") for line in listed)
     assert not any(line.startswith(("gradio", "pytest", "impasto")) for line in listed)  # gradio is the platform's
     assert all(path.stat().st_size < 10 << 20 for path in folder.rglob("*") if path.is_file())
     program = [sys.executable, "-c", "import impasto; print(impasto.__file__)"]
@@ -254,6 +275,9 @@ def test_the_spaces_folder(modules: Modules, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "diary.txt").write_text("dear diary")
+    (mine / "impasto").mkdir()
     with pytest.raises(SystemExit, match="is no Space"):
         build.build(mine)
     assert (mine / "diary.txt").exists()
+    with pytest.raises(SystemExit, match="is no Space"):
+        build.build(ROOT / "gradio_app")

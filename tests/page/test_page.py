@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,18 @@ def test_what_is_missing_or_broken_is_said_and_nothing_is_lost(arrive: Arrive, s
     visitor.errors.clear()  # the browser could not show it either
     visitor.page.wait_for_timeout(500)
     visitor.give("photo", small)
+    visitor.paint()
+    assert visitor.status().startswith("Done in")
+
+
+def test_a_painting_whose_hour_is_over_is_said_to_be_gone(arrive: Arrive, small: Path, page_server: SimpleNamespace) -> None:
+    visitor = arrive()
+    visitor.give("photo", small)
+    visitor.paint()
+    for folder in page_server.uploads.glob("paintings/*"):
+        shutil.rmtree(folder)
+    visitor.find("session").locator("button").first.click()
+    visitor.until(lambda: "has been deleted" in visitor.status(), 10)
     visitor.paint()
     assert visitor.status().startswith("Done in")
 
