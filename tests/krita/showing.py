@@ -1,9 +1,15 @@
 """What runs inside Krita and is no test: measurements, for tests/benchmarks/krita.py, and pictures for the manual."""
 
+import sys
 import time
 
-from inside import SRGB, QtCore, QtGui, QtWidgets, bgra, docker, ended, photo, plugin, press_stylize, runner, state
+from inside import SRGB, bgra, docker, ended, photo, plugin, press_stylize, runner, state
 from krita import Krita
+
+if "PyQt6.QtCore" in sys.modules:
+    from PyQt6 import QtCore, QtGui, QtWidgets
+else:
+    from PyQt5 import QtCore, QtGui, QtWidgets
 
 
 def measured(width, height, depth="U8", hidden=True, **options):
