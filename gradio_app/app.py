@@ -7,6 +7,7 @@ On Hugging Face Spaces the same file is the Space. Its only public function is `
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -124,40 +125,36 @@ def paint(
 ) -> Iterator[dict[Any, Any]]:
     """Paint, and show how far it is. What goes wrong is said in the status line; what was shown before stays."""
     visitor = request.session_hash or uuid.uuid4().hex
-    began = False
     try:
         photo, styles = checked(photo, style, second)
-        folder = visitors.begin(visitor, address(request))
-        began = True
         values = {"preset": preset, "strength": strength, "colors": "content" if keep_colors else "style"}
         values |= {"quality": quality, "size": size, "seed": seed, "style_scale": style_scale}
         if len(styles) == 2:
-            values["style_weights"] = (1 - share, share) if style is not None and second is not None else None
-        ordered = order(photo, styles, values, folder)
-        before = pictures.show(photo, folder / "before.jpg")
-        covered = pictures.read_mask(mask, photo.size)
-        yield {status: "Starting…", leave: gr.update(visible=False), stop: gr.update(visible=True)}
-        started, frame = time.monotonic(), None
-        for frame in _closing(studio.paint(ordered)):
-            if not frame.ended:
-                if covered is not None:
-                    pictures.cover(photo, Path(frame.preview), covered)
-                yield {result: _slider(before, frame.preview), status: where(frame)}
-        assert frame is not None
-        assert frame.painting is not None
-        run = finished(photo, frame, covered, folder, strength)
-        seconds = time.monotonic() - started
-        ended = {"done": f"Done in {_time(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
-        width, height = frame.painting.shape[1::-1]
-        painted_at = "" if frame.size == (width, height) else f", painted at {frame.size[0]} × {frame.size[1]}"
-        run["line"] = f"{ended}: {width} × {height} pixels{painted_at}. Drag the line; move Strength to fade it."
-        runs = [run, *runs][:24]
-        yield {**shown(run), session: strip(runs), past: gr.update(visible=True), history: runs}
+            values["style_weights"] = (1 - share, share)
+        with visitors.painting(visitor, address(request)) as folder:
+            ordered = order(photo, styles, values, folder)
+            before = pictures.show(photo, folder / "before.jpg")
+            covered = pictures.read_mask(mask, photo.size)
+            yield {status: "Starting…", leave: gr.update(visible=False), stop: gr.update(visible=True)}
+            started, frame = time.monotonic(), None
+            with contextlib.closing(studio.paint(ordered)) as frames:
+                for frame in frames:
+                    if not frame.ended:
+                        if covered is not None:
+                            pictures.cover(photo, Path(frame.preview), covered)
+                        yield {result: _slider(before, frame.preview), status: where(frame)}
+            assert frame is not None
+            assert frame.painting is not None
+            run = finished(photo, frame, covered, folder, strength)
+            seconds = time.monotonic() - started
+            ended = {"done": f"Done in {_time(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
+            width, height = frame.painting.shape[1::-1]
+            painted_at = "" if frame.size == (width, height) else f", painted at {frame.size[0]} × {frame.size[1]}"
+            run["line"] = f"{ended}: {width} × {height} pixels{painted_at}. Drag the line; move Strength to fade it."
+            runs = [run, *runs][:24]
+            yield {**shown(run), session: strip(runs), past: gr.update(visible=True), history: runs}
     except Exception as error:
         yield {status: sentence(error)}
-    finally:
-        if began:
-            visitors.end(visitor)
 
 
 def where(frame: studio.Frame) -> str:
@@ -195,10 +192,12 @@ def shown(run: dict[str, Any], strength: float | None = None) -> dict[Any, Any]:
         page = {**run["recipe"].get("page", {}), "share": share, "mask": bool(run["mask"])}
         recipe = json.dumps({**run["recipe"], "page": page})
         path = pictures.save(whole, folder / f"impasto-{100 * share:.0f}.png", recipe)
-    before = pictures.show(photo, folder / "photo.jpg", pictures.SCREEN)
+    before = folder / "photo.jpg"
+    if not before.exists():  # it is the same however far the painting is faded
+        pictures.show(photo, before, pictures.SCREEN)
     after = pictures.show(whole, _shown_file(run, share), pictures.SCREEN)
     return {
-        result: _slider(before, after),
+        result: _slider(str(before), after),
         status: run["line"],
         download: gr.update(value=path, visible=True),
         again: gr.update(visible=True),
@@ -287,35 +286,21 @@ def stylize(
         A PNG file with the painting, which carries its recipe.
     """
     visitor = f"program {address(request) if studio.ON_SPACE else uuid.uuid4().hex}"
-    began = False
     try:
         photo, styles = checked(photo, style)
-        folder = visitors.begin(visitor, address(request))
-        began = True
         values = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
-        frame = None
-        for frame in _closing(studio.paint(order(photo, styles, values, folder))):
-            progress(frame.fraction, where(frame))
-        assert frame is not None
-        assert frame.painting is not None
-        return pictures.save(Image.fromarray(frame.painting), folder / "impasto.png", json.dumps(frame.recipe))
-    except (gr.Error, GeneratorExit):
+        with visitors.painting(visitor, address(request)) as folder:
+            frame = None
+            with contextlib.closing(studio.paint(order(photo, styles, values, folder))) as frames:
+                for frame in frames:
+                    progress(frame.fraction, where(frame))
+            assert frame is not None
+            assert frame.painting is not None
+            return pictures.save(Image.fromarray(frame.painting), folder / "impasto.png", json.dumps(frame.recipe))
+    except gr.Error:
         raise
     except Exception as error:
         raise gr.Error(sentence(error), print_exception=False) from None
-    finally:
-        if began:
-            visitors.end(visitor)
-
-
-def _closing(frames: Iterator[studio.Frame]) -> Iterator[studio.Frame]:
-    """The frames; the painter is closed with whoever looks at them."""
-    try:
-        yield from frames
-    finally:
-        close = getattr(frames, "close", None)
-        if close is not None:
-            close()
 
 
 def _time(seconds: float) -> str:

@@ -58,11 +58,7 @@ def make_examples(names: list[str]) -> None:
         done = impasto.stylize(content, style, size=max(content.size), strength=strength)
         content.save(ASSETS / f"{photo}.jpg", quality=92)
         done.image.save(ASSETS / f"{stem}.jpg", quality=92)
-        about: dict[str, Any] = {
-            "title": title,
-            "photo": f"{photo}.jpg",
-            "style": f"{painting}.jpg",
-        }
+        about: dict[str, Any] = {"title": title, "photo": f"{photo}.jpg", "style": f"{painting}.jpg"}
         line = f"An example: {title}, {done.image.width} × {done.image.height} pixels."
         made.append({**about, "painting": f"{stem}.jpg", "strength": strength, "line": line, "recipe": done.recipe})
         print(title, f"{done.seconds:.0f} s")

@@ -1,6 +1,6 @@
 """Pictures from strangers and for browsers: read within limits, made small for the screen, laid over one another.
 
-Everything here works on 8-bit Pillow images and without torch's threads, so that a GPU process can be forked afterwards.
+Everything here takes and gives 8-bit Pillow images.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Where the painting is done: one order after another, in a process beside the page, or on a ZeroGPU slice.
 
 Either way what goes in and comes out is pickled: an order and its frames are plain values, and the word to stop is a file.
-ZeroGPU forks a process for each call. Elsewhere there is one, which stays warm; in a thread of the page the engine would be
-half as fast, for OpenMP lets its threads sleep as soon as there are more of them in a process than processors.
+ZeroGPU forks a process for each call. Elsewhere there is one, which stays warm; in a thread of the page the engine would
+be a third slower, for OpenMP lets its threads sleep as soon as there are more of them in a process than processors.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _paint(order: Order) -> Iterator[Frame]:
         torch.set_num_threads(1)  # the pool of the process that this one was forked from is not here
     started = time.perf_counter()
     folder, stop = Path(order.folder), Path(order.folder, "stop")
-    run = Run(order.photo, list(order.styles), options_from(order.options), warm=_warm)
+    run = Run(order.photo, order.styles, options_from(order.options), warm=_warm)
     run.load_weights()
     number, due, ended = 0, 0.0, ""
     for step in run.steps():

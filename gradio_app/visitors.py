@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from impasto import ImpastoError
 RATE, RATE_S = 40, 3600.0
 #: Results are gone after so many seconds; it is looked every so often. Together that is within the hour.
 KEPT_S, LOOKED_S = 2900, 600
+#: The file in a folder whose time is that of the painting; Gradio changes the folder's own when it clears files.
+_MADE = "made"
 
 
 def new_folder() -> Path:
@@ -57,10 +60,6 @@ def keep_sweeping() -> None:
 
 def _paintings() -> Path:
     return Path(get_upload_folder(), "paintings")
-
-
-#: The file in a folder whose time is that of the painting; Gradio changes the folder's own when it clears files.
-_MADE = "made"
 
 
 class TooMany(ImpastoError):
@@ -103,11 +102,17 @@ class Visitors:
         self._folders: dict[str, Path] = {}
         self._begun: dict[str, deque[float]] = defaultdict(deque)
 
-    def __len__(self) -> int:
-        return len(self._folders)
+    @contextlib.contextmanager
+    def painting(self, visitor: str, address: str) -> Iterator[Path]:
+        """A new folder for the painting that a visitor makes within this block.  Raises TooMany."""
+        folder = self._begin(visitor, address)
+        try:
+            yield folder
+        finally:
+            with self._lock:
+                del self._folders[visitor]
 
-    def begin(self, visitor: str, address: str = "") -> Path:
-        """A new folder for a visitor's painting, in the folder that is cleared within the hour.  Raises TooMany."""
+    def _begin(self, visitor: str, address: str) -> Path:
         with self._lock:
             if visitor in self._folders:
                 raise TooMany("One painting at a time: stop the one under way, or wait for it.")
@@ -133,7 +138,3 @@ class Visitors:
             folder = self._folders.get(visitor)
         if folder is not None:
             studio.stop(folder)
-
-    def end(self, visitor: str) -> None:
-        with self._lock:
-            self._folders.pop(visitor, None)

@@ -1,15 +1,11 @@
 """What runs inside Krita and is no test: measurements, for tests/benchmarks/krita.py, and pictures for the manual."""
 
-import sys
 import time
 
 from inside import SRGB, bgra, docker, ended, photo, plugin, press_stylize, runner, state
 from krita import Krita
 
-if "PyQt6.QtCore" in sys.modules:
-    from PyQt6 import QtCore, QtGui, QtWidgets
-else:
-    from PyQt5 import QtCore, QtGui, QtWidgets
+from impasto_krita.qt import QtCore, QtGui, QtWidgets
 
 
 def measured(width, height, depth="U8", hidden=True, **options):

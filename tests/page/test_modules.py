@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -139,19 +140,21 @@ def test_one_painting_for_each_visitor_and_not_too_many_for_an_address(modules: 
     visitors = modules("visitors")
     studio = modules("studio")
     known = visitors.Visitors(rate=2)
-    folder = known.begin("a", "there")
-    with pytest.raises(visitors.TooMany, match="One painting at a time"):
-        known.begin("a", "elsewhere")
-    assert known.begin("b", "there") != folder
-    known.end("b")
-    with pytest.raises(visitors.TooMany, match="within the hour"):
-        known.begin("b", "there")
-    known.begin("b", "elsewhere")
-    known.stop("a")
-    assert (folder / "stop").exists()
-    known.stop("nobody")
-    known.end("a")
-    assert len(known) == 1
+    with known.painting("a", "there") as folder:
+        with pytest.raises(visitors.TooMany, match="One painting at a time"), known.painting("a", "elsewhere"):
+            pass
+        with known.painting("b", "there") as other:
+            assert other != folder
+        with pytest.raises(visitors.TooMany, match="within the hour"), known.painting("b", "there"):
+            pass
+        with known.painting("b", "elsewhere"):
+            known.stop("a")
+            assert (folder / "stop").exists()
+            known.stop("nobody")
+            assert known.paints("a")
+            assert known.paints("b")
+    assert not known.paints("a")
+    assert not known.paints("b")
     assert tmp_path in folder.parents
     assert studio.LIMIT_S > 0
 
@@ -224,6 +227,9 @@ def test_the_fields_are_what_the_options_say(modules: Modules) -> None:
         if about[name]["kind"] == "choice":
             assert [value for _, value in field.choices] == list(about[name]["choices"])
     assert (app.strength.minimum, app.strength.maximum) == (0, 1)
+    given = inspect.signature(app.stylize).parameters
+    for name in ("strength", "colors", "quality", "size", "seed"):
+        assert given[name].default == about[name]["default"]
     public = [fn.api_name for fn in app.demo.fns.values() if fn.api_visibility == "public"]
     assert public == ["stylize"]
 
