@@ -8,8 +8,17 @@ from krita import Krita
 from impasto_krita.qt import QtCore, QtGui, QtWidgets
 
 
+def stolen():
+    """Seconds that the computer's owner has taken from this virtual machine's processors, in steps of 10 ms"""
+    with open("/proc/stat") as told:
+        return int(told.readline().split()[8]) / 100
+
+
 def measured(width, height, depth="U8", hidden=True, **options):
-    """Seconds to the first preview, and the longest time in each state in which Krita's event loop did not turn"""
+    """Seconds to the first preview, and the longest time in each state in which Krita's event loop did not turn
+
+    Where another virtual machine had the processor meanwhile, the time is counted by itself.
+    """
     doc = Krita.instance().createDocument(width, height, "large", "RGBA", depth, SRGB, 72.0)
     Krita.instance().activeWindow().addView(doc)
     yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 10
@@ -31,8 +40,8 @@ def measured(width, height, depth="U8", hidden=True, **options):
     it.setVisible(True)
     yield (lambda: it.form.described and runner().engine.ready), 60
     yield 3  # the weights are loaded
-    gaps, label = {}, [""]
-    last = [time.perf_counter(), ""]
+    gaps, robbed, label = {}, {}, [""]
+    last, before = [time.perf_counter(), ""], [0, 0]
     add = plugin().layers.ResultLayer.add
 
     def labelled(self, above):  # what Krita does with a new layer is counted by itself, to its end
@@ -42,7 +51,12 @@ def measured(width, height, depth="U8", hidden=True, **options):
 
     def tick():
         now = time.perf_counter()
-        gaps[last[1]] = max(gaps.get(last[1], 0), now - last[0])
+        found = gaps
+        if now - last[0] > 0.02 or now - before[0] > 0.1:
+            taken = stolen()
+            found = robbed if taken > before[1] and now - last[0] > 0.02 else gaps
+            before[:] = now, taken
+        found[last[1]] = max(found.get(last[1], 0), now - last[0])
         last[:] = now, label[0] or runner().state
 
     plugin().layers.ResultLayer.add = labelled
@@ -67,7 +81,7 @@ def measured(width, height, depth="U8", hidden=True, **options):
     seconds = time.perf_counter() - began
     yield 1
     ticker.stop()
-    return {**state(doc), "preview": preview, "gaps": {k: v for k, v in gaps.items() if k}, "seconds": seconds}
+    return {**state(doc), "preview": preview, "gaps": gaps, "robbed": robbed, "seconds": seconds}
 
 
 def screenshot(photo, style, out, **options):
