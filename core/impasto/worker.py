@@ -46,7 +46,7 @@ def main() -> int:
         for stream in (incoming, outgoing):
             msvcrt.setmode(stream.fileno(), os.O_BINARY)
     if hasattr(os, "nice"):  # whoever started us has a window to keep alive: all that it leaves is enough
-        os.nice(10)
+        os.nice(5)
     # The reader ends the process: nobody is there to tell, and a step in the middle would only hold it up.
     return Worker(incoming, outgoing, gone=lambda: os._exit(0)).serve()
 
