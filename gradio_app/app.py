@@ -30,6 +30,7 @@ from starlette.middleware import Middleware
 import pictures
 import widgets
 from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, WeightsError
+from kept import Kept, keep
 from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, made, new_folder
 
 HERE = Path(__file__).parent
@@ -120,7 +121,7 @@ def paint(
     seed: int,
     style_scale: float,
     mask: str,
-    runs: list[dict[str, Any]],
+    runs: list[Kept],
     request: gr.Request,
 ) -> Iterator[dict[Any, Any]]:
     """Paint, and show how far it is. What goes wrong is said in the status line; what was shown before stays."""
@@ -145,14 +146,12 @@ def paint(
                         yield {result: _slider(before, frame.preview), status: where(frame)}
             assert frame is not None
             assert frame.painting is not None
-            run = finished(photo, frame, covered, folder, strength)
-            seconds = time.monotonic() - started
-            ended = {"done": f"Done in {_time(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
-            width, height = frame.painting.shape[1::-1]
-            painted_at = "" if frame.size == (width, height) else f", painted at {frame.size[0]} × {frame.size[1]}"
-            run["line"] = f"{ended}: {width} × {height} pixels{painted_at}. Drag the line; move Strength to fade it."
-            runs = [run, *runs][:24]
-            yield {**shown(run), session: strip(runs), past: gr.update(visible=True), history: runs}
+            recipe = {**(frame.recipe or {}), "page": {"ended": frame.ended, "painted_at": frame.size}}
+            line = about(frame, time.monotonic() - started)
+            kept = keep(folder, photo, Image.fromarray(frame.painting), strength, recipe, line, covered)
+            made(folder)
+            runs = [kept, *runs][:24]
+            yield {**opened(kept), session: strip(runs), past: gr.update(visible=True), history: runs}
     except Exception as error:
         yield {status: sentence(error)}
 
@@ -163,80 +162,64 @@ def where(frame: studio.Frame) -> str:
     return f"Painting at {width} × {height}, step {frame.iteration}" + (f" · {_time(frame.eta)} left" if frame.eta else "")
 
 
-def finished(
-    photo: Image.Image, frame: studio.Frame, covered: Image.Image | None, folder: Path, strength: float
-) -> dict[str, Any]:
-    """A finished painting as the session remembers it: paths and a few values."""
+def about(frame: studio.Frame, seconds: float) -> str:
+    """The status line of a finished painting"""
     assert frame.painting is not None
-    painting = Image.fromarray(frame.painting)
-    recipe = {**(frame.recipe or {}), "page": {"ended": frame.ended, "painted_at": frame.size}}
-    run: dict[str, Any] = {"folder": str(folder), "strength": strength, "recipe": recipe, "mask": ""}
-    run["photo"] = pictures.save(pictures.resized(photo, painting.size), folder / "photo.png", "")
-    run["painting"] = pictures.save(painting, folder / "impasto.png", json.dumps(recipe))
-    made(folder)
-    if covered is not None:
-        run["mask"] = str(folder / "mask.png")
-        pictures.resized(covered, painting.size).save(run["mask"])
-    return run
+    ended = {"done": f"Done in {_time(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
+    width, height = frame.painting.shape[1::-1]
+    painted_at = "" if frame.size == (width, height) else f", painted at {frame.size[0]} × {frame.size[1]}"
+    return f"{ended}: {width} × {height} pixels{painted_at}. Drag the line; move Strength to fade it."
 
 
-def shown(run: dict[str, Any], strength: float | None = None) -> dict[Any, Any]:
-    """The page with a painting on it, faded to a strength below the one it was painted with"""
-    share = 1.0 if strength is None or not run["strength"] else min(1.0, strength / run["strength"])
-    folder = Path(run["folder"])
-    photo, painting = Image.open(run["photo"]), Image.open(run["painting"])
-    covered = Image.open(run["mask"]) if run["mask"] else None
-    whole = pictures.composed(photo, painting, share, covered)
-    path = run["painting"]
-    if share < 1 or covered is not None or not path.endswith(".png"):
-        page = {**run["recipe"].get("page", {}), "share": share, "mask": bool(run["mask"])}
-        recipe = json.dumps({**run["recipe"], "page": page})
-        path = pictures.save(whole, folder / f"impasto-{100 * share:.0f}.png", recipe)
-    before = folder / "photo.jpg"
-    if not before.exists():  # it is the same however far the painting is faded
-        pictures.show(photo, before, pictures.SCREEN)
-    after = pictures.show(whole, _shown_file(run, share), pictures.SCREEN)
+def opened(kept: Kept) -> dict[Any, Any]:
+    """The page with a painting on it"""
+    return {**shown(kept), download: gr.update(value=kept.download(), visible=True, interactive=True)}
+
+
+def shown(kept: Kept) -> dict[Any, Any]:
+    """The same without the download, which takes longer to make"""
     return {
-        result: _slider(str(before), after),
-        status: run["line"],
-        download: gr.update(value=path, visible=True),
+        result: _slider(*kept.shown()),
+        status: kept.line,
         again: gr.update(visible=True),
-        current: {**run, "download": path},
+        current: kept,
     }
 
 
-def fade(strength: float, run: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+def fade(strength: float, kept: Kept | None, request: gr.Request) -> dict[Any, Any]:
     """Strength, moved after the painting: less of it is shown at once, more has to be painted."""
-    if run is None or visitors.paints(request.session_hash or ""):
+    if kept is None or visitors.paints(request.session_hash or ""):
         return {status: gr.skip()}
-    if not Path(run["painting"]).exists():
+    if not kept.exists():
         return {status: GONE}
-    if strength > run["strength"]:
-        return {**shown(run), status: f"It was painted at {run['strength']:g}: press Stylize to paint it stronger."}
-    return shown(run, strength)
+    page = {**shown(kept.faded(strength)), download: gr.update(interactive=False)}
+    if strength > kept.strength:
+        page[status] = f"It was painted at {kept.strength:g}: press Stylize to paint it stronger."
+    return page
 
 
-def strip(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(str(_shown_file(run)), f"Painting {len(runs) - i}") for i, run in enumerate(runs)]
+def ready(kept: Kept | None) -> Any:
+    """What is shown, to be downloaded"""
+    return gr.update(value=kept.download(), interactive=True) if kept is not None and kept.exists() else gr.skip()
 
 
-def _shown_file(run: dict[str, Any], share: float = 1) -> Path:
-    return Path(run["folder"], f"painting-{100 * share:.0f}.jpg")
+def strip(history: list[Kept]) -> list[tuple[str, str]]:
+    return [(str(kept.screen), f"Painting {len(history) - i}") for i, kept in enumerate(history)]
 
 
 def _slider(before: str, after: str) -> gr.ImageSlider:
     return gr.ImageSlider(value=(before, after), label="Photo and painting")
 
 
-def reopen(runs: list[dict[str, Any]], event: gr.SelectData) -> dict[Any, Any]:
-    run = runs[event.index]
-    return {**shown(run), strength: run["strength"]} if Path(run["painting"]).exists() else {status: GONE}
+def reopen(history: list[Kept], event: gr.SelectData) -> dict[Any, Any]:
+    kept = history[event.index]
+    return {**opened(kept), strength: kept.strength} if kept.exists() else {status: GONE}
 
 
-def reuse(run: dict[str, Any]) -> Any:
+def reuse(kept: Kept) -> Any:
     """The painting as it is shown, as photo or style of the next"""
-    if Path(run["download"]).exists():
-        return run["download"]
+    if kept.exists():
+        return kept.download()
     gr.Warning(GONE)
     return gr.skip()
 
@@ -244,9 +227,9 @@ def reuse(run: dict[str, Any]) -> Any:
 def example(event: gr.SelectData) -> dict[Any, Any]:
     """An example, as the program painted it before: at once"""
     about = EXAMPLES[event.index]
-    files = {name: str(ASSETS / about[name]) for name in ("photo", "painting")}
-    run = {**about, **files, "folder": str(new_folder()), "mask": ""}
-    return {**shown(run), photo: files["photo"], style: str(ASSETS / about["style"]), strength: about["strength"]}
+    their_photo, painting = str(ASSETS / about["photo"]), str(ASSETS / about["painting"])
+    kept = Kept(str(new_folder()), their_photo, painting, about["strength"], about["recipe"], about["line"])
+    return {**opened(kept), photo: their_photo, style: str(ASSETS / about["style"]), strength: about["strength"]}
 
 
 def choose(event: gr.SelectData) -> str:
@@ -310,24 +293,8 @@ def _time(seconds: float) -> str:
 THEME = gr.themes.Soft(
     primary_hue="orange", neutral_hue="stone", font=["ui-sans-serif", "system-ui", "sans-serif"], font_mono=["ui-monospace"]
 )
-CSS = """
-.gradio-container { max-width: 1280px !important; margin: auto; }
-#title h1 { font-size: 2rem; margin: .5rem 0 0; }
-#title p { margin: .1rem 0 .4rem; opacity: .8; }
-#status { min-height: 1.6rem; }
-#status .error { display: none; }  /* what is wrong is said in words */
-#status p { font-variant-numeric: tabular-nums; }
-.shelf .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)); padding: 0; }
-.shelf .grid-container { grid-template-rows: none; grid-auto-rows: auto; }
-.shelf .grid-wrap { min-height: 0; padding: 0; }
-.shelf .thumbnail-item { aspect-ratio: 4 / 3; width: 100%; height: auto; }
-.shelf .caption-label { display: none; }
-@media (max-width: 700px) { .shelf .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
-#footer { opacity: .75; font-size: .85rem; }
-"""
-
 #: On a narrow screen the painting is below: go there when it begins.
-SCROLL = """(...values) => {
+GO_TO = """(...values) => {
     if (innerWidth < 700) document.querySelector('#result').scrollIntoView({behavior: 'smooth'});
     return values;
 }"""
@@ -397,13 +364,14 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
     library.select(choose, None, style, **at_once)
     examples.select(example, None, [*page, photo, style, strength], **at_once)
     session.select(reopen, history, [*page, strength], **at_once)
-    strength.input(fade, [strength, current], page, trigger_mode="always_last", **at_once)
+    faded = strength.input(fade, [strength, current], page, trigger_mode="always_last", **at_once)
+    faded.then(ready, current, download, trigger_mode="always_last", **at_once)
     for button, picture in ((as_photo, photo), (as_style, style)):
         button.click(reuse, current, picture, **at_once)
 
     buttons = [go, leave, stop]
     # In the queue, without a limit: outside of it an error would not be told.
-    begun = go.click(check, [photo, style, second], [go, leave], preprocess=False, js=SCROLL, concurrency_limit=None, **quiet)
+    begun = go.click(check, [photo, style, second], [go, leave], preprocess=False, js=GO_TO, concurrency_limit=None, **quiet)
     job = begun.success(
         paint,
         [photo, style, second, share, strength, keep_colors, preset, quality, size, seed, style_scale, mask, history],
@@ -434,7 +402,8 @@ def launch(**more: Any) -> Any:
     studio.prepare()
     return demo.launch(
         theme=THEME,
-        css=CSS,
+        css=widgets.web("page.css"),
+        js=widgets.web("page.js"),
         max_file_size=f"{pictures.MEGABYTES}mb",
         show_error=False,
         run_history=False,

@@ -28,7 +28,8 @@ def build(folder: Path) -> Path:
     for path in sorted(HERE.iterdir()):
         if path.is_file() and path.name not in _TOOLS and path.suffix in (".py", ".md"):
             shutil.copy(path, folder)
-    shutil.copytree(HERE / "assets", folder / "assets", ignore=nothing_made)
+    for name in ("assets", "web"):
+        shutil.copytree(HERE / name, folder / name, ignore=nothing_made)
     shutil.copy(HERE.parent / "LICENSE", folder)
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements()), encoding="utf-8")
     return folder

@@ -100,7 +100,7 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def composed(photo: Image.Image, painting: Image.Image, share: float, mask: Image.Image | None = None) -> Image.Image:
     """The painting over the photo: at `share` from 0 to 1 of its opacity, and through the mask. All of one size."""
-    photo, painting = photo.convert(painting.mode), painting
+    photo = photo.convert(painting.mode)
     result = painting if share >= 1 else Image.blend(photo, painting, max(0.0, share))
     return result if mask is None else Image.composite(result, photo, mask)
 

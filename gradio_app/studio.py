@@ -8,6 +8,7 @@ be a third slower, for OpenMP lets its threads sleep as soon as there are more o
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import signal
@@ -30,7 +31,7 @@ import torch
 from PIL import Image
 
 import pictures
-from impasto import ImpastoError, OptionError, Options
+from impasto import ImpastoError, OptionError, Options, WeightsError
 from impasto.engine import Run, Warm, ladder, options_from
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -45,6 +46,8 @@ OFFERED = ("preset", "strength", "colors", "quality", "size", "seed", "style_sca
 _PREVIEW_S, _PREVIEW_SHARE = 0.4, 0.03
 #: Megapixels times steps that a ZeroGPU slice does in a second, and seconds until it begins: estimates, on the safe side.
 _ZERO_SPEED, _ZERO_START_S = 8, 15
+
+logger = logging.getLogger("impasto.page")
 
 
 class Order(NamedTuple):
@@ -231,8 +234,21 @@ paint = spaces.GPU(duration=duration)(_paint) if ON_ZERO else Painter()
 
 
 def prepare() -> None:
-    """What can be done before somebody waits for it. With ZeroGPU there is no GPU yet: the weights are fetched."""
+    """What can be done before somebody waits for it: the weights are fetched, and where there is no ZeroGPU, loaded.
+
+    Without them the page is there all the same: it is tried again with each painting, and told.
+    """
+    told = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        if done == total or time.monotonic() - told > 5:
+            told = time.monotonic()
+            logger.info("fetching the network, once: %.0f of %.0f MB", done / 1e6, total / 1e6)
+
+    try:
+        (_warm if ON_ZERO else Warm()).weights(Options(), progress)
+    except WeightsError as error:
+        logger.error("%s", error)
     if isinstance(paint, Painter):
         paint.start()
-    else:
-        _warm.weights(Options())

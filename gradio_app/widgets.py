@@ -104,9 +104,9 @@ def mask() -> gr.HTML:
         value="",
         photo="",
         elem_id="mask",
-        html_template=_MASK_HTML,
-        css_template=_MASK_CSS,
-        js_on_load=_MASK_JS,
+        html_template=web("mask.html"),
+        css_template=web("mask.css"),
+        js_on_load=web("mask.js"),
         apply_default_css=False,
     )
 
@@ -118,60 +118,10 @@ def mask_photo(photo: Any) -> dict[str, Any]:
     return gr.update(value="", photo="data:image/jpeg;base64," + base64.b64encode(pictures.jpeg(photo)).decode())
 
 
+def web(name: str) -> str:
+    """What the browser runs and reads"""
+    return (Path(__file__).parent / "web" / name).read_text(encoding="utf-8")
+
+
 def _uploaded(path: str) -> bool:
     return utils.is_in_or_equal(Path(path).resolve(), utils.get_upload_folder())
-
-
-_MASK_HTML = """
-<div class="easel">${photo ? `<img src="${photo}" alt="The photo to paint on"><canvas></canvas>` : 'Drop a photo first.'}</div>
-<div class="tools"><label>Brush <input type="range" min="4" max="100" value="28" aria-label="Size of the brush"></label>
-<button type="button" class="clear">Clear</button></div>
-"""
-_MASK_CSS = """
-.easel { position: relative; line-height: 0; touch-action: none; }
-.easel img { width: 100%; display: block; }
-.easel canvas { position: absolute; inset: 0; width: 100%; height: 100%; cursor: crosshair; opacity: .55; }
-.tools { display: flex; gap: 1rem; align-items: center; margin-top: .5rem; }
-.tools input { vertical-align: middle; }
-.tools .clear { padding: .2rem .8rem; border: 1px solid var(--border-color-primary); border-radius: var(--radius-sm); }
-"""
-_MASK_JS = """
-let last = null;
-const place = (event, canvas) => {
-    const box = canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) * canvas.width / box.width, (event.clientY - box.top) * canvas.height / box.height];
-};
-const ready = () => {
-    const image = element.querySelector('.easel img'), canvas = element.querySelector('canvas');
-    if (image && canvas && image.naturalWidth && canvas.dataset.ready !== image.src) {
-        canvas.width = image.naturalWidth; canvas.height = image.naturalHeight; canvas.dataset.ready = image.src;
-    }
-    return canvas;
-};
-const stroke = (event, canvas) => {
-    const to = place(event, canvas), pen = canvas.getContext('2d');
-    pen.lineWidth = element.querySelector('input').value / 256 * Math.max(canvas.width, canvas.height);
-    pen.lineCap = pen.lineJoin = 'round'; pen.strokeStyle = '#ff5a1f';
-    pen.beginPath(); pen.moveTo(...(last || to)); pen.lineTo(to[0] + .01, to[1]); pen.stroke();
-    last = to;
-};
-element.addEventListener('pointerdown', event => {
-    const canvas = ready();
-    if (!canvas || event.target !== canvas) return;
-    canvas.setPointerCapture(event.pointerId); last = null; stroke(event, canvas);
-});
-element.addEventListener('pointermove', event => {
-    if (event.buttons && last && event.target.tagName === 'CANVAS') stroke(event, event.target);
-});
-const lift = event => {
-    if (last) { last = null; props.value = event.target.toDataURL('image/png'); }
-};
-element.addEventListener('pointerup', lift);
-element.addEventListener('pointercancel', lift);
-element.addEventListener('click', event => {
-    if (!event.target.classList.contains('clear')) return;
-    const canvas = ready();
-    if (canvas) canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
-    props.value = '';
-});
-"""

@@ -27,7 +27,7 @@ INSTALL = "sudo apt-get install --no-install-recommends chromium"
 _QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CHROMIUM = ["--no-sandbox", *_QUIET, "--disable-component-update", "--disable-sync"]
 #: What the page's modules are called where they are imported without being installed.
-MODULES = ("app", "build", "pictures", "studio", "visitors", "widgets")
+MODULES = ("app", "build", "kept", "pictures", "studio", "visitors", "widgets")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -91,20 +92,31 @@ def test_a_mask_limits_the_painting(arrive: Arrive, small: Path, tmp_path: Path)
     box = canvas.bounding_box()
     assert box is not None
     mouse = visitor.page.mouse
-    mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.1 * box["height"])
-    mouse.down()
-    mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.9 * box["height"], steps=6)
-    mouse.up()
-    visitor.page.wait_for_timeout(300)
+    for top, bottom in ((0.1, 0.3), (0.7, 0.9)):
+        mouse.move(box["x"] + 0.25 * box["width"], box["y"] + top * box["height"])
+        mouse.down()
+        mouse.move(box["x"] + 0.25 * box["width"], box["y"] + bottom * box["height"], steps=6)
+        mouse.up()
+        visitor.page.wait_for_timeout(300)
     visitor.paint()
     change = np.abs(pixels(visitor.download(tmp_path / "masked.png")) - photo).mean(2)
-    assert change[10:44, 14:22].mean() > 10
+    assert change[8:14, 15:21].mean() > 10
+    assert change[40:46, 15:21].mean() > 10
+    assert change[26:29].max() <= 1  # between the strokes
     assert change[:, 40:].max() <= 1
     visitor.find("mask").get_by_text("Clear").click()
     visitor.page.wait_for_timeout(300)
     visitor.paint()
     change = np.abs(pixels(visitor.download(tmp_path / "whole.png")) - photo).mean(2)
     assert change[:, 40:].mean() > 10
+    canvas.focus()
+    for key in ("ArrowRight",) * 6 + ("Space", "Shift+ArrowDown"):
+        visitor.page.keyboard.press(key)
+    visitor.page.wait_for_timeout(300)
+    visitor.paint()
+    change = np.abs(pixels(visitor.download(tmp_path / "keys.png")) - photo).mean(2)
+    assert change[24:30, 50:56].mean() > 10
+    assert change[:, :30].max() <= 1
 
 
 def test_everything_under_more_has_its_say(arrive: Arrive, small: Path, large: Path, tmp_path: Path) -> None:
@@ -143,7 +155,9 @@ def test_the_library_and_the_examples_answer_at_once(arrive: Arrive, tmp_path: P
     visitor.until(lambda: "painting-20" in visitor.shown(), 5)
 
 
-def test_what_is_missing_or_broken_is_said_and_nothing_is_lost(arrive: Arrive, small: Path, tmp_path: Path) -> None:
+def test_what_is_missing_or_broken_is_said_and_nothing_is_lost(
+    arrive: Arrive, small: Path, tmp_path: Path, page_server: SimpleNamespace
+) -> None:
     visitor = arrive()
     visitor.find("go").click()
     visitor.page.get_by_text("Add a photo first").wait_for()
@@ -155,8 +169,38 @@ def test_what_is_missing_or_broken_is_said_and_nothing_is_lost(arrive: Arrive, s
     visitor.errors.clear()  # the browser could not show it either
     visitor.page.wait_for_timeout(500)
     visitor.give("photo", small)
+    if page_server.kind == "zero":
+        (page_server.uploads / "no quota").touch()
+        visitor.find("go").click()
+        visitor.until(lambda: visitor.status().startswith("You have exceeded your free GPU quota"))
+        (page_server.uploads / "no quota").unlink()
+        visitor.find("go").wait_for()
     visitor.paint()
     assert visitor.status().startswith("Done in")
+
+
+DROP = """([where, name, data]) => {
+    const bytes = Uint8Array.from(atob(data), each => each.charCodeAt(0)), carried = new DataTransfer();
+    carried.items.add(new File([bytes], name, {type: 'image/png'}));
+    const event = {bubbles: true, cancelable: true, dataTransfer: carried, clipboardData: carried};
+    const target = document.querySelector(where);
+    if (name === 'pasted.png') return target.dispatchEvent(new ClipboardEvent('paste', event));
+    target.dispatchEvent(new DragEvent('dragover', event));
+    return target.dispatchEvent(new DragEvent('drop', event));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "field"),
+    [("#style img", "dropped.png", "style"), ("#title", "dropped.png", "photo"), ("body", "pasted.png", "photo")],
+)
+def test_a_picture_may_be_dropped_anywhere_and_pasted(arrive: Arrive, small: Path, where: str, name: str, field: str) -> None:
+    visitor = arrive()
+    visitor.find("style").locator("img").wait_for()
+    data = base64.b64encode(small.read_bytes()).decode()
+    assert not visitor.page.evaluate(DROP, [where, name, data]) or name == "pasted.png"  # the browser stays on the page
+    given = visitor.find(field).locator(f"img[src*='{name}']")
+    given.wait_for()
 
 
 def test_a_painting_whose_hour_is_over_is_said_to_be_gone(arrive: Arrive, small: Path, page_server: SimpleNamespace) -> None:
@@ -239,6 +283,8 @@ def test_it_can_be_used_without_a_mouse_and_without_sight(arrive: Arrive, small:
     visitor.page.keyboard.press("Enter")
     visitor.find("stop").wait_for()
     visitor.until(lambda: visitor.status().startswith("Done in"))
+    assert visitor.find("live").get_attribute("role") == "status"  # is read aloud
+    assert visitor.find("live").inner_text() == visitor.status()
     unnamed = visitor.page.evaluate(
         """() => [...document.querySelectorAll('button, input, textarea, select')].filter(each => {
             const shown = each.offsetParent !== null && each.type !== 'file';

@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 import zlib
@@ -177,6 +178,56 @@ def test_no_file_of_the_server_is_opened(page_server: SimpleNamespace, picture: 
         event, data = called(page_server, payload, picture, *DEFAULTS)
         assert event == "error", payload
         assert str(secret) not in json.dumps(data)
+        assert data in (None, {"error": None}) or "was not uploaded here" in json.dumps(data), data
+
+
+def asked_of_the_page(server: SimpleNamespace, event: int, values: list[Any], about: Any = None) -> str:
+    """What comes of an event of the page's own, as its browser would ask for it: all that the stream says"""
+    session = f"{event}-{len(values)}-{time.monotonic_ns()}"
+    order = {"data": values, "fn_index": event, "session_hash": session, "event_data": about, "trigger_id": None}
+    post(f"{server.url}gradio_api/queue/join", order)
+    said = ""
+    with urllib.request.urlopen(f"{server.url}gradio_api/queue/data?session_hash={session}", timeout=60) as stream:
+        for line in stream:
+            said += line.decode()
+            if "process_completed" in said or "close_stream" in said or "unexpected_error" in said:
+                return said
+    return said
+
+
+def test_the_pages_own_events_open_nothing_either(page_server: SimpleNamespace, small: Path, secret: Path) -> None:
+    with urllib.request.urlopen(f"{page_server.url}config") as answer:
+        config = json.loads(answer.read())
+    kinds = {component["id"]: component["type"] for component in config["components"]}
+    begun = list(page_server.uploads.glob("paintings/*"))
+    hostile = {
+        "image": [{"path": str(secret)}, {"path": "/etc/passwd", "orig_name": "x.svg"}, {"url": secret.as_uri(), "path": ""}],
+        "html": [
+            f"file://{secret}",
+            "data:image/png;base64," + base64.b64encode(bomb(3000)).decode(),
+            "data:image/png;base64,AA",
+        ],
+        "state": [{"painting": str(secret), "photo": str(secret), "folder": str(secret.parent)}],
+    }
+    asked = 0
+    for event in config["dependencies"]:
+        if not event["backend_fn"] or event["api_visibility"] == "public":
+            continue
+        for round_ in range(3):
+            values = []
+            for number in event["inputs"]:
+                choices = hostile.get(kinds[number], [str(secret), 10**400, None])
+                values.append(choices[round_ % len(choices)])
+            for about in (None, {"index": [-1, 10**9, str(secret)][round_]}):
+                said = asked_of_the_page(page_server, event["id"], values, about)
+                asked += 1
+                assert "process_completed" in said, said
+                for leak in (str(secret), secret.name, str(page_server.folder), "Traceback"):
+                    assert leak not in said, (event["targets"], values)
+    assert asked > 60
+    for folder in set(page_server.uploads.glob("paintings/*")) - set(begun):  # of examples that were asked for
+        assert not list(folder.glob("impasto.png"))
+    assert called(page_server, {"url": data_url(small)}, {"url": data_url(small)}, *DEFAULTS)[0] == "complete"
 
 
 def test_no_link_is_followed(page_server: SimpleNamespace, picture: dict[str, str], small: Path) -> None:
