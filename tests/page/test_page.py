@@ -142,10 +142,10 @@ def test_everything_under_more_has_its_say(arrive: Arrive, small: Path, large: P
 def test_the_library_and_the_examples_answer_at_once(arrive: Arrive, tmp_path: Path) -> None:
     visitor = arrive()
     chosen = visitor.find("style").locator("img").get_attribute("src")
-    assert visitor.find("library").locator("button").count() == 6
+    visitor.until(lambda: visitor.find("library").locator("button").count() == 6, 5)
     visitor.find("library").locator("button").nth(1).click()
     visitor.until(lambda: visitor.find("style").locator("img").get_attribute("src") != chosen, 5)
-    assert visitor.find("examples").locator("button").count() >= 3
+    visitor.until(lambda: visitor.find("examples").locator("button").count() >= 3, 5)
     visitor.find("examples").locator("button").nth(1).click()
     visitor.until(lambda: visitor.status().startswith("An example"), 5)
     visitor.find("photo").locator("img").wait_for()
