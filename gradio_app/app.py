@@ -91,13 +91,13 @@ def order(photo: Image.Image, styles: list[Image.Image], values: dict[str, Any],
 # the page's own events
 
 
-def check(photo: Any, style: Any, second: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def check(photo: Any, style: Any, second: Any) -> tuple[dict[str, Any], dict[str, Any], None]:
     """Before the queue: is there something to paint? Raises gr.Error."""
     try:
         checked(photo, style, second)  # they are there or not; what is in them is looked at when it is painted from
     except ImageError as error:
         raise gr.Error(sentence(error), print_exception=False) from None
-    return gr.update(visible=False), gr.update(visible=True)
+    return gr.update(visible=False), gr.update(visible=True), None
 
 
 def took(photo: Any) -> Any:
@@ -124,7 +124,10 @@ def paint(
     runs: list[Kept],
     request: gr.Request,
 ) -> Iterator[dict[Any, Any]]:
-    """Paint, and show how far it is. What goes wrong is said in the status line; what was shown before stays."""
+    """Paint, and show how far it is. What goes wrong is said in the status line; what was shown before stays.
+
+    Gradio makes the schemas of what is not yielded anew each time: a few outputs, and values alone, keep the previews cheap.
+    """
     visitor = request.session_hash or uuid.uuid4().hex
     try:
         photo, styles = checked(photo, style, second)
@@ -143,17 +146,24 @@ def paint(
                     if not frame.ended:
                         if covered is not None:
                             pictures.cover(photo, Path(frame.preview), covered)
-                        yield {result: _slider(before, frame.preview), status: where(frame)}
+                        yield {result: (before, frame.preview), status: where(frame)}
             assert frame is not None
             assert frame.painting is not None
             recipe = {**(frame.recipe or {}), "page": {"ended": frame.ended, "painted_at": frame.size}}
             line = about(frame, time.monotonic() - started)
             kept = keep(folder, photo, Image.fromarray(frame.painting), strength, recipe, line, covered)
             made(folder)
-            runs = [kept, *runs][:24]
-            yield {**opened(kept), session: strip(runs), past: gr.update(visible=True), history: runs}
+            yield {painted: kept, history: [kept, *runs][:24]}
     except Exception as error:
         yield {status: sentence(error)}
+
+
+def done(kept: Kept | None, runs: list[Kept]) -> dict[Any, Any]:
+    """After a painting, or when there was none: the buttons as before, and what was painted."""
+    page: dict[Any, Any] = {button: gr.update(visible=button is go) for button in (go, leave, stop)}
+    if kept is not None:
+        page |= {**opened(kept), session: strip(runs), past: gr.update(visible=True)}
+    return page
 
 
 def where(frame: studio.Frame) -> str:
@@ -301,7 +311,7 @@ GO_TO = """(...values) => {
 
 with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S, KEPT_S)) as demo:
     gr.Markdown("# Impasto\nPaint a photo in the style of any painting.", elem_id="title")
-    history, current = gr.State([]), gr.State(None)
+    history, painted, current = gr.State([]), gr.State(None), gr.State(None)
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
             with gr.Row():
@@ -369,19 +379,20 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
     for button, picture in ((as_photo, photo), (as_style, style)):
         button.click(reuse, current, picture, **at_once)
 
-    buttons = [go, leave, stop]
     # In the queue, without a limit: outside of it an error would not be told.
-    begun = go.click(check, [photo, style, second], [go, leave], preprocess=False, js=GO_TO, concurrency_limit=None, **quiet)
+    begun = go.click(
+        check, [photo, style, second], [go, leave, painted], preprocess=False, js=GO_TO, concurrency_limit=None, **quiet
+    )
     job = begun.success(
         paint,
         [photo, style, second, share, strength, keep_colors, preset, quality, size, seed, style_scale, mask, history],
-        [*page, session, past, history, leave, stop],
+        [result, status, leave, stop, painted, history],
         show_progress_on=[status],
         api_visibility="private",
         **compute,
     )
     for after in (job.then, job.failure):  # `then` does not run after a failure
-        after(lambda: [gr.update(visible=which) for which in (True, False, False)], None, buttons, **at_once)
+        after(done, [painted, history], [*page, session, past, go, leave, stop], **at_once)
     leave.click(lambda: "Left the queue.", None, status, cancels=[job], **at_once)
     stop.click(halt, None, None, **at_once)
     demo.unload(halt)
@@ -389,10 +400,12 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
     with gr.Group(visible=False):  # what programs call
         their_photo, their_style = widgets.upload("photo"), widgets.upload("style")
         fields = [widgets.field(name, elem_id=None) for name in ("strength", "colors", "quality", "size", "seed")]
-        painted = gr.Image(label="painting", type="filepath", format="png")
-        gr.Button().click(stylize, [their_photo, their_style, *fields], painted, api_name="stylize", **compute)
+        their_painting = gr.Image(label="painting", type="filepath", format="png")
+        gr.Button().click(stylize, [their_photo, their_style, *fields], their_painting, api_name="stylize", **compute)
 
 demo.queue(max_size=QUEUE, api_open=False)
+# Elsewhere than on Windows Gradio looks into its queue a thousand times a second: a tenth of a core, taken from the painting.
+demo._queue.sleep_when_free, demo._queue.progress_update_sleep_when_free = 0.05, 0.1
 
 
 def launch(**more: Any) -> Any:

@@ -21,6 +21,7 @@ from impasto import ImageError, images
 MEGABYTES, MEGAPIXELS, LONGEST = 20, 40, 4096
 #: No decoder that runs programs or scripts (EPS, PDF, SVG) is among these.
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+Image.init()  # Pillow knows its decoders only when it first opens something
 #: The longest side of a preview, and of what fills a screen
 PREVIEW, SCREEN = 512, 1600
 #: What can be made smaller as it is, and what has to be given its colors first

@@ -100,11 +100,14 @@ def read(source: Any, *, max_megapixels: float = 200, name: str = "the picture")
     _check_size((width, height), name, max_megapixels)
     if min(width, height) < SMALLEST_SIDE:
         raise ImageError(f"{name} is too small: {width} x {height} pixels, {SMALLEST_SIDE} x {SMALLEST_SIDE} are needed")
-    if not np.isfinite(values).all():
+    low, high = values.min(), values.max()  # what is not a number, neither is
+    if not np.isfinite([low, high]).all():
         raise ImageError(f"{name} has pixels that are not numbers (NaN or infinite)")
-    if values.max() > 1.5:
-        raise ImageError(f"{name} has values up to {values.max():g}: floats have to be from 0 to 1")
-    pixels = torch.from_numpy(np.ascontiguousarray(values.clip(0, 1), dtype=np.float32))
+    if high > 1.5:
+        raise ImageError(f"{name} has values up to {high:g}: floats have to be from 0 to 1")
+    if low < 0 or high > 1:
+        values = values.clip(0, 1)
+    pixels = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
     rgb = pixels[..., :1].expand(-1, -1, 3) if channels < 3 else pixels[..., :3]
     if channels in (1, 3):
         return Picture(rgb.contiguous(), None, depth)
@@ -237,12 +240,12 @@ def _from_pillow(image: Image.Image, reopen: Callable[[], Image.Image] | None) -
     if image.mode.startswith("I"):
         return _oriented(np.asarray(image, dtype=np.float32)[..., None] / np.float32(65535), orientation), 16
     if image.mode == "F":
-        return _oriented(np.asarray(image)[..., None], orientation), 16
+        return _oriented(np.array(image)[..., None], orientation), 16
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     alpha = image.convert("RGBA").getchannel("A") if has_alpha else None
     colors = _profile(image, profile)
-    planes = [np.asarray(colors)] if alpha is None else [np.asarray(colors), np.asarray(alpha)[..., None]]
-    return _oriented(np.concatenate(planes, axis=2, dtype=np.float32) / np.float32(255), orientation), 8
+    planes = np.asarray(colors) if alpha is None else np.dstack([np.asarray(colors), np.asarray(alpha)])
+    return _unit(_oriented(planes, orientation), 255), 8
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -306,12 +309,18 @@ def _from_array(array: NDArray[Any], name: str) -> tuple[NDArray[Any], int]:
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or not array.size:
         raise ImageError(f"{name} has the shape {array.shape}: give height x width with 1 to 4 channels (tensors: C x H x W)")
     if array.dtype == np.uint8:
-        return array.astype(np.float32) / 255, 8
+        return _unit(array, 255), 8
     if array.dtype == np.uint16:
-        return array.astype(np.float32) / 65535, 16
+        return _unit(array, 65535), 16
     if not np.issubdtype(array.dtype, np.floating):
         raise ImageError(f"{name} has elements of type {array.dtype}: give uint8, uint16, or floats from 0 to 1")
     return array.astype(np.float32), 16
+
+
+def _unit(values: NDArray[Any], whole: int) -> NDArray[Any]:
+    """Whole numbers as floats from 0 to 1, in one go"""
+    unit: NDArray[Any] = np.divide(values, np.float32(whole), dtype=np.float32)
+    return unit
 
 
 def _oriented(values: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -350,8 +359,8 @@ def quantized(picture: Picture, depth: int) -> NDArray[Any]:
     """(H, W, 3 or 4) uint8 or uint16, as `depth` is 8 or 16"""
     pixels, alpha = picture.pixels, picture.alpha
     values = pixels if alpha is None else torch.cat([pixels, alpha[..., None].to(pixels.device)], dim=2)
-    whole: NDArray[Any] = (values.detach().float().cpu().clamp(0, 1) * (2**depth - 1)).round().numpy()
-    return whole.astype(np.uint8 if depth == 8 else np.uint16)
+    whole = values.detach().float().cpu().clamp(0, 1).mul_(2**depth - 1).round_()
+    return whole.to(torch.uint8).numpy() if depth == 8 else whole.numpy().astype(np.uint16)
 
 
 def _png_text(recipe: str) -> PngImagePlugin.PngInfo:

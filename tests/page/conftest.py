@@ -154,6 +154,7 @@ class Visitor:
         self.begin()
         self.find("stop").wait_for(state="hidden")
         self.find("go").wait_for()
+        self.until(lambda: not self.status().startswith(("Starting", "Painting")))
 
     def download(self, path: Path) -> Image.Image:
         with self.page.expect_download() as began:

@@ -126,6 +126,12 @@ def test_the_options_are_those_of_the_engine_within_the_pages_limits(modules: Mo
             studio.settings((400, 300), wrong)
 
 
+def test_the_first_picture_of_a_new_process_is_read(small: Path) -> None:
+    program = [sys.executable, "-c", "import sys, pictures; print(pictures.read(sys.argv[1], 'the photo').size)", str(small)]
+    done = subprocess.run(program, cwd=ROOT / "gradio_app", capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "(72, 54)", done.stderr
+
+
 def test_a_gpu_is_asked_for_by_the_work(modules: Modules) -> None:
     studio = modules("studio")
     photo = np.zeros((768, 1024, 3), np.uint8)
