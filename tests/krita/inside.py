@@ -1,20 +1,33 @@
 """Tests that run inside Krita, in its Python: generators for the probe, which pytest calls by name."""
 
-import math
 import os
 import signal
-import sys
 import time
 
+from hands import (
+    SMALL,
+    SRGB,
+    QtGui,
+    QtWidgets,
+    begun,
+    bgra,
+    child,
+    docker,
+    document,
+    ended,
+    layer,
+    names,
+    painted,
+    painting,
+    pair,
+    photo,
+    pixels,
+    plugin,
+    press_stylize,
+    runner,
+    state,
+)
 from krita import InfoObject, Krita, Selection
-
-if "PyQt6.QtCore" in sys.modules:
-    from PyQt6 import QtCore, QtWidgets
-else:
-    from PyQt5 import QtCore, QtWidgets
-
-SRGB = "sRGB-elle-V2-srgbtrc.icc"
-SMALL = {"size": 64, "quality": "draft", "iterations": 4}
 
 
 def imports(path):
@@ -25,128 +38,6 @@ def imports(path):
     return [
         each["name"] for each in PluginImporter(path, Krita.instance().getAppDataLocation(), lambda plugin: True).import_all()
     ]
-
-
-# what the tests are made of
-
-
-def plugin():
-    import impasto_krita.docker
-    import impasto_krita.job
-    import impasto_krita.layers
-
-    return impasto_krita
-
-
-def runner():
-    return plugin().job.runner()
-
-
-def document(width=96, height=64, model="RGBA", depth="U8", profile=SRGB):
-    """A document in a window of its own, with its first layer as Krita makes it"""
-    doc = Krita.instance().createDocument(width, height, "test", model, depth, profile, 72.0)
-    Krita.instance().activeWindow().addView(doc)
-    yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 10
-    return doc
-
-
-def photo(x, y):
-    """A calm picture: B, G, R"""
-    return 120 + int(80 * math.sin(x / 9)), 120 + int(80 * math.cos(y / 7)), 90 + (x + y) // 3 % 60
-
-
-def painting(x, y):
-    """A wild one"""
-    return (200, 60, 30 + x % 9) if (x // 16 + y // 11) % 2 else (20 + y % 7, 190, 240)
-
-
-def bgra(width, height, colors, alpha=lambda x, y: 255, deep=False):
-    made = bytearray()
-    for y in range(height):
-        for x in range(width):
-            pixel = (*colors(x, y), alpha(x, y))
-            for value in pixel:
-                made += (value * 257).to_bytes(2, "little") if deep else bytes([min(255, value)])
-    return bytes(made)
-
-
-def layer(doc, name, colors, x=0, y=0, width=None, height=None, alpha=lambda x, y: 255, parent=None, kind="paintlayer"):
-    """A layer with a picture in it, on top"""
-    width, height = width or doc.width(), height or doc.height()
-    node = doc.createNode(name, kind)
-    if kind == "paintlayer":
-        deep = doc.colorDepth() == "U16"
-        node.setPixelData(QtCore.QByteArray(bgra(width, height, colors, alpha, deep)), x, y, width, height)
-    (parent or doc.rootNode()).addChildNode(node, None)
-    return node
-
-
-def pair(doc, **about):
-    """A photo and, above it and hidden, a painting; the photo is active."""
-    first = layer(doc, "Photo", photo, **about)
-    second = layer(doc, "Painting", painting)
-    second.setVisible(False)
-    doc.refreshProjection()
-    doc.waitForDone()
-    yield 0.2
-    doc.setActiveNode(first)
-    yield (lambda: doc.activeNode() == first), 5
-    return first, second
-
-
-def docker():
-    return Krita.instance().activeWindow().qwindow().findChild(QtWidgets.QDockWidget, "impasto_docker")
-
-
-def child(widget, name):
-    found = widget.findChild(QtWidgets.QWidget, "impasto_" + name)
-    assert found is not None, name
-    return found
-
-
-def press_stylize(style, **options):
-    """Press the docker's button, with a style layer and options beyond what it shows."""
-    plugin().settings.store(options={k: v for k, v in {**SMALL, **options}.items() if v is not None})
-    it = docker()
-    it.setVisible(True)
-    yield (lambda: it.form.described), 30
-    it.form.reload()
-    it.form.refresh(Krita.instance().activeDocument())
-    it.form.style_picker.choose_layer(plugin().layers.key(style))
-    child(it, "button").click()
-
-
-def ended(limit=60):
-    return (lambda: not runner().busy), limit
-
-
-def painted(style, limit=60, **options):
-    """Press the button, and wait for the result."""
-    yield from press_stylize(style, **options)
-    yield ended(limit)
-    yield 0.2
-
-
-def begun(style):
-    """Press the button for what takes long, and wait until it is under way."""
-    yield from press_stylize(style, size=256, iterations=500)
-    yield (lambda: runner().preview is not None), 30
-
-
-def names(doc):
-    return [node.name() for node in doc.rootNode().childNodes()]
-
-
-def pixels(node, x, y, width, height):
-    return bytes(node.projectionPixelData(x, y, width, height))
-
-
-def state(doc):
-    it = runner()
-    return {"names": names(doc), "problem": it.problem, "status": it.status, "state": it.state}
-
-
-# the tests
 
 
 def by_menu_action():
@@ -266,6 +157,21 @@ def sources(kind):
         everything.select(0, 0, 96, 64, 255)
         first = doc.createFillLayer("Fill", "color", info, everything)
         doc.rootNode().addChildNode(first, None)
+    elif kind == "file":
+        path = os.path.join(os.environ["HOME"], "photo.png")
+        QtGui.QImage(bgra(96, 64, photo), 96, 64, QtGui.QImage.Format.Format_ARGB32).save(path)
+        first = doc.createFileLayer("File", path, "None")
+        doc.rootNode().addChildNode(first, None)
+        yield (lambda: first.bounds().width() == 96), 10
+    elif kind == "locked":
+        first = layer(doc, "Photo", photo)
+        first.setLocked(True)
+        first.setAlphaLocked(True)
+    elif kind == "animated":
+        first = layer(doc, "Photo", photo)
+        first.enableAnimation()
+    elif kind == "long name":
+        first = layer(doc, "Gr\u00fc\u00dfe / \u7d75 " * 30, photo)
     elif kind == "mask":  # a mask is active: its layer is meant
         first = layer(doc, "Photo", photo)
         held = doc.createFilterMask("Blur", Krita.instance().filter("invert"), first)
@@ -286,6 +192,8 @@ def sources(kind):
         "result": pixels(results[0], 0, 0, 96, 64).hex() if results else "",
         "above": bool(results) and names(doc).index(results[0].name()) == names(doc).index(first.name()) + 1,
         "hidden": not second.visible() and not group.visible(),
+        "name": results[0].name() if results else "",
+        "locks": [[node.locked(), node.alphaLocked()] for node in (first, *results)],
     }
 
 

@@ -2,10 +2,8 @@
 
 import time
 
-from inside import SRGB, bgra, docker, ended, photo, plugin, press_stylize, runner, state
+from hands import SRGB, QtCore, QtGui, QtWidgets, bgra, docker, ended, photo, plugin, press_stylize, runner, state
 from krita import Krita
-
-from impasto_krita.qt import QtCore, QtGui, QtWidgets
 
 
 def stolen():

@@ -60,7 +60,7 @@ def test_a_selection_limits_the_result_with_its_soft_edge(inside) -> None:
     assert 0 < np.frombuffer(bytes.fromhex(told["mask"]), np.uint8).mean() < 64
 
 
-@pytest.mark.parametrize("kind", ["group", "vector", "clone", "fill", "mask"])
+@pytest.mark.parametrize("kind", ["group", "vector", "clone", "fill", "file", "mask", "locked", "animated", "long name"])
 def test_layers_of_every_kind_with_a_hidden_masked_style(inside, kind: str) -> None:
     told = inside("sources", kind=kind)
     assert told["problem"] == ""
@@ -68,6 +68,9 @@ def test_layers_of_every_kind_with_a_hidden_masked_style(inside, kind: str) -> N
     assert told["type"] == "paintlayer"
     assert told["above"]
     assert told["hidden"]
+    assert told["locks"] == [[kind == "locked"] * 2, [False, False]]  # the source as it was, the result plain
+    assert ("Only the current frame" in told["status"]) == (kind == "animated")
+    assert len(told["name"]) < 100
     # The style's mask inverts it: what was orange and blue is blue and orange, so that its mean is another one.
     result = picture(told["result"])
     seen = result[..., 3] > 128
