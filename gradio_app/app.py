@@ -150,7 +150,7 @@ def paint(
             assert frame is not None
             assert frame.painting is not None
             recipe = {**(frame.recipe or {}), "page": {"ended": frame.ended, "painted_at": frame.size}}
-            line = about(frame, time.monotonic() - started)
+            line = outcome(frame, time.monotonic() - started)
             kept = keep(folder, photo, Image.fromarray(frame.painting), strength, recipe, line, covered)
             made(folder)
             yield {painted: kept, history: [kept, *runs][:24]}
@@ -172,7 +172,7 @@ def where(frame: studio.Frame) -> str:
     return f"Painting at {width} × {height}, step {frame.iteration}" + (f" · {_time(frame.eta)} left" if frame.eta else "")
 
 
-def about(frame: studio.Frame, seconds: float) -> str:
+def outcome(frame: studio.Frame, seconds: float) -> str:
     """The status line of a finished painting"""
     assert frame.painting is not None
     ended = {"done": f"Done in {_time(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
@@ -189,7 +189,7 @@ def opened(kept: Kept) -> dict[Any, Any]:
 def shown(kept: Kept) -> dict[Any, Any]:
     """The same without the download, which takes longer to make"""
     return {
-        result: _slider(*kept.shown()),
+        result: gr.update(value=kept.shown(), label="Photo and painting"),
         status: kept.line,
         again: gr.update(visible=True),
         current: kept,
@@ -215,10 +215,6 @@ def ready(kept: Kept | None) -> Any:
 
 def strip(history: list[Kept]) -> list[tuple[str, str]]:
     return [(str(kept.screen), f"Painting {len(history) - i}") for i, kept in enumerate(history)]
-
-
-def _slider(before: str, after: str) -> gr.ImageSlider:
-    return gr.ImageSlider(value=(before, after), label="Photo and painting")
 
 
 def reopen(history: list[Kept], event: gr.SelectData) -> dict[Any, Any]:

@@ -44,7 +44,7 @@ LIMIT_S = float(os.environ.get("IMPASTO_SECONDS") or (100 if ON_ZERO else 600 if
 OFFERED = ("preset", "strength", "colors", "quality", "size", "seed", "style_scale", "style_weights")
 #: Seconds from one preview to the next, at first and at most; between that, a share of the time that has passed. Making one
 #: takes at most another share of the time.
-_PREVIEW_S, _PREVIEWS_S, _PREVIEW_PACE, _PREVIEW_SHARE = 0.4, 2.0, 0.05, 0.03
+_SOONEST_S, _LATEST_S, _PACE, _MAKING = 0.4, 2.0, 0.05, 0.03
 #: Megapixels times steps that a ZeroGPU slice does in a second, and seconds until it begins: estimates, on the safe side.
 _ZERO_SPEED, _ZERO_START_S = 8, 15
 
@@ -125,8 +125,8 @@ def _paint(order: Order) -> Iterator[Frame]:
             return
         yield frame
         after = time.perf_counter()
-        pace = min(_PREVIEWS_S, max(_PREVIEW_S, _PREVIEW_PACE * (after - started)))
-        due = after + max(pace, (after - now) / _PREVIEW_SHARE)
+        pace = min(_LATEST_S, max(_SOONEST_S, _PACE * (after - started)))
+        due = after + max(pace, (after - now) / _MAKING)
 
 
 def stop(folder: str | os.PathLike[str]) -> None:

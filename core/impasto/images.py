@@ -234,11 +234,11 @@ def _from_pillow(image: Image.Image, reopen: Callable[[], Image.Image] | None) -
     orientation = image.getexif().get(0x0112, 1)  # only now: Pillow turns TIFF files by itself when it loads them
     profile = image.info.get("icc_profile")
     if reopen and raw[:-1] in _DEEP:
-        deep = _deep(image, reopen) / np.float32(65535)
+        deep = _unit(_deep(image, reopen), 65535)
         deep[..., :3] = _profile_deep(deep[..., :3], profile)
         return _oriented(deep, orientation), 16
     if image.mode.startswith("I"):
-        return _oriented(np.asarray(image, dtype=np.float32)[..., None] / np.float32(65535), orientation), 16
+        return _oriented(_unit(np.asarray(image)[..., None], 65535), orientation), 16
     if image.mode == "F":
         return _oriented(np.array(image)[..., None], orientation), 16
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info

@@ -170,7 +170,7 @@ class Runner(QtCore.QObject):
         snapshot = layers.Snapshot(task.document)
         selected = layers.selection(task.document)
         try:
-            yield _NEXT_MS
+            yield _NEXT_MS  # the clone was enough for one turn
             keys = [task.layer] + [style.layer for style in task.styles if style.layer]
             for _ in snapshot.show(keys):
                 yield _IDLE_MS
