@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import DeviceError, ImageError, ImpastoError, OptionError, OutOfMemoryError, WeightsError
+from .errors import CheckpointError, DeviceError, ImageError, ImpastoError, OptionError, OutOfMemoryError, WeightsError
 from .options import Options
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "CheckpointError",
     "DeviceError",
     "ImageError",
     "ImpastoError",

@@ -8,8 +8,12 @@ steps look equal.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+
+from .losses import root
 
 _TO_LMS = [
     [0.4122214708, 0.5363325363, 0.0514459929],
@@ -21,6 +25,13 @@ _TO_LAB = [
     [1.9779984951, -2.4285922050, 0.4505937099],
     [0.0259040371, 0.7827717662, -0.8086757660],
 ]
+
+
+class Palette(NamedTuple):
+    """What colors a picture has"""
+
+    mean: Tensor  # (3,)
+    covariance: Tensor  # (3, 3)
 
 
 def to_oklab(rgb: Tensor) -> Tensor:
@@ -53,6 +64,33 @@ def gray_like(style: Tensor, seen: Tensor, goal: tuple[float, float]) -> Tensor:
     mean, deviation = lightness(style, seen)
     light = to_oklab(style)[..., :1]
     return _of_lightness((light - mean) * (goal[1] / max(deviation, 1e-3)) + goal[0])
+
+
+def palette(pixels: Tensor, seen: Tensor) -> Palette:
+    """Mean and covariance of the colors of a picture (H, W, 3) by how much each pixel is seen, (H, W), in double precision"""
+    rgb, weights = pixels.flatten(0, 1).double(), seen.flatten().double()
+    weights = (weights / weights.sum())[:, None]
+    mean = (weights * rgb).sum(0)
+    deviations = rgb - mean
+    # A picture in one color, or in grays, has no covariance in some directions: a little in all of them.
+    return Palette(mean, (weights * deviations).T @ deviations + 1e-5 * torch.eye(3, dtype=torch.float64, device=rgb.device))
+
+
+def matched(style: Tensor, seen: Tensor, goal: Palette, how: str = "monge") -> Tensor:
+    """The style in colors with the mean and covariance of another picture: A (x - mu) + mu*.  (H, W, 3) -> (H, W, 3)
+
+    A C A^T = C* leaves a rotation open. how: `monge` takes the A that moves colors least, C^-1/2 (C^1/2 C* C^1/2)^1/2 C^-1/2;
+    `pca` C*^1/2 C^-1/2; `cholesky` L* L^-1
+    """
+    own = palette(style, seen)
+    if how == "cholesky":
+        carry = torch.linalg.cholesky(goal.covariance) @ torch.linalg.cholesky(own.covariance).inverse()
+    else:
+        half = root(own.covariance)
+        back = half.inverse()
+        carry = root(goal.covariance) @ back if how == "pca" else back @ root(half @ goal.covariance @ half) @ back
+    moved: Tensor = (style.double() - own.mean) @ carry.T + goal.mean
+    return moved.clamp(0, 1).to(style.dtype)
 
 
 def with_hues(painted: Tensor, content: Tensor) -> Tensor:

@@ -4,6 +4,7 @@
     |-- ImageError          a picture that cannot be read, used or written
     |-- OptionError         an option that is unknown, out of range, or at odds with another
     |-- WeightsError        no weights to be had, or not the ones that were expected
+    |-- CheckpointError     a checkpoint that cannot be read, or is another painting's
     |-- DeviceError         a device that is not there
     `-- OutOfMemoryError    the picture does not fit
 
@@ -30,6 +31,10 @@ class OptionError(ImpastoError):
 
 class WeightsError(ImpastoError):
     """No weights to be had, or not the ones that were expected."""
+
+
+class CheckpointError(ImpastoError):
+    """A checkpoint that cannot be read, or is another painting's."""
 
 
 class DeviceError(ImpastoError):

@@ -12,8 +12,9 @@ One file for both ends, without Qt, Krita or torch, in the Python of the oldest 
     start {job, options}                                done {job, seconds, width, height, network}, cancelled {job}
     cancel {job}; the end of the stream means quit      error {job, code, text}
 
-Pictures travel in stripes of at most STRIPE rows. A role is content, style or mask; styles are numbered by `index`, in the
-order of their `image` frames.
+Pictures travel in stripes of at most STRIPE rows. A role is content, style, mask or region; styles are numbered by `index`, in
+the order of their `image` frames. A region says where the second of two styles goes, the first has the rest: what is opaque
+of it, or what is light where all of it is; or, as gray8, what is white.
 """
 
 from __future__ import annotations

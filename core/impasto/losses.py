@@ -16,6 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .borders import APART, Wraps
+
 
 class Moments(NamedTuple):
     """The statistics of a feature map that styles are made of. Blending several styles is averaging these."""
@@ -28,6 +30,10 @@ class StyleLoss(NamedTuple):
     value: Tensor  # phi, a scalar
     mean: Tensor | None  # dphi/dmu, (N,); None for 0
     second: Tensor  # dphi/dS, (N, N), symmetric
+
+
+#: A style loss towards the moments of one style: made once for a size, it is asked in each step.
+Phi = Callable[[Moments], StyleLoss]
 
 
 def moments(features: Tensor, weights: Tensor | None = None) -> Moments:
@@ -70,30 +76,97 @@ def blend(styles: Sequence[Moments], shares: Sequence[float]) -> Moments:
     return Moments(mean, second)
 
 
-def gram_loss(found: Moments, wanted: Moments) -> StyleLoss:
+def gram_loss(wanted: Moments) -> Phi:
     """E = |S - S*|^2 / 4 N^2 (eq. 4, with S = G / M, so that the two pictures may differ in size)"""
-    difference = found.second - wanted.second
-    channels = len(found.mean)
-    return StyleLoss(difference.square().sum() / (4 * channels**2), None, difference / (2 * channels**2))
+    channels = len(wanted.mean)
+
+    def phi(found: Moments) -> StyleLoss:
+        difference = found.second - wanted.second
+        return StyleLoss(difference.square().sum() / (4 * channels**2), None, difference / (2 * channels**2))
+
+    return phi
 
 
-def covariance_loss(found: Moments, wanted: Moments) -> StyleLoss:
+def moments_loss(wanted: Moments) -> Phi:
+    """|S - S*|^2 / |S*|^2 + |mu - mu*|^2 / |mu*|^2 + |sigma - sigma*|^2 / |sigma*|^2, sigma the channels' deviations.
+
+    Not in the paper: a Gram matrix alone can trade a channel's mean for its deviation (Risser et al., arXiv 1701.08893).
+    """
+    size, level = _square(wanted.second), _square(wanted.mean)
+    goal = _deviation(wanted)
+    spread = _square(goal) + _FLOOR * level  # of a picture of one color there is none
+
+    def phi(found: Moments) -> StyleLoss:
+        difference, shift = found.second - wanted.second, found.mean - wanted.mean
+        deviation = _deviation(found)
+        excess = deviation - goal
+        # sigma^2 = (1 + a little) S_ii - mu_i^2, so dsigma/dS_ii = (1 + a little) / 2 sigma and dsigma/dmu_i = -mu_i / sigma
+        slope = excess * (2 / spread) / deviation
+        second = difference * (2 / size)
+        second.diagonal().add_(slope, alpha=(1 + _FLOOR**2) / 2)
+        mean = shift * (2 / level) - slope * found.mean
+        value = difference.square().sum() / size + shift.square().sum() / level + excess.square().sum() / spread
+        return StyleLoss(value, mean, second)
+
+    return phi
+
+
+def covariance_loss(wanted: Moments) -> Phi:
     """|C - C*|^2 / |C*|^2 + |mu - mu*|^2 / |mu*|^2 with the covariance C = S - mu mu^T.
 
     Not in the paper: a Gram matrix mixes mean and covariance, and pays no heed to how large a layer's features are.
     Relative to the style's own, each layer counts the same on every picture.
     """
     goal = _covariance(wanted)
-    difference, shift = _covariance(found) - goal, found.mean - wanted.mean
     # A map of a few positions, or of one color, has next to no covariance: its second moment keeps the quotient in bounds.
-    spread = goal.square().sum() + 1e-4 * wanted.second.square().sum() + 1e-12
-    level = wanted.mean.square().sum() + 1e-12
-    second = difference * (2 / spread)
-    mean = shift * (2 / level) - 2 * (second @ found.mean)
-    return StyleLoss(difference.square().sum() / spread + shift.square().sum() / level, mean, second)
+    spread, level = _square(goal) + _FLOOR * _square(wanted.second), _square(wanted.mean)
+
+    def phi(found: Moments) -> StyleLoss:
+        difference, shift = _covariance(found) - goal, found.mean - wanted.mean
+        second = difference * (2 / spread)
+        mean = shift * (2 / level) - 2 * (second @ found.mean)
+        return StyleLoss(difference.square().sum() / spread + shift.square().sum() / level, mean, second)
+
+    return phi
 
 
-STYLE_LOSSES: dict[str, Callable[[Moments, Moments], StyleLoss]] = {"gram": gram_loss, "covariance": covariance_loss}
+def wasserstein_loss(wanted: Moments) -> Phi:
+    """W^2 / (|mu*|^2 + tr C*) with W^2 = |mu - mu*|^2 + tr C + tr C* - 2 tr (C*^1/2 C C*^1/2)^1/2.
+
+    Not in the paper: the squared 2-Wasserstein distance of the two normal distributions with these moments, whose second
+    part is Bures' (Olkin and Pukelsheim, 1982). dW^2/dC = 1 - T, where T = C*^1/2 (C*^1/2 C C*^1/2)^-1/2 C*^1/2 carries
+    the one covariance to the other.
+    """
+    goal, level = _exact(_covariance(wanted)), _exact(wanted.mean)
+    trace = goal.diagonal().sum()
+    scale = level.square().sum() + trace + 1e-30
+    half = root(goal)
+    # Where the two have nothing in common, a root has no derivative: what varies less than this share of the most is nothing.
+    least = (1e-5 * goal.diagonal().max()) ** 2 + 1e-30
+    unit = torch.eye(len(goal), dtype=goal.dtype, device=goal.device)
+
+    def phi(found: Moments) -> StyleLoss:
+        covariance, mean = _exact(_covariance(found)), _exact(found.mean)
+        values, vectors = torch.linalg.eigh(half @ covariance @ half)
+        roots = (values.clamp(min=0) + least).sqrt()
+        turned = half @ vectors
+        distance = (mean - level).square().sum() + covariance.diagonal().sum() + trace - 2 * roots.sum()
+        second = (unit - (turned / roots) @ turned.T) / scale
+        slope = (mean - level) * (2 / scale) - 2 * (second @ mean)
+        value, slope, second = (each.to(found.mean) for each in (distance / scale, slope, second))
+        return StyleLoss(value, slope, second)
+
+    return phi
+
+
+#: What a relative loss takes for nothing.
+_FLOOR = 1e-4
+STYLE_LOSSES: dict[str, Callable[[Moments], Phi]] = {
+    "gram": gram_loss,
+    "moments": moments_loss,
+    "covariance": covariance_loss,
+    "wasserstein": wasserstein_loss,
+}
 
 
 def content_loss(features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,23 +175,37 @@ def content_loss(features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     return difference.square().sum() / 2, difference
 
 
-def total_variation(image: Tensor) -> tuple[Tensor, Tensor]:
+def total_variation(image: Tensor, wraps: Wraps = APART) -> tuple[Tensor, Tensor]:
     """Mean squared difference of neighbors, 1/3 of each pair side by side and 1/12 of each across a corner, times two.
 
     Its gradient is the nine-point Laplacian, which smooths alike in all directions.  image: (H, W, C) -> value, (H, W, C)
     """
+    height, width, _ = image.shape
+    if wraps.y:
+        image = torch.cat([image, image[:1]])
+    if wraps.x:
+        image = torch.cat([image, image[:, :1]], dim=1)
+    tall, wide, _ = image.shape
     gradient = torch.zeros_like(image)
     value = image.new_zeros(())
-    height, width, _ = image.shape
     for down, right, weight in ((0, 1, 1 / 3), (1, 0, 1 / 3), (1, 1, 1 / 12), (1, -1, 1 / 12)):
         left = max(0, -right)
-        here = (slice(0, height - down), slice(left, width - max(0, right)))
-        there = (slice(down, height), slice(left + right, width - max(0, right) + right))
+        bottom, end = (
+            tall - down if down else height,
+            wide - abs(right) if right else width,
+        )  # a row added has no row of its own
+        here = (slice(0, bottom), slice(left, left + end))
+        there = (slice(down, down + bottom), slice(left + right, left + right + end))
         difference = image[there] - image[here]
-        value = value + difference.square().sum() * (2 * weight / image.numel())
-        gradient[there] += difference * (4 * weight / image.numel())
-        gradient[here] -= difference * (4 * weight / image.numel())
-    return value, gradient
+        scale = 2 * weight / (height * width * image.shape[2])
+        value = value + difference.square().sum() * scale
+        gradient[there] += difference * (2 * scale)
+        gradient[here] -= difference * (2 * scale)
+    if wraps.x:
+        gradient[:, 0] += gradient[:, width]
+    if wraps.y:
+        gradient[0] += gradient[height]
+    return value, gradient[:height, :width]
 
 
 def at_least_float32(features: Tensor) -> Tensor:
@@ -126,5 +213,28 @@ def at_least_float32(features: Tensor) -> Tensor:
     return features if features.dtype == torch.float64 else features.float()
 
 
+def _exact(values: Tensor) -> Tensor:
+    """In double precision, on a device that has it: eigenvalues that nearly vanish are lost in single precision."""
+    return values.to("cpu" if values.device.type == "mps" else values.device).double()
+
+
 def _covariance(moments: Moments) -> Tensor:
     return moments.second - torch.outer(moments.mean, moments.mean)
+
+
+def _deviation(moments: Moments) -> Tensor:
+    """The deviation of each channel, kept from zero, where it has no derivative"""
+    level = moments.second.diagonal()
+    return ((level - moments.mean.square()).clamp(min=0) + _FLOOR**2 * level + 1e-30).sqrt()
+
+
+def _square(tensor: Tensor) -> Tensor:
+    """The sum of the squares, not quite zero"""
+    return tensor.square().sum() + 1e-12
+
+
+def root(covariance: Tensor) -> Tensor:
+    """The symmetric square root of a covariance"""
+    values, vectors = torch.linalg.eigh(covariance)
+    square_root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    return square_root

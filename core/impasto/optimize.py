@@ -1,43 +1,62 @@
 """Two optimizers in the box [0, 1]: L-BFGS, which the paper used, and Adam with averaged iterates.
 
 Both stay inside the box at every step, so that the loss they report is the loss of a picture that can be saved. Both take
-one gradient a step and search no line: `step(image, gradient)` returns the next picture and leaves the last one as it was.
+one gradient a step and search no line: `step(image, gradient, loss)` returns the next picture and leaves the last as it was.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
+
+#: A step may end above the last loss, but not above all of so many.
+_MEMORY = 4
 
 
 class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, algorithm 7.4), projected on [0, 1].
 
     Pixels that the gradient holds against a wall are left out. The first step moves the pixels by `first` on average; the
-    next two are damped, until there are three pairs to know the curvature by. Only pairs with s'y > 0 are kept.
+    next two are damped, until there are three pairs to know the curvature by. Only pairs with s'y > 0 are kept. A step that
+    ends above all of the last few losses is taken back: what it has told of the curvature is kept, and the next one, from
+    where it began, may be a quarter as long.
     """
 
     def __init__(self, history: int = 50, first: float = 0.03) -> None:
         self.first = first
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
-        self._last: tuple[Tensor, Tensor] | None = None
+        self._last: tuple[Tensor, Tensor] | None = None  # where it stands, and the gradient there
+        self._losses: deque[float] = deque(maxlen=_MEMORY)
+        self._longest = math.inf
 
-    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
+    def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
+        """The next picture, from a picture, the gradient and the loss there"""
         if self._last is not None:
             s, y = image - self._last[0], gradient - self._last[1]
-            curvature = _dot(s, y)
-            if curvature > 1e-10 * _dot(y, y) ** 0.5 * _dot(s, s) ** 0.5:
+            length, curvature = _dot(s, s) ** 0.5, _dot(s, y)
+            if curvature > 1e-10 * _dot(y, y) ** 0.5 * length:
                 self._pairs.append((s, y, curvature))
-        self._last = image, gradient
+            taken = self.accepts(loss)
+            self._longest = max(self._longest, 2 * length) if taken else length / 4
+            if not taken:
+                image, gradient = self._last
+        if self._last is None or image is not self._last[0]:
+            self._last = image, gradient
+            self._losses.append(loss)
         held = ((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0))
         direction = self._direction(gradient.masked_fill(held, 0)).masked_fill_(held, 0)
         if self._pairs:
             direction *= min(1.0, len(self._pairs) / 3)
         else:
             direction *= self.first / (float(direction.abs().mean()) + 1e-30)
+        length = _dot(direction, direction) ** 0.5
+        if length > self._longest:
+            direction *= self._longest / length
         return (image + direction).clamp_(0, 1)
 
     def _direction(self, gradient: Tensor) -> Tensor:
@@ -56,8 +75,35 @@ class LBFGS:
         return q
 
     def average(self, image: Tensor) -> Tensor:
-        """The picture to show: the last one."""
+        """The picture to show: the last one that was not taken back. The next one may be yet."""
+        return image if self._last is None else self._last[0]
+
+    def last(self, image: Tensor) -> Tensor:
+        """What a run ends with, if its loss is accepted: the last picture."""
         return image
+
+    def accepts(self, loss: float) -> bool:
+        """Whether a step that ended with this loss would not be taken back"""
+        return not self._losses or loss <= max(self._losses)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that it knows"""
+        state: dict[str, Tensor] = {}
+        for at, (s, y, curvature) in enumerate(self._pairs):
+            state |= {f"s{at:03}": s, f"y{at:03}": y, f"c{at:03}": torch.tensor(curvature, dtype=torch.float64)}
+        if self._last is not None:
+            numbers = torch.tensor([self._longest, *self._losses], dtype=torch.float64)
+            state |= {"last": self._last[0], "gradient": self._last[1], "numbers": numbers}
+        return state
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` returned."""
+        for at in range(sum(name.startswith("c0") for name in state)):
+            self._pairs.append((state[f"s{at:03}"], state[f"y{at:03}"], float(state[f"c{at:03}"])))
+        if "last" in state:
+            self._last = state["last"], state["gradient"]
+            self._longest, *losses = state["numbers"].tolist()
+            self._losses.extend(losses)
 
     def at(self, width: int, height: int, steps: int) -> LBFGS:
         """A fresh one for another rung: curvature at one size says little about another."""
@@ -86,7 +132,8 @@ class Adam:
         self._second: Tensor | None = None
         self._average: Tensor | None = None
 
-    def step(self, image: Tensor, gradient: Tensor) -> Tensor:
+    def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
+        """The next picture, from a picture and the gradient there; it asks for no loss"""
         if self._first is None or self._second is None:
             self._first, self._second = torch.zeros_like(gradient), torch.zeros_like(gradient)
         steps, taken = self._rung
@@ -105,6 +152,25 @@ class Adam:
     def average(self, image: Tensor) -> Tensor:
         """The picture to show: the average of the iterates on this rung."""
         return image if self._average is None else self._average
+
+    def last(self, image: Tensor) -> Tensor:
+        """What a run ends with: the average."""
+        return self.average(image)
+
+    def accepts(self, loss: float) -> bool:
+        """It takes nothing back."""
+        return True
+
+    def state(self) -> dict[str, Tensor]:
+        """All that it knows"""
+        state = {"taken": torch.tensor([self._rung[1], self._steps])}
+        tensors = {"first": self._first, "second": self._second, "average": self._average}
+        return state | {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` returned."""
+        self._rung, self._steps = (self._rung[0], int(state["taken"][0])), int(state["taken"][1])
+        self._first, self._second, self._average = (state.get(name) for name in ("first", "second", "average"))
 
     def at(self, width: int, height: int, steps: int) -> Adam:
         """The same one on another rung: the moments come along, the average starts anew."""

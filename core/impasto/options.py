@@ -21,35 +21,70 @@ LAYERS = {
     for network, counts in BLOCKS.items()
 }
 QUALITIES = ("draft", "normal", "fine")
+STYLE_LOSSES = ("gram", "moments", "covariance", "wasserstein")
+#: For each kind of padding, what lies above and below, and what lies left and right. Edges that meet are `circular`.
+PADDINGS = {
+    "zero": ("zero", "zero"),
+    "replicate": ("replicate", "replicate"),
+    "circular": ("circular", "circular"),
+    "circular-x": ("replicate", "circular"),
+    "circular-y": ("circular", "replicate"),
+}
+#: The figures of the paper that `impasto paper` makes.
+FIGURES = ("content", "style", "grid", "ratio", "layers", "inits", "gallery")
+#: What makes a network's name the normalised one's.
+NORMALISED = "-normalised"
+NETWORKS = (*BLOCKS, *(network + NORMALISED for network in BLOCKS))
 
-#: Content to style at strength 0.5, for each style loss: the paper's alpha/beta, and what looks alike with relative losses.
-OWN_BALANCE = {"gram": 1e-3, "covariance": 0.03}
+#: Content to style at strength 0.5, each loss relative to the pictures' own: measured, so that all of them leave as much of
+#: the content (relative conv4_2 distance about 0.83, coffee in the style of harvest).
+_BALANCE = {"gram": 0.03, "moments": 0.25, "covariance": 0.3, "wasserstein": 0.11}
+#: The paper's alpha/beta
+_PAPER_RATIO = 1e-3
+#: Where the paper sums over positions, these average: their alpha/beta in the paper's units is for this many pixels.
+_AVERAGED = ("johnson", "gatys2017")
+_POSITIONS = 512 * 384
 
+_EQUAL = "conv1_1,conv2_1,conv3_1,conv4_1,conv5_1"
+_BY_CHANNELS = "conv1_1:64,conv2_1:16,conv3_1:4,conv4_1:1,conv5_1:1"  # 1/N^2
+_PAPER: dict[str, Any] = {
+    "ratio": _PAPER_RATIO,
+    "pooling": "average",
+    "padding": "zero",
+    "content_layers": "conv4_2",
+    "style_layers": _EQUAL,
+    "style_loss": "gram",
+    "tv": 0.0,
+    "init": "noise",
+    "optimizer": "lbfgs",
+    "ladder": False,
+}
+_IMPASTO: dict[str, Any] = {
+    "strength": 0.5,
+    "pooling": "max",
+    "padding": "replicate",
+    "content_layers": "conv4_2",
+    "style_layers": "conv1_1:0.25,conv2_1:0.225,conv3_1:0.2,conv4_1:0.175,conv5_1:0.15",
+    "style_loss": "covariance",
+    "tv": 2.0,
+    "init": "content",
+    "optimizer": "adam",
+    "ladder": True,
+}
 #: What each preset sets. A field that is not given takes its value from here.
 PRESETS: dict[str, dict[str, Any]] = {
-    "impasto": {
-        "pooling": "max",
-        "padding": "replicate",
-        "content_layers": "conv4_2",
-        "style_layers": "conv1_1:0.25,conv2_1:0.225,conv3_1:0.2,conv4_1:0.175,conv5_1:0.15",
-        "style_loss": "covariance",
-        "tv": 2.0,
-        "init": "content",
-        "optimizer": "adam",
-        "ladder": True,
-    },
-    "paper": {
-        "pooling": "average",
-        "padding": "zero",
-        "content_layers": "conv4_2",
-        "style_layers": "conv1_1,conv2_1,conv3_1,conv4_1,conv5_1",
-        "style_loss": "gram",
-        "tv": 0.0,
-        "init": "noise",
-        "optimizer": "lbfgs",
-        "ladder": False,
-    },
+    "impasto": _IMPASTO,
+    "paper": _PAPER,
+    # neural-style by J. Johnson, neural-style-pt, anishathalye/neural-style: content 5, style 100
+    "johnson": _PAPER | {"ratio": 4.85e-5, "pooling": "max", "style_layers": _BY_CHANNELS},
+    # L. Gatys's own PyTorch code, and the paper on controlling perceptual factors (arXiv 1611.07865)
+    "gatys2017": _PAPER | {"ratio": 9.7e-7, "pooling": "max", "style_layers": _BY_CHANNELS, "init": "content"},
+    # style-transfer-pytorch by K. Crowson
+    "crowson": _IMPASTO
+    | {"style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1", "style_loss": "wasserstein"},
 }
+#: Steps at the final size, at quality normal, of presets that have no ladder; and of every rung of one that has its own.
+STEPS = {"paper": 500, "johnson": 1000, "gatys2017": 500, "crowson": 500}
 
 
 def setting(
@@ -61,12 +96,26 @@ def setting(
     choices: tuple[str, ...] = (),
     group: str = "more",
     stands_for: Any = None,
+    kind: str = "",
+    title: str = "",
+    offers: tuple[tuple[str, Any], ...] = (),
 ) -> Any:
     """A field of Options. `default` None: the preset's own, or none, which `stands_for` what is shown to people.
 
-    `group`: `first` for what a painter sets first.
+    `group`: `first` for what a painter sets first; `kind`: `picture` or `pictures`, where it is neither text nor numbers;
+    `title`, `offers`: what forms call it, and what they offer of the choices, (label, value) each, None for the preset's.
     """
-    about = {"help": help, "low": low, "high": high, "choices": choices, "group": group, "stands_for": stands_for}
+    about = {
+        "help": help,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "group": group,
+        "stands_for": stands_for,
+        "kind": kind,
+        "title": title,
+        "offers": offers,
+    }
     return field(default=default, metadata=about)
 
 
@@ -82,17 +131,24 @@ class Options:
     quality: str = setting("normal", "how much work", choices=QUALITIES, group="first")
     strength: float | None = setting(
         None,
-        "how strong the style is, from 0 to 1; 0.5 is the preset's own balance",
+        "how strong the style is, from 0 to 1: alike on every picture, at every size, with every network; 0.5 is the preset's "
+        "own balance",
         low=0,
         high=1,
         group="first",
-        stands_for=0.5,
     )
     colors: str = setting(
         "style",
-        "colors of the result: those of the style, or those of the content (only light and dark are painted)",
-        choices=("style", "content"),
+        "colors of the result: those of the style; of the content (only light and dark are painted); or those of the style "
+        "brought to the content's before (match)",
+        choices=("style", "content", "match"),
         group="first",
+        offers=(("The style's", "style"), ("The photo's", "content"), ("Matched to the photo's", "match")),
+    )
+    color_match: str = setting(
+        "monge",
+        "how colors are matched: moved as little as may be, along the principal axes, or by Cholesky factors",
+        choices=("monge", "pca", "cholesky"),
     )
     seed: int = setting(0, "seed of the noise; the same seed gives the same picture", low=0, high=2**63 - 1, group="first")
     ratio: float | None = setting(
@@ -100,28 +156,65 @@ class Options:
     )
     iterations: int | None = setting(None, "steps at the final size, instead of the quality's", low=1, high=100_000)
     ladder: bool = setting(None, "work up from small sizes")
-    network: str = setting("auto", "the network that looks at the pictures", choices=("auto", *BLOCKS))
+    network: str = setting("auto", "the network that looks at the pictures", choices=("auto", *NETWORKS))
     weights: str | None = setting(None, "a file with the network's weights (.safetensors or .pth)")
     pooling: str = setting(None, "the network's pooling (the paper: average)", choices=("average", "max"))
     padding: str = setting(
         None,
-        "what lies beyond the picture's border: zeros (the paper), or its edge once more at the first layer",
-        choices=("zero", "replicate"),
+        "what lies beyond the picture's border: zeros (the paper); its edge once more at the first layer; or its other side, "
+        "so that copies of the result join without a seam, both ways, side by side (x) or one above the other (y); sides that "
+        "join are rounded to multiples of 16",
+        choices=tuple(PADDINGS),
+        title="Seamless",
+        offers=(
+            ("No", None),
+            ("Both ways", "circular"),
+            ("Side by side", "circular-x"),
+            ("One above the other", "circular-y"),
+        ),
     )
-    content_layers: str = setting(None, "layers whose features the content keeps, as NAME or NAME:WEIGHT,...")
-    style_layers: str = setting(None, "layers whose statistics the style gives, as NAME or NAME:WEIGHT,...")
+    content_layers: str = setting(None, "layers whose features the content keeps, as NAME or NAME:WEIGHT,... or none")
+    style_layers: str = setting(
+        None,
+        "layers whose statistics the style gives, as NAME or NAME:WEIGHT,... or none; with one list for each style between "
+        "slashes, the fine layers of one go with the coarse ones of another",
+    )
     style_loss: str = setting(
         None,
-        "what of the style is matched: Gram matrices (the paper), or means and covariances, each relative to the style's",
-        choices=tuple(OWN_BALANCE),
+        "what of the style is matched: Gram matrices (the paper), or, relative to the style's: Gram matrices, means and "
+        "deviations (moments), means and covariances, or the Wasserstein distance between these",
+        choices=STYLE_LOSSES,
+        title="Look",
+        offers=(
+            ("The preset's", None),
+            ("Gram, as in the paper", "gram"),
+            ("Moments", "moments"),
+            ("Covariance", "covariance"),
+            ("Wasserstein", "wasserstein"),
+        ),
     )
     tv: float = setting(None, "weight of the total variation, which smooths", low=0)
     style_weights: tuple[float, ...] | None = setting(None, "the share of each style; equal if not given", low=0)
-    style_scale: float = setting(
-        1.0, "size of the style against the result; up to 1 a style is not enlarged beyond its own pixels", low=0.1, high=4
+    style_scale: tuple[float, ...] | None = setting(
+        None,
+        "size of the style against the result, one number or one for each style; up to 1 a style is not enlarged beyond "
+        "its own pixels",
+        low=0.1,
+        high=4,
+        stands_for=1.0,
     )
-    init: str = setting(None, "what to start from", choices=("content", "noise", "style", "image"))
-    init_image: Any = setting(None, "the picture to start from, with init image")
+    masks: Any = setting(None, "where each style applies: one picture for each, white where it does", kind="pictures")
+    style_masks: Any = setting(None, "what of each style counts: one picture for each, white where it does", kind="pictures")
+    guides: str = setting(
+        "plain",
+        "how masks reach the layers: counting what lies under a position, only positions that see nothing but the region "
+        "(inside), or all that see some of it",
+        choices=("plain", "inside", "all"),
+    )
+    keep: Any = setting(None, "where the content stays as it is: a picture, white where it does", kind="picture")
+    init: str = setting(None, "what to start from", choices=("content", "noise", "gray", "style", "image"))
+    init_image: Any = setting(None, "the picture to start from, with init image", kind="picture")
+    init_noise: float = setting(0.0, "share of white noise in what to start from", low=0, high=1)
     optimizer: str = setting(None, "the optimizer", choices=("lbfgs", "adam"))
     device: str = setting("auto", "where to compute: auto, cpu, cuda, cuda:N or mps")
     precision: str = setting(
@@ -136,7 +229,9 @@ class Options:
             if self.init not in (None, "image"):
                 raise OptionError(f"init is {self.init!r}, but there is an init_image: give one of the two")
             object.__setattr__(self, "init", "image")
-        preset = PRESETS[choose("preset", self.preset, PRESETS)]
+        preset = dict(PRESETS[choose("preset", self.preset, PRESETS)])
+        if self.strength is not None or self.ratio is not None:  # they set the same thing, whichever the preset has
+            preset = {name: value for name, value in preset.items() if name not in ("strength", "ratio")}
         for name, value in preset.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -150,26 +245,35 @@ class Options:
             raise OptionError("init 'image' needs the picture: give init_image too")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device):
             raise OptionError(f"no device {self.device!r}: there are auto, cpu, cuda, cuda:N and mps")
-        parse_layers(self.content_layers)
-        parse_layers(self.style_layers)
+        kept, styles = parse_layers(self.content_layers), self.layers_of_styles()
+        if not kept and not any(styles):
+            raise OptionError("content_layers and style_layers are both none: there is nothing to paint by")
 
-    @property
-    def alpha(self) -> float:
-        """The weight of the content against a style weight of 1 (eq. 7), from ratio or strength.
+    def layers_of_styles(self, network: str | None = None) -> list[dict[str, float]]:
+        """The style layers with their weights: one list for all styles, or one for each"""
+        return [parse_layers(text, network) for text in self.style_layers.split("/")]
 
-        With the Gram loss this is the paper's alpha/beta. With relative losses it multiplies the mean squared difference
-        of the features, and a ratio counts against the paper's 1e-3. A quarter of strength is a factor of 10.
+    def balance(self, width: int, height: int) -> tuple[float, bool]:
+        """Content to style for a picture of that size, and whether in the paper's units (alpha against a beta of 1, eq. 7).
+
+        If not, both losses are relative to the pictures' own: content |F - P|^2 / |P|^2, style |S - S*|^2 / |S*|^2 or alike.
+        A quarter of strength is a factor of 10, from the preset's own balance. A ratio with another loss than the paper's
+        counts against the paper's 1e-3.
         """
-        own = OWN_BALANCE[self.style_loss]
-        if self.ratio is not None:
-            return own * self.ratio / OWN_BALANCE["gram"]
-        strength = 0.5 if self.strength is None else self.strength
-        return own * 10 ** (4 * (0.5 - strength))
+        own = PRESETS[self.preset].get("ratio") if self.ratio is None else self.ratio
+        turned = 1.0 if self.strength is None else 10 ** (4 * (0.5 - self.strength))
+        if own is None:
+            return _BALANCE[self.style_loss] * turned, False
+        if self.style_loss != "gram":
+            return _BALANCE[self.style_loss] * turned * own / _PAPER_RATIO, False
+        return turned * own * (_POSITIONS / (width * height) if self.preset in _AVERAGED else 1), True
 
 
 def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
-    """`conv1_1:2,conv2_1` -> layer weights that sum to 1.  Raises OptionError for what is not a layer of `network`."""
-    known = LAYERS[network] if network else max(LAYERS.values(), key=len)
+    """`conv1_1:2,conv2_1` -> layer weights that sum to 1; `none` -> none.  Raises OptionError: no layer of `network`"""
+    if text.strip() == "none":
+        return {}
+    known = LAYERS[network.removesuffix(NORMALISED)] if network else max(LAYERS.values(), key=len)
     weights: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, number = part.partition(":")
@@ -196,27 +300,33 @@ def default_of(about: dataclasses.Field[Any]) -> Any:
 def describe() -> list[dict[str, Any]]:
     """Every option that can be written down, as a program of another kind needs it to make a form: names, kinds, ranges.
 
-    kind: choice, bool, int, float, floats or text
+    kind: choice, bool, int, float, floats or text; offers: what a form lists of a choice, as label and value, where None
+    leaves it to the preset
     """
     described = []
     for about in fields(Options):
-        if about.name == "init_image":  # a picture
+        if about.metadata["kind"]:  # a picture
             continue
         kind = "choice" if about.metadata["choices"] else str(about.type).split(" ")[0].replace("str", "text")
         kind = "floats" if kind.startswith("tuple") else kind
         facts = {name: about.metadata[name] for name in ("help", "low", "high", "choices", "group")}
-        described.append({"name": about.name, "kind": kind, "default": default_of(about), **facts})
+        title = about.metadata["title"] or about.name.replace("_", " ").capitalize()
+        offers = about.metadata["offers"] or tuple((choice.capitalize(), choice) for choice in about.metadata["choices"])
+        default = None if None in (value for _, value in offers) else default_of(about)
+        described.append({"name": about.name, "kind": kind, "default": default, **facts, "title": title, "offers": offers})
     return described
 
 
 def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
     """`value` in the field's type and within its range, or an OptionError."""
     name, low, high = about.name, about.metadata["low"], about.metadata["high"]
-    if value is None or name == "init_image":
+    if value is None or about.metadata["kind"] == "picture":
         return about.default if value is None else value
     if about.metadata["choices"]:
         return choose(name, value, about.metadata["choices"])
     kind = str(about.type)
+    if about.metadata["kind"] == "pictures":
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
     if kind.startswith("tuple"):
         numbers = value if isinstance(value, list | tuple) else (value,)
         return tuple(_number(name, number, float, low, high) for number in numbers)

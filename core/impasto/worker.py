@@ -51,6 +51,10 @@ def main() -> int:
     return Worker(incoming, outgoing, gone=lambda: os._exit(0)).serve()
 
 
+#: What of Options a job's settings cannot name: pictures are sent
+_PICTURES = {about.name for about in dataclasses.fields(Options) if about.metadata["kind"]}
+
+
 class _Cancelled(Exception):
     pass
 
@@ -143,16 +147,18 @@ class Worker:
 
     def _paint(self, job: _Job, settings: dict[str, Any]) -> None:
         from . import engine, images
+        from .borders import Wraps
 
         def check() -> None:
             if job.number in self._cancelled:
                 raise _Cancelled
 
-        if not isinstance(settings, dict) or "init_image" in settings:
+        if not isinstance(settings, dict) or _PICTURES & settings.keys():
             raise OptionError("a job's options are a JSON object of settings by name, pictures aside")
         started = time.monotonic()
         content, mask = job.picture("content"), job.mask()
-        run = engine.Run(content, job.styles(), engine.options_from(settings), warm=self._warm)
+        options = engine.options_from({**settings, "masks": job.regions()})
+        run = engine.Run(content, job.styles(), options, warm=self._warm)
 
         def fetched(done: int, total: int) -> None:
             check()
@@ -175,7 +181,8 @@ class Worker:
         assert step is not None
         result = run.result(step)
         alpha = content.alpha if mask is None else mask if content.alpha is None else content.alpha * mask
-        picture = dataclasses.replace(result.picture.resized(*content.size), alpha=alpha)
+        whole = result.picture.resized(*content.size, Wraps.of(options.padding))
+        picture = dataclasses.replace(whole, alpha=alpha)
         values = images.quantized(picture, content.depth)
         for y, rows in stripes(content.size[1]):
             check()
@@ -188,7 +195,8 @@ class Worker:
 
         picture = step.painted.finished()
         scale = min(1.0, _PREVIEW_SIDE / max(picture.size))
-        small = picture.resized(*(max(1, round(side * scale)) for side in picture.size))
+        width, height = (max(1, round(side * scale)) for side in picture.size)
+        small = picture.resized(width, height)
         self._say(
             {"op": "preview", "job": number, "width": small.size[0], "height": small.size[1]},
             _bgra(images.quantized(small, 8)),
@@ -205,8 +213,8 @@ class _Job:
 
     def begin(self, header: Header) -> None:
         role = header.get("role")
-        if role not in ("content", "style", "mask"):
-            raise ImageError(f"no role {role!r}: a picture is content, style or mask")
+        if role not in ("content", "style", "mask", "region"):
+            raise ImageError(f"no role {role!r}: a picture is content, style, mask or region")
         index = sum(each == role for each, _ in self._images)
         if index and role != "style":
             raise ImageError(f"a second {role}: a job has one")
@@ -214,7 +222,7 @@ class _Job:
             self._images[role, index] = _Incoming(path=str(header["path"]))
             return
         width, height, kind = header.get("width"), header.get("height"), header.get("format")
-        if kind not in FORMATS or (kind == "gray8") != (role == "mask"):
+        if kind not in FORMATS or (role != "region" and (kind == "gray8") != (role == "mask")):
             raise ImageError(f"a {role} in the format {kind!r}: pictures are bgra8 or bgra16, masks are gray8")
         if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
             raise ImageError(f"a {role} of {width} x {height} pixels")
@@ -253,13 +261,28 @@ class _Job:
         """(H, W) floats from 0 to 1, or None"""
         import torch
 
-        image = self._images.get(("mask", 0))
+        image = self._as_large_as_the_content("mask")
+        return None if image is None else torch.from_numpy(image.values()[..., 0].astype("float32")) / 255
+
+    def regions(self) -> list[Any] | None:
+        """Where the first style goes and where the second, (H, W) floats from 0 to 1; None: both everywhere"""
+        image = self._as_large_as_the_content("region")
         if image is None:
             return None
-        content = self._images.get(("content", 0))
-        if content is None or (content.width, content.height) != (image.width, image.height):
-            raise ImageError("the mask has to be as large as the content")
-        return torch.from_numpy(image.values()[..., 0].astype("float32")) / 255
+        values = image.values()
+        values = values.astype("float32") / (65535 if values.dtype.itemsize == 2 else 255)
+        where = values[..., -1]  # its alpha, or all there is of a mask
+        if image.format != "gray8" and (where == 1).all():
+            where = values[..., :3].mean(2)
+        if where.max() < 1 / 255 or where.min() > 254 / 255:
+            raise ImageError("the region of the second style is empty, or is everything: paint on its layer where it goes")
+        return [1 - where, where]
+
+    def _as_large_as_the_content(self, role: str) -> _Incoming | None:
+        image, content = self._images.get((role, 0)), self._images.get(("content", 0))
+        if image and (content is None or (content.width, content.height) != (image.width, image.height)):
+            raise ImageError(f"the {role} has to be as large as the content")
+        return image
 
 
 @dataclass

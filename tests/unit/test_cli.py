@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -29,7 +30,7 @@ def run(tmp_path: Path, picture: Maker, made_up_file: Path) -> Run:
 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "impasto", *arguments]
-        if arguments[:1] == ("stylize",) and "--weights" not in arguments:
+        if {"stylize", "reconstruct", "texture", "paper"} & set(arguments[:1]) and "--weights" not in arguments:
             line += ["--weights", str(made_up_file)]
         return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
 
@@ -41,10 +42,32 @@ def test_a_picture_is_painted(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (64, 53)
-    record = json.loads(done.stdout)
+    *steps, record = map(json.loads, done.stdout.splitlines())
+    assert [step["step"] for step in steps] == [1, 2]
+    assert steps[-1]["fraction"] == 1
+    assert steps[-1]["size"] == [64, 53]
     assert record["output"] == "out.png"
-    assert record["loss"] > 0
+    assert record["loss"] == steps[-1]["loss"] > 0
     assert "out.png, 64 x 53" in done.stderr
+
+
+def test_a_reconstruction_and_a_texture(run: Run, tmp_path: Path) -> None:
+    quick = ("--iterations", "2")
+    assert run("reconstruct", "photo.png", "--layer", "conv2_1", "-o", "kept.png", "--size", "64", *quick).returncode == 0
+    with Image.open(tmp_path / "kept.png") as image:
+        assert image.size == (64, 53)
+        options = json.loads(image.text["impasto"])["options"]
+    assert (options["preset"], options["content_layers"], options["style_layers"]) == ("paper", "conv2_1", "none")
+    assert run("texture", "style.png", "-o", "texture.png", "--size", "80x40", *quick).returncode == 0
+    with Image.open(tmp_path / "texture.png") as image:
+        assert image.size == (80, 40)
+        options = json.loads(image.text["impasto"])["options"]
+    assert (options["init"], options["content_layers"]) == ("noise", "none")
+    for wrong in ("80", "80x", "axb", "8x80"):
+        refused = run("texture", "style.png", "-o", "no.png", "--size", wrong)
+        assert refused.returncode == 2
+        assert len(refused.stderr.splitlines()) == 1
+    assert "conv9_9" in run("reconstruct", "photo.png", "--layer", "conv9_9", "-o", "no.png").stderr
 
 
 def test_nothing_is_overwritten_unless_forced(run: Run, tmp_path: Path) -> None:
@@ -72,6 +95,14 @@ BAD = {
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--device", "cuda:99"): "cuda",
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--weights", "text.png"): "'text.png' holds no weights",
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--max-megapixels", "0.001"): "over the limit",
+    ("stylize", "photo.png", "style.png", "-o", "out.png", "--save-every", "0"): "save-every is '0'",
+    ("stylize", "photo.png", "style.png", "-o", "out.png", "--plot", "curve.jpg"): "end it in .png",
+    ("stylize", "photo.png", "style.png", "-o", "out.png", "--resume", "text.png"): "not a checkpoint",
+    ("stylize", "photo.png", "style.png", "-o", "out.png", "--mask", "text.png"): "'text.png' is not a picture",
+    ("stylize", "photo.png", "style.png", "-o", "out.png", "--network", "vgg19-normalised"): "impasto weights normalise",
+    ("rerun", "photo.png"): "carries no recipe",
+    ("paper", "photo.png", "style.png", "-o", "out", "--figure", "grids"): "grids",
+    ("batch", "--contents", "photo.png", "--styles", "none", "-o", "out"): "no file or folder 'none'",
     ("stylize", "photo.png", "-o", "out.png"): "STYLE",
     ("stylize", "photo.png", "style.png"): "-o/--output",
     ("stylise", "photo.png"): "stylise",
@@ -117,8 +148,8 @@ def test_help_names_every_option_and_needs_no_torch(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
     assert done.stdout.rstrip().endswith("False")
     assert done.stderr == ""
-    for name in Options.__dataclass_fields__:
-        assert f"--{name.replace('_', '-')}" in done.stdout
+    for about in dataclasses.fields(Options):
+        assert cli.flag(about) in done.stdout
 
 
 def test_presets_and_weights_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,3 +166,87 @@ def test_a_picture_is_painted_on_the_real_network(run: Run, tmp_path: Path, vgg1
     line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "style.png", "-o", "real.png", "--size", "48"]
     done = subprocess.run([*line, "--network", "vgg16", "--quality", "draft"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_snapshots_curves_and_masks(run: Run, tmp_path: Path) -> None:
+    Image.new("L", (48, 40), 255).save(tmp_path / "white.png")
+    line = ("stylize", "photo.png", "style.png", "-o", "out.jpg", "--size", "32", "--iterations", "5")
+    more = ("--save-every", "2", "--plot", "curve.png", "--mask", "white.png", "--style-scale", "0.5")
+    done = run(*line, *more)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.glob("out*")} == {"out.jpg", "out_2.jpg", "out_4.jpg"}
+    with Image.open(tmp_path / "curve.png") as image:
+        assert image.width > 400
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 20
+    (tmp_path / "out.jpg").unlink()
+    refused = run(*line, *more)
+    assert refused.returncode == 2
+    assert "is already there" in refused.stderr
+    assert not (tmp_path / "out.jpg").exists()
+    same = run(*line[:4], "curve2.png", *line[5:], "--plot", "curve2.png")
+    assert "need a file each" in same.stderr
+    assert not (tmp_path / "curve2.png").exists()
+    # A run that goes on writes its snapshots again.
+    go_on = ("stylize", "photo.png", "style.png", "-o", "on.png", "--size", "32", "--iterations", "5", "--save-every", "2")
+    assert run(*go_on, "--checkpoint", "run").returncode == 0
+    (tmp_path / "on.png").unlink()
+    resumed = run(*go_on, "--checkpoint", "run", "--resume", "run")
+    assert resumed.returncode == 0, resumed.stderr
+
+
+def test_a_killed_run_is_resumed_to_the_same_picture(tmp_path: Path, picture: Maker, made_up_file: Path) -> None:
+    picture("photo.png")
+    line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "60"]
+    line += ["--preset", "paper", "--weights", str(made_up_file), "--json"]
+    whole = subprocess.run([*line, "-o", "whole.png"], cwd=tmp_path, capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        [*line, "-o", "broken.png", "--checkpoint", "run"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    while json.loads(process.stdout.readline())["step"] < 20:
+        pass
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert not (tmp_path / "broken.png").exists()
+    resumed = subprocess.run([*line, "-o", "resumed.png", "--resume", "run"], cwd=tmp_path, capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout.splitlines()[0])["step"] > 1
+    assert (tmp_path / "resumed.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
+
+
+def test_the_papers_figures(run: Run, tmp_path: Path) -> None:
+    """All seven, on the smallest network: which pictures they have, and that a second run paints nothing again."""
+    line = ("paper", "photo.png", "style.png", "photo.png", "-o", "figures", "--size", "32", "--iterations", "1")
+    done = run(*line)
+    assert done.returncode == 0, done.stderr
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert {f"figure_{name}" for name in ("content", "style", "grid", "ratio", "layers", "inits", "gallery")} <= names
+    assert sum(name.startswith("content_") for name in names) == 10
+    assert sum(name.startswith("style_") for name in names) == 5
+    assert sum(name.startswith("grid_") for name in names) == 20
+    assert {"layer_conv2_2", "layer_conv4_2", "init_style", "init_noise_4", "ratio_0.1", "gallery_2"} <= names
+    with Image.open(tmp_path / "figures" / "figure_grid.png") as image:
+        assert image.width > 4 * 32
+        assert image.height > 5 * 27
+    with Image.open(tmp_path / "figures" / "grid_2_0.001.png") as image:
+        options = json.loads(image.text["impasto"])["options"]
+    assert (options["style_layers"], options["ratio"], options["pooling"], options["init"]) == (
+        "conv1_1,conv2_1",
+        0.001,
+        "average",
+        "noise",
+    )
+    (tmp_path / "figures" / "grid_2_0.001.png").unlink()
+    again = run(*line, "--figure", "grid")
+    assert "1 painted, 19 were there already" in again.stderr
+    assert again.stdout == f"figures{os.sep}figure_grid.png\n"
+    other = run(*line[:-1], "2", "--figure", "layers")  # another number of steps: these are not the pictures
+    assert other.returncode == 2
+    assert "of other pictures or settings" in other.stderr
+    assert other.stdout == ""

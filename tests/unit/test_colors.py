@@ -49,3 +49,39 @@ def test_a_color_too_vivid_for_its_new_lightness_keeps_its_hue() -> None:
     assert float(mixed.max()) <= 1
     found, blue = colors.to_oklab(mixed)[0, 0], colors.to_oklab(content)[0, 0]
     assert abs(float(torch.atan2(found[2], found[1]) - torch.atan2(blue[2], blue[1]))) < 0.1
+
+
+@pytest.mark.parametrize("how", ["monge", "pca", "cholesky"])
+def test_matched_colors_have_the_others_mean_and_covariance(how: str) -> None:
+    mixing = torch.tensor([[0.3, 0.1, 0.0], [0.05, 0.2, 0.1], [0.0, 0.1, 0.25]])
+    style = torch.rand(60, 60, 3) * 0.5 + 0.2
+    goal = colors.palette((torch.rand(50, 50, 3) - 0.5) @ mixing + 0.5, torch.ones(50, 50, dtype=torch.bool))
+    half = torch.zeros(60, 60, dtype=torch.bool)
+    half[:30] = True  # the other half is transparent: whatever is there does not count
+    style[30:] = 1
+    found = colors.palette(colors.matched(style, half, goal, how), half)
+    torch.testing.assert_close(found.mean, goal.mean, rtol=0, atol=1e-3)
+    torch.testing.assert_close(found.covariance, goal.covariance, rtol=0, atol=1e-3)
+
+
+def test_monge_moves_colors_least() -> None:
+    style, seen = torch.rand(60, 60, 3) @ torch.tensor([[0.4, 0.2, 0], [0.1, 0.3, 0], [0, 0.1, 0.5]]), torch.ones(60, 60) > 0
+    goal = colors.palette(torch.rand(50, 50, 3) * torch.tensor([0.4, 0.3, 0.2]) + 0.3, torch.ones(50, 50) > 0)
+    moved = {
+        how: float((colors.matched(style, seen, goal, how) - style).square().mean()) for how in ("monge", "pca", "cholesky")
+    }
+    assert moved["monge"] == min(moved.values())
+    assert moved["monge"] < moved["cholesky"]
+
+
+def test_a_gray_picture_and_one_of_a_single_color_can_be_matched() -> None:
+    everywhere = torch.ones(20, 20) > 0
+    gray, red = (
+        torch.rand(20, 20, 1).expand(20, 20, 3).contiguous(),
+        torch.tensor([0.8, 0.1, 0.1]).expand(20, 20, 3).contiguous(),
+    )
+    for style, goal in ((gray, red), (red, gray), (red, red)):
+        for how in ("monge", "pca", "cholesky"):
+            matched = colors.matched(style, everywhere, colors.palette(goal, everywhere), how)
+            assert bool(matched.isfinite().all())
+            torch.testing.assert_close(matched.mean((0, 1)), goal.mean((0, 1)), rtol=0, atol=0.02)

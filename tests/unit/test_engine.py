@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +13,15 @@ import torch
 from PIL import Image
 
 import impasto
-from impasto import colors, engine, images
+from impasto import colors, engine, images, targets
 from impasto.engine import ladder
 from impasto.errors import DeviceError, ImageError, OptionError, OutOfMemoryError
-from impasto.options import Options
+from impasto.images import Picture
+from impasto.losses import moments
+from impasto.objective import Objective
+from impasto.options import Options, parse_layers
+from impasto.vgg import Network
+from impasto.weights import PAPER_UNIT
 from tests.conftest import scene
 
 Maker = Callable[..., Path]
@@ -90,8 +96,8 @@ def test_a_png_carries_its_recipe(quick: dict[str, object], tmp_path: Path, dept
     assert recipe["impasto"] == impasto.__version__
     assert recipe["options"]["seed"] == 5
     assert recipe["options"]["network"] == "vgg16"
-    assert recipe["content"] == images.digest(images.read(scene(40, 32)))  # whatever its depth
-    assert recipe["styles"] == [images.digest(images.read(scene(40, 40, 1)))]
+    assert recipe["content"] == images.read(scene(40, 32)).digest  # whatever its depth
+    assert recipe["styles"] == [images.read(scene(40, 40, 1)).digest]
     assert str(quick["weights"]) not in json.dumps(recipe)
 
 
@@ -102,8 +108,8 @@ def test_the_callers_gradients_stay_on(quick: dict[str, object]) -> None:
 
 def test_close_ends_the_run(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     evaluations = []
-    evaluate = engine.Objective.__call__
-    monkeypatch.setattr(engine.Objective, "__call__", lambda self, image: (evaluations.append(1), evaluate(self, image))[1])
+    evaluate = Objective.__call__
+    monkeypatch.setattr(Objective, "__call__", lambda self, image: (evaluations.append(1), evaluate(self, image))[1])
     steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **quick | {"iterations": 1000})
     next(steps)
     next(steps)
@@ -139,8 +145,8 @@ def test_what_is_transparent_has_no_say_in_the_style(quick: dict[str, object], m
         style[:, 32:] = (hidden, 255 - hidden, hidden, 0)
         styles.append(style)
     weights = []
-    found = engine.moments
-    monkeypatch.setattr(engine, "moments", lambda features, seen: (weights.append(seen), found(features, seen))[1])
+    found = targets.moments
+    monkeypatch.setattr(targets, "moments", lambda features, seen: (weights.append(seen), found(features, seen))[1])
     one, two = (impasto.stylize(scene(48, 40), style, **quick) for style in styles)
     np.testing.assert_array_equal(pixels(one.image), pixels(two.image))
     assert len(weights) == 10
@@ -165,9 +171,9 @@ def test_several_styles_have_their_shares(quick: dict[str, object]) -> None:
 
 def test_a_style_is_not_enlarged_unless_asked(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    resized = engine.Picture.resized
+    resized = Picture.resized
     monkeypatch.setattr(
-        engine.Picture, "resized", lambda self, w, h: (sizes.append((self.size, (w, h))), resized(self, w, h))[1]
+        Picture, "resized", lambda self, w, h, *more: (sizes.append((self.size, (w, h))), resized(self, w, h, *more))[1]
     )
     for scale in (1, 0.5, 2):
         impasto.stylize(scene(48, 40), scene(40, 32, 1), **quick, style_scale=scale)
@@ -197,7 +203,7 @@ def test_running_out_of_memory_is_said_in_words(quick: dict[str, object], monkey
     def full(*_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
 
-    monkeypatch.setattr(engine.Objective, "__call__", full)
+    monkeypatch.setattr(Objective, "__call__", full)
     with pytest.raises(OutOfMemoryError, match="64 x 53 pixels do not fit into the memory of cpu"):
         impasto.stylize(scene(48, 40), scene(40, 48, 1), **quick)
 
@@ -210,12 +216,12 @@ def test_a_tiny_style_does_not_outweigh_everything(quick: dict[str, object]) -> 
 
 
 def test_the_ladder_climbs_by_the_square_root_of_two() -> None:
-    rungs = ladder((1024, 768), 512, Options())
+    rungs = ladder((1024, 768), Options(size=512))
     assert [(rung.width, rung.height) for rung in rungs] == [(128, 96), (181, 136), (256, 192), (362, 272), (512, 384)]
     assert [rung.steps for rung in rungs] == sorted((rung.steps for rung in rungs), reverse=True)
-    assert len(ladder((1024, 768), 512, Options(preset="paper"))) == 1
-    assert ladder((1024, 768), 1024, Options(iterations=7))[-1] == (1024, 768, 7)
-    assert min(rung.height for rung in ladder((1600, 100), 1600, Options())) >= 16
+    assert len(ladder((1024, 768), Options(preset="paper"))) == 1
+    assert ladder((1024, 768), Options(size=1024, iterations=7))[-1] == (1024, 768, 7)
+    assert min(rung.height for rung in ladder((1600, 100), Options(size=1600))) >= 16
 
 
 def test_a_painting_is_closer_to_the_style_and_still_the_photograph(vgg16: object) -> None:
@@ -240,3 +246,264 @@ def test_a_warm_run_uses_the_network_of_the_one_before(quick: dict[str, object],
     assert (results[0] == results[1]).all()
     assert (results[0] == results[3]).all()
     assert (results[0] != results[2]).any()
+
+
+def test_matched_colors_are_the_contents(quick: dict[str, object], vgg16: object) -> None:
+    blue, red = scene(48, 40), scene(48, 40, 1)
+    blue[..., 0] //= 3
+    red[..., 2] //= 3
+    settings = {**quick, "weights": None, "network": "vgg16", "iterations": 8, "strength": 0.9}
+    plain, matched = (pixels(impasto.stylize(blue, red, **settings, colors=how).image) for how in ("style", "match"))
+
+    def away(picture: np.ndarray) -> float:
+        return float(np.abs(picture.mean((0, 1)) - blue.mean((0, 1))).sum())
+
+    assert away(matched) < 0.6 * away(plain)
+
+
+@pytest.mark.parametrize("loss", ["gram", "moments", "covariance", "wasserstein"])
+def test_every_style_loss_brings_the_picture_nearer_to_the_style(quick: dict[str, object], vgg16: object, loss: str) -> None:
+    settings = {**quick, "weights": None, "network": "vgg16", "style_loss": loss, "strength": 0.8, "iterations": 12}
+    losses = [step.style_loss for step in impasto.stream(scene(48, 40), 255 - scene(48, 40, 1) // 3, **settings)]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def seen_by(network: Network, picture: np.ndarray, layer: str) -> torch.Tensor:
+    return moments(network.forward(images.read(picture).pixels)[layer].flatten(0, 1)).second
+
+
+def off(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    return float((found - wanted).norm() / wanted.norm())
+
+
+def test_fine_layers_of_one_style_go_with_coarse_ones_of_another(quick: dict[str, object]) -> None:
+    """One list of layers for each style: what a style has no layers for has no say there, and the rest is as without it."""
+    one, two = scene(48, 48, 1), scene(48, 48, 2)
+    layers = "conv1_1,conv2_1/conv3_1,conv4_1"
+    run = engine.Run(scene(48, 40), [one, two], **quick, style_layers=layers)
+    run.load_weights()
+    network = run._network()
+    (region,) = targets.Targets(run.given, run.options, (64, 53), run.device, {})._regions(network, 64, 53)
+    assert {name: round(weight, 6) for name, (weight, _) in region.style.items()} == {
+        "conv1_1": 0.25,
+        "conv2_1": 0.25,
+        "conv3_1": 0.25,
+        "conv4_1": 0.25,
+    }
+    for name, style in (("conv1_1", one), ("conv4_1", two)):
+        torch.testing.assert_close(region.style[name][1].second, seen_by(network, style, name), rtol=1e-3, atol=1e-5)
+
+
+def test_each_style_has_its_scale(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    resized = Picture.resized
+    monkeypatch.setattr(
+        Picture, "resized", lambda self, w, h, *more: (sizes.append((self.size, (w, h))), resized(self, w, h, *more))[1]
+    )
+    impasto.stylize(scene(48, 40), [scene(40, 32, 1), scene(44, 44, 1)], **quick, style_scale=(0.5, 2))
+    assert {new for old, new in sizes if old == (40, 32)} == {(32, 26)}
+    assert {new for old, new in sizes if old == (44, 44)} == {(128, 128)}
+
+
+def halves(width: int, height: int) -> list[np.ndarray]:
+    left = np.zeros((height, width), np.uint8)
+    left[:, : width // 2] = 255
+    return [left, 255 - left]
+
+
+@pytest.mark.parametrize("how", ["plain", "inside", "all"])
+def test_each_region_has_its_own_style(quick: dict[str, object], vgg16: object, how: str) -> None:
+    """Red to the left, blue to the right: each half of the painting is nearer in color to its own style."""
+    red, blue = scene(64, 64, 1), scene(64, 64, 1)
+    red[..., 1:] //= 4
+    blue[..., :2] //= 4
+    settings = {**quick, "weights": None, "network": "vgg16", "iterations": 25, "strength": 0.9, "guides": how}
+    painted = pixels(impasto.stylize(scene(64, 48), [red, blue], masks=halves(64, 48), **settings).image).astype(float)
+    left, right = painted[:, :24].mean((0, 1)), painted[:, 40:].mean((0, 1))
+    assert left[0] - left[2] > 20
+    assert right[2] - right[0] > 20
+
+
+def test_a_region_of_a_style_is_all_that_counts_of_it(quick: dict[str, object]) -> None:
+    """Whatever is outside of the style's mask, the painting is the same, but for what the network sees across its edge."""
+    masks = halves(64, 48)[:1]
+    losses = []
+    for fill in (0, 90):
+        style = scene(64, 48, 1)
+        style[:, 32:] = fill
+        run = engine.Run(scene(48, 40), style, **quick, style_masks=masks, guides="inside", style_layers="conv1_1,conv2_1")
+        losses.append(next(run.steps()).style_loss)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert next(engine.Run(scene(48, 40), style, **quick).steps()).style_loss != pytest.approx(losses[0], rel=1e-2)
+
+
+def test_one_painting_serves_several_regions(quick: dict[str, object]) -> None:
+    run = engine.Run(scene(64, 48), scene(64, 48, 1), **quick, masks=halves(64, 48), style_masks=halves(64, 48)[::-1])
+    assert len(run.given.styles) == 2
+    assert run.given.styles[0] is run.given.styles[1]
+    assert np.isfinite(list(run.steps())[-1].loss)
+
+
+def test_what_is_kept_is_the_content_to_the_last_bit(quick: dict[str, object]) -> None:
+    content = scene(64, 48)
+    keep = np.zeros((48, 64), np.uint8)
+    keep[:, :20] = 255
+    settings = quick | {"iterations": 6, "size": 0, "init": "noise"}
+    for optimizer in ("adam", "lbfgs"):
+        painted = pixels(impasto.stylize(content, scene(48, 48, 1), **settings, keep=keep, optimizer=optimizer).image)
+        np.testing.assert_array_equal(painted[:, :20], content[:, :20])
+        assert (painted[:, 24:] != content[:, 24:]).mean() > 0.5
+
+
+def test_what_is_kept_is_what_the_network_sees_there_on_every_rung(
+    quick: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Adam divides a gradient by its size: however small it is made, pixels would go where they like."""
+    monkeypatch.setattr(engine, "_BOTTOM", 32)
+    monkeypatch.setattr(engine, "_steps", lambda *_: 3)
+    keep = np.zeros((48, 64), np.uint8)
+    keep[10:40, 13:45] = 255
+    run = engine.Run(scene(64, 48), scene(48, 48, 1), **quick | {"ladder": True, "size": 90}, keep=keep)
+    for step in run.steps():
+        width, height = step.size
+        content = run.given.content.resized(width, height).pixels
+        inside = (slice(int(height * 0.3), int(height * 0.7)), slice(int(width * 0.3), int(width * 0.6)))
+        torch.testing.assert_close(step.painted.pixels[inside], content[inside], rtol=0, atol=1e-6)
+    assert step.scale == 2
+
+
+@pytest.mark.parametrize(("padding", "size"), [("circular", (64, 48)), ("circular-x", (64, 50)), ("circular-y", (60, 48))])
+def test_edges_meet(quick: dict[str, object], vgg16: object, padding: str, size: tuple[int, int]) -> None:
+    """The step from one edge to the other is no larger than those within; sides that meet are multiples of 16."""
+    settings = quick | {"weights": None, "network": "vgg16", "size": size[0] + 2, "iterations": 40, "strength": 0.8}
+    y, x = np.mgrid[0:50, 0 : size[0] + 2]
+    ramp = np.stack([x * 3, y * 4, x + y], axis=-1).clip(0, 255).astype(np.uint8)  # edges as different as can be
+    painted = pixels(impasto.stylize(ramp, scene(64, 64, 1), **settings, padding=padding).image).astype(float)
+    wraps = {"circular": (True, True), "circular-x": (False, True), "circular-y": (True, False)}[padding]
+    for axis, wrap in enumerate(wraps):
+        if wrap:
+            assert painted.shape[axis] % 16 == 0
+            within = np.abs(np.diff(painted, axis=axis)).mean()
+            across = np.abs(painted.take(0, axis) - painted.take(-1, axis)).mean()
+            assert across < 1.6 * within
+
+
+@pytest.mark.parametrize("case", ["hues", "keep", "alpha"])
+def test_edges_meet_in_what_comes_from_the_content_too(quick: dict[str, object], case: str) -> None:
+    _, x = np.mgrid[0:48, 0:64]
+    ramp = np.stack([x * 4, 128 + 0 * x, 255 - x * 4], axis=-1).clip(0, 255).astype(np.uint8)
+    settings = quick | {"size": 64, "iterations": 3, "padding": "circular-x"}
+    if case == "hues":
+        settings["colors"] = "content"
+    if case == "keep":
+        settings["keep"] = np.full((48, 64), 255, np.uint8)
+    if case == "alpha":
+        ramp = np.dstack([ramp, np.full((48, 64), 255, np.uint8)])
+        ramp[20:28, 28:36, 3] = 0
+    painted = pixels(impasto.stylize(ramp, scene(64, 64, 1), **settings).image).astype(float)[..., :3]
+    across, before = (np.abs(each[:, 0] - each[:, -1]).mean() for each in (painted, ramp.astype(float)[..., :3]))
+    assert across < 0.3 * before
+
+
+def test_strength_orders_content_and_style(quick: dict[str, object], vgg16: object) -> None:
+    """From 0.1 to 0.7 the content is farther and the style nearer, with the Gram loss too."""
+    settings = {**quick, "weights": None, "network": "vgg16", "size": 64, "iterations": 40}
+    for extra in ({}, {"style_loss": "gram"}):
+        ends = [
+            deque(impasto.stream(scene(64, 48), 255 - scene(64, 64, 1) // 2, **settings | extra, strength=strength), maxlen=1)[
+                0
+            ]
+            for strength in (0.1, 0.4, 0.7)
+        ]
+        assert [end.content_loss for end in ends] == sorted(end.content_loss for end in ends)
+        assert [end.style_loss for end in ends] == sorted((end.style_loss for end in ends), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"style_scale": (1, 2)}, "2 of style_scale"),
+        ({"style_layers": "conv1_1/conv2_1"}, "2 of style_layers"),
+        ({"style_masks": [np.zeros((40, 48), np.uint8), np.zeros((40, 48), np.uint8)]}, "2 of style_masks"),
+        ({"masks": [np.zeros((40, 48), np.uint8)]}, "mask 1 is black all over"),
+        ({"masks": [np.full((40, 40), 255, np.uint8)]}, "mask 1 is 40 x 40 pixels, its picture 48 x 40"),
+        ({"keep": np.zeros((40, 48), np.uint8)}, "the mask of what is kept is black"),
+        ({"masks": "missing.png"}, "there is no file 'missing.png'"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(quick: dict[str, object], settings: dict[str, object], message: str) -> None:
+    with pytest.raises(impasto.ImpastoError, match=message) as caught:
+        impasto.stream(scene(48, 40), scene(48, 40, 1), **quick, **settings)
+    assert str(caught.value).count("\n") == 0
+
+
+def test_starts(quick: dict[str, object]) -> None:
+    """gray is gray; a share of noise is that share of it"""
+
+    def start(**settings: object) -> torch.Tensor:
+        run = engine.Run(scene(48, 40), scene(40, 40, 1), **quick, **settings)
+        return targets.Targets(run.given, run.options, (64, 53), run.device, {}).beginning(64, 53)
+
+    assert (start(init="gray") == 0.5).all()
+    noise, content = start(init="noise"), start(init="content")
+    torch.testing.assert_close(start(init="content", init_noise=0.25), content * 0.75 + noise * 0.25)
+    assert not torch.equal(noise, start(init="noise", seed=1))
+
+
+def test_the_gram_loss_with_strength_is_relative_to_both_pictures(quick: dict[str, object]) -> None:
+    """alpha is such that content and style, each over the energy of its own, are in the balance that strength names."""
+    run = engine.Run(scene(48, 40), scene(40, 40, 1), **quick, style_loss="gram", strength=0.5)
+    run.load_weights()
+    network = run._network()
+    objective = targets.Targets(run.given, run.options, (64, 53), run.device, {}).objective(network, 64, 53)
+    content = network.forward(run.given.content.resized(64, 53).pixels)["conv4_2"] * PAPER_UNIT
+    layers = parse_layers(run.options.style_layers)
+    style = {name: seen_by(network, scene(40, 40, 1), name) * PAPER_UNIT**2 for name in layers}
+    energy = sum(weight * float(style[name].square().sum()) / 4 / len(style[name]) ** 2 for name, weight in layers.items())
+    balance, papers = run.options.balance(64, 53)
+    assert not papers
+    assert objective.ratio * float(content.square().sum()) / 2 == pytest.approx(balance * energy, rel=1e-3)
+
+
+def test_a_mask_over_nothing_that_is_seen_is_refused(quick: dict[str, object]) -> None:
+    content = np.dstack([scene(48, 40), np.full((40, 48), 255, np.uint8)])
+    content[:, :24, 3] = 0
+    where = np.zeros((40, 48), np.uint8)
+    where[:, :20] = 255
+    with pytest.raises(ImageError, match="mask 1 is white only where its picture is transparent"):
+        impasto.stream(content, scene(40, 40, 1), **quick, masks=where, colors="match")
+
+
+def test_a_small_part_of_a_style_counts_alone(quick: dict[str, object]) -> None:
+    """However little of the painting it is: the rest has no say."""
+    where = np.zeros((300, 400), np.uint8)
+    where[:12, :12] = 255
+    style = scene(400, 300, 1)
+    style[:40, :40] = (250, 20, 20)
+    run = engine.Run(scene(48, 40), style, **quick, style_masks=where, style_layers="conv1_1", style_scale=4)
+    plain = engine.Run(scene(48, 40), np.full((40, 40, 3), (250, 20, 20), np.uint8), **quick, style_layers="conv1_1")
+    one, other = next(run.steps()).style_loss, next(plain.steps()).style_loss
+    whole = next(engine.Run(scene(48, 40), style, **quick, style_layers="conv1_1").steps()).style_loss
+    assert abs(one - other) < 0.2 * abs(whole - other)
+
+
+def test_the_last_step_counts(quick: dict[str, object]) -> None:
+    """One step of L-BFGS is one step; one that ends far above is not what a run ends with."""
+    settings = quick | {"preset": "paper", "iterations": 1}
+    run = engine.Run(scene(48, 40), scene(40, 40, 1), **settings)
+    (step,) = run.steps()
+    beginning = targets.Targets(run.given, run.options, (64, 53), run.device, {}).beginning(64, 53)
+    assert not torch.equal(step.painted.pixels, beginning)
+    for iterations in range(2, 9):
+        losses = [
+            step.loss for step in impasto.stream(scene(48, 40), scene(40, 40, 1), **settings | {"iterations": iterations})
+        ]
+        assert losses[-1] <= max(losses[:-1]) * 1.01
+
+
+def test_of_two_names_for_one_thing_the_last_counts() -> None:
+    options = engine.options_from({"init_image": "a.png"}, Options())
+    assert (options.init, options.init_image) == ("image", "a.png")
+    assert engine.options_from({"init": "noise"}, options).init_image is None
+    assert engine.options_from({"ratio": 1e-4}, Options()).strength is None
+    assert engine.options_from({"strength": 0.7}, Options(preset="paper")).ratio is None

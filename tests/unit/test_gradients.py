@@ -8,8 +8,8 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from impasto.losses import Moments
-from impasto.objective import Objective
-from impasto.options import BLOCKS
+from impasto.objective import Objective, Region
+from impasto.options import BLOCKS, PADDINGS
 from impasto.vgg import Network, pool, pool_gradient
 from impasto.weights import PAPER_UNIT, Weights
 from tests.conftest import made_up_weights
@@ -26,10 +26,10 @@ def reference_forward(image: Tensor, weights: Weights, pooling: str, padding: st
             x = functional.avg_pool2d(x, 2) if pooling == "average" else functional.max_pool2d(x, 2)
         for i in range(1, count + 1):
             name = f"conv{block}_{i}"
-            if name == "conv1_1" and padding == "replicate":
-                x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), *weights.layers[name])
-            else:
-                x = functional.conv2d(x, *weights.layers[name], padding=1)
+            for pad, how in zip(((0, 0, 1, 1), (1, 1, 0, 0)), PADDINGS[padding], strict=True):
+                how = "zero" if how == "replicate" and name != "conv1_1" else how
+                x = functional.pad(x, pad, mode={"zero": "constant"}.get(how, how))
+            x = functional.conv2d(x, *weights.layers[name])
             x = maps[name] = functional.relu(x)
     return {name: layer[0] for name, layer in maps.items()}
 
@@ -49,7 +49,16 @@ def reference_phi(kind: str, found: Tensor, wanted: Moments) -> Tensor:
 
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
 @pytest.mark.parametrize("pooling", ["average", "max"])
-@pytest.mark.parametrize(("kind", "padding"), [("gram", "zero"), ("covariance", "replicate")])
+@pytest.mark.parametrize(
+    ("kind", "padding"),
+    [
+        ("gram", "zero"),
+        ("covariance", "replicate"),
+        ("covariance", "circular"),
+        ("gram", "circular-x"),
+        ("gram", "circular-y"),
+    ],
+)
 def test_the_gradient_by_hand_is_autograds(network: str, pooling: str, kind: str, padding: str) -> None:
     torch.manual_seed(1)
     weights = made_up_weights(network, torch.float64, divide=4)
@@ -60,25 +69,83 @@ def test_the_gradient_by_hand_is_autograds(network: str, pooling: str, kind: str
     net = Network(weights, [*STYLE, "conv4_2"], pooling=pooling, padding=padding, dtype=torch.float64)
     style = {name: (0.2, Moments(kept[name].mean(0), kept[name].T @ kept[name] / len(kept[name]))) for name in STYLE}
     wanted = {"conv4_2": (1.0, content.flatten(1).T)}
-    found = Objective(net, wanted, style, style_loss=kind, alpha=0.3, tv=0.5)(image)
+    found = Objective(net, wanted, [Region(style)], style_loss=kind, alpha=0.3, tv=0.5)(image)
 
     x = image.clone().requires_grad_()
     maps = reference_forward(x, weights, pooling, padding)
     squares = (maps["conv4_2"] - content).square()
-    loss = 0.3 * (PAPER_UNIT**2 * squares.sum() / 2 if kind == "gram" else squares.mean())
+    loss = 0.3 * (PAPER_UNIT**2 * squares.sum() / 2 if kind == "gram" else squares.sum() / content.square().sum())
     loss = loss + sum(0.2 * reference_phi(kind, maps[name], style[name][1]) for name in STYLE)
-    loss = loss + 0.5 * reference_variation(x)
+    loss = loss + 0.5 * reference_variation(x, padding)
     (expected,) = torch.autograd.grad(loss, x)
 
     torch.testing.assert_close(found.value, loss.detach(), rtol=1e-11, atol=0)
     assert float((found.gradient - expected).norm() / expected.norm()) < 1e-9
 
 
-def reference_variation(image: Tensor) -> Tensor:
-    right, down = image[:, 1:] - image[:, :-1], image[1:] - image[:-1]
-    falling, rising = image[1:, 1:] - image[:-1, :-1], image[1:, :-1] - image[:-1, 1:]
-    weighted = [(right, 1 / 3), (down, 1 / 3), (falling, 1 / 12), (rising, 1 / 12)]
-    return 2 * sum(weight * difference.square().sum() for difference, weight in weighted) / image.numel()
+def reference_variation(image: Tensor, padding: str) -> Tensor:
+    """Every pair of neighbors, found by shifting; those that only meet around an edge count where edges meet."""
+    rows = torch.arange(image.shape[0])[:, None, None].expand_as(image)
+    columns = torch.arange(image.shape[1])[None, :, None].expand_as(image)
+    total = image.new_zeros(())
+    for shift, weight in (((0, -1), 1 / 3), ((-1, 0), 1 / 3), ((-1, -1), 1 / 12), ((-1, 1), 1 / 12)):
+        there = torch.roll(image, shift, (0, 1))
+        apart = [(torch.roll(place, shift, (0, 1)) - place).abs() > 1 for place in (rows, columns)]
+        counts = torch.ones_like(image, dtype=torch.bool)
+        for far, way in zip(apart, PADDINGS[padding], strict=True):
+            counts &= ~far | (way == "circular")
+        total = total + weight * ((there - image).square() * counts).sum()
+    return 2 * total / image.numel()
+
+
+def test_regions_and_several_losses_at_one_layer_add_up() -> None:
+    """Two overlapping regions with soft guides, on a layer that the content is kept at too."""
+    torch.manual_seed(4)
+    weights = made_up_weights("vgg16", torch.float64, divide=8)
+    image = torch.rand(33, 40, 3, dtype=torch.float64)
+    net = Network(weights, ["conv1_1", "conv3_1"], dtype=torch.float64)
+    sizes = {name: layer.shape for name, layer in net.forward(image).items()}
+    goals = [net.forward(torch.rand(20, 24, 3, dtype=torch.float64)) for _ in range(2)]
+    names = ["conv1_1", "conv3_1"]
+    guides = [{name: torch.rand(sizes[name][:2], dtype=torch.float64).flatten() for name in names} for _ in range(2)]
+    styles = []
+    for goal in goals:
+        features = {name: goal[name].flatten(0, 1) for name in names}
+        styles.append({name: (0.5, Moments(f.mean(0), f.T @ f / len(f))) for name, f in features.items()})
+    wanted = torch.rand(sizes["conv3_1"], dtype=torch.float64).flatten(0, 1)
+    regions = [Region(style, guide, share) for style, guide, share in zip(styles, guides, (0.3, 0.7), strict=True)]
+    found = Objective(net, {"conv3_1": (1.0, wanted)}, regions, alpha=0.4)(image)
+
+    x = image.clone().requires_grad_()
+    maps = reference_forward(x, weights, "average", "zero")
+    loss = 0.4 * PAPER_UNIT**2 * (maps["conv3_1"].flatten(1).T - wanted).square().sum() / 2
+    for style, guide, share in zip(styles, guides, (0.3, 0.7), strict=True):
+        for name in names:
+            f, weight = maps[name].flatten(1), guide[name]
+            second = (f * weight) @ f.T / weight.sum()
+            energy = (second - style[name][1].second).square().sum() / (4 * len(f) ** 2)
+            loss = loss + share * 0.5 * PAPER_UNIT**4 * energy
+    (expected,) = torch.autograd.grad(loss, x)
+    torch.testing.assert_close(found.value, loss.detach(), rtol=1e-11, atol=0)
+    assert float((found.gradient - expected).norm() / expected.norm()) < 1e-9
+
+
+@pytest.mark.parametrize("padding", ["circular", "circular-x", "circular-y"])
+def test_where_edges_meet_the_gradient_does_not_know_where_they_are(padding: str) -> None:
+    """A picture rolled by the network's stride has the same loss, and its gradient is rolled."""
+    torch.manual_seed(5)
+    weights = made_up_weights("vgg16", torch.float64, divide=8)
+    image, other = torch.rand(48, 64, 3, dtype=torch.float64), torch.rand(32, 32, 3, dtype=torch.float64)
+    net = Network(weights, STYLE, padding=padding, dtype=torch.float64)
+    features = {name: layer.flatten(0, 1) for name, layer in net.forward(other, "replicate").items()}
+    style = {
+        name: (0.2, Moments(features[name].mean(0), features[name].T @ features[name] / len(features[name]))) for name in STYLE
+    }
+    objective = Objective(net, {}, [Region(style)], style_loss="covariance", tv=1.0)
+    shifts = [16 if way == "circular" else 0 for way in PADDINGS[padding]]
+    plain, rolled = objective(image), objective(torch.roll(image, shifts, (0, 1)))
+    torch.testing.assert_close(plain.value, rolled.value, rtol=1e-12, atol=0)
+    torch.testing.assert_close(torch.roll(plain.gradient, shifts, (0, 1)), rolled.gradient, rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.parametrize("kind", ["gram", "covariance"])
@@ -96,7 +163,7 @@ def test_positions_that_are_not_seen_do_not_count(kind: str) -> None:
         mask[len(mask) // 2 :] = 0
     style = {name: (1.0, moments) for name, moments in goal.items()}
     visible = {name: mask.flatten() for name, mask in seen.items()}
-    found = Objective(net, {}, style, style_loss=kind, visible=visible)(image)
+    found = Objective(net, {}, [Region(style, visible)], style_loss=kind)(image)
 
     x = image.clone().requires_grad_()
     maps = reference_forward(x, weights, "average", "zero")
@@ -138,6 +205,6 @@ def test_low_precision_is_close(dtype: torch.dtype, vgg16: Weights) -> None:
             features = maps[name].flatten(0, 1).to(wide)
             style[name] = (0.2, Moments(features.mean(0), features.T @ features / len(features)))
         wanted = {"conv4_2": (1.0, maps["conv4_2"].flatten(0, 1).to(wide))}
-        slopes.append(Objective(net, wanted, style)(image.to(wide)).gradient.double())
+        slopes.append(Objective(net, wanted, [Region(style)])(image.to(wide)).gradient.double())
     error = float((slopes[1] - slopes[0]).norm() / slopes[0].norm())
     assert error < (1e-5 if dtype == torch.float32 else 0.05)

@@ -14,7 +14,7 @@ import tifffile
 import torch
 from PIL import Image, ImageCms, ImageOps
 
-from impasto import images
+from impasto import decoding, images
 from impasto.errors import ImageError
 from impasto.images import Picture
 from tests.conftest import scene
@@ -88,7 +88,7 @@ def test_the_first_frame_of_an_animation_is_read(tmp_path: Path) -> None:
 
 def swapped_profile() -> bytes:
     """sRGB with its red and green primaries exchanged: a profile whose effect cannot be overlooked"""
-    raw = bytearray(images.SRGB_PROFILE)
+    raw = bytearray(decoding.SRGB_PROFILE)
     tags = {}
     for i in range(struct.unpack_from(">I", raw, 128)[0]):
         name, offset, _ = struct.unpack_from(">4sII", raw, 132 + 12 * i)
@@ -151,7 +151,7 @@ def test_16_bit_files_are_what_other_programs_expect(tmp_path: Path) -> None:
     with Image.open(tmp_path / "a.png") as image:
         image.load()
         assert (image.mode, image.tile or image.getpixel((3, 3))) == ("RGB", (128, 128, 128))
-        assert image.info["icc_profile"] == images.SRGB_PROFILE
+        assert image.info["icc_profile"] == decoding.SRGB_PROFILE
     images.save(tmp_path / "a.tif", images.read(np.full((20, 20, 3), 0x8001, np.uint16)))
     assert (tifffile.imread(tmp_path / "a.tif") == 0x8001).all()
 

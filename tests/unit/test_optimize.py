@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -20,7 +22,7 @@ def test_the_minimum_in_the_box_is_found(optimizer: LBFGS | Adam, steps: int) ->
     goal, scale = quadratic()
     image = torch.full_like(goal, 0.5)
     for _ in range(steps):
-        image = optimizer.step(image, scale * (image - goal))
+        image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
         assert 0 <= float(image.min()) <= float(image.max()) <= 1
     torch.testing.assert_close(optimizer.average(image), goal.clamp(0, 1), rtol=0, atol=0.01)
 
@@ -28,10 +30,10 @@ def test_the_minimum_in_the_box_is_found(optimizer: LBFGS | Adam, steps: int) ->
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam(9)])
 def test_a_step_leaves_the_last_picture_as_it_was(optimizer: LBFGS | Adam) -> None:
     first = torch.full((4, 4, 3), 0.5)
-    second = optimizer.step(first, torch.ones(4, 4, 3))
+    second = optimizer.step(first, torch.ones(4, 4, 3), 1.0)
     shown = optimizer.average(second)
     kept = shown.clone()
-    optimizer.step(second, torch.ones(4, 4, 3))
+    optimizer.step(second, torch.ones(4, 4, 3), 0.9)
     assert torch.equal(first, torch.full((4, 4, 3), 0.5))
     assert torch.equal(shown, kept)
     assert not torch.equal(first, second)
@@ -41,8 +43,44 @@ def test_lbfgs_keeps_only_pairs_with_positive_curvature() -> None:
     optimizer = LBFGS()
     image = torch.full((4, 4, 3), 0.5, dtype=torch.float64)
     for _ in range(6):  # -x^2: curvature is negative everywhere
-        image = optimizer.step(image, -(image - 0.4))
+        image = optimizer.step(image, -(image - 0.4), -float((image - 0.4).square().sum()) / 2)
     assert not optimizer._pairs
+
+
+def test_lbfgs_takes_back_a_step_that_ends_far_above() -> None:
+    """Curvature that grows a thousandfold on the way: what is shown never gets worse for long, and the minimum is found."""
+    goal = torch.full((4, 4, 3), 0.2, dtype=torch.float64)
+
+    def evaluate(image: torch.Tensor) -> tuple[torch.Tensor, float]:
+        off = image - goal
+        steep = torch.where(off < 0, 1000.0, 1.0)
+        return steep * off, float((steep * off.square()).sum()) / 2
+
+    optimizer = LBFGS(first=0.35)
+    image, shown = torch.full_like(goal, 0.5), []
+    for _ in range(40):
+        gradient, loss = evaluate(image)
+        image = optimizer.step(image, gradient, loss)
+        shown.append(evaluate(optimizer.average(image))[1])
+    assert max(shown) == shown[0]
+    assert shown[-1] < 1e-9
+
+
+@pytest.mark.parametrize("make", [LBFGS, lambda: Adam(9)], ids=["lbfgs", "adam"])
+def test_what_it_knows_can_be_put_away_and_taken_up(make) -> None:
+    goal, scale = quadratic(4)
+
+    def walk(optimizer: LBFGS | Adam, image: torch.Tensor, steps: int) -> torch.Tensor:
+        for _ in range(steps):
+            image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
+        return image
+
+    first = make()
+    there = walk(first, torch.full_like(goal, 0.5), 5)
+    second = make()
+    second.restore(copy.deepcopy(first.state()))
+    assert torch.equal(walk(second, there, 4), walk(first, there, 4))
+    assert torch.equal(second.average(there), first.average(there))
 
 
 def test_the_average_is_adams_equation_of_an_unbiased_mean() -> None:
@@ -50,7 +88,7 @@ def test_the_average_is_adams_equation_of_an_unbiased_mean() -> None:
     image = torch.full((3, 3, 3), 0.5)
     iterates = []
     for k in range(5):
-        image = optimizer.step(image, torch.full((3, 3, 3), float(k % 2) - 0.4))
+        image = optimizer.step(image, torch.full((3, 3, 3), float(k % 2) - 0.4), 0.0)
         iterates.append(image)
     weights = torch.tensor([0.9 ** (4 - k) for k in range(5)])
     expected = sum(weight * iterate for weight, iterate in zip(weights / weights.sum(), iterates, strict=True))
@@ -60,9 +98,9 @@ def test_the_average_is_adams_equation_of_an_unbiased_mean() -> None:
 def test_adam_moves_to_another_size_with_its_moments() -> None:
     optimizer = Adam(3)
     gradient = torch.rand(8, 8, 3) + 1
-    optimizer.step(torch.full((8, 8, 3), 0.5), gradient)
+    optimizer.step(torch.full((8, 8, 3), 0.5), gradient, 0.0)
     larger = optimizer.at(12, 11, 3)
     image = torch.full((11, 12, 3), 0.5)
     assert torch.equal(larger.average(image), image)  # the average starts anew
-    moved = larger.step(image, torch.zeros(11, 12, 3))
+    moved = larger.step(image, torch.zeros(11, 12, 3), 0.0)
     assert float((image - moved).min()) > 0  # but the momentum carries on

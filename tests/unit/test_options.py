@@ -14,12 +14,12 @@ from impasto.options import LAYERS, PRESETS, parse_layers
 def test_a_preset_fills_what_is_not_given_and_a_single_option_overrides_it() -> None:
     options = Options(preset="paper", pooling="max")
     assert (options.pooling, options.init, options.style_loss, options.padding) == ("max", "noise", "gram", "zero")
-    assert all(getattr(Options(preset=name), field) is not None for name in PRESETS for field in PRESETS[name])
+    assert all(getattr(Options(preset=name), field) == PRESETS[name][field] for name in PRESETS for field in PRESETS[name])
 
 
 def test_the_papers_preset_is_the_papers() -> None:
     options = Options(preset="paper")
-    assert options.alpha == 1e-3
+    assert options.balance(512, 384) == (1e-3, True)
     assert parse_layers(options.style_layers) == {f"conv{block}_1": 0.2 for block in range(1, 6)}
     assert parse_layers(options.content_layers) == {"conv4_2": 1.0}
     assert (options.pooling, options.padding, options.init, options.ladder, options.tv) == (
@@ -73,12 +73,25 @@ def test_text_from_a_command_line_becomes_numbers() -> None:
     assert (options.size, options.strength, options.style_weights) == (768, 0.25, (2.0, 1.0))
 
 
-def test_strength_is_logarithmic_around_the_presets_own_balance() -> None:
-    own = Options().alpha
-    assert Options(strength=0.5).alpha == own
-    assert Options(strength=0.75).alpha == pytest.approx(own / 10)
-    assert Options(strength=0).alpha == pytest.approx(own * 100)
-    assert Options(preset="paper", ratio=1e-4).alpha == pytest.approx(1e-4)
+def test_strength_is_logarithmic_and_the_same_at_every_size() -> None:
+    own, papers = Options().balance(512, 384)
+    assert not papers
+    assert Options(strength=0.5).balance(64, 64)[0] == own
+    assert Options(strength=0.75).balance(512, 384)[0] == pytest.approx(own / 10)
+    assert Options(strength=0).balance(512, 384)[0] == pytest.approx(own * 100)
+    assert Options(preset="paper", strength=0.5).balance(512, 384) == (1e-3, True)  # the preset's own
+    assert Options(preset="paper", strength=0.75).balance(512, 384)[0] == pytest.approx(1e-4)
+
+
+def test_ratio_is_the_papers() -> None:
+    assert Options(preset="paper").ratio == 1e-3
+    assert Options(preset="paper", ratio=1e-4).balance(64, 64) == (1e-4, True)
+    # The older programs average over positions: four times as many, a quarter of the weight of their sum.
+    small, large = (Options(preset="johnson").balance(*size)[0] for size in ((256, 192), (512, 384)))
+    assert small == pytest.approx(4 * large)
+    assert large == pytest.approx(4.85e-5)
+    with pytest.raises(OptionError, match="one of the two"):
+        Options(ratio=1e-3, strength=0.5)
 
 
 def test_options_can_be_changed_only_by_replacing_them() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from impasto import engine
-from impasto.options import Options
+from impasto import cli, engine
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,13 +30,19 @@ def test_the_scripting_example_runs(
 
 
 def test_the_options_it_names_are_there() -> None:
-    for name in set(re.findall(r"--([a-z][a-z-]+)", README)) - {
-        "force",
-        "help",
-        "repo-type",
-        "delete",
-    }:  # the last two are of hf
-        assert name.replace("-", "_") in Options.__dataclass_fields__, name
+    (commands,) = (action for action in cli._parser()._actions if isinstance(action, argparse._SubParsersAction))
+    known = {flag for each in commands.choices.values() for action in each._actions for flag in action.option_strings}
+    foreign = {"--repo-type", "--delete"}  # of hf
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - foreign
+    assert named <= known, named - known
+    assert len(named) > 20
+
+
+def test_the_command_lines_it_shows_can_be_parsed() -> None:
+    lines = re.findall(r"^    impasto (.*?)(?:  +#.*)?$", README, re.MULTILINE)
+    assert len(lines) >= 8
+    for line in lines:
+        assert cli._parser().parse_known_args(line.split())[1] == [], line
 
 
 def test_the_files_it_links_are_there() -> None:

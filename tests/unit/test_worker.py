@@ -108,10 +108,10 @@ def test_hello_comes_first_and_describes_every_option(client: Client) -> None:
     hello = frames[0][0]
     assert (hello["op"], hello["protocol"], hello["version"]) == ("hello", PROTOCOL, __version__)
     described = {option["name"]: option for option in hello["options"]}
-    assert set(described) == {about.name for about in dataclasses.fields(Options)} - {"init_image"}
+    assert set(described) == {about.name for about in dataclasses.fields(Options) if not about.metadata["kind"]}
     assert described["strength"]["kind"] == "float"
     assert (described["strength"]["low"], described["strength"]["high"], described["strength"]["default"]) == (0, 1, 0.5)
-    assert described["colors"]["choices"] == ["style", "content"]
+    assert described["colors"]["choices"] == ["style", "content", "match"]
     assert all(option["help"] for option in described.values())
     assert frames[-1][0]["device"] in ("cpu", "cuda", "mps")
 
@@ -267,3 +267,47 @@ def test_prints_go_to_standard_error() -> None:
     client = Client()
     client.until("ready")
     assert "noise" in client.close()
+
+
+def test_the_second_style_goes_where_the_region_is_painted(client: Client, settings: dict[str, Any]) -> None:
+    """Told by alpha, by light where all of it is opaque, or by a mask; without any of them the painting is another."""
+    painted = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    painted[:, : WIDTH // 2] = (0, 0, 0, 255)  # a black stroke counts
+    light = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
+    light[:, WIDTH // 2 :, :3] = 0
+    results = []
+    for number, region in enumerate((painted, light, light[..., :1].copy(), None), 300):
+        client.image(number, "content", bgra())
+        client.image(number, "style", bgra(1))
+        client.image(number, "style", bgra(2), index=1)
+        if region is not None:
+            client.image(number, "region", region, "bgra8" if region.shape[2] == 4 else "gray8")
+        results.append(result(client.job(number, settings)))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+    assert (results[0] != results[3]).any()
+
+
+def test_an_empty_region_and_files_in_the_settings_are_refused(client: Client, settings: dict[str, Any]) -> None:
+    client.image(310, "content", bgra())
+    client.image(310, "style", bgra(1))
+    client.image(310, "style", bgra(2), index=1)
+    client.image(310, "region", np.zeros((HEIGHT, WIDTH, 4), np.uint8))
+    header, _ = client.job(310, settings)[-1]
+    assert (header["op"], header["code"]) == ("error", "ImageError")
+    assert "region of the second style is empty" in header["text"]
+    for name in ("init_image", "masks", "style_masks", "keep"):
+        client.image(311, "content", bgra())
+        client.image(311, "style", bgra(1))
+        header, _ = client.job(311, {**settings, name: "/etc/passwd"})[-1]
+        assert header["code"] == "OptionError"
+
+
+def test_a_seamless_painting_is_seamless_at_the_layers_size(client: Client, settings: dict[str, Any]) -> None:
+    client.image(320, "content", bgra())
+    client.image(320, "style", bgra(1))
+    painted = result(client.job(320, {**settings, "padding": "circular", "iterations": 20}))[..., :3].astype(int)
+    plain = bgra()[..., :3].astype(int)
+    for axis in (0, 1):
+        across, before = (np.abs(each.take(0, axis) - each.take(-1, axis)).mean() for each in (painted, plain))
+        assert across < 0.6 * before

@@ -1,0 +1,148 @@
+"""What the network keeps of one picture alone, of its content (a reconstruction) and of its style (a texture); and the
+figures of the paper, of which these are parts (Gatys et al., arXiv 1508.06576, and CVPR 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import images
+from .engine import Run, Warm, options_from
+from .errors import OptionError
+from .images import SMALLEST_SIDE
+from .options import Options
+from .recipes import CANVAS
+
+
+def reconstruct(
+    image: Any, layer: str, options: Options | None = None, /, *, warm: Warm | None = None, **settings: Any
+) -> Run:
+    """A run from noise to a picture with the same features in a layer, such as `conv4_2`.  Raises ImpastoError.
+
+    Unless told otherwise it is the paper's own, with the preset `paper`.
+    """
+    given = {"preset": "paper", **settings} if options is None else settings
+    return Run(image, [], options_from({**given, "content_layers": layer, "style_layers": "none"}, options), warm=warm)
+
+
+def texture(
+    styles: Any, size: tuple[int, int], options: Options | None = None, /, *, warm: Warm | None = None, **settings: Any
+) -> Run:
+    """A run from noise to a picture of the styles alone, of a size (width, height) in pixels.  Raises ImpastoError."""
+    given = {"init": "noise", **settings, "content_layers": "none", "size": max(size)}
+    return Run(canvas(*size), styles, options_from(given, options), warm=warm)
+
+
+def canvas(width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """An empty picture, for what has no content.  Raises OptionError."""
+    if min(width, height) < SMALLEST_SIDE or max(width, height) > 16384:
+        raise OptionError(f"a texture of {width} x {height} pixels: give {SMALLEST_SIDE} to 16384 each way")
+    return np.full((height, width, 3), CANVAS, np.uint8)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a figure"""
+
+    name: str  # of its file
+    label: str
+    make: Callable[[], Run]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper: its panels, row by row"""
+
+    title: str
+    note: str
+    panels: Sequence[Sequence[Panel]]
+    rows: Sequence[str] = ()  # what stands left of each
+
+
+#: The style layers of figure 1, one more in each.
+SUBSETS = tuple(",".join(f"conv{block}_1" for block in range(1, deepest + 1)) for deepest in range(1, 6))
+
+
+def figures(content: str, styles: Sequence[str], settings: Mapping[str, Any], warm: Warm) -> dict[str, Figure]:
+    """All the figures of one photo and one style; the gallery takes all the styles.
+
+    settings: what every picture is made with, `size` among them
+    """
+    fixed = {"preset": "paper", **settings}
+    style = styles[0]
+
+    def painted(name: str, label: str, style: str = style, **own: Any) -> Panel:
+        return Panel(name, label, lambda: Run(content, style, Options(**fixed, **own), warm=warm))
+
+    def rebuilt(layer: str) -> Panel:
+        return Panel(f"content_{layer}", layer, lambda: reconstruct(content, layer, Options(**fixed), warm=warm))
+
+    def textured(layers: str) -> Panel:
+        def make() -> Run:
+            options = Options(**fixed)
+            size = images.read(style, max_megapixels=options.max_megapixels).size
+            fitted = images.fit(size, options.size) if options.size else size
+            return texture(style, fitted, options, warm=warm, style_layers=layers)
+
+        return Panel(f"style_{layers.count(',') + 1}", _short(layers), make)
+
+    def ratio(value: float) -> str:
+        return f"alpha/beta = {value:g}"
+
+    return {
+        "content": Figure(
+            "Content reconstructions",
+            "From white noise, by the features of one layer. Above, the layers of 2015; below, those of 2016.",
+            [[rebuilt(f"conv{block}_{n}") for block in range(1, 6)] for n in (1, 2)],
+        ),
+        "style": Figure(
+            "Style reconstructions",
+            "From white noise, by the Gram matrices of more and more layers.",
+            [[textured(layers) for layers in SUBSETS]],
+        ),
+        "grid": Figure(
+            "Style layers and balance",
+            "Downwards the style is matched in more layers; to the right the content weighs more.",
+            [
+                [
+                    painted(f"grid_{row}_{value:g}", ratio(value), style_layers=layers, ratio=value)
+                    for value in (1e-5, 1e-4, 1e-3, 1e-2)
+                ]
+                for row, layers in enumerate(SUBSETS, 1)
+            ],
+            rows=[_short(layers) for layers in SUBSETS],
+        ),
+        "ratio": Figure(
+            "From texture to photograph",
+            "The style in all five layers, the content in conv4_2.",
+            [[painted(f"ratio_{value:g}", ratio(value), ratio=value) for value in (1e-4, 1e-3, 1e-2, 1e-1)]],
+        ),
+        "layers": Figure(
+            "The layer of the content",
+            "A low layer keeps the photograph's pixels, a high one what is where.",
+            [[painted(f"layer_{layer}", layer, content_layers=layer) for layer in ("conv2_2", "conv4_2")]],
+        ),
+        "inits": Figure(
+            "What it starts from",
+            "The content, the style, and four times noise.",
+            [
+                [painted("init_content", "content", init="content"), painted("init_style", "style", init="style")]
+                + [painted(f"init_noise_{seed}", f"noise, seed {seed}", seed=seed) for seed in range(1, 5)]
+            ],
+        ),
+        "gallery": Figure(
+            "One photograph in several styles",
+            "",
+            [[painted(f"gallery_{n}", Path(each).stem, each) for n, each in enumerate(styles, 1)]],
+        ),
+    }
+
+
+def _short(layers: str) -> str:
+    first, *_, last = [*layers.split(","), layers] if "," not in layers else layers.split(",")
+    return first if "," not in layers else f"{first} to {last}"

@@ -1,0 +1,56 @@
+"""The recipe of a painting: what it was made of and how, to be written into its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from . import __version__
+from .options import Options, parse_layers
+from .targets import ROLES, Given
+from .weights import sha256
+
+#: Pictures and private paths: what of Options is not written down as it is
+ASIDE = ("init_image", "masks", "style_masks", "keep", "weights")
+#: Where a recipe has several pictures
+SEVERAL = ("styles", "masks", "style_masks")
+#: The gray, of 255, of the empty picture that textures are painted on
+CANVAS = 128
+
+
+def recipe(options: Options, given: Given) -> dict[str, Any]:
+    """Version, options, and of each picture, by role, the name of its file and what it is known again by."""
+    names = [about.name for about in dataclasses.fields(Options) if about.name not in ASIDE]
+    written: dict[str, Any] = {"impasto": __version__, "options": {name: getattr(options, name) for name in names}}
+    if options.weights is not None:
+        written["weights"] = {"name": Path(options.weights).name, "sha256": sha256(Path(options.weights))}
+    for role, sources in given.sources.items():
+        digests = [picture.digest for _, picture in sources]
+        if digests:
+            written[role] = digests if role in SEVERAL else digests[0]
+    written["names"] = {role: [name for name, _ in sources] for role, sources in given.sources.items() if sources}
+    written["content_size"] = given.content.size
+    if not parse_layers(options.content_layers) and given.content.alpha is None and _is_canvas(given.content.pixels):
+        del written["content"]  # its size is all there was of it
+    return dict(json.loads(json.dumps(written)))  # as it will be read: tuples are lists
+
+
+def _is_canvas(pixels: Tensor) -> bool:
+    """Whether a picture is the empty one that textures are painted on"""
+    return bool(((pixels * 255).round() == CANVAS).all())
+
+
+def agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two recipes are of the same painting, whatever version painted it and however its files were called"""
+
+    def said(recipe: Mapping[str, Any]) -> dict[str, Any]:
+        options = {**recipe.get("options", {}), "network": ""} if "auto" in networks else recipe.get("options", {})
+        return {**{role: recipe.get(role) for role in (*ROLES, "weights", "content_size")}, "options": options}
+
+    networks = [recipe.get("options", {}).get("network") for recipe in (one, other)]
+    return said(one) == said(other)

@@ -1,0 +1,132 @@
+"""Many paintings: `impasto batch`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from impasto import batches, cli
+from impasto.errors import ImageError
+
+QUICK = ["--size", "32", "--iterations", "1"]
+
+
+@pytest.fixture
+def folders(tmp_path: Path, picture, made_up_file: Path) -> list[str]:
+    """A command line for two photographs and two styles"""
+    for name in ("photos", "styles"):
+        (tmp_path / name).mkdir()
+    picture("photos/one.png")
+    picture("photos/two.jpg")
+    picture("styles/red.png")
+    picture("styles/blue.png", 40, 40)
+    line = ["--contents", str(tmp_path / "photos"), "--styles", str(tmp_path / "styles"), "-o", str(tmp_path / "out")]
+    return ["batch", *line, "--weights", str(made_up_file), *QUICK]
+
+
+def test_every_content_in_every_style_and_finished_ones_are_left(
+    folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(folders) == 0
+    names = ["one_blue.png", "one_red.png", "two_blue.png", "two_red.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert "4 painted, 0 were there already, 0 failed" in capsys.readouterr().err
+    (tmp_path / "out" / "one_red.png").unlink()
+    before = (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns
+    assert cli.main([*folders, "--json"]) == 0
+    out, error = capsys.readouterr()
+    assert [json.loads(line)["state"] for line in out.splitlines()] == ["there", "painted", "there", "there"]
+    assert "1 painted, 3 were there already" in error
+    assert (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns == before
+    assert cli.main([*folders, "--force"]) == 0
+    assert (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns > before
+
+
+def test_a_failed_item_is_told_and_the_rest_goes_on(
+    folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
+    assert cli.main(folders) == 2
+    error = capsys.readouterr().err
+    assert "broken_red.png failed: " in error
+    assert "4 painted, 0 were there already, 2 failed, of 6" in error
+    assert not (tmp_path / "out" / "broken_red.png").exists()
+
+
+def test_one_network_is_loaded_and_a_styles_statistics_are_found_once(
+    folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto import scales, targets
+
+    calls: dict[str, list[object]] = {"load": [], "moments": []}
+    for module, name in ((scales, "load"), (targets, "moments")):
+        plain = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, n=name, plain=plain: (calls[n].append(a), plain(*a))[1])
+    assert cli.main(folders) == 0
+    assert len(calls["load"]) == 1
+    assert len(calls["moments"]) == 2 * 5  # two styles, five layers, for four paintings
+
+
+def test_ctrl_c_leaves_what_is_finished(
+    folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from impasto.engine import Run
+
+    steps, taken = Run.steps, []
+
+    def interrupted(self: Run):
+        taken.append(self)
+        if len(taken) == 3:
+            raise KeyboardInterrupt
+        return steps(self)
+
+    monkeypatch.setattr(Run, "steps", interrupted)
+    assert cli.main(folders) == 130
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert "stopped; 2 painted" in capsys.readouterr().err
+
+
+def test_formats_and_names_that_would_be_one(tmp_path: Path) -> None:
+    files = [tmp_path / "a.png", tmp_path / "a.jpg", tmp_path / "b.png"]
+    found = batches.targets(files, [tmp_path / "s.png"], tmp_path, ".jpg")
+    assert [target.name for target in found] == ["a-png_s.jpg", "a-jpg_s.jpg", "b_s.jpg"]
+    found = batches.targets([tmp_path / "Photo.jpg", tmp_path / "photo.png"], [tmp_path / "s.png"], tmp_path, ".png")
+    assert [target.name for target in found] == ["Photo-jpg_s.png", "photo-png_s.png"]  # one name on some disks
+    with pytest.raises(ImageError, match="two paintings would be called"):
+        batches.targets(
+            [tmp_path / "a_b.png", tmp_path / "a.png"], [tmp_path / "c.png", tmp_path / "b_c.png"], tmp_path, ".png"
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--format", "xyz"), "cannot tell the format"),
+        (("--contents", "nowhere"), "there is no file or folder 'nowhere'"),
+        (("-o", __file__), "is a file: name a folder"),
+    ],
+)
+def test_what_cannot_be_is_said_first(
+    folders: list[str], capsys: pytest.CaptureFixture[str], change: tuple[str, ...], message: str
+) -> None:
+    assert cli.main([*folders, *change]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_an_empty_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no picture in the folder"):
+        batches.pictures([tmp_path])
+
+
+def test_files_that_are_no_pictures_are_passed_over_in_a_folder(tmp_path: Path, picture) -> None:
+    picture("a.png")
+    (tmp_path / "notes.txt").write_text("not this")
+    (tmp_path / "more.png").mkdir()
+    assert batches.pictures([tmp_path]) == [tmp_path / "a.png"]
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size == (48, 40)

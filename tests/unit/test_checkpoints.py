@@ -1,0 +1,107 @@
+"""A run that was broken off goes on as if it had not been."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import impasto
+from impasto import checkpoints, engine, images
+from impasto.errors import CheckpointError
+from tests.conftest import scene
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints after every step, and a ladder of two rungs"""
+    monkeypatch.setattr(checkpoints, "_SHARE", 1e9)
+    monkeypatch.setattr(engine, "_BOTTOM", 32)
+    monkeypatch.setattr(engine, "_steps", lambda *_: 4)
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize("after", [1, 3, 4, 6, 9])  # in the middle of a rung, at its end, at the beginning of the next
+def test_a_resumed_run_ends_like_one_that_never_stopped(
+    made_up_file: Path, tmp_path: Path, optimizer: str, after: int
+) -> None:
+    settings = {"weights": str(made_up_file), "size": 64, "iterations": 6, "ladder": True, "optimizer": optimizer}
+    settings |= {"init": "noise", "seed": 3, "precision": "float32"}
+    pictures = scene(64, 48), scene(48, 48, 1)
+    whole = impasto.stylize(*pictures, **settings)
+    steps = impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run")
+    for _ in range(after):
+        next(steps)
+    steps.close()
+    resumed = list(impasto.stream(*pictures, **settings, resume=tmp_path / "run"))
+    assert len(resumed) < 14  # it did not begin again
+    np.testing.assert_array_equal(np.asarray(resumed[-1].image), np.asarray(whole.image))
+    assert resumed[-1].loss == whole.loss
+    assert resumed[0].fraction > 0.05
+
+
+def test_a_checkpoint_is_there_before_the_first_step(made_up_file: Path, tmp_path: Path) -> None:
+    settings = {"weights": str(made_up_file), "size": 32, "iterations": 3, "precision": "float32"}
+    next(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "run")).image.load()
+    result = impasto.stylize(scene(40, 40), scene(40, 40, 1), **settings, resume=tmp_path / "run")
+    assert result.steps == 3
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "none" / "run")
+    (tmp_path / "photo.jpg").write_bytes(b"mine")
+    with pytest.raises(CheckpointError, match="is there, and is no checkpoint"):
+        impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "photo.jpg")
+
+
+def test_a_checkpoint_of_another_painting_is_refused(made_up_file: Path, tmp_path: Path) -> None:
+    settings = {"weights": str(made_up_file), "size": 32, "iterations": 3}
+    pictures = scene(40, 40), scene(40, 40, 1)
+    list(impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run"))
+    with pytest.raises(CheckpointError, match=r"another painting \(other seed\)"):
+        list(impasto.stream(*pictures, **settings, seed=1, resume=tmp_path / "run"))
+    with pytest.raises(CheckpointError, match="other content"):
+        list(impasto.stream(scene(40, 40, 2), pictures[1], **settings, resume=tmp_path / "run"))
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        impasto.stream(*pictures, **settings, resume=tmp_path / "other")
+
+
+def test_what_is_no_checkpoint_is_refused(made_up_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello")
+    save_file({"image": torch.zeros(3)}, tmp_path / "tensors")
+    whole = tmp_path / "run"
+    settings = {"weights": str(made_up_file), "size": 32, "iterations": 3}
+    list(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=whole))
+    (tmp_path / "half").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    for name in ("text", "tensors", "half"):
+        with pytest.raises(CheckpointError, match="not a checkpoint, or is damaged"):
+            checkpoints.read(tmp_path / name)
+
+
+def test_writing_costs_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock of our own: a write that takes 1 s is followed by none for 20."""
+    clock, written = [0.0], []
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+
+    def write(path: Path, content: bytes) -> None:
+        written.append(clock[0])
+        clock[0] += 1
+
+    monkeypatch.setattr(images, "write", write)
+    keeper = checkpoints.Keeper(tmp_path / "run", json.loads("{}"))
+    for _ in range(100):
+        keeper.offer(0, 1, torch.zeros(4, 4, 3), impasto.engine.optimize.LBFGS(), 0.0)
+        clock[0] += 1
+    assert 3 <= len(written) <= 6
+
+
+def test_a_painting_of_a_broken_run_is_a_picture(made_up_file: Path, tmp_path: Path) -> None:
+    settings = {"weights": str(made_up_file), "size": 32, "iterations": 3}
+    result = impasto.stylize(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "run")
+    result.save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size == (32, 32)
