@@ -26,7 +26,7 @@ def task_from(form: Form) -> Task:
         raise layers.LayerError("Choose a style first: another layer, or a picture file.")
     if any(style.layer == layers.key(node) for style in styles):
         raise layers.LayerError(f"{node.name()} cannot be its own style: choose another layer.")
-    return Task(document, layers.key(node), node.name(), styles, form.options())
+    return Task(document, layers.key(node), node.name(), styles, form.options(), form.region())
 
 
 def begin(form: Form) -> None:

@@ -14,7 +14,7 @@ from .qt import QtCore, QtGui, QtWidgets
 
 #: The options that are shown, by the engine's names: always, and under "More".
 FIRST = ("strength", "colors", "quality")
-MORE = ("size", "preset", "seed")
+MORE = ("size", "style_scale", "style_loss", "padding", "preset", "seed")
 _THUMBNAIL = 32
 _POLL_MS = 500
 _STORE_MS = 400
@@ -25,18 +25,18 @@ class Field:
     """A widget for one option, made from the engine's description of it."""
 
     def __init__(self, about: dict[str, Any]) -> None:
-        self.name = about["name"]
-        self.label = about["name"].replace("_", " ").capitalize()
+        self.name, self.default = about["name"], about["default"]
+        self.label = about["title"]
         self._kind = about["kind"]
         if self._kind == "choice":
             self.widget: Any = QtWidgets.QComboBox()
-            for choice in about["choices"]:
-                self.widget.addItem(choice.capitalize(), choice)
+            for label, choice in about["offers"]:
+                self.widget.addItem(label, choice)
             self.changed = self.widget.currentTextChanged
         elif self._kind == "bool":
             self.widget = QtWidgets.QCheckBox()
             self.changed = self.widget.toggled
-        elif self._kind == "float" and about["low"] is not None and about["high"] is not None:
+        elif self._kind in ("float", "floats") and about["low"] is not None and about["high"] is not None:
             self.widget = _Slider(about["low"], about["high"])
             self.changed = self.widget.slider.valueChanged
         else:
@@ -57,26 +57,28 @@ class Field:
 
     def set(self, value: Any) -> None:
         """Show a value; one that the engine no longer knows is left out."""
+        if self._kind == "floats" and isinstance(value, list):
+            value = value[0] if len(value) == 1 else None
+        if self._kind == "choice":
+            offered = [self.widget.itemData(at) for at in range(self.widget.count())]  # None among them: the preset's
+            if value in offered:
+                self.widget.setCurrentIndex(offered.index(value))
+            return
         if value is None:
             return
-        if self._kind == "choice":
-            at = self.widget.findData(str(value))
-            if at >= 0:
-                self.widget.setCurrentIndex(at)
-        elif self._kind == "bool":
+        if self._kind == "bool":
             self.widget.setChecked(bool(value))
         else:
             self.widget.setValue(value)
 
 
 class _Slider(QtWidgets.QWidget):
-    """A slider over a range of numbers, with what it stands at in percent."""
+    """A slider over a range of numbers, in hundredths, with what it stands at in percent."""
 
     def __init__(self, low: float, high: float) -> None:
         super().__init__()
-        self._low, self._span = low, high - low
         self.slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
-        self.slider.setRange(0, 100)
+        self.slider.setRange(round(100 * low), round(100 * high))
         shown = QtWidgets.QLabel()
         shown.setMinimumWidth(shown.fontMetrics().boundingRect("100 %").width() + 4)
         self.slider.valueChanged.connect(lambda value: shown.setText(f"{value} %"))
@@ -86,10 +88,10 @@ class _Slider(QtWidgets.QWidget):
         row.addWidget(shown)
 
     def value(self) -> float:
-        return self._low + self._span * self.slider.value() / 100
+        return self.slider.value() / 100
 
     def setValue(self, value: float) -> None:
-        self.slider.setValue(round((value - self._low) / self._span * 100))
+        self.slider.setValue(round(100 * value))
 
 
 class StylePicker(QtWidgets.QComboBox):
@@ -97,10 +99,12 @@ class StylePicker(QtWidgets.QComboBox):
 
     picked = QtCore.pyqtSignal()
 
-    def __init__(self, nothing: str = "") -> None:
-        """nothing: what the entry for no style at all is called, where there is one"""
+    def __init__(self, nothing: str = "", files: bool = True) -> None:
+        """nothing: what the entry for no layer at all is called, where there is one; files: whether a file may be chosen, and
+        no mask
+        """
         super().__init__()
-        self._nothing = nothing
+        self._nothing, self._files = nothing, files
         self._listed: list[tuple[int, str, str]] = []
         self._path = str(settings.load().get("style_file", "")) if not nothing else ""
         self._before: Any = None  # what was chosen before a picture file was asked for
@@ -116,7 +120,8 @@ class StylePicker(QtWidgets.QComboBox):
 
     def refresh(self, document: Any | None) -> None:
         """List the document's layers, where they have changed."""
-        found = [] if document is None else [(depth, layers.key(n), n.name()) for depth, n in layers.showing(document)]
+        nodes = [] if document is None else layers.showing(document, masks=not self._files)
+        found = [(depth, layers.key(node), node.name()) for depth, node in nodes]
         if found == self._listed and document == self._document and not self._stale:
             return
         self._stale = False
@@ -129,7 +134,8 @@ class StylePicker(QtWidgets.QComboBox):
             self.addItem("    " * depth + name, ("layer", key))
         if self._path:
             self.addItem(os.path.basename(self._path), ("file", self._path))
-        self.addItem("Picture file...", ("ask", ""))
+        if self._files:
+            self.addItem("Picture file...", ("ask", ""))
         self._select(chosen)
         self._waiting = [key for _, key, _ in found]
         self._drawing.start(20)
@@ -212,6 +218,11 @@ class Form(QtWidgets.QWidget):
         self.second_picker = StylePicker("None")
         self.second_picker.setObjectName("impasto_second_style")
         self.second_picker.setToolTip("A second style, mixed into the first")
+        self.region_picker = StylePicker("Everywhere, mixed in", files=False)
+        self.region_picker.setObjectName("impasto_region")
+        self.region_picker.setToolTip(
+            "Where the second style goes: what is painted on a layer, what is light in one that is painted all over, or a mask"
+        )
         self.balance = _Slider(0, 1)
         self.balance.setValue(0.5)
         self.balance.setToolTip("The second style's share")
@@ -241,9 +252,10 @@ class Form(QtWidgets.QWidget):
             column.addWidget(self._fold)
             self._rest.addRow("Second style", self.second_picker)
             self._rest.addRow("Its share", self.balance)
+            self._rest.addRow("Its region", self.region_picker)
         self.second_picker.picked.connect(self._enable_balance)
         self._enable_balance()
-        for picker in (self.style_picker, self.second_picker):
+        for picker in (self.style_picker, self.second_picker, self.region_picker):
             picker.picked.connect(self.changed)
         self._storing = QtCore.QTimer(self)
         self._storing.setSingleShot(True)
@@ -259,7 +271,7 @@ class Form(QtWidgets.QWidget):
             for name in names:
                 if name in known:
                     field = self._fields[name] = Field(known[name])
-                    field.set(last.get(name))
+                    field.set(last.get(name, field.default))
                     field.changed.connect(self._field_changed)
                     label = QtWidgets.QLabel(field.label)
                     label.setToolTip(known[name]["help"])
@@ -273,20 +285,26 @@ class Form(QtWidgets.QWidget):
         self.style_picker.refresh(document)
         if self._more:
             self.second_picker.refresh(document)
+            self.region_picker.refresh(document)
 
     def reload(self) -> None:
         """Show what another form has stored."""
         last = settings.load().get("options", {})
         for name, field in self._fields.items():
-            field.set(last.get(name))
+            field.set(last.get(name, field.default))
 
     def styles(self) -> list[Style]:
         found = [self.style_picker.style(), self.second_picker.style() if self._more else None]
         return [style for style in found if style is not None]
 
+    def region(self) -> Style | None:
+        """Where the second style goes; None: everywhere"""
+        return self.region_picker.style() if self._more and len(self.styles()) == 2 else None
+
     def options(self) -> dict[str, Any]:
         """For the engine: what is shown here, and what is remembered of the rest."""
         options = {**settings.load().get("options", {}), **{name: field.value() for name, field in self._fields.items()}}
+        options = {name: value for name, value in options.items() if value is not None}
         options.pop("style_weights", None)
         if len(self.styles()) == 2:
             options["style_weights"] = [1 - self.balance.value(), self.balance.value()]
@@ -301,4 +319,5 @@ class Form(QtWidgets.QWidget):
         self.changed.emit()
 
     def _enable_balance(self) -> None:
-        self.balance.setEnabled(self.second_picker.style() is not None)
+        for widget in (self.balance, self.region_picker):
+            widget.setEnabled(self.second_picker.style() is not None)

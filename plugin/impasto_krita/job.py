@@ -44,6 +44,7 @@ class Task(NamedTuple):
     name: str  # of that layer
     styles: list[Style]
     options: dict[str, Any]  # for the engine, by its own names
+    region: Style | None = None  # the layer that says where the second style goes; the first has the rest
 
     @property
     def title(self) -> str:
@@ -171,7 +172,7 @@ class Runner(QtCore.QObject):
         selected = layers.selection(task.document)
         try:
             yield _NEXT_MS  # the clone was enough for one turn
-            keys = [task.layer] + [style.layer for style in task.styles if style.layer]
+            keys = [task.layer] + [each.layer for each in (*task.styles, task.region) if each and each.layer]
             for _ in snapshot.show(keys):
                 yield _IDLE_MS
             while not self.engine.hello:
@@ -193,6 +194,8 @@ class Runner(QtCore.QObject):
                     self.engine.send({"op": "image", "job": number, "role": "style", "path": style.path})
                 else:
                     yield from self._picture(number, "style", index, snapshot.picture(style.layer))
+            if task.region is not None:
+                yield from self._rows(number, "region", 0, content.rect, *snapshot.region(task.region.layer, content.rect))
         finally:
             snapshot.close()
         self._become("painting", "Painting")

@@ -16,6 +16,8 @@ from .qt import QtCore
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
 #: Node types that show a picture of their own. Masks belong to their layer; filter layers show what is below them.
 _SHOWING = ("paintlayer", "grouplayer", "vectorlayer", "clonelayer", "filelayer", "filllayer")
+#: Masks that are painted in grays: where a second style goes can be said by one.
+_MASKS = ("transparencymask", "selectionmask")
 #: The engine sees as much around a selection as helps it to know what it paints, in pixels.
 _MARGIN = 64
 #: Rows that are converted at a time, where a layer is not 8-bit sRGB.
@@ -51,13 +53,14 @@ def key(node: Any) -> str:
     return str(node.uniqueId().toString())
 
 
-def showing(document: Any) -> list[tuple[int, Any]]:
-    """(depth, node) of every layer that shows a picture, from the top as in the layer list."""
+def showing(document: Any, masks: bool = False) -> list[tuple[int, Any]]:
+    """(depth, node) of every layer that shows a picture, and every mask that is painted, from the top as in the layer list."""
     found: list[tuple[int, Any]] = []
+    kinds = _SHOWING + (_MASKS if masks else ())
 
     def walk(node: Any, depth: int) -> None:
         for child in reversed(node.childNodes()):
-            if child.type() in _SHOWING:
+            if child.type() in kinds:
                 found.append((depth, child))
                 walk(child, depth + 1)
 
@@ -69,7 +72,7 @@ def showing(document: Any) -> list[tuple[int, Any]]:
 
 def find(document: Any, wanted: str) -> Any | None:
     """The node with that key, or None"""
-    return next((node for _, node in showing(document) if key(node) == wanted), None)
+    return next((node for _, node in showing(document, masks=True) if key(node) == wanted), None)
 
 
 def layer_to_paint(document: Any) -> Any:
@@ -118,13 +121,13 @@ class Snapshot:
     def show(self, keys: list[str]) -> Iterator[None]:
         """Show the hidden ones among these layers, with the groups they are in; a step at a time until they are drawn.
 
-        A paint layer without masks is its own picture, hidden or not. For the others Krita has to draw the document anew,
-        and makes its caller wait meanwhile.
+        A paint layer without masks is its own picture, hidden or not, and so is a mask. For the others Krita has to draw the
+        document anew, and makes its caller wait meanwhile.
         """
         changed = False
         for each in keys:
             node = find(self._document, each)
-            if node is not None and node.type() == "paintlayer" and not node.childNodes():
+            if node is not None and (node.type() in _MASKS or (node.type() == "paintlayer" and not node.childNodes())):
                 continue
             while node is not None and node.parentNode() is not None:
                 if not node.visible():
@@ -152,6 +155,17 @@ class Snapshot:
         if rect.width <= 0 or rect.height <= 0:
             raise LayerError(f"{node.name()} is empty: there is nothing to see in it.")
         return LayerPicture(node, rect)
+
+    def region(self, wanted: str, rect: Rect) -> tuple[str, Iterator[tuple[int, int, bytes]]]:
+        """The format and the stripes of a layer, or of a mask, in a rectangle.  Raises LayerError where it shows nothing."""
+        node = find(self._document, wanted)
+        if node is not None and node.type() in _MASKS:
+            source = node.selection() if hasattr(node, "selection") else node
+            if source is None or not bytes(source.pixelData(rect.x, rect.y, 1, 1)):
+                raise LayerError(f"{node.name()} cannot be read in this Krita: paint the region on a layer.")
+            return "gray8", mask_stripes(source, rect)
+        picture = self.picture(wanted, rect)
+        return picture.format, picture.stripes()
 
     def close(self) -> None:
         self._document.setModified(False)
@@ -188,7 +202,7 @@ class LayerPicture:
 
 
 def mask_stripes(selected: Any, rect: Rect) -> Iterator[tuple[int, int, bytes]]:
-    """(y, rows, pixels) of a selection in a rectangle, one byte a pixel"""
+    """(y, rows, pixels) of a selection or a mask in a rectangle, one byte a pixel"""
     for y, rows in stripes(rect.height):
         yield y, rows, bytes(selected.pixelData(rect.x, rect.y + y, rect.width, rows))
 

@@ -452,4 +452,33 @@ def two_styles():
     options = dict(runner().last.options)
     yield ended()
     yield 0.2
-    return {**state(doc), "options": options}
+    told = {**state(doc), "options": options}
+    # Again, with the second style where something is painted on a layer of its own, seamless, and in another look.
+    where = layer(doc, "Where", lambda x, y: (0, 0, 0), x=0, y=0, width=48, height=64)
+    where.setVisible(False)
+    yield 0.2
+    doc.setActiveNode(first)
+    yield 0.2
+    it.form.refresh(doc)
+    it.form.region_picker.choose_layer(plugin().layers.key(where))
+    for name, label in (("padding", "Both ways"), ("style_loss", "Moments")):
+        child(it, name).setCurrentText(label)
+    yield from press_stylize(second, iterations=40, strength=0.8, padding="circular", style_loss="moments")
+    told["chosen"] = dict(runner().last.options)
+    yield ended()
+    yield 0.2
+    result = next(node for node in reversed(doc.rootNode().childNodes()) if "(80 %)" in node.name())
+    told.update(problem=runner().problem, regions=pixels(result, 0, 0, 96, 64).hex())
+    mask, right = doc.createSelectionMask("Right"), Selection()
+    right.select(48, 0, 48, 64, 255)
+    where.addChildNode(mask, None)
+    mask.setSelection(right)
+    doc.setActiveNode(first)
+    yield 0.3
+    it.form.refresh(doc)
+    it.form.region_picker.choose_layer(plugin().layers.key(mask))
+    yield from painted(second, iterations=40, strength=0.9)
+    assert not runner().problem, runner().problem + runner().details
+    result = next(node for node in reversed(doc.rootNode().childNodes()) if "(90 %)" in node.name())
+    told.update(problem=runner().problem, masked=pixels(result, 0, 0, 96, 64).hex())
+    return told

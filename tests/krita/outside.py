@@ -302,9 +302,23 @@ def test_the_form_is_made_of_what_the_engine_describes(plugin: Any, world: World
         "colors": "style",  # mauve is none of the choices
         "quality": "draft",
         "size": 512,
+        "style_scale": 1.0,
         "preset": "impasto",
         "seed": 0,
-    }
+    }  # the look and the edges are left to the preset
+    other = plugin.form.Form(more=True)
+    other.describe(runner.options)
+    form._fields["padding"].set("circular")
+    form.store()
+    other.reload()
+    assert other.options()["padding"] == "circular"
+    form._fields["padding"].set(None)
+    form.store()
+    other.reload()
+    assert "padding" not in other.options()
+    form._fields["padding"].set("circular")
+    form._fields["style_scale"].set(0.25)
+    assert {name: form.options()[name] for name in ("padding", "style_scale")} == {"padding": "circular", "style_scale": 0.25}
     described = {option["name"]: option for option in runner.options}
     for name, field in form._fields.items():
         assert field.widget.toolTip() == described[name]["help"]

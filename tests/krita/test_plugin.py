@@ -171,11 +171,19 @@ def test_without_a_picture_the_action_is_off_and_the_button_says_why(inside) -> 
     assert told["shown"] == "There is no layer to paint: open a picture first."
 
 
-def test_two_styles_are_mixed_by_their_shares(inside) -> None:
+def test_two_styles_are_mixed_by_their_shares_or_go_to_regions(inside) -> None:
     told = inside("two_styles")
     assert told["problem"] == ""
     assert told["options"]["style_weights"] == [0.75, 0.25]
     assert "Photo x Painting + Third (50 %)" in told["names"]
+    assert {name: told["chosen"][name] for name in ("padding", "style_loss")} == {
+        "padding": "circular",
+        "style_loss": "moments",
+    }
+    for name, side in (("regions", 1), ("masked", -1)):  # the second style is green: to the left, then to the right
+        painted = picture(told[name]).astype(float)
+        greener = painted[..., 1] - painted[..., [0, 2]].mean(2)
+        assert side * (greener[:, :40].mean() - greener[:, 56:].mean()) > 8, name
 
 
 def test_without_an_engine_the_docker_offers_to_set_one_up(inside) -> None:
