@@ -24,7 +24,7 @@ import studio  # isort: skip  -- spaces wants to be imported before torch
 
 import gradio as gr
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from starlette.middleware import Middleware
 
 import pictures
@@ -37,6 +37,7 @@ HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 EXAMPLES: list[dict[str, Any]] = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))
 PAINTINGS: list[dict[str, str]] = json.loads((ASSETS / "paintings.json").read_text(encoding="utf-8"))
+LOOKS: list[tuple[str, str]] = [(label, value) for label, value in widgets.offers("style_loss") if value]
 SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= studio.LARGEST]
 GONE = "That painting has been deleted: they are kept for less than an hour."
 #: Visitors who may wait.
@@ -100,6 +101,15 @@ def check(photo: Any, style: Any, second: Any) -> tuple[dict[str, Any], dict[str
     return gr.update(visible=False), gr.update(visible=True), None
 
 
+def regions(covered: Image.Image | None) -> list[np.ndarray]:
+    """Where the first style goes and where the second: under the brush.  Raises ImageError."""
+    if covered is None:
+        raise ImageError("Paint on the photo where the second style goes: More, The brush.")
+    if covered.getextrema()[0] > 254:
+        raise ImageError("The brush covers all of the photo: nothing is left for the first style.")
+    return [np.asarray(ImageOps.invert(covered)), np.asarray(covered)]
+
+
 def took(photo: Any) -> Any:
     """A picture has arrived: one that cannot be read goes at once, and the visitor is told why."""
     if isinstance(photo, ImageError):
@@ -114,7 +124,10 @@ def paint(
     second: Any,
     share: float,
     strength: float,
-    keep_colors: bool,
+    together: str,
+    colors: str,
+    look: str,
+    seamless: str,
     preset: str,
     quality: str,
     size: int,
@@ -131,14 +144,18 @@ def paint(
     visitor = request.session_hash or uuid.uuid4().hex
     try:
         photo, styles = checked(photo, style, second)
-        values = {"preset": preset, "strength": strength, "colors": "content" if keep_colors else "style"}
+        values = {"preset": preset, "strength": strength, "colors": colors, "style_loss": look, "padding": seamless}
         values |= {"quality": quality, "size": size, "seed": seed, "style_scale": style_scale}
-        if len(styles) == 2:
+        covered = pictures.read_mask(mask, photo.size)
+        masks = None
+        if len(styles) == 2 and together == "brush":
+            masks, covered = regions(covered), None
+        elif len(styles) == 2:
             values["style_weights"] = (1 - share, share)
+            values["style_layers"] = studio.FINE_AND_COARSE if together == "coarse" else None
         with visitors.painting(visitor, address(request)) as folder:
-            ordered = order(photo, styles, values, folder)
+            ordered = order(photo, styles, values, folder)._replace(masks=masks)
             before = pictures.show(photo, folder / "before.jpg")
-            covered = pictures.read_mask(mask, photo.size)
             yield {status: "Starting…", leave: gr.update(visible=False), stop: gr.update(visible=True)}
             started, frame = time.monotonic(), None
             with contextlib.closing(studio.paint(ordered)) as frames:
@@ -242,6 +259,10 @@ def choose(event: gr.SelectData) -> str:
     return str(ASSETS / PAINTINGS[event.index]["file"])
 
 
+def choose_look(event: gr.SelectData) -> str:
+    return LOOKS[event.index][1]
+
+
 def halt(request: gr.Request) -> None:
     visitors.stop(request.session_hash or "")
 
@@ -299,6 +320,8 @@ def _time(seconds: float) -> str:
 THEME = gr.themes.Soft(
     primary_hue="orange", neutral_hue="stone", font=["ui-sans-serif", "system-ui", "sans-serif"], font_mono=["ui-monospace"]
 )
+#: What the second style may give.
+TOGETHER = [("A share of everything", "mixed"), ("What is under the brush", "brush"), ("The large shapes", "coarse")]
 #: On a narrow screen the painting is below: go there when it begins.
 GO_TO = """(...values) => {
     if (innerWidth < 700) document.querySelector('#result').scrollIntoView({behavior: 'smooth'});
@@ -321,21 +344,30 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
                 "library",
             )
             strength = widgets.field("strength")
-            keep_colors = gr.Checkbox(label="Keep the photo's colors", elem_id="keep_colors")
+            colors = widgets.field("colors", info=None)
             go = gr.Button("Stylize", variant="primary", elem_id="go")
             leave = gr.Button("Leave the queue", elem_id="leave", visible=False)
             stop = gr.Button("Stop and keep this", variant="stop", elem_id="stop", visible=False)
             with gr.Accordion("More", open=False, elem_id="more"):
                 quality = widgets.field("quality")
                 size = widgets.field("size", choices=[*((str(n), n) for n in SIZES), ("The photo's own", 0)])
-                preset = widgets.field("preset")
                 style_scale = widgets.field("style_scale")
                 with gr.Row():
-                    second = widgets.upload("Second style", elem_id="second", height=180, min_width=150)
-                    share = gr.Slider(0, 1, 0.5, step=0.05, label="The second style's share", elem_id="share", min_width=150)
-                seed = widgets.field("seed")
-                with gr.Accordion("Paint only here", open=False, elem_id="mask_fold"):
+                    second = widgets.upload("Second style", elem_id="second", height=200, min_width=150)
+                    with gr.Column(min_width=150):
+                        together = gr.Radio(TOGETHER, label="What it gives", value="mixed", elem_id="together")
+                        share = gr.Slider(0, 1, 0.5, step=0.05, label="Its share", elem_id="share")
+                with gr.Accordion("The brush: paint only here", open=False, elem_id="mask_fold"):
                     mask = widgets.mask()
+                seamless = widgets.field("padding", info="Copies of the result join without a seam.")
+                preset = widgets.field("preset")
+                look = widgets.field("style_loss", info="What of the style is matched.")
+                looks = widgets.shelf(
+                    [(str(ASSETS / f"look_{value}.jpg"), label) for label, value in LOOKS],
+                    "Coffee in the style of Harvest, in each look: click one",
+                    "looks",
+                )
+                seed = widgets.field("seed")
         with gr.Column(scale=6, min_width=320):
             result = gr.ImageSlider(
                 value=(str(ASSETS / EXAMPLES[0]["photo"]), str(ASSETS / EXAMPLES[0]["painting"])),
@@ -368,6 +400,7 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
         picture.upload(took, picture, picture, **quiet)
     photo.change(widgets.mask_photo, photo, mask, **quiet)
     library.select(choose, None, style, **at_once)
+    looks.select(choose_look, None, look, **at_once)
     examples.select(example, None, [*page, photo, style, strength], **at_once)
     session.select(reopen, history, [*page, strength], **at_once)
     faded = strength.input(fade, [strength, current], page, trigger_mode="always_last", **at_once)
@@ -379,9 +412,11 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
     begun = go.click(
         check, [photo, style, second], [go, leave, painted], preprocess=False, js=GO_TO, concurrency_limit=None, **quiet
     )
+    asked = [photo, style, second, share, strength, together, colors, look, seamless, preset, quality, size, seed]
+    asked += [style_scale, mask, history]
     job = begun.success(
         paint,
-        [photo, style, second, share, strength, keep_colors, preset, quality, size, seed, style_scale, mask, history],
+        asked,
         [result, status, leave, stop, painted, history],
         show_progress_on=[status],
         api_visibility="private",

@@ -1,7 +1,7 @@
-"""Makes what the page ships in `assets/`: the paintings, the examples' photographs, and the examples themselves.
+"""Makes what the page ships in `assets/`: the paintings, the looks, the examples' photographs, and the examples.
 
     python make_assets.py                    all of it; the examples take the engine some minutes
-    python make_assets.py coffee_harbor      the paintings and this example
+    python make_assets.py coffee_harbor      the paintings, the looks and this example
 
 The examples are painted by the program as it is, with the options that examples.json then names.
 """
@@ -18,6 +18,7 @@ from skimage import data
 
 import impasto
 import paintings
+from impasto.options import STYLE_LOSSES
 
 ASSETS = Path(__file__).parent / "assets"
 #: Photograph, painting, strength, title
@@ -65,6 +66,13 @@ def make_examples(names: list[str]) -> None:
     _write("examples.json", made)
 
 
+def make_looks() -> None:
+    """Coffee in the style of Harvest, once with each style loss"""
+    content, style = Image.fromarray(data.coffee()), Image.open(ASSETS / "harvest.jpg")
+    for loss in STYLE_LOSSES:
+        impasto.stylize(content, style, size=256, style_loss=loss).image.save(ASSETS / f"look_{loss}.jpg", quality=88)
+
+
 def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
@@ -79,4 +87,5 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     ASSETS.mkdir(exist_ok=True)
     make_paintings()
+    make_looks()
     make_examples(arguments.examples)

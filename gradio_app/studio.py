@@ -41,7 +41,12 @@ LARGEST = 2048 if ON_SPACE else 4096
 #: A painting is finished as it is after so many seconds; at home it may take its time.
 LIMIT_S = float(os.environ.get("IMPASTO_SECONDS") or (100 if ON_ZERO else 600 if ON_SPACE else 24 * 3600))
 #: What a visitor may set. What else `Options` has stays as it is.
-OFFERED = ("preset", "strength", "colors", "quality", "size", "seed", "style_scale", "style_weights")
+OFFERED = (
+    *("preset", "strength", "colors", "quality", "size", "seed"),
+    *("style_scale", "style_weights", "style_layers", "style_loss", "padding"),
+)
+#: Fine strokes by the first style, large shapes by the second.
+FINE_AND_COARSE = "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"
 #: Seconds from one preview to the next, at first and at most; between that, a share of the time that has passed. Making one
 #: takes at most another share of the time.
 _SOONEST_S, _LATEST_S, _PACE, _MAKING = 0.4, 2.0, 0.05, 0.03
@@ -59,6 +64,7 @@ class Order(NamedTuple):
     options: dict[str, Any]
     folder: str  # of this order alone; a file `stop` in it ends the painting
     limit: float = LIMIT_S  # seconds
+    masks: list[np.ndarray] | None = None  # where each style goes, (H, W) uint8; None: everywhere
 
 
 class Frame(NamedTuple):
@@ -82,7 +88,7 @@ def settings(photo: tuple[int, int], values: dict[str, Any]) -> dict[str, Any]:
     unknown = set(values) - set(OFFERED)
     if unknown:
         raise OptionError(f"{min(unknown)!r} cannot be set here; there are: {', '.join(OFFERED)}")
-    given = {name: value for name, value in values.items() if value is not None}
+    given = {name: value for name, value in values.items() if value not in (None, "")}
     size = min(options_from(given).size or max(photo), max(photo), LARGEST)
     return {**given, "size": max(32, size)}
 
@@ -91,7 +97,7 @@ def duration(order: Order) -> int:
     """Seconds of a GPU that an order asks ZeroGPU for: fewer mean a better place in the queue."""
     height, width = order.photo.shape[:2]
     options = options_from(order.options)
-    work = sum(rung.width * rung.height * rung.steps for rung in ladder((width, height), options.size, options)) / 1e6
+    work = sum(rung.width * rung.height * rung.steps for rung in ladder((width, height), options)) / 1e6
     return int(min(order.limit + _ZERO_START_S, _ZERO_START_S + work / _ZERO_SPEED))
 
 
@@ -101,7 +107,7 @@ def _paint(order: Order) -> Iterator[Frame]:
         torch.set_num_threads(1)  # the pool of the process that this one was forked from is not here
     started = time.perf_counter()
     folder, stop = Path(order.folder), Path(order.folder, "stop")
-    run = Run(order.photo, order.styles, options_from(order.options), warm=_warm)
+    run = Run(order.photo, order.styles, options_from({**order.options, "masks": order.masks}), warm=_warm)
     run.load_weights()
     number, due, ended = 0, 0.0, ""
     for step in run.steps():

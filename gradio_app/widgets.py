@@ -64,7 +64,7 @@ def field(name: str, choices: list[tuple[str, Any]] | None = None, **more: Any) 
     """A field for one of `Options`, with its name, range, default and help; `choices` to offer a few values only."""
     about = _ABOUT[name]
     shared = {
-        "label": name.replace("_", " ").capitalize(),
+        "label": about["title"],
         "info": about["help"][0].upper() + about["help"][1:],
         "value": about["default"],
         "elem_id": name,
@@ -73,10 +73,15 @@ def field(name: str, choices: list[tuple[str, Any]] | None = None, **more: Any) 
     if choices is not None:
         return gr.Dropdown(choices, **shared)
     if about["kind"] == "choice":
-        return gr.Radio([(choice.capitalize(), choice) for choice in about["choices"]], **shared)
-    if about["kind"] == "float":
+        return gr.Radio(offers(name), **{**shared, "value": shared["value"] or ""})
+    if about["kind"] in ("float", "floats"):
         return gr.Slider(about["low"], about["high"], step=_STEPS[name], **shared)
     return gr.Number(precision=0, minimum=about["low"], maximum=min(about["high"], 2**31 - 1), **shared)
+
+
+def offers(name: str) -> list[tuple[str, str]]:
+    """Labels and values of a choice; what is left to the preset is an empty text."""
+    return [(label, value or "") for label, value in _ABOUT[name]["offers"]]
 
 
 def shelf(pictures: list[tuple[str, str]], title: str, elem_id: str) -> gr.Gallery:

@@ -226,12 +226,12 @@ def test_an_error_tells_no_path(modules: Modules, caplog: pytest.LogCaptureFixtu
 def test_the_fields_are_what_the_options_say(modules: Modules) -> None:
     app = modules("app")
     about = {each["name"]: each for each in describe()}
-    for name in ("strength", "quality", "size", "preset", "style_scale", "seed"):
-        field = getattr(app, name)
-        assert field.value == about[name]["default"]
-        assert field.info.lower() == about[name]["help"].lower()
+    fields = {name: getattr(app, name) for name in ("strength", "colors", "quality", "size", "preset", "style_scale", "seed")}
+    for name, field in (fields | {"padding": app.seamless, "style_loss": app.look}).items():
+        assert field.value == (about[name]["default"] or "" if about[name]["kind"] == "choice" else about[name]["default"])
+        assert field.label == about[name]["title"]
         if about[name]["kind"] == "choice":
-            assert [value for _, value in field.choices] == list(about[name]["choices"])
+            assert field.choices == [(label, value or "") for label, value in about[name]["offers"]]
     assert (app.strength.minimum, app.strength.maximum) == (0, 1)
     given = inspect.signature(app.stylize).parameters
     for name in ("strength", "colors", "quality", "size", "seed"):

@@ -71,7 +71,7 @@ def test_a_painting_is_finished_faded_reopened_and_painted_from(arrive: Arrive, 
     before = visitor.find("photo").locator("img").get_attribute("src")
     visitor.find("as_photo").click()
     visitor.until(lambda: visitor.find("photo").locator("img").get_attribute("src") != before)
-    visitor.find("keep_colors").locator("input").check()
+    visitor.find("colors").get_by_label("The photo's", exact=True).check()
     visitor.paint()
     assert visitor.find("session").locator("button").count() == 2
     again = json.loads(visitor.download(tmp_path / "again.png").text["impasto"])
@@ -118,6 +118,17 @@ def test_a_mask_limits_the_painting(arrive: Arrive, small: Path, tmp_path: Path)
     assert change[24:30, 50:56].mean() > 10
     assert change[:, :30].max() <= 1
 
+    visitor.give("second", small)  # now it is where the second style goes, and all is painted
+    visitor.find("together").get_by_label("What is under the brush").check()
+    visitor.paint()
+    painting = visitor.download(tmp_path / "regions.png")
+    assert np.abs(pixels(painting) - photo).mean(2)[:, :30].mean() > 10
+    assert len(json.loads(painting.text["impasto"])["masks"]) == 2
+    visitor.find("mask").get_by_text("Clear").click()
+    visitor.page.wait_for_timeout(300)
+    visitor.find("go").click()
+    visitor.until(lambda: visitor.status().startswith("Paint on the photo where the second style goes"))
+
 
 def test_everything_under_more_has_its_say(arrive: Arrive, small: Path, large: Path, tmp_path: Path) -> None:
     visitor = arrive()
@@ -130,12 +141,17 @@ def test_everything_under_more_has_its_say(arrive: Arrive, small: Path, large: P
     visitor.set("style_scale", "0.5")
     visitor.give("second", small)
     visitor.set("share", "0.25")
+    visitor.find("together").get_by_label("The large shapes").check()
+    visitor.find("padding").get_by_label("Both ways").check()
+    visitor.find("looks").locator("button").nth(3).click()
+    visitor.until(lambda: visitor.find("style_loss").get_by_label("Wasserstein").is_checked(), 5)
     visitor.begin()
     visitor.until(lambda: "preview" in visitor.shown())
     visitor.find("stop").click()
     visitor.until(lambda: visitor.status().startswith("Stopped: 256 × 192"))
     options = json.loads(visitor.download(tmp_path / "kept.png").text["impasto"])["options"]
-    wanted = {"quality": "draft", "size": 256, "seed": 7, "style_scale": 0.5, "style_weights": [0.75, 0.25]}
+    wanted = {"quality": "draft", "size": 256, "seed": 7, "style_scale": [0.5], "style_weights": [0.75, 0.25]}
+    wanted |= {"padding": "circular", "style_loss": "wasserstein", "style_layers": "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"}
     assert {name: options[name] for name in wanted} == wanted
 
 
