@@ -10,7 +10,7 @@ from typing import NamedTuple
 from . import images
 from .engine import Result, Run, Step
 from .errors import ImageError, ImpastoError
-from .recipes import agree
+from .recipes import differences
 from .rerun import read
 
 
@@ -49,7 +49,7 @@ def paint(
         try:
             run = item.make()
             if there:
-                if not agree(read(item.target), run.recipe):
+                if set(differences(read(item.target), run.recipe)) - {"impasto"}:  # whatever version painted it
                     raise ImageError("it is there, of other pictures or settings: name another folder, or --force")
                 yield Outcome(item.target)
                 continue
@@ -70,7 +70,7 @@ def pictures(places: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for place in map(Path, places):
         if place.is_dir():
-            inside = [path for path in sorted(place.iterdir()) if path.is_file() and path.suffix.lower() in images.READABLE]
+            inside = images.in_folder(place)
             if not inside:
                 raise ImageError(f"there is no picture in the folder {str(place)!r}")
             found += inside

@@ -28,6 +28,11 @@ class Wraps(NamedTuple):
     def of(cls, padding: str) -> Wraps:
         return cls(*(how == "circular" for how in PADDINGS[padding]))
 
+    @property
+    def ways(self) -> tuple[str, str]:
+        """What lies beyond the border of a map inside the network: its other side, or zeros"""
+        return "circular" if self.y else "zero", "circular" if self.x else "zero"
+
 
 #: The usual: they do not
 APART = Wraps()

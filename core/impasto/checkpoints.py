@@ -21,6 +21,7 @@ from torch import Tensor
 
 from . import images
 from .errors import CheckpointError
+from .recipes import differences
 
 #: Writing takes at most this share of the time.
 _SHARE = 0.05
@@ -44,8 +45,7 @@ class Checkpoint:
 
     def of(self, recipe: Mapping[str, Any]) -> Checkpoint:
         """Itself, if it belongs to the run with this recipe.  Raises CheckpointError."""
-        here, there = _settings(recipe), _settings(self.recipe)
-        other = [name.replace("_", " ") for name in here if here[name] != there.get(name)]
+        other = [name.replace("_", " ") for name in differences(recipe, self.recipe)]
         if other:
             raise CheckpointError(f"{self.name!r} is of another painting (other {', '.join(other)}): start anew without it")
         return self
@@ -105,8 +105,3 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
         raise CheckpointError(f"there is no checkpoint {name!r}: check its name") from None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{name!r} is not a checkpoint, or is damaged: start anew without it") from error
-
-
-def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """What a recipe says, by name; how files are called is all one"""
-    return {**recipe["options"], **{name: value for name, value in recipe.items() if name not in ("options", "names")}}

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from . import __version__, commands
 from .errors import ImpastoError, OptionError
-from .options import FIGURES, Options, default_of
+from .options import FIGURES, PICTURES, Options, default_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,14 +74,14 @@ def _parser() -> argparse.ArgumentParser:
     paper.add_argument("--figure", metavar="NAME", action="append", choices=FIGURES, help="one of " + ", ".join(FIGURES))
     _folder(paper)
     fixed = ("preset", "content_layers", "style_layers", "init", "seed", "colors", "color_match", "guides", *_OF_BALANCE)
-    _options(paper, without=(*fixed, *_PICTURES))
+    _options(paper, without=(*fixed, *PICTURES))
 
     batch = command("batch", commands.batch, "paint many pictures in many styles")
     batch.add_argument("--contents", metavar="DIR", nargs="+", required=True, help="folders with pictures, or pictures")
     batch.add_argument("--styles", metavar="DIR", nargs="+", required=True, help="folders with styles, or styles")
     batch.add_argument("--format", metavar="ENDING", default="png", help="png (the default), jpg, webp or tif")
     _folder(batch)
-    _options(batch, without=("style_weights", *_PICTURES))
+    _options(batch, without=("style_weights", *PICTURES))
 
     rerun = command("rerun", commands.rerun, "paint a picture again by the recipe in its file, the same or larger")
     rerun.add_argument("painting", metavar="OUT", help="a .png, .jpg, .webp or .tif that impasto has written")
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         "--inputs", metavar="DIR", action="append", help="where its pictures are, if neither beside it nor here"
     )
     _output(rerun, optional=True)
-    _options(rerun, without=("preset", *_PICTURES))
+    _options(rerun, without=("preset", *PICTURES))
 
     command("presets", commands.presets, "show what each preset sets")
 
@@ -111,7 +111,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_PICTURES = ("init_image", "masks", "style_masks", "keep")
 _OF_BALANCE = ("strength", "ratio")
 #: What only a run with a style can be told.
 _OF_STYLES = (

@@ -77,8 +77,7 @@ def _carried(place: Tensor, layers: Collection[str], network: str, how: str, wra
             block = name[4]
             field = functional.avg_pool2d(field, 2) if how == "plain" else _largest(field, how, 2, 0)
         if how != "plain":
-            ways = ["circular" if wrap else "zero" for wrap in wraps]
-            around = padded(field[0].permute(1, 2, 0), (ways[0], ways[1])).permute(2, 0, 1)[None]
+            around = padded(field[0].permute(1, 2, 0), wraps.ways).permute(2, 0, 1)[None]
             margins = tuple(int(not wrap) for wrap in wraps)
             field = _largest(around, how, 3, margins)  # what lies beyond the border is of no region, and does not count
         if name in layers:

@@ -121,6 +121,11 @@ def read(source: Any, *, max_megapixels: float = 200, name: str = "the picture")
     return Picture(_fill(rgb, alpha), alpha.contiguous(), depth)
 
 
+def in_folder(folder: Path) -> list[Path]:
+    """The files in a folder that are called like pictures, in order of their names"""
+    return [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix.lower() in READABLE]
+
+
 def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """(width, height) with the aspect of `size` and the given longest side.  Raises ImageError where it gets too thin."""
     width, height = size

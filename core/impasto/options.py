@@ -269,6 +269,10 @@ class Options:
         return turned * own * (_POSITIONS / (width * height) if self.preset in _AVERAGED else 1), True
 
 
+#: What of Options is pictures
+PICTURES = tuple(about.name for about in fields(Options) if about.metadata["kind"])
+
+
 def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
     """`conv1_1:2,conv2_1` -> layer weights that sum to 1; `none` -> none.  Raises OptionError: no layer of `network`"""
     if text.strip() == "none":
@@ -305,7 +309,7 @@ def describe() -> list[dict[str, Any]]:
     """
     described = []
     for about in fields(Options):
-        if about.metadata["kind"]:  # a picture
+        if about.name in PICTURES:
             continue
         kind = "choice" if about.metadata["choices"] else str(about.type).split(" ")[0].replace("str", "text")
         kind = "floats" if kind.startswith("tuple") else kind

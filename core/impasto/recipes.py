@@ -11,12 +11,12 @@ from typing import Any
 from torch import Tensor
 
 from . import __version__
-from .options import Options, parse_layers
-from .targets import ROLES, Given
+from .options import PICTURES, Options, parse_layers
+from .targets import Given
 from .weights import sha256
 
 #: Pictures and private paths: what of Options is not written down as it is
-ASIDE = ("init_image", "masks", "style_masks", "keep", "weights")
+ASIDE = (*PICTURES, "weights")
 #: Where a recipe has several pictures
 SEVERAL = ("styles", "masks", "style_masks")
 #: The gray, of 255, of the empty picture that textures are painted on
@@ -45,12 +45,14 @@ def _is_canvas(pixels: Tensor) -> bool:
     return bool(((pixels * 255).round() == CANVAS).all())
 
 
-def agree(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two recipes are of the same painting, whatever version painted it and however its files were called"""
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """In what two recipes differ, by name; how files are called is all one, and `auto` is any network"""
 
     def said(recipe: Mapping[str, Any]) -> dict[str, Any]:
-        options = {**recipe.get("options", {}), "network": ""} if "auto" in networks else recipe.get("options", {})
-        return {**{role: recipe.get(role) for role in (*ROLES, "weights", "content_size")}, "options": options}
+        return {**recipe["options"], **{name: value for name, value in recipe.items() if name not in ("options", "names")}}
 
-    networks = [recipe.get("options", {}).get("network") for recipe in (one, other)]
-    return said(one) == said(other)
+    here, there = said(one), said(other)
+    different = [name for name in here | there if here.get(name) != there.get(name)]
+    if "auto" in (here.get("network"), there.get("network")):
+        different = [name for name in different if name != "network"]
+    return different

@@ -89,6 +89,4 @@ def _candidates(name: str | None, folders: list[Path]) -> Iterator[Path]:
     if name:
         yield from (folder / name for folder in folders if (folder / name).is_file())
     for folder in folders:
-        for path in sorted(folder.iterdir()):
-            if path.is_file() and path.name != name and path.suffix.lower() in images.READABLE:
-                yield path
+        yield from (path for path in images.in_folder(folder) if path.name != name)

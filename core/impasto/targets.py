@@ -26,9 +26,7 @@ from .vgg import Network
 Cache = dict[tuple[Any, ...], dict[str, Moments]]
 #: How many of them are kept: 2.4 MB each.
 _MOST_KEPT = 64
-
-
-#: The pictures there may be beside the content and the styles.
+#: What the pictures of a run are there for
 ROLES = ("content", "styles", "masks", "style_masks", "keep", "init_image")
 
 
@@ -108,7 +106,7 @@ class Targets:
         options = self.options
         content = self.content.resized(width, height, self.wraps)
         layers = parse_layers(options.content_layers)
-        maps = network.forward(self._shown(content.pixels))
+        maps = network.forward(self._shown(content.pixels)) if layers else {}
         wanted = {name: (weight, maps[name].flatten(0, 1).float().clone()) for name, weight in layers.items()}
         del maps
         alpha, papers = options.balance(*self._final)

@@ -135,7 +135,4 @@ def _block(layer: str) -> int:
 
 def _ways(layer: str, padding: str) -> tuple[str, str]:
     """What lies beyond the border of a layer's input: above and below, left and right"""
-    if layer == "conv1_1":
-        return PADDINGS[padding]
-    y, x = ("circular" if wrap else "zero" for wrap in Wraps.of(padding))
-    return y, x
+    return PADDINGS[padding] if layer == "conv1_1" else Wraps.of(padding).ways

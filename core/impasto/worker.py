@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from . import __version__
 from .errors import ImageError, ImpastoError, OptionError
 from .frames import FORMATS, PROTOCOL, FrameError, Header, Reader, pack, stripes
-from .options import BLOCKS, Options, describe
+from .options import BLOCKS, PICTURES, Options, describe
 
 if TYPE_CHECKING:
     from .engine import Step, Warm
@@ -49,10 +49,6 @@ def main() -> int:
         os.nice(5)
     # The reader ends the process: nobody is there to tell, and a step in the middle would only hold it up.
     return Worker(incoming, outgoing, gone=lambda: os._exit(0)).serve()
-
-
-#: What of Options a job's settings cannot name: pictures are sent
-_PICTURES = {about.name for about in dataclasses.fields(Options) if about.metadata["kind"]}
 
 
 class _Cancelled(Exception):
@@ -153,7 +149,7 @@ class Worker:
             if job.number in self._cancelled:
                 raise _Cancelled
 
-        if not isinstance(settings, dict) or _PICTURES & settings.keys():
+        if not isinstance(settings, dict) or settings.keys() & set(PICTURES):  # these are sent
             raise OptionError("a job's options are a JSON object of settings by name, pictures aside")
         started = time.monotonic()
         content, mask = job.picture("content"), job.mask()

@@ -66,6 +66,10 @@ def test_a_checkpoint_of_another_painting_is_refused(made_up_file: Path, tmp_pat
         list(impasto.stream(*pictures, **settings, seed=1, resume=tmp_path / "run"))
     with pytest.raises(CheckpointError, match="other content"):
         list(impasto.stream(scene(40, 40, 2), pictures[1], **settings, resume=tmp_path / "run"))
+    keep = scene(40, 40, 5)
+    list(impasto.stream(*pictures, **settings, keep=keep, checkpoint=tmp_path / "kept"))
+    with pytest.raises(CheckpointError, match="other keep"):
+        list(impasto.stream(*pictures, **settings, resume=tmp_path / "kept"))
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         impasto.stream(*pictures, **settings, resume=tmp_path / "other")
 
