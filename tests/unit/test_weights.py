@@ -190,6 +190,20 @@ def test_features_are_oxfords_over_58(vgg16: Weights) -> None:
     torch.testing.assert_close(ours.permute(2, 0, 1) * 58, x[0], rtol=1e-3, atol=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["torchvision", "caffe"])
+def test_a_published_file_is_known_and_shown_what_it_wants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Files of one network and one shape want RGB around 0 or BGR up to 255: nothing but their hash tells which."""
+    path = tmp_path / "published.pth"
+    whole = hashlib.sha256(torchvision_file(path, "vgg16")).hexdigest()
+    assert whole[:8] not in weights._INPUTS
+    monkeypatch.setitem(weights._INPUTS, whole[:8], kind)
+    loaded, (kernel, bias) = weights.load("vgg16", str(path)), made_up_weights("vgg16").layers["conv1_1"]
+    caffe = kind == "caffe"
+    assert torch.equal(loaded.layers["conv1_1"][0], kernel.flip(1) if caffe else kernel)
+    assert torch.equal(loaded.layers["conv1_1"][1], bias / weights.PAPER_UNIT if caffe else bias)
+    assert float(loaded.mean[0]) == pytest.approx(123.68 / 255 if caffe else 0.485)
+
+
 def test_a_damaged_cache_is_noticed(tmp_path: Path, cache: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     content = torchvision_file(tmp_path / "vgg19.pth")
     publish(monkeypatch, serve(content), content)

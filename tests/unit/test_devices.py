@@ -1,0 +1,82 @@
+"""What a machine would be used for, on machines that are not here."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from impasto.devices import choose_device, choose_precision
+from impasto.errors import DeviceError
+from impasto.losses import moments
+from impasto.objective import Objective, Region
+from impasto.vgg import Network
+from tests.conftest import made_up_weights
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Pretends to be a machine: with so many CUDA devices of some capability, with MPS, with a processor of some kind"""
+
+    def pretend(cuda: int = 0, capability: tuple[int, int] = (8, 0), mps: bool = False, amx: bool = False) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+
+    return pretend
+
+
+def test_the_fastest_device_is_taken(machine: Callable[..., None]) -> None:
+    machine(cuda=1, mps=True)
+    assert choose_device("auto").type == "cuda"
+    machine(mps=True)
+    assert choose_device("auto").type == "mps"
+    machine()
+    assert choose_device("auto").type == "cpu"
+
+
+def test_a_device_is_the_one_that_is_named_or_refused(machine: Callable[..., None]) -> None:
+    machine(cuda=2)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    assert choose_device("cpu").type == "cpu"
+    with pytest.raises(DeviceError, match=r"no cuda:2: this machine has 2 CUDA device\(s\), counted from 0"):
+        choose_device("cuda:2")
+    with pytest.raises(DeviceError, match="no mps device"):
+        choose_device("mps")
+
+
+def test_bfloat16_is_taken_where_it_is_fast(machine: Callable[..., None]) -> None:
+    machine(cuda=1, capability=(8, 6))
+    assert choose_precision("auto", torch.device("cuda")) == torch.bfloat16
+    machine(cuda=1, capability=(7, 5))
+    assert choose_precision("auto", torch.device("cuda")) == torch.float32
+    machine(amx=True)
+    assert choose_precision("auto", torch.device("cpu")) == torch.bfloat16
+    assert choose_precision("float32", torch.device("cpu")) == torch.float32
+    assert choose_precision("auto", torch.device("mps")) == torch.float32
+    machine()
+    assert choose_precision("auto", torch.device("cpu")) == torch.float32
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_a_device_computes_what_the_processor_does(kind: str) -> None:
+    if not {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}[kind]():
+        pytest.skip(f"this machine has no {kind} device that torch can use")
+    slopes = []
+    for device in (torch.device("cpu"), torch.device(kind)):
+        net = Network(made_up_weights("vgg16"), ["conv1_1", "conv3_1", "conv4_2"], pooling="max", device=device)
+        image, other = (torch.rand(64, 80, 3, generator=torch.Generator().manual_seed(n)).to(device) for n in (0, 1))
+        maps = {name: layer.flatten(0, 1) for name, layer in net.forward(other).items()}
+        style = {name: (0.5, moments(maps[name])) for name in ("conv1_1", "conv3_1")}
+        wanted = {"conv4_2": (1.0, maps["conv4_2"].clone())}
+        slopes.append(Objective(net, wanted, [Region(style)], style_loss="covariance", tv=1.0)(image).gradient.cpu())
+    assert float((slopes[1] - slopes[0]).norm() / slopes[0].norm()) < 1e-3
+
+
+def test_type_checkers_are_told_that_there_are_types() -> None:
+    assert importlib.resources.files("impasto").joinpath("py.typed").is_file()
