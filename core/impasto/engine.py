@@ -363,11 +363,13 @@ def ladder(size: tuple[int, int], options: Options) -> list[Rung]:
 
 
 def _steps(side: int, options: Options) -> int:
-    """Steps at a size: as many as make every rung cost the same, so that most are taken where the picture takes shape."""
+    """Steps at a size: half as many at twice the size, so that most are taken where the picture takes shape, and yet each
+    rung may cost more than the one below, for fine layers need steps of their own.
+    """
     if options.preset in STEPS:
         return round(STEPS[options.preset] * {"draft": 0.3, "normal": 1, "fine": 2}[options.quality])
-    bottom, least = {"draft": (80, 8), "normal": (160, 12), "fine": (480, 36)}[options.quality]
-    return max(least, round(bottom * (_BOTTOM / max(side, _BOTTOM)) ** 2))
+    bottom, least = {"draft": (40, 8), "normal": (80, 12), "fine": (240, 36)}[options.quality]
+    return max(least, round(bottom * _BOTTOM / max(side, _BOTTOM)))
 
 
 def _top_steps(side: int, options: Options) -> int:

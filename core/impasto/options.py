@@ -38,7 +38,7 @@ NETWORKS = (*BLOCKS, *(network + NORMALISED for network in BLOCKS))
 
 #: Content to style at strength 0.5, each loss relative to the pictures' own: measured, so that all of them leave as much of
 #: the content (relative conv4_2 distance about 0.83, coffee in the style of harvest).
-_BALANCE = {"gram": 0.03, "moments": 0.25, "covariance": 0.3, "wasserstein": 0.11}
+_BALANCE = {"gram": 0.02, "moments": 0.125, "covariance": 0.15, "wasserstein": 0.055}
 #: The paper's alpha/beta
 _PAPER_RATIO = 1e-3
 #: Where the paper sums over positions, these average: their alpha/beta in the paper's units is for this many pixels.
@@ -64,7 +64,7 @@ _IMPASTO: dict[str, Any] = {
     "pooling": "max",
     "padding": "replicate",
     "content_layers": "conv4_2",
-    "style_layers": "conv1_1:0.25,conv2_1:0.225,conv3_1:0.2,conv4_1:0.175,conv5_1:0.15",
+    "style_layers": "conv1_1:0.5,conv2_1:0.2,conv3_1:0.12,conv4_1:0.1,conv5_1:0.08",
     "style_loss": "covariance",
     "tv": 2.0,
     "init": "content",
@@ -79,9 +79,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "johnson": _PAPER | {"ratio": 4.85e-5, "pooling": "max", "style_layers": _BY_CHANNELS},
     # L. Gatys's own PyTorch code, and the paper on controlling perceptual factors (arXiv 1611.07865)
     "gatys2017": _PAPER | {"ratio": 9.7e-7, "pooling": "max", "style_layers": _BY_CHANNELS, "init": "content"},
-    # style-transfer-pytorch by K. Crowson
-    "crowson": _IMPASTO
-    | {"style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1", "style_loss": "wasserstein"},
+    # style-transfer-pytorch by K. Crowson: as far from the content as a picture of that program's is
+    "crowson": {name: value for name, value in _IMPASTO.items() if name != "strength"}
+    | {
+        "ratio": 8e-5,
+        "style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1",
+        "style_loss": "wasserstein",
+    },
 }
 #: Steps at the final size, at quality normal, of presets that have no ladder; and of every rung of one that has its own.
 STEPS = {"paper": 500, "johnson": 1000, "gatys2017": 500, "crowson": 500}
@@ -131,8 +135,8 @@ class Options:
     quality: str = setting("normal", "how much work", choices=QUALITIES, group="first")
     strength: float | None = setting(
         None,
-        "how strong the style is, from 0 to 1: alike on every picture, at every size, with every network; 0.5 is the preset's "
-        "own balance",
+        "how strong the style is, from 0 to 1, much alike on every picture, at every size and with every network; 0.5 is the "
+        "preset's own balance, and a quarter more weighs the content a tenth as much",
         low=0,
         high=1,
         group="first",
@@ -150,9 +154,12 @@ class Options:
         "how colors are matched: moved as little as may be, along the principal axes, or by Cholesky factors",
         choices=("monge", "pca", "cholesky"),
     )
-    seed: int = setting(0, "seed of the noise; the same seed gives the same picture", low=0, high=2**63 - 1, group="first")
+    seed: int = setting(0, "seed of the noise to start from, where there is any (init, init_noise)", low=0, high=2**63 - 1)
     ratio: float | None = setting(
-        None, "content to style, alpha/beta in the paper's units, instead of strength (the paper: 1e-3)", low=0
+        None,
+        "content to style instead of strength: with style loss gram alpha/beta in the paper's units (the paper: 1e-3); with "
+        "another loss 1e-3 is its own balance",
+        low=0,
     )
     iterations: int | None = setting(None, "steps at the final size, instead of the quality's", low=1, high=100_000)
     ladder: bool = setting(None, "work up from small sizes")
@@ -294,13 +301,6 @@ def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
     return {name: weight / total for name, weight in weights.items() if weight > 0}
 
 
-def default_of(about: dataclasses.Field[Any]) -> Any:
-    """What a field is when nobody sets it, the default preset's value included."""
-    if about.default is not None:
-        return about.default
-    return PRESETS["impasto"].get(about.name, about.metadata["stands_for"])
-
-
 def describe() -> list[dict[str, Any]]:
     """Every option that can be written down, as a program of another kind needs it to make a form: names, kinds, ranges.
 
@@ -316,9 +316,16 @@ def describe() -> list[dict[str, Any]]:
         facts = {name: about.metadata[name] for name in ("help", "low", "high", "choices", "group")}
         title = about.metadata["title"] or about.name.replace("_", " ").capitalize()
         offers = about.metadata["offers"] or tuple((choice.capitalize(), choice) for choice in about.metadata["choices"])
-        default = None if None in (value for _, value in offers) else default_of(about)
+        default = None if None in (value for _, value in offers) else _default_of(about)
         described.append({"name": about.name, "kind": kind, "default": default, **facts, "title": title, "offers": offers})
     return described
+
+
+def _default_of(about: dataclasses.Field[Any]) -> Any:
+    """What a field is when nobody sets it, the default preset's value included."""
+    if about.default is not None:
+        return about.default
+    return PRESETS["impasto"].get(about.name, about.metadata["stands_for"])
 
 
 def _checked(about: dataclasses.Field[Any], value: Any) -> Any:

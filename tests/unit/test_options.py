@@ -8,7 +8,7 @@ import pytest
 
 from impasto import Options
 from impasto.errors import OptionError
-from impasto.options import LAYERS, PRESETS, parse_layers
+from impasto.options import LAYERS, PRESETS, STEPS, parse_layers
 
 
 def test_a_preset_fills_what_is_not_given_and_a_single_option_overrides_it() -> None:
@@ -29,6 +29,37 @@ def test_the_papers_preset_is_the_papers() -> None:
         False,
         0,
     )
+
+
+@pytest.mark.parametrize(
+    ("preset", "steps", "ratios"),  # alpha / (beta w_l) at 512 x 384 in the paper's units, as worked out from their programs
+    [
+        ("paper", 500, (5e-3, 5e-3, 5e-3, 5e-3, 5e-3)),
+        ("johnson", 1000, (6.5e-5, 2.6e-4, 1.04e-3, 4.17e-3, 4.17e-3)),
+        ("gatys2017", 500, (1.3e-6, 5.2e-6, 2.1e-5, 8.3e-5, 8.3e-5)),
+    ],
+)
+def test_the_older_programs_presets_have_their_balance(preset: str, steps: int, ratios: tuple[float, ...]) -> None:
+    options = Options(preset=preset)
+    alpha, papers = options.balance(512, 384)
+    assert papers
+    found = [alpha / weight for weight in parse_layers(options.style_layers).values()]
+    assert found == pytest.approx(ratios, rel=0.02)
+    assert (options.style_loss, options.optimizer, STEPS[preset]) == ("gram", "lbfgs", steps)
+    assert options.init == ("content" if preset == "gatys2017" else "noise")
+    assert options.pooling == ("average" if preset == "paper" else "max")
+
+
+def test_crowsons_preset_has_its_loss_and_layers() -> None:
+    options = Options(preset="crowson")
+    weights = parse_layers(options.style_layers)
+    assert [weight / weights["conv5_1"] for weight in weights.values()] == pytest.approx([256, 64, 16, 4, 1])
+    assert (options.style_loss, options.optimizer, options.ladder) == ("wasserstein", "adam", True)
+    own, papers = options.balance(512, 384)
+    assert not papers  # the loss is relative: 1e-3 would be the balance of the style loss itself
+    assert own == pytest.approx(Options(style_loss="wasserstein", ratio=1e-3).balance(512, 384)[0] * 0.08)
+    assert Options(preset="crowson", strength=0.5).balance(512, 384)[0] == own
+    assert (options.init, options.pooling, options.tv, STEPS["crowson"]) == ("content", "max", 2, 500)
 
 
 @pytest.mark.parametrize(
