@@ -17,8 +17,8 @@ space: .venv/app
 	$(BIN)/python gradio_app/build.py dist/space
 
 # The zip that Krita's "Import Python Plugin from File" takes.
-krita: .venv/test
-	$(BIN)/python plugin/build.py dist
+krita: | $(BIN)/pip
+	PYTHONPATH=core $(BIN)/python plugin/build.py dist
 
 test: .venv/test
 	tests/system.sh
@@ -38,8 +38,10 @@ check: .venv/test
 bench: .venv/demo
 	$(BIN)/python tests/benchmarks/time_to_quality.py $(CONTENT) $(STYLE)
 
-.venv/%: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+$(BIN)/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/%: pyproject.toml | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	touch $@
 

@@ -23,7 +23,8 @@ def demo() -> int:
         content, painting = Path(folder) / "photo.png", Path(folder) / "painting.png"
         photo.save(content)
         style.save(painting)
-        status = main(["stylize", str(content), str(painting), "-o", "demo.png", "--size", "512", "--force"])
+        fixed = ["--size", "512", "--network", "vgg16", "--force"]  # the smaller download, and everywhere the same picture
+        status = main(["stylize", str(content), str(painting), "-o", "demo.png", *fixed])
     if status == 0:
         with Image.open("demo.png") as result:
             strip([photo, style, result]).save("demo_strip.png")

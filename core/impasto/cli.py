@@ -7,12 +7,13 @@ import dataclasses
 import difflib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__, commands
-from .errors import ImpastoError, OptionError
-from .options import FIGURES, PICTURES, Options, default_of
+from .errors import ImpastoError, OptionError, choose
+from .options import FIGURES, PICTURES, PRESETS, Options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("impasto").setLevel(logging.INFO)
     parser = _parser()
     try:
+        _see_command(parser, sys.argv[1:] if arguments is None else arguments)
         options, unknown = parser.parse_known_args(arguments)
         if unknown:
             _refuse(unknown[0], _flags(parser, options.command))
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     stylize.add_argument("content", metavar="CONTENT", help="the picture to paint")
     stylize.add_argument("style", metavar="STYLE", nargs="+", help="the picture or pictures whose style to paint it in")
     _output(stylize)
-    stylize.add_argument("--checkpoint", metavar="FILE", help="keep all that the run needs to go on in FILE, while it lasts")
+    stylize.add_argument("--checkpoint", metavar="FILE", help="write all that the run needs to go on to FILE, again and again")
     stylize.add_argument("--resume", metavar="FILE", help="go on from a checkpoint, to the same picture as if never stopped")
     _options(stylize)
 
@@ -58,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     reconstruct.add_argument("image", metavar="IMAGE", help="the picture")
     reconstruct.add_argument("--layer", metavar="LAYER", required=True, help="the layer, such as conv4_2")
     _output(reconstruct)
-    _options(reconstruct, without=("content_layers", *_OF_STYLES))
+    _options(reconstruct, without=("content_layers", *_OF_STYLES), preset="paper")
 
     texture = command(
         "texture", commands.texture, "paint a texture in the style of a picture, of any size and without content"
@@ -66,15 +68,22 @@ def _parser() -> argparse.ArgumentParser:
     texture.add_argument("style", metavar="STYLE", nargs="+", help="the picture or pictures whose style it has")
     texture.add_argument("--size", metavar="WxH", required=True, help="width and height of the texture in pixels")
     _output(texture)
-    _options(texture, without=("size", "content_layers", "colors", "color_match", "keep", *_OF_BALANCE))
+    theirs = ("size", "content_layers", "colors", "color_match", "keep", *_OF_BALANCE)
+    _options(texture, without=theirs, own={"init": "noise"})
 
     paper = command("paper", commands.paper, "paint the figures of the paper, as contact sheets and single pictures")
     paper.add_argument("content", metavar="CONTENT", help="the photograph")
     paper.add_argument("style", metavar="STYLE", nargs="+", help="the painting; more than one for the gallery")
-    paper.add_argument("--figure", metavar="NAME", action="append", choices=FIGURES, help="one of " + ", ".join(FIGURES))
+    paper.add_argument(
+        "--figure",
+        metavar="NAME",
+        action="append",
+        choices=FIGURES,
+        help="one of " + ", ".join(FIGURES) + "; may be given again (default: all)",
+    )
     _folder(paper)
     fixed = ("preset", "content_layers", "style_layers", "init", "seed", "colors", "color_match", "guides", *_OF_BALANCE)
-    _options(paper, without=(*fixed, *PICTURES))
+    _options(paper, without=(*fixed, *PICTURES), preset="paper", own=commands.OF_FIGURES)
 
     batch = command("batch", commands.batch, "paint many pictures in many styles")
     batch.add_argument("--contents", metavar="DIR", nargs="+", required=True, help="folders with pictures, or pictures")
@@ -89,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         "--inputs", metavar="DIR", action="append", help="where its pictures are, if neither beside it nor here"
     )
     _output(rerun, optional=True)
-    _options(rerun, without=("preset", *PICTURES))
+    _options(rerun, without=("preset", *PICTURES), recipe=True)
 
     command("presets", commands.presets, "show what each preset sets")
 
@@ -139,13 +148,33 @@ def _folder(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print a JSON record of each picture on standard output")
 
 
-def _options(command: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
-    """All options but a few."""
+def _options(
+    command: argparse.ArgumentParser,
+    without: Sequence[str] = (),
+    *,
+    preset: str = "impasto",
+    own: Mapping[str, Any] | None = None,
+    recipe: bool = False,
+) -> None:
+    """All options but a few, with the defaults of a preset, except for the command's own; or those of a recipe."""
     first, more = command.add_argument_group("what to set first"), command.add_argument_group("more")
     offered = [about for about in dataclasses.fields(Options) if about.name not in without]
     for about in offered:
-        _add(first if about.metadata["group"] == "first" else more, about)
+        default = "the recipe's" if recipe else _default(about, preset, own or {})
+        _add(first if about.metadata["group"] == "first" else more, about, default)
     command.set_defaults(settings=[about.name for about in offered])
+
+
+def _default(about: dataclasses.Field[Any], preset: str, own: Mapping[str, Any]) -> str:
+    """What an option is when it is not given, in words, or """ ""
+    if about.name == "preset":
+        return preset
+    if about.name in own:
+        return str(own[about.name])
+    if about.default is None and about.name in PRESETS[preset]:
+        return f"the preset's, which is {PRESETS[preset][about.name]} for {preset}"
+    default = about.metadata["stands_for"] if about.default is None else about.default
+    return "" if default is None else str(default)
 
 
 def flag(about: dataclasses.Field[Any]) -> str:
@@ -154,16 +183,17 @@ def flag(about: dataclasses.Field[Any]) -> str:
     return "--" + (name.removesuffix("s") if about.metadata["kind"] == "pictures" else name)
 
 
-def _add(group: argparse._ArgumentGroup, about: dataclasses.Field[Any]) -> None:
+def _add(group: argparse._ArgumentGroup, about: dataclasses.Field[Any], default: str) -> None:
     """An option of the command line for a field of Options. Values stay text: Options knows what they have to be."""
-    default = default_of(about)
-    note = f" (default: {default})" if default is not None else ""
+    note = f" (default: {default})" if default else ""
     help = (about.metadata["help"] + note).replace("%", "%%")
     if str(about.type).startswith("bool"):
         group.add_argument(flag(about), action=argparse.BooleanOptionalAction, default=None, help=help)
         return
     if about.metadata["kind"]:
-        several: dict[str, Any] = {"nargs": "+", "action": "extend"} if about.metadata["kind"] == "pictures" else {}
+        several: dict[str, Any] = {}
+        if about.metadata["kind"] == "pictures":  # it takes all the names that follow
+            several, help = {"nargs": "+", "action": "extend"}, f"{help}; to be named last"
         group.add_argument(flag(about), dest=about.name, metavar="FILE", default=None, help=help, **several)
         return
     listed = str(about.type).startswith("tuple")
@@ -179,10 +209,22 @@ class _Parser(argparse.ArgumentParser):
         raise OptionError(f"{message}; see {self.prog} --help")
 
 
+def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    (group,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return group.choices
+
+
+def _see_command(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """That there is a command of the name that comes first.  Raises OptionError."""
+    if arguments and not arguments[0].startswith("-"):
+        if Path(arguments[0]).is_file():
+            raise OptionError(f"{arguments[0]!r} is no command: did you mean `impasto stylize {arguments[0]} ...`?")
+        choose("command", arguments[0], _commands(parser))
+
+
 def _flags(parser: argparse.ArgumentParser, command: str) -> list[str]:
     """The options of a command"""
-    (group,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return [flag for action in group.choices[command]._actions for flag in action.option_strings]
+    return [flag for action in _commands(parser)[command]._actions for flag in action.option_strings]
 
 
 def _refuse(argument: str, flags: Sequence[str]) -> NoReturn:

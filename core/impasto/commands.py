@@ -16,6 +16,8 @@ from .terminal import Bar
 if TYPE_CHECKING:
     from .engine import Result, Run, Step
 
+#: How the figures of the paper are painted unless they are told otherwise.
+OF_FIGURES = {"size": 256, "quality": "draft"}
 INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
 
 
@@ -85,7 +87,7 @@ def paper(arguments: argparse.Namespace) -> int:
     from .engine import Warm
 
     folder = Path(arguments.output)
-    settings = {"size": 256, "quality": "draft"} | _settings(arguments)
+    settings = OF_FIGURES | _settings(arguments)
     figures = experiments.figures(arguments.content, arguments.style, settings, Warm())
     wanted = {name: figures[name] for name in arguments.figure or FIGURES}
     panels = {folder / f"{panel.name}.png": panel.make for figure in wanted.values() for row in figure.panels for panel in row}
@@ -107,7 +109,7 @@ def presets(arguments: argparse.Namespace) -> int:
             if name in values:
                 print(f"  {name:<{width}}  {values[name]}")
         if preset in STEPS:
-            print(f"  {'steps':<{width}}  {STEPS[preset]}{' on every rung' if values['ladder'] else ''}")
+            print(f"  {'steps':<{width}}  {STEPS[preset]}{' at every size' if values['ladder'] else ''}")
     return 0
 
 
@@ -211,7 +213,8 @@ def _make(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
     if arguments.json:
         _tell({"output": str(target), "interrupted": interrupted} | _facts(result) | {"size": list(step.size)})
     if interrupted:
-        print(f"impasto: stopped at {step.fraction:.0%}; {target} is the picture so far", file=sys.stderr)
+        reached = f"{step.size[0]} x {step.size[1]}"
+        print(f"impasto: stopped at {step.fraction:.0%}; {target} is the picture so far, {reached}", file=sys.stderr)
         return INTERRUPTED
     print(f"impasto: {target}, {step.size[0]} x {step.size[1]}, {result.seconds:.0f} s", file=sys.stderr)
     return 0

@@ -61,7 +61,7 @@ def in_one_sentence(name: str) -> Iterator[None]:
         except (ImageError, MemoryError):
             raise
         except UnidentifiedImageError:
-            raise ImageError(f"{name} is not a picture in a format that is known here") from None
+            raise ImageError(f"{name} is not a picture in a format that is known here: save it as PNG or JPEG") from None
         except Exception as error:  # each of Pillow's decoders has its own
             raise ImageError(f"{name} is damaged or truncated ({error}): export it again") from error
         finally:

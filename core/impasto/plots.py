@@ -20,7 +20,7 @@ def check(path: str) -> Path:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise OptionError("the curves are drawn by matplotlib, which is not there: pip install 'impasto[plot]'") from None
+        raise OptionError("the curves are drawn by matplotlib, which is not there: pip install matplotlib") from None
     return images.check_target(target)
 
 

@@ -255,7 +255,7 @@ def _check_counts(count: int, options: Options) -> None:
         raise OptionError("init 'style' needs a style: name at least one picture")
     weights = options.style_weights
     if weights is not None and (len(weights) != count or sum(weights) <= 0):
-        raise OptionError(f"{count} style(s) with style_weights {weights}: give one for each, not all 0")
+        raise OptionError(f"{count} style(s) with style_weights {weights}: give one for each, not all 0, such as 2,1 for two")
     several = {"style_scale": options.style_scale or (1.0,), "style_layers": options.layers_of_styles()}
     for name, values in several.items():
         if len(values) not in (1, count):

@@ -37,7 +37,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from .errors import WeightsError, choose
-from .options import BLOCKS, LAYERS
+from .options import BLOCKS, LAYERS, NORMALISED
 
 logger = logging.getLogger("impasto")
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
@@ -134,6 +134,8 @@ def load(network: str = "auto", file: str | None = None, progress: Progress | No
     if file is not None:
         return _open(Path(file), None if network == "auto" else network)
     if network != "auto":
+        if network.endswith(NORMALISED):
+            raise WeightsError(f"{network} is made of {network.removesuffix(NORMALISED)}: fetch that")
         choose("network", network, SOURCES)
         return _open(cached(network) if cached(network).exists() else fetch(network, progress), network)
     reasons = []

@@ -73,6 +73,25 @@ def test_a_reconstruction_and_a_texture(run: Run, tmp_path: Path) -> None:
     assert "conv9_9" in run("reconstruct", "photo.png", "--layer", "conv9_9", "-o", "no.png").stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("stylize", "(default: the preset's, which is max for impasto)"),
+        ("stylize", "(default: 512)"),
+        ("paper", "(default: 256)"),
+        ("paper", "(default: draft)"),
+        ("reconstruct", "(default: the preset's, which is average for paper)"),
+        ("texture", "(default: noise)"),
+        ("rerun", "size of the style against the result"),
+        ("rerun", "(default: the recipe's)"),
+    ],
+)
+def test_help_tells_the_commands_own_defaults(command: str, told: str) -> None:
+    words = " ".join(cli._commands(cli._parser())[command].format_help().split())
+    assert told in words
+    assert ("(default: 512)" in words) == (command not in ("paper", "rerun", "texture"))
+
+
 def test_nothing_is_overwritten_unless_forced(run: Run, tmp_path: Path) -> None:
     (tmp_path / "out.png").write_bytes(b"mine")
     quick = ("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "32", "--iterations", "1")
@@ -108,8 +127,10 @@ BAD = {
     ("batch", "--contents", "photo.png", "--styles", "none", "-o", "out"): "no file or folder 'none'",
     ("stylize", "photo.png", "-o", "out.png"): "STYLE",
     ("stylize", "photo.png", "style.png"): "-o/--output",
-    ("stylise", "photo.png"): "stylise",
+    ("stylise", "photo.png"): "no command 'stylise': did you mean 'stylize'?",
+    ("photo.png", "style.png", "-o", "out.png"): "did you mean `impasto stylize photo.png ...`?",
     ("weights", "fetch", "vgg61"): "no network 'vgg61': did you mean 'vgg1",
+    ("weights", "fetch", "vgg19-normalised"): "vgg19-normalised is made of vgg19: fetch that",
     (): "COMMAND",
 }
 
