@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from . import __version__, commands
 from .errors import ImpastoError, OptionError, choose
-from .options import FIGURES, PICTURES, PRESETS, Options
+from .options import FIGURES, PICTURES, PRESETS, Options, default_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,22 +159,21 @@ def _options(
     """All options but a few, with the defaults of a preset, except for the command's own; or those of a recipe."""
     first, more = command.add_argument_group("what to set first"), command.add_argument_group("more")
     offered = [about for about in dataclasses.fields(Options) if about.name not in without]
+    own = {"preset": preset, **(own or {})}
     for about in offered:
-        default = "the recipe's" if recipe else _default(about, preset, own or {})
+        default = "the recipe's" if recipe else _default(about, preset, own)
         _add(first if about.metadata["group"] == "first" else more, about, default)
     command.set_defaults(settings=[about.name for about in offered])
 
 
 def _default(about: dataclasses.Field[Any], preset: str, own: Mapping[str, Any]) -> str:
-    """What an option is when it is not given, in words, or """ ""
-    if about.name == "preset":
-        return preset
+    """What an option is when it is not given, in words; empty if it is nothing"""
     if about.name in own:
         return str(own[about.name])
+    value = default_of(about, preset)
     if about.default is None and about.name in PRESETS[preset]:
-        return f"the preset's, which is {PRESETS[preset][about.name]} for {preset}"
-    default = about.metadata["stands_for"] if about.default is None else about.default
-    return "" if default is None else str(default)
+        return f"the preset's, which is {value} for {preset}"
+    return "" if value is None else str(value)
 
 
 def flag(about: dataclasses.Field[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Callable
 
 import pytest
@@ -76,7 +75,3 @@ def test_a_device_computes_what_the_processor_does(kind: str) -> None:
         wanted = {"conv4_2": (1.0, maps["conv4_2"].clone())}
         slopes.append(Objective(net, wanted, [Region(style)], style_loss="covariance", tv=1.0)(image).gradient.cpu())
     assert float((slopes[1] - slopes[0]).norm() / slopes[0].norm()) < 1e-3
-
-
-def test_type_checkers_are_told_that_there_are_types() -> None:
-    assert importlib.resources.files("impasto").joinpath("py.typed").is_file()

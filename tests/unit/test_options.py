@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.resources
 import subprocess
 import sys
 
@@ -142,3 +143,7 @@ def test_layers_are_those_of_the_network() -> None:
 def test_options_need_neither_torch_nor_numpy() -> None:
     code = "import sys, impasto; impasto.Options(); print(sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_type_checkers_are_told_that_there_are_types() -> None:
+    assert importlib.resources.files("impasto").joinpath("py.typed").is_file()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -30,8 +29,8 @@ def test_the_scripting_example_runs(
 
 
 def test_the_options_it_names_are_there() -> None:
-    (commands,) = (action for action in cli._parser()._actions if isinstance(action, argparse._SubParsersAction))
-    known = {flag for each in commands.choices.values() for action in each._actions for flag in action.option_strings}
+    commands = cli._commands(cli._parser()).values()
+    known = {flag for each in commands for action in each._actions for flag in action.option_strings}
     foreign = {"--repo-type", "--delete"}  # of hf
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - foreign
     assert named <= known, named - known

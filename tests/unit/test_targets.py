@@ -13,7 +13,6 @@ from impasto import engine, images, targets
 from impasto.errors import ImageError
 from impasto.images import Picture
 from impasto.losses import STYLE_LOSSES, moments, total_variation
-from impasto.options import STYLE_LOSSES as NAMES
 from impasto.options import parse_layers
 from impasto.targets import Targets
 from impasto.vgg import Network
@@ -35,7 +34,7 @@ def made(quick: dict[str, object]) -> Made:
     return make
 
 
-@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("kind", STYLE_LOSSES)
 def test_the_style_loss_is_the_one_that_is_asked_for(made: Made, kind: str) -> None:
     found, network = made(style_loss=kind, content_layers="none", tv=0.0)
     image = torch.rand(53, 64, 3, generator=torch.Generator().manual_seed(0))
@@ -196,12 +195,11 @@ def test_what_does_not_belong_together_is_refused(quick: dict[str, object], sett
     assert str(caught.value).count("\n") == 0
 
 
-def test_starts(quick: dict[str, object]) -> None:
+def test_starts(made: Made) -> None:
     """gray is gray, content and style are themselves; a share of noise is that share of it"""
 
     def start(**settings: object) -> torch.Tensor:
-        run = engine.Run(scene(48, 40), scene(40, 40, 1), **quick, **settings)
-        return targets.Targets(run.given, run.options, (64, 53), run.device, {}).beginning(64, 53)
+        return made(**settings)[0].beginning(64, 53)
 
     assert (start(init="gray") == 0.5).all()
     noise, content, style = start(init="noise"), start(init="content"), start(init="style")
@@ -211,17 +209,15 @@ def test_starts(quick: dict[str, object]) -> None:
     assert not torch.equal(noise, start(init="noise", seed=1))
 
 
-def test_the_gram_loss_with_strength_is_relative_to_both_pictures(quick: dict[str, object]) -> None:
+def test_the_gram_loss_with_strength_is_relative_to_both_pictures(made: Made) -> None:
     """alpha is such that content and style, each over the energy of its own, are in the balance that strength names."""
-    run = engine.Run(scene(48, 40), scene(40, 40, 1), **quick, style_loss="gram", strength=0.5)
-    run.load_weights()
-    network = run._network()
-    objective = targets.Targets(run.given, run.options, (64, 53), run.device, {}).objective(network, 64, 53)
-    content = network.forward(run.given.content.resized(64, 53).pixels)["conv4_2"] * PAPER_UNIT
-    layers = parse_layers(run.options.style_layers)
+    found, network = made(style_loss="gram", strength=0.5)
+    objective = found.objective(network, 64, 53)
+    content = network.forward(found.given.content.resized(64, 53).pixels)["conv4_2"] * PAPER_UNIT
+    layers = parse_layers(found.options.style_layers)
     style = {name: seen_by(network, scene(40, 40, 1), name) * PAPER_UNIT**2 for name in layers}
     energy = sum(weight * float(style[name].square().sum()) / 4 / len(style[name]) ** 2 for name, weight in layers.items())
-    balance, papers = run.options.balance(64, 53)
+    balance, papers = found.options.balance(64, 53)
     assert not papers
     assert objective.ratio * float(content.square().sum()) / 2 == pytest.approx(balance * energy, rel=1e-3)
 
