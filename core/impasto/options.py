@@ -39,6 +39,8 @@ NETWORKS = (*BLOCKS, *(network + NORMALISED for network in BLOCKS))
 #: Content to style at strength 0.5, each loss relative to the pictures' own: measured, so that all of them leave as much of
 #: the content (relative conv4_2 distance about 0.85, coffee in the style of harvest).
 _BALANCE = {"gram": 0.02, "moments": 0.125, "covariance": 0.15, "wasserstein": 0.055}
+#: Powers of ten in a whole unit of strength, below 0.5 and above: the nearer to 1, the less of the content is left to give up.
+_DECADES_BELOW, _DECADES_ABOVE = 4.0, 2.5
 #: The paper's alpha/beta
 _PAPER_RATIO = 1e-3
 #: Where the paper sums over positions, these average: their alpha/beta in the paper's units is for this many pixels.
@@ -135,8 +137,7 @@ class Options:
     quality: str = setting("normal", "how much work", choices=QUALITIES, group="first")
     strength: float | None = setting(
         None,
-        "how strong the style is, from 0 to 1, much alike on every picture, at every size and with every network; 0.5 is the "
-        "preset's own balance, and a quarter more weighs the content a tenth as much",
+        "how strong the style is, from 0 to 1: much alike on every picture, at every size; 0.5 is the preset's own balance",
         low=0,
         high=1,
         group="first",
@@ -264,11 +265,12 @@ class Options:
         """Content to style for a picture of that size, and whether in the paper's units (alpha against a beta of 1, eq. 7).
 
         If not, both losses are relative to the pictures' own: content |F - P|^2 / |P|^2, style |S - S*|^2 / |S*|^2 or alike.
-        A quarter of strength is a factor of 10, from the preset's own balance. A ratio with another loss than the paper's
-        counts against the paper's 1e-3.
+        Away from 0.5, strength divides the preset's own balance by powers of ten. A ratio with another loss than the
+        paper's counts against the paper's 1e-3.
         """
         own = PRESETS[self.preset].get("ratio") if self.ratio is None else self.ratio
-        turned = 1.0 if self.strength is None else 10 ** (4 * (0.5 - self.strength))
+        weaker = 0.0 if self.strength is None else 0.5 - self.strength
+        turned = 10 ** (weaker * (_DECADES_BELOW if weaker > 0 else _DECADES_ABOVE))
         if own is None:
             return _BALANCE[self.style_loss] * turned, False
         if self.style_loss != "gram":

@@ -22,7 +22,7 @@ from impasto import options
 from impasto.engine import Run, Step, Warm
 
 SIZE = 384
-STRENGTHS = (0.35, 0.5, 0.65, 0.8)
+STRENGTHS = (0.35, 0.5, 0.74, 0.98)
 OTHERS = ("paper", "johnson", "gatys2017", "crowson")
 
 

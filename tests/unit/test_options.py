@@ -109,10 +109,11 @@ def test_strength_is_logarithmic_and_the_same_at_every_size() -> None:
     own, papers = Options().balance(512, 384)
     assert not papers
     assert Options(strength=0.5).balance(64, 64)[0] == own
-    assert Options(strength=0.75).balance(512, 384)[0] == pytest.approx(own / 10)
+    assert Options(strength=0.25).balance(512, 384)[0] == pytest.approx(own * 10)
     assert Options(strength=0).balance(512, 384)[0] == pytest.approx(own * 100)
+    assert Options(strength=0.9).balance(512, 384)[0] == pytest.approx(own / 10)
     assert Options(preset="paper", strength=0.5).balance(512, 384) == (1e-3, True)  # the preset's own
-    assert Options(preset="paper", strength=0.75).balance(512, 384)[0] == pytest.approx(1e-4)
+    assert Options(preset="paper", strength=0.9).balance(512, 384)[0] == pytest.approx(1e-4)
 
 
 def test_ratio_is_the_papers() -> None:
