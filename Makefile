@@ -34,8 +34,10 @@ check: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# CONTENT and STYLE are yours to choose; by default the demo's own pictures.
+# The short ones. CONTENT and STYLE are yours to choose; by default the demo's own pictures.
 bench: .venv/demo
+	$(BIN)/python tests/benchmarks/roofline.py
+	$(BIN)/python tests/benchmarks/memory.py
 	$(BIN)/python tests/benchmarks/time_to_quality.py $(CONTENT) $(STYLE)
 
 $(BIN)/pip:

@@ -29,7 +29,7 @@ from starlette.middleware import Middleware
 
 import pictures
 import widgets
-from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, WeightsError
+from impasto import DeviceError, ImageError, ImpastoError, OptionError, OutOfMemoryError, WeightsError
 from kept import Kept, keep
 from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, made, new_folder
 
@@ -99,6 +99,23 @@ def check(photo: Any, style: Any, second: Any) -> tuple[dict[str, Any], dict[str
     except ImageError as error:
         raise gr.Error(sentence(error), print_exception=False) from None
     return gr.update(visible=False), gr.update(visible=True), None
+
+
+def arrived(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None]:
+    """There is another photo: what the mask is painted on, and how large it is."""
+    return widgets.mask_photo(photo), photo.size if isinstance(photo, Image.Image) else None
+
+
+def hint(photo: tuple[int, int] | None, preset: str, quality: str, size: int, look: str) -> str:
+    """What a painting would take, said beside the button before it begins"""
+    if photo is None:
+        return ""
+    try:
+        values = {"preset": preset, "quality": quality, "size": size, "style_loss": look}
+        (width, height), seconds, memory = studio.estimate(tuple(photo), values)
+    except ImpastoError as error:
+        return sentence(error)
+    return f"{width} × {height} pixels, about {_time(seconds)}" + (f" and {memory / 1e9:.1f} GB of memory" if memory else "")
 
 
 def regions(covered: Image.Image | None) -> list[np.ndarray]:
@@ -330,7 +347,7 @@ GO_TO = """(...values) => {
 
 with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S, KEPT_S)) as demo:
     gr.Markdown("# Impasto\nPaint a photo in the style of any painting.", elem_id="title")
-    history, painted, current = gr.State([]), gr.State(None), gr.State(None)
+    history, painted, current, shape = gr.State([]), gr.State(None), gr.State(None), gr.State(None)
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
             with gr.Row():
@@ -346,6 +363,7 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
             strength = widgets.field("strength")
             colors = widgets.field("colors", info=None)
             go = gr.Button("Stylize", variant="primary", elem_id="go")
+            takes = gr.Markdown("", elem_id="takes")
             leave = gr.Button("Leave the queue", elem_id="leave", visible=False)
             stop = gr.Button("Stop and keep this", variant="stop", elem_id="stop", visible=False)
             with gr.Accordion("More", open=False, elem_id="more"):
@@ -395,10 +413,13 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
     at_once: dict[str, Any] = {**quiet, "queue": False}
     compute: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 4 if studio.ON_ZERO else 1}
     page = [result, status, download, again, current]
+    forecast = [shape, preset, quality, size, look]
 
     for picture in (photo, style, second):
         picture.upload(took, picture, picture, **quiet)
-    photo.change(widgets.mask_photo, photo, mask, **quiet)
+    photo.change(arrived, photo, [mask, shape], **quiet).then(hint, forecast, takes, **at_once)
+    for field in forecast[1:]:
+        field.change(hint, forecast, takes, **at_once)
     library.select(choose, None, style, **at_once)
     looks.select(choose_look, None, look, **at_once)
     examples.select(example, None, [*page, photo, style, strength], **at_once)

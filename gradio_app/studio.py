@@ -32,7 +32,7 @@ from PIL import Image
 
 import pictures
 from impasto import ImpastoError, OptionError, Options, WeightsError
-from impasto.engine import Run, Warm, ladder, options_from
+from impasto.engine import Run, Warm, forecast, ladder, options_from
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
 ON_ZERO = bool(os.environ.get("SPACES_ZERO_GPU"))
@@ -96,9 +96,20 @@ def settings(photo: tuple[int, int], values: dict[str, Any]) -> dict[str, Any]:
 def duration(order: Order) -> int:
     """Seconds of a GPU that an order asks ZeroGPU for: fewer mean a better place in the queue."""
     height, width = order.photo.shape[:2]
-    options = options_from(order.options)
-    work = sum(rung.width * rung.height * rung.steps for rung in ladder((width, height), options)) / 1e6
-    return int(min(order.limit + _ZERO_START_S, _ZERO_START_S + work / _ZERO_SPEED))
+    return int(min(order.limit, _zero_seconds((width, height), options_from(order.options))) + _ZERO_START_S)
+
+
+def _zero_seconds(photo: tuple[int, int], options: Options) -> float:
+    return sum(rung.width * rung.height * rung.steps for rung in ladder(photo, options)) / 1e6 / _ZERO_SPEED
+
+
+def estimate(photo: tuple[int, int], values: dict[str, Any]) -> tuple[tuple[int, int], float, int]:
+    """Width and height, seconds, and bytes of memory (0: of no concern) of what would be painted.  Raises ImpastoError."""
+    options = options_from(settings(photo, values))
+    if ON_ZERO:
+        return ladder(photo, options)[-1][:2], min(LIMIT_S, _zero_seconds(photo, options)), 0
+    found = forecast(photo, options)
+    return (found.width, found.height), min(LIMIT_S, found.seconds), found.memory
 
 
 def _paint(order: Order) -> Iterator[Frame]:
@@ -259,4 +270,6 @@ def prepare() -> None:
     except WeightsError as error:
         logger.error("%s", error)
     if isinstance(paint, Painter):
+        with contextlib.suppress(ImpastoError):
+            estimate((512, 512), {})  # how fast this computer is can be told as long as nothing is painted
         paint.start()

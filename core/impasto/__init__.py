@@ -16,12 +16,14 @@ from .errors import CheckpointError, DeviceError, ImageError, ImpastoError, Opti
 from .options import Options
 
 if TYPE_CHECKING:
-    from .engine import Result, Step, stream, stylize
+    from .engine import Result, Step, forecast, stream, stylize
+    from .plans import Forecast
 
 __version__ = "0.1.0"
 __all__ = [
     "CheckpointError",
     "DeviceError",
+    "Forecast",
     "ImageError",
     "ImpastoError",
     "OptionError",
@@ -30,6 +32,7 @@ __all__ = [
     "Result",
     "Step",
     "WeightsError",
+    "forecast",
     "stream",
     "stylize",
 ]
@@ -37,7 +40,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The engine's names, imported when first used: torch takes a second or two, and `--help` does not need it."""
-    if name in ("Result", "Step", "stream", "stylize"):
+    if name in ("Forecast", "Result", "Step", "forecast", "stream", "stylize"):
         from . import engine
 
         return getattr(engine, name)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ImageError, OptionError
 from .options import FIGURES, NORMALISED, PRESETS, STEPS, Options
-from .terminal import Bar
+from .terminal import Bar, duration
 
 if TYPE_CHECKING:
     from .engine import Result, Run, Step
+    from .ranks import Ranks
 
 #: How the figures of the paper are painted unless they are told otherwise.
 OF_FIGURES = {"size": 256, "quality": "draft"}
@@ -172,7 +174,20 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _make(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
-    """Paint a picture and write it."""
+    """Paint a picture and write it; where several processes paint it together, the first writes."""
+    from .ranks import joined
+
+    with joined(arguments.device or "auto") as ranks:
+        if ranks.rank:
+            arguments.checkpoint = None
+            run = make_run()
+            ranks.wait()  # until the weights are there
+            deque(run.steps(), maxlen=0)
+            return 0
+        return _make_alone(make_run, arguments, ranks)
+
+
+def _make_alone(make_run: Callable[[], Run], arguments: argparse.Namespace, ranks: Ranks) -> int:
     from . import images, plots
 
     target = _free(images.check_target(arguments.output), arguments)  # before anything else: nobody waits for nothing
@@ -189,6 +204,8 @@ def _make(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
         raise ImageError("output, curves and checkpoint need a file each: give them different names")
     with Bar("weights") as fetching:
         run.load_weights(fetching.bytes)
+    ranks.wait()
+    print(f"impasto: {_forecast(run)}", file=sys.stderr)
     step, interrupted, taken, curve = None, False, 0, []
     with Bar("painting") as bar:
         try:
@@ -220,6 +237,15 @@ def _make(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _forecast(run: Run) -> str:
+    """What is going to be painted, and what that takes, in words"""
+    from .plans import size_of
+
+    it = run.forecast
+    tiled = f", in tiles of {it.tile} pixels" if it.tile else ""
+    return f"{it.width} x {it.height}, about {duration(it.seconds)}, {size_of(it.memory)} of memory{tiled}"
+
+
 def _free(target: Path, arguments: argparse.Namespace) -> Path:
     """A file that may be written.  Raises ImageError."""
     if target.exists() and not arguments.force:
@@ -245,7 +271,10 @@ def _snapshots(target: Path, steps: int, arguments: argparse.Namespace) -> dict[
 def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = False) -> tuple[int, bool]:
     """Paint a batch and sum it up: the exit status, and whether all of it is there; `same`: as it would be painted now."""
     from . import batches, images
+    from .ranks import started
 
+    if started() > 1:
+        raise OptionError("torchrun's processes paint one picture together: that is for stylize, texture and reconstruct")
     folder = Path(arguments.output)
     if folder.exists() and not folder.is_dir():
         raise ImageError(f"{str(folder)!r} is a file: name a folder")

@@ -45,6 +45,12 @@ class Convolution:
         self._forward = _Filter(kernel)
         self._backward = _Filter(kernel.flip(2, 3).transpose(0, 1))
 
+    @staticmethod
+    def memory(channels: int, filters: int, device: torch.device, dtype: torch.dtype) -> int:
+        """Bytes of the kernels, those for both ways included"""
+        each = 9 + (36 if _may_transform(filters, channels, device, dtype) else 0)
+        return 2 * each * channels * filters * dtype.itemsize
+
     def __call__(self, features: Tensor) -> Tensor:
         """(H, W, channels in) -> (H, W, channels out), nothing in it negative"""
         return self._forward(features, self.bias)
@@ -58,8 +64,7 @@ class _Filter:
     def __init__(self, kernel: Tensor) -> None:
         self._kernel = kernel.contiguous(memory_format=torch.channels_last)
         self._transformed: Tensor | None = None
-        wide = min(kernel.shape[:2]) >= 64 and max(kernel.shape[:2]) >= 128
-        self._may_transform = wide and kernel.device.type == "cpu" and kernel.dtype == torch.float32
+        self._may_transform = _may_transform(kernel.shape[0], kernel.shape[1], kernel.device, kernel.dtype)
 
     def __call__(self, features: Tensor, bias: Tensor | None) -> Tensor:
         if self._may_transform and features.shape[0] * features.shape[1] >= _WINOGRAD_POSITIONS:
@@ -69,6 +74,11 @@ class _Filter:
         image = features.permute(2, 0, 1)[None]  # the same memory, seen as a batch of one in channels-last format
         filtered = functional.conv2d(image, self._kernel, bias, padding=1)[0].permute(1, 2, 0)
         return filtered if bias is None else filtered.relu_()
+
+
+def _may_transform(filters: int, channels: int, device: torch.device, dtype: torch.dtype) -> bool:
+    wide = min(filters, channels) >= 64 and max(filters, channels) >= 128
+    return wide and device.type == "cpu" and dtype == torch.float32
 
 
 def transform_kernel(kernel: Tensor) -> Tensor:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import platform
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import torch
 
 from .errors import DeviceError
@@ -36,6 +39,42 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
     fast = device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
     return torch.bfloat16 if fast else torch.float32
+
+
+def memory_taken(device: torch.device) -> int:
+    """Bytes that this process has of the device's memory; for the CPU, of the machine's"""
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
+    return int(psutil.Process().memory_info().rss)
+
+
+def memory_free(device: torch.device) -> int:
+    """Bytes that nobody has; in a container, of what it may have"""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    free: int = psutil.virtual_memory().available
+    for limit, used, cached in _CONTAINERS:
+        folder = _CGROUPS / limit
+        with contextlib.suppress(OSError, ValueError, KeyError):  # no container, or one without a limit, which says `max`
+            facts = dict(line.split() for line in folder.with_name("memory.stat").read_text().splitlines())
+            free = min(free, int(folder.read_text()) - int(folder.with_name(used).read_text()) + int(facts[cached]))
+    return max(0, free)
+
+
+_CGROUPS = Path("/sys/fs/cgroup")
+#: Where Linux says what a container may have, what it has, and which of that is files that can be read again, in both
+#: versions of control groups
+_CONTAINERS = [
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+]
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a lack of memory; torch says so on a CPU only in words."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and bool(re.search("out of memory|(can't|not enough).* memory", str(error)))
 
 
 @contextlib.contextmanager

@@ -6,30 +6,35 @@ import dataclasses
 import json
 import math
 import os
-import re
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from . import borders, checkpoints, colors, images, optimize, recipes, scales
+from . import borders, checkpoints, colors, images, optimize, plans, recipes, scales
 from .borders import STRIDE, Wraps
-from .devices import choose_device, choose_precision, memory_kept
+from .devices import choose_device, choose_precision, memory_free, memory_kept, memory_taken, ran_out_of_memory
 from .errors import OptionError, OutOfMemoryError, choose
 from .guides import resized as resized_mask
 from .images import Picture
-from .options import STEPS, Options, parse_layers
+from .objective import Evaluation, Objective
+from .options import STEPS, Options
+from .plans import SMALLEST_TILE, Forecast, Plan
+from .ranks import Ranks
 from .targets import Cache, Given, Targets
 from .vgg import Network
-from .weights import Progress, Weights
+from .weights import Progress, Weights, likely
 
 #: The smallest rung of the ladder, by its longest side: what the network sees there in one look is most of the picture.
 _BOTTOM = 128
+#: The share of the free memory that is taken where nothing is said.
+_SHARE = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +182,7 @@ class Warm:
 
     def network(self, options: Options, loaded: Weights, device: torch.device, dtype: torch.dtype) -> Network:
         """The network up to the deepest layer that the options name."""
-        layers = {*parse_layers(options.content_layers, loaded.network)}
-        layers.update(*options.layers_of_styles(loaded.network))
+        layers = options.layers(loaded.network)
         made: dict[str, Any] = {"pooling": options.pooling, "padding": options.padding, "device": device, "dtype": dtype}
         key = layers, made
         if self._network is None or self._network[0] is not loaded or self._network[1] != key:
@@ -220,6 +224,8 @@ class Run:
         self._resumed = None if resume is None else checkpoints.read(resume)
         self._weights: Weights | None = None
         self._recipe: tuple[Options, dict[str, Any]] | None = None
+        #: How it is going to be painted, and what that takes
+        self.plan = _plan(self.options, self.rungs, self.device, self._dtype)
 
     def load_weights(self, progress: Progress | None = None) -> None:
         """Load the network's weights, and fetch them where needed. The first step does it if this is not called."""
@@ -232,6 +238,11 @@ class Run:
         if self._recipe is None or self._recipe[0] is not self.options:
             self._recipe = self.options, recipes.recipe(self.options, self.given)
         return self._recipe[1]
+
+    @property
+    def forecast(self) -> Forecast:
+        """What it will take"""
+        return _forecast(self.plan, self.rungs[-1], self.device, self._dtype)
 
     def result(self, last: Step) -> Result:
         """What a run has come to, from its last step."""
@@ -255,8 +266,8 @@ class Run:
         try:
             with memory_kept(self.device):
                 yield from self._steps()
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not re.search("out of memory|(can't|not enough).* memory", str(error)):
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out_of_memory(error):
                 raise
             width, height, _ = self.rungs[-1]
             raise OutOfMemoryError(
@@ -266,10 +277,10 @@ class Run:
     @torch.no_grad()  # on a generator this holds while it runs, not while its caller does
     def _steps(self) -> Generator[Step]:
         started = time.perf_counter()
-        network = self._network()
+        network, plan = self._network(), self.plan
         statistics = self._warm.statistics(self.options, self.device, self._dtype)
         targets = Targets(self.given, self.options, self.rungs[-1][:2], self.device, statistics)
-        optimizer = _optimizer(self.options, self.rungs[0].steps)
+        optimizer = _optimizer(self.options, self.rungs[0].steps, plan.history)
         work = sum(width * height * steps for width, height, steps in self.rungs)
         done = 0
         image = first = None
@@ -279,11 +290,13 @@ class Run:
             if taken and scale < taken.scale:
                 done += width * height * steps
                 continue
-            objective = targets.objective(network, width, height)
+            if plan.tiles[scale] is not None:
+                targets.tile = min(filter(None, (targets.tile, plan.tiles[scale])))
+            objective = _Patient(partial(targets.objective, network, width, height), targets, max(width, height))
             held = targets.held(width, height)
             begun = 0
             if taken and scale == taken.scale:
-                optimizer = _optimizer(self.options, steps)
+                optimizer = _optimizer(self.options, steps, plan.history)
                 optimizer.restore(taken.tensors)
                 image, begun, started = taken.image, taken.iteration, started - taken.seconds
                 done += width * height * begun
@@ -298,6 +311,8 @@ class Run:
             for iteration in range(begun + 1, steps + 1):
                 found = objective(image)
                 image = held(optimizer.step(image, found.gradient, float(found.value)))
+                losses = found.losses()
+                del found  # its gradient is as large as the picture
                 done += width * height
                 seconds = time.perf_counter() - started
                 # The first step pays for what the others find ready: the pace is that of the steps after it.
@@ -307,13 +322,15 @@ class Run:
                 last = scale == len(self.rungs) - 1 and iteration == steps
                 if last:  # what counts is the picture in 8 bits
                     shown = held(optimizer.last(image))
-                    found = objective((shown * 255).round() / 255)
+                    found = objective(_in_8_bits(shown))
                     if not optimizer.accepts(float(found.value)):
                         shown = held(optimizer.average(image))
-                        found = objective((shown * 255).round() / 255)
+                        found = objective(_in_8_bits(shown))
+                    losses = found.losses()
+                    del found
                 elif keeper:
                     keeper.offer(scale, iteration, image, optimizer, seconds)
-                content_loss, style_loss = float(found.content_loss), float(found.style_loss)
+                content_loss, style_loss = losses
                 yield Step(
                     fraction=done / work,
                     size=(width, height),
@@ -332,6 +349,72 @@ class Run:
             self.load_weights()
         assert self._weights is not None
         return self._warm.network(self.options, self._weights, self.device, self._dtype)
+
+
+def _in_8_bits(image: Tensor) -> Tensor:
+    return (image * 255).round_().div_(255)
+
+
+class _Patient:
+    """The objective of a rung, in tiles of half the size when memory runs out: the run goes on from the same picture."""
+
+    def __init__(self, make: Callable[[], Objective], targets: Targets, longest: int) -> None:
+        self._make, self._targets, self._longest = make, targets, longest
+        self._objective: Objective | None = None
+
+    @property
+    def ratio(self) -> float:
+        """alpha over beta in the paper's units"""
+        assert self._objective is not None
+        return self._objective.ratio
+
+    def __call__(self, image: Tensor) -> Evaluation:
+        """The objective at a picture.  Raises MemoryError: not even the smallest tiles fit."""
+        while (found := self._tried(image)) is None:
+            smaller = min(self._targets.tile or self._longest, self._longest) // 2
+            if smaller < SMALLEST_TILE:
+                raise MemoryError
+            self._objective = None
+            self._targets.tile = smaller
+        return found
+
+    def _tried(self, image: Tensor) -> Evaluation | None:
+        """The same, or None if memory runs out; without the error, whose frames hold what is to be given back"""
+        try:
+            self._objective = self._objective or self._make()
+            return self._objective(image)
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out_of_memory(error):
+                raise
+            return None
+
+
+def forecast(size: tuple[int, int], options: Options) -> Forecast:
+    """What a painting of a content of some size will take, without a look at any picture.
+
+    Raises OutOfMemoryError: it does not fit; DeviceError, ImageError.
+    """
+    device = choose_device(options.device)
+    precision = choose_precision(options.precision, device)
+    rungs = ladder(size, options)
+    return _forecast(_plan(options, rungs, device, precision), rungs[-1], device, precision)
+
+
+def _forecast(plan: Plan, top: Rung, device: torch.device, precision: torch.dtype) -> Forecast:
+    seconds = plan.work / plans.speed(device, precision)
+    return Forecast(top.width, top.height, seconds, plan.memory, plan.tiles[-1])
+
+
+def _plan(options: Options, rungs: Sequence[Rung], device: torch.device, precision: torch.dtype) -> Plan:
+    """The plan for what there is of memory now, before there is a network"""
+    most, ranks = options.most_memory(), Ranks()
+    if most is None:
+        room = _SHARE * memory_free(device) / (ranks.here if device.type == "cpu" else 1)
+    else:
+        room = most - memory_taken(device)
+    room = ranks.least(room, device)  # all of them have to come to the same plan
+    plan = plans.make(options, likely(options.network), rungs, device, precision, room, ranks.count)
+    return plan._replace(memory=plan.memory + memory_taken(device))
 
 
 def ladder(size: tuple[int, int], options: Options) -> list[Rung]:
@@ -380,8 +463,8 @@ def _top_steps(side: int, options: Options) -> int:
     return _steps(side, options)
 
 
-def _optimizer(options: Options, steps: int) -> optimize.Adam | optimize.LBFGS:
-    return optimize.LBFGS() if options.optimizer == "lbfgs" else optimize.Adam(steps)
+def _optimizer(options: Options, steps: int, history: int) -> optimize.Adam | optimize.LBFGS:
+    return optimize.LBFGS(history) if options.optimizer == "lbfgs" else optimize.Adam(steps)
 
 
 def options_from(settings: dict[str, Any], options: Options | None = None) -> Options:

@@ -11,6 +11,7 @@ One file for both ends, without Qt, Krita or torch, in the Python of the oldest 
     rows {job, role, index, y, rows} + pixels           rows {job, y, rows} + pixels in the content's format
     start {job, options}                                done {job, seconds, width, height, network}, cancelled {job}
     cancel {job}; the end of the stream means quit      error {job, code, text}
+    estimate {width, height, options}                   estimate {width, height, seconds, memory, tile} or {text}
 
 Pictures travel in stripes of at most STRIPE rows. A role is content, style, mask or region; styles are numbered by `index`, in
 the order of their `image` frames. A region says where the second of two styles goes, the first has the rest: what is opaque

@@ -56,7 +56,7 @@ def guides(
     *,
     least: float = _LEAST,
 ) -> dict[str, Tensor]:
-    """The guides of a region: its mask (H, W) -> layer -> weight of each position (M,), for the layers that see the region.
+    """The guides of a region: its mask (H, W) -> layer -> weight of each position (h, w), for the layers that see the region.
 
     how: `plain` counts what lies under a position; `inside` only positions whose whole receptive field lies in the region,
     `all` those that see any of it. Where nothing is inside a region at a layer, its plain guide serves.
@@ -81,7 +81,7 @@ def _carried(place: Tensor, layers: Collection[str], network: str, how: str, wra
             margins = tuple(int(not wrap) for wrap in wraps)
             field = _largest(around, how, 3, margins)  # what lies beyond the border is of no region, and does not count
         if name in layers:
-            found[name] = field.flatten().clone()
+            found[name] = field[0, 0].clone()
     return found
 
 

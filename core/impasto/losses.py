@@ -10,7 +10,7 @@ network; a loss takes moments and gives its value and its two derivatives, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -36,35 +36,68 @@ class StyleLoss(NamedTuple):
 Phi = Callable[[Moments], StyleLoss]
 
 
+class Sums:
+    """Moments in the making, from a map that comes in pieces"""
+
+    def __init__(self, like: Tensor) -> None:
+        """like: features of as many channels, (..., N)"""
+        channels = like.shape[-1]
+        self.total = 0.0  # the weight of all positions
+        self.mean = at_least_float32(like.new_zeros(channels))
+        self.second = at_least_float32(like.new_zeros(channels, channels))
+
+    def add(self, features: Tensor, weights: Tensor | None = None) -> None:
+        """features: (..., N); weights: (...), of each position"""
+        for part, weight, _ in _bands(features, weights):
+            weighted = part if weight is None else part * weight[:, None]
+            self.total += len(part) if weight is None else float(weight.sum())
+            self.mean += weighted.sum(0)
+            self.second.addmm_(weighted.T, part)
+
+    def moments(self) -> Moments:
+        """The moments of all that was added, in float32 at least (eq. 3, per position)"""
+        return Moments(self.mean / self.total, self.second / self.total)
+
+
 def moments(features: Tensor, weights: Tensor | None = None) -> Moments:
-    """The moments of features (M, N), each position with its weight (M,), in float32 at least (eq. 3, per position)."""
-    features = at_least_float32(features)
-    if weights is None:
-        return Moments(features.mean(0), features.T @ features / len(features))
-    weighted = features * weights[:, None]
-    total = weights.sum()
-    return Moments(weighted.sum(0) / total, weighted.T @ features / total)
+    """The moments of a whole map: features (..., N), each position with its weight (...)"""
+    sums = Sums(features)
+    sums.add(features, weights)
+    return sums.moments()
 
 
 def moments_gradient(
-    features: Tensor, loss: StyleLoss, scale: float, weights: Tensor | None = None, *, onto: Tensor | None = None
+    features: Tensor,
+    loss: StyleLoss,
+    scale: float,
+    weights: Tensor | None = None,
+    *,
+    total: float | None = None,
+    onto: Tensor | None = None,
 ) -> Tensor:
-    """scale dphi/dF for features (M, N) -> (M, N); eq. 6 for the Gram loss, but for [F > 0], which is the network's.
+    """scale dphi/dF for features (..., N) -> (..., N); eq. 6 for the Gram loss, but for [F > 0], which is the network's.
 
+    total: the weight of all positions that the moments are of, if these features are but a part of them
     onto: another gradient in the same features, to which this one is added in place
     """
-    features = at_least_float32(features)
-    total = len(features) if weights is None else float(weights.sum())
+    if total is None:
+        total = features[..., 0].numel() if weights is None else float(weights.sum())
+    if onto is None:
+        onto = torch.zeros_like(at_least_float32(features))
     second = loss.second * (2 * scale / total)
-    if onto is not None and weights is None and onto.dtype == features.dtype:
-        gradient = onto.addmm_(features, second)  # the product lands where it belongs
-        return gradient if loss.mean is None else gradient.add_(loss.mean, alpha=scale / total)
-    gradient = features @ second
-    if loss.mean is not None:
-        gradient.add_(loss.mean, alpha=scale / total)
-    if weights is not None:
-        gradient.mul_(weights[:, None])
-    return gradient if onto is None else onto.add_(gradient)
+    for part, weight, rows in _bands(features, weights):
+        place = onto[rows]
+        if weight is None and place.is_contiguous() and place.dtype == part.dtype:
+            place.view_as(part).addmm_(part, second)  # the product lands where it belongs
+            gradient = None
+        else:
+            gradient = part @ second
+        if loss.mean is not None:
+            (place if gradient is None else gradient).add_(loss.mean, alpha=scale / total)
+        if gradient is not None:
+            gradient = gradient if weight is None else gradient.mul_(weight[:, None])
+            place.add_(gradient.view(place.shape))
+    return onto
 
 
 def blend(styles: Sequence[Moments], shares: Sequence[float]) -> Moments:
@@ -159,6 +192,8 @@ def wasserstein_loss(wanted: Moments) -> Phi:
     return phi
 
 
+#: Elements of a map that are copied at a time where they have to be.
+_BAND = 4_000_000
 #: What a relative loss takes for nothing.
 _FLOOR = 1e-4
 STYLE_LOSSES: dict[str, Callable[[Moments], Phi]] = {
@@ -175,37 +210,59 @@ def content_loss(features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     return difference.square().sum() / 2, difference
 
 
-def total_variation(image: Tensor, wraps: Wraps = APART) -> tuple[Tensor, Tensor]:
+def total_variation(
+    image: Tensor, wraps: Wraps = APART, *, scale: float = 1.0, onto: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean squared difference of neighbors, 1/3 of each pair side by side and 1/12 of each across a corner, times two.
 
-    Its gradient is the nine-point Laplacian, which smooths alike in all directions.  image: (H, W, C) -> value, (H, W, C)
+    Its gradient is the nine-point Laplacian, which smooths alike in all directions.
+
+    image: (H, W, C) -> scale times the value, and the gradient of that, (H, W, C), added in place to `onto` if there is one
     """
-    height, width, _ = image.shape
-    if wraps.y:
-        image = torch.cat([image, image[:1]])
-    if wraps.x:
-        image = torch.cat([image, image[:, :1]], dim=1)
-    tall, wide, _ = image.shape
-    gradient = torch.zeros_like(image)
+    height, width, channels = image.shape
+    gradient = torch.zeros_like(image) if onto is None else onto
     value = image.new_zeros(())
-    for down, right, weight in ((0, 1, 1 / 3), (1, 0, 1 / 3), (1, 1, 1 / 12), (1, -1, 1 / 12)):
-        left = max(0, -right)
-        bottom, end = (
-            tall - down if down else height,
-            wide - abs(right) if right else width,
-        )  # a row added has no row of its own
-        here = (slice(0, bottom), slice(left, left + end))
-        there = (slice(down, down + bottom), slice(left + right, left + right + end))
-        difference = image[there] - image[here]
-        scale = 2 * weight / (height * width * image.shape[2])
-        value = value + difference.square().sum() * scale
-        gradient[there] += difference * (2 * scale)
-        gradient[here] -= difference * (2 * scale)
-    if wraps.x:
-        gradient[:, 0] += gradient[:, width]
-    if wraps.y:
-        gradient[0] += gradient[height]
-    return value, gradient[:height, :width]
+    count = max(1, _BAND // (width * channels))
+    for start in range(0, height, count):
+        stop = min(start + count, height)
+        band = image[start : stop + 1]  # and the row below
+        if wraps.y and stop == height:
+            band = torch.cat([band, image[:1]])
+        if wraps.x:
+            band = torch.cat([band, band[:, :1]], dim=1)
+        pull = torch.zeros_like(band)
+        for down, right, weight in ((0, 1, 1 / 3), (1, 0, 1 / 3), (1, 1, 1 / 12), (1, -1, 1 / 12)):
+            left = max(0, -right)
+            # A row or a column that was added has no neighbors of its own.
+            bottom = min(stop - start, len(band) - down)
+            end = band.shape[1] - abs(right) if right else width
+            here = (slice(0, bottom), slice(left, left + end))
+            there = (slice(down, down + bottom), slice(left + right, left + right + end))
+            difference = band[there] - band[here]
+            factor = 2 * weight * scale / (height * width * channels)
+            value = value + difference.square().sum() * factor
+            difference *= 2 * factor
+            pull[there] += difference
+            pull[here] -= difference
+        if wraps.x:
+            pull[:, 0] += pull[:, width]
+        gradient[start:stop] += pull[: stop - start, :width]
+        if len(pull) > stop - start:
+            gradient[stop % height] += pull[-1, :width]
+    return value, gradient
+
+
+def _bands(features: Tensor, weights: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None, slice]]:
+    """Features (h, ..., N) as matrices (M, N) in float32 at least, with the positions' weights (M,), and of which rows.
+
+    All at once; or, where that takes a copy, in bands.
+    """
+    ready = features.is_contiguous() and features.dtype in (torch.float32, torch.float64)
+    count = max(1, len(features) if ready else _BAND // max(1, features.shape[1:].numel()))
+    for start in range(0, len(features), count):
+        rows = slice(start, start + count)
+        part = at_least_float32(features[rows].flatten(0, -2))
+        yield part, None if weights is None else weights[rows].flatten(), rows
 
 
 def at_least_float32(features: Tensor) -> Tensor:

@@ -7,9 +7,11 @@ With regions, the style's sum runs over them too, each with the moments of its o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from .borders import Wraps
@@ -18,12 +20,14 @@ from .losses import (
     Moments,
     Phi,
     StyleLoss,
+    at_least_float32,
     content_loss,
     gram_loss,
-    moments,
     moments_gradient,
     total_variation,
 )
+from .ranks import Ranks
+from .tiles import Shelf, Tile, reach, survey, tiles
 from .vgg import Network, Pull
 from .weights import PAPER_UNIT
 
@@ -36,34 +40,42 @@ class Evaluation(NamedTuple):
     content_loss: Tensor  # 1/2 sum (F - P)^2, averaged over the content layers
     style_loss: Tensor  # sum_l w_l |S - S*|^2 / 4 N^2, over the regions
 
+    def losses(self) -> tuple[float, float]:
+        """Of content and style"""
+        return float(self.content_loss), float(self.style_loss)
+
 
 class Region(NamedTuple):
     """Where of the picture which style applies"""
 
     style: Mapping[str, tuple[float, Moments]]  # layer -> weight w_l and moments to reach
-    guides: Mapping[str, Tensor] | None = None  # layer -> weight of each position (M,); None: everywhere alike
+    guides: Mapping[str, Tensor] | None = None  # layer -> weight of each position (h, w); None: everywhere alike
     share: float = 1.0  # of the whole style loss
 
 
 class Objective:
-    """alpha L_content + sum_r share_r sum_l w_l phi_l + tv, for pictures of one size, over regions r."""
+    """alpha L_content + sum_r share_r sum_l w_l phi_l + tv, for pictures of one size, over regions r, tile by tile."""
 
     def __init__(
         self,
         network: Network,
-        content: Mapping[str, tuple[float, Tensor]],
+        content: Tensor | None,
+        content_layers: Mapping[str, float],
         regions: Sequence[Region],
         *,
         style_loss: str = "gram",
         alpha: float = 1e-3,
         relative: bool = False,
         tv: float = 0.0,
+        tile: int | None = None,
     ) -> None:
-        """content: layer -> weight and features (M, N) to keep
+        """content: the picture (H, W, 3) whose features are kept in some layers, each with its weight
         alpha: content to style, in the paper's units; or relative, as the weight of |F - P|^2 / |P|^2 against a style loss
         that is as relative as that. The losses other than the Gram loss always are, and take it so.
+        tile: the longest side of a tile, in pixels; None: the picture is one
         """
-        self.network, self.content, self.tv = network, content, tv
+        self.network, self.tv, self._tile = network, tv, tile
+        self._ranks = Ranks()
         self._paper = style_loss == "gram"
         self._terms = [
             _Term(
@@ -77,8 +89,11 @@ class Objective:
             for name, (weight, wanted) in region.style.items()
             if region.guides is None or name in region.guides
         ]
-        self._sizes = {name: float(features.square().sum()) + 1e-12 for name, (_, features) in content.items()}
-        kept = sum(weight * self._sizes[name] for name, (weight, _) in content.items()) * PAPER_UNIT**2 / 2
+        self._content = content_layers if content is not None else {}
+        self._sizes = dict.fromkeys(self._content, 1e-12)
+        #: What each tile keeps of the content: layer -> what gets its features
+        self._kept = [] if content is None else self._keep(content)
+        kept = sum(weight * self._sizes[name] for name, weight in self._content.items()) * PAPER_UNIT**2 / 2
         energy = sum(
             region.share * weight * PAPER_UNIT**4 * float(wanted.second.square().sum()) / (4 * len(wanted.mean) ** 2)
             for region in regions
@@ -90,28 +105,63 @@ class Objective:
 
     def __call__(self, image: Tensor) -> Evaluation:
         """image: (H, W, 3), RGB in [0, 1]"""
-        maps = self.network.forward(image)
-        pulls: dict[str, Pull] = {}
-        value = style_total = content_total = image.new_zeros(())
-        for name, weight, phi, energy, guide in self._terms:
-            found = moments(maps[name].flatten(0, 1), guide)
-            loss = phi(found)
-            style_total = style_total + weight * PAPER_UNIT**4 * (loss if energy is None else energy(found)).value
-            scale = weight * (PAPER_UNIT**4 if self._paper else 1.0)
+        parts = self._parts(image)
+        sums, maps = survey(self.network, image, [(term.layer, term.guide) for term in self._terms], parts)
+        value = style_total = image.new_zeros(())
+        pulling = []
+        for term, each in zip(self._terms, sums, strict=True):
+            found = each.moments()
+            loss = term.phi(found)
+            energy = loss if term.energy is None else term.energy(found)
+            style_total = style_total + term.weight * PAPER_UNIT**4 * energy.value
+            scale = term.weight * (PAPER_UNIT**4 if self._paper else 1.0)
             value = value + scale * loss.value
-            pulls[name] = _style_pull(maps[name], loss, scale, guide, pulls.get(name))
-        for name, (weight, wanted) in self.content.items():
-            loss_value, difference = content_loss(maps[name].flatten(0, 1), wanted)
-            content_total = content_total + weight * PAPER_UNIT**2 * loss_value
-            scale = weight * self._alpha * (PAPER_UNIT**2 if self._paper else 2 / self._sizes[name])
-            value = value + scale * loss_value
-            pulls[name] = _content_pull(difference.view_as(maps[name]), scale, pulls.get(name))
-        slope = self.network.backward(maps, pulls)
+            pulling.append((term, loss, scale, each.total))
+        slope = torch.zeros_like(image)
+        content = image.new_zeros(2)  # as it counts here, and in the paper's units
+        with self._ranks.together(image.device):
+            for n, tile in enumerate(self._ranks.mine(parts)):
+                maps = maps or self.network.forward(tile.of(image))
+                pulls: dict[str, Pull] = {}
+                for term, loss, scale, total in pulling:
+                    name = term.layer
+                    pulls[name] = _style_pull(tile, name, maps[name], loss, scale, total, term.guide, pulls.get(name))
+                for name, weight in self._content.items():
+                    loss_value, difference = content_loss(tile.owned(maps[name], name), self._kept[n][name]())
+                    scale = weight * self._alpha * (PAPER_UNIT**2 if self._paper else 2 / self._sizes[name])
+                    content[0] += scale * loss_value
+                    content[1] += weight * PAPER_UNIT**2 * loss_value
+                    pulls[name] = _content_pull(tile, name, maps[name], difference, scale, pulls.get(name))
+                tile.add(self.network.backward(maps, pulls), slope)
+        self._ranks.add(slope)
+        value = value + self._ranks.add(content)[0]
         if self.tv:
-            roughness, pull = total_variation(image, Wraps.of(self.network.padding))
-            value = value + self.tv * roughness
-            slope = slope.add_(pull, alpha=self.tv)
-        return Evaluation(slope, value, content_total, style_total)
+            roughness, _ = total_variation(image, Wraps.of(self.network.padding), scale=self.tv, onto=slope)
+            value = value + roughness
+        return Evaluation(slope, value, content[1], style_total)
+
+    def _parts(self, picture: Tensor) -> list[Tile]:
+        layers = {*self._content, *(term.layer for term in self._terms)}
+        height, width = picture.shape[:2]
+        return tiles(width, height, self._tile, reach(self.network.name, layers), Wraps.of(self.network.padding))
+
+    def _keep(self, content: Tensor) -> list[Mapping[str, Callable[[], Tensor]]]:
+        parts = self._parts(content)
+        shelf = Shelf() if len(parts) > 1 else None
+        found: list[Mapping[str, Callable[[], Tensor]]] = []
+        sizes = torch.zeros(len(self._content), device=content.device, dtype=at_least_float32(content).dtype)
+        with self._ranks.together(content.device):
+            for tile in self._ranks.mine(parts):
+                maps = self.network.forward(tile.of(content), only=self._content)
+                kept: dict[str, Callable[[], Tensor]] = {}
+                for n, name in enumerate(self._content):
+                    features = tile.owned(maps[name], name).clone()
+                    sizes[n] += at_least_float32(features).square().sum()
+                    kept[name] = shelf.put(features) if shelf else partial(Tensor.detach, features)
+                found.append(kept)
+        for name, size in zip(self._content, self._ranks.add(sizes).tolist(), strict=True):
+            self._sizes[name] += size
+        return found
 
 
 class _Term(NamedTuple):
@@ -121,23 +171,40 @@ class _Term(NamedTuple):
     weight: float
     phi: Phi
     energy: Phi | None  # the paper's, where phi is another
-    guide: Tensor | None
+    guide: Tensor | None  # (h, w)
 
 
-def _style_pull(features: Tensor, loss: StyleLoss, scale: float, guide: Tensor | None, after: Pull | None) -> Pull:
+def _style_pull(
+    tile: Tile,
+    layer: str,
+    features: Tensor,
+    loss: StyleLoss,
+    scale: float,
+    total: float,
+    guide: Tensor | None,
+    after: Pull | None,
+) -> Pull:
     def pull(flowing: Tensor | None) -> Tensor:
-        if after is not None:
-            flowing = after(flowing)
-        onto = None if flowing is None else flowing.flatten(0, 1)
-        return moments_gradient(features.flatten(0, 1), loss, scale, guide, onto=onto).view_as(features)
+        flowing = _flowing(flowing, features, after)
+        weights = None if guide is None else tile.place(guide, layer)
+        onto = tile.owned(flowing, layer)
+        moments_gradient(tile.owned(features, layer), loss, scale, weights, total=total, onto=onto)
+        return flowing
 
     return pull
 
 
-def _content_pull(difference: Tensor, scale: float, after: Pull | None) -> Pull:
+def _content_pull(tile: Tile, layer: str, features: Tensor, difference: Tensor, scale: float, after: Pull | None) -> Pull:
     def pull(flowing: Tensor | None) -> Tensor:
-        if after is not None:
-            flowing = after(flowing)
-        return difference * scale if flowing is None else flowing.add_(difference, alpha=scale)
+        flowing = _flowing(flowing, features, after)
+        tile.owned(flowing, layer).add_(difference, alpha=scale)
+        return flowing
 
     return pull
+
+
+def _flowing(flowing: Tensor | None, features: Tensor, after: Pull | None) -> Tensor:
+    """What a layer's losses are added to: what flows in from deeper layers and from the losses before, or nothing"""
+    if after is not None:
+        flowing = after(flowing)
+    return torch.zeros_like(at_least_float32(features)) if flowing is None else flowing

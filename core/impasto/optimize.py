@@ -16,6 +16,8 @@ from torch import Tensor
 
 #: A step may end above the last loss, but not above all of so many.
 _MEMORY = 4
+#: Numbers that Adam works on at a time.
+_BAND = 4_000_000
 
 
 class LBFGS:
@@ -140,11 +142,17 @@ class Adam:
         rate = self.rates[0] * (self.rates[1] / self.rates[0]) ** (taken / max(1, steps - 1))
         self._rung = steps, taken + 1
         self._steps += 1
-        self._first.lerp_(gradient, 1 - self.betas[0])
-        self._second.mul_(self.betas[1]).addcmul_(gradient, gradient, value=1 - self.betas[1])
-        mean = self._first / (1 - self.betas[0] ** self._steps)
-        spread = (self._second / (1 - self.betas[1] ** self._steps)).sqrt_().add_(1e-12)
-        image = torch.addcdiv(image, mean, spread, value=-rate).clamp_(0, 1)
+        result = torch.empty_like(image)
+        count = max(1, _BAND // max(1, image[0].numel()))
+        for start in range(0, len(image), count):  # in bands, for what is worked on would take as much as the picture
+            rows = slice(start, start + count)
+            g, first, second = gradient[rows], self._first[rows], self._second[rows]
+            first.lerp_(g, 1 - self.betas[0])
+            second.mul_(self.betas[1]).addcmul_(g, g, value=1 - self.betas[1])
+            mean = first / (1 - self.betas[0] ** self._steps)
+            spread = (second / (1 - self.betas[1] ** self._steps)).sqrt_().add_(1e-12)
+            torch.addcdiv(image[rows], mean, spread, value=-rate, out=result[rows]).clamp_(0, 1)
+        image = result
         fresh = (1 - self.decay) / (1 - self.decay ** (taken + 1))  # the first iterate's weight is 1: no bias to correct
         self._average = image if self._average is None else torch.lerp(self._average, image, fresh)
         return image

@@ -230,6 +230,7 @@ class Options:
         "numbers in the convolutions; auto is bfloat16 where the device is fast at it, else float32",
         choices=("auto", "float32", "bfloat16"),
     )
+    memory: str = setting("auto", "memory to take at most, such as 4GB; auto is three quarters of what is free")
     max_megapixels: float = setting(200, "the largest picture that is read, in millions of pixels", low=0.001)
 
     def __post_init__(self) -> None:
@@ -253,13 +254,27 @@ class Options:
             raise OptionError("init 'image' needs the picture: give init_image too")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device):
             raise OptionError(f"no device {self.device!r}: there are auto, cpu, cuda, cuda:N and mps")
+        self.most_memory()
         kept, styles = parse_layers(self.content_layers), self.layers_of_styles()
         if not kept and not any(styles):
             raise OptionError("content_layers and style_layers are both none: there is nothing to paint by")
 
+    def most_memory(self) -> float | None:
+        """Bytes that may be taken; None: what is free decides.  Raises OptionError."""
+        if self.memory == "auto":
+            return None
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([MG])i?B?", self.memory, re.IGNORECASE)
+        if not found or not float(found[1]):
+            raise OptionError(f"memory is {self.memory!r}: give it as 4GB or 800MB, or auto")
+        return float(found[1]) * {"M": 1e6, "G": 1e9}[found[2].upper()]
+
     def layers_of_styles(self, network: str | None = None) -> list[dict[str, float]]:
         """The style layers with their weights: one list for all styles, or one for each"""
         return [parse_layers(text, network) for text in self.style_layers.split("/")]
+
+    def layers(self, network: str) -> set[str]:
+        """All layers that are looked at"""
+        return set().union(parse_layers(self.content_layers, network), *self.layers_of_styles(network))
 
     def balance(self, width: int, height: int) -> tuple[float, bool]:
         """Content to style for a picture of that size, and whether in the paper's units (alpha against a beta of 1, eq. 7).

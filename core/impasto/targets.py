@@ -17,9 +17,10 @@ from .errors import ImageError, OptionError
 from .guides import guides, mask
 from .guides import resized as resized_mask
 from .images import Picture
-from .losses import Moments, blend, moments
+from .losses import Moments, blend
 from .objective import Objective, Region
 from .options import Options, parse_layers
+from .tiles import reach, survey, tiles
 from .vgg import Network
 
 #: Statistics of styles, by all that they depend on
@@ -79,9 +80,19 @@ class Given:
 class Targets:
     """Makes, for a picture of any size, what it is to become and what it begins as."""
 
-    def __init__(self, given: Given, options: Options, final: tuple[int, int], device: torch.device, cache: Cache) -> None:
+    def __init__(
+        self,
+        given: Given,
+        options: Options,
+        final: tuple[int, int],
+        device: torch.device,
+        cache: Cache,
+        tile: int | None = None,
+    ) -> None:
         """final: width and height of the finished picture; cache: what earlier runs on the same network have found"""
         self.given, self.options, self.device = given, options, device
+        #: The longest side of a tile, in pixels; None: any. It may change while a run lasts.
+        self.tile = tile
         self._final, self._cache = final, cache
         self.wraps = Wraps.of(options.padding)
         self.content = given.content
@@ -105,21 +116,19 @@ class Targets:
         """What the picture of this size is to become."""
         options = self.options
         content = self.content.resized(width, height, self.wraps)
-        layers = parse_layers(options.content_layers)
-        maps = network.forward(self._shown(content.pixels)) if layers else {}
-        wanted = {name: (weight, maps[name].flatten(0, 1).float().clone()) for name, weight in layers.items()}
-        del maps
         alpha, papers = options.balance(*self._final)
         if papers:  # L_c is a sum over positions, E_l a mean: on a smaller rung the same balance takes a larger alpha
             alpha *= self._final[0] * self._final[1] / (width * height)
         return Objective(
             network,
-            wanted,
+            self._shown(content.pixels),
+            parse_layers(options.content_layers),
             self._regions(network, width, height),
             style_loss=options.style_loss,
             alpha=alpha,
             relative=not papers,
             tv=options.tv,
+            tile=self.tile,
         )
 
     def beginning(self, width: int, height: int) -> Tensor:
@@ -215,7 +224,6 @@ class Targets:
             self._cache[key] = self._cache.pop(key)  # the last to be thrown out
             return self._cache[key]
         resized = style.resized(width, height)
-        maps = network.forward(self._style_shown(index, resized), "replicate" if any(self.wraps) else None)
         weights: dict[str, Tensor] = {}
         if place is not None or style.alpha is not None:
             seen = _seen(resized).float()
@@ -225,7 +233,10 @@ class Targets:
             if len(found) < len(layers):
                 raise ImageError(f"style mask {index + 1} is too small: at {width} x {height} pixels nothing is left of it")
             weights = {name: guide.to(self.device) for name, guide in found.items()}
-        self._cache[key] = {name: moments(maps[name].flatten(0, 1), weights.get(name)) for name in layers}
+        parts = tiles(width, height, self.tile, reach(network.name, layers))
+        taps = [(name, weights.get(name)) for name in layers]
+        sums, _ = survey(network, self._style_shown(index, resized), taps, parts, "replicate" if any(self.wraps) else None)
+        self._cache[key] = {name: each.moments() for name, each in zip(layers, sums, strict=True)}
         while len(self._cache) > _MOST_KEPT:
             del self._cache[next(iter(self._cache))]
         return self._cache[key]

@@ -29,7 +29,9 @@ class Bar:
             print("\r" + " " * len(self._shown) + "\r", end="", file=sys.stderr, flush=True)
 
     def step(self, step: Step, steps: int) -> None:
-        self._show(step.fraction, f"{step.size[0]} x {step.size[1]}, step {step.iteration} of {steps}, {_left(step.eta)} left")
+        self._show(
+            step.fraction, f"{step.size[0]} x {step.size[1]}, step {step.iteration} of {steps}, {duration(step.eta)} left"
+        )
 
     def bytes(self, done: int, total: int) -> None:
         self._show(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
@@ -49,5 +51,6 @@ class Bar:
         self._shown = line
 
 
-def _left(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time, for people"""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

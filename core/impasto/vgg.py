@@ -7,7 +7,7 @@ Maps are (height, width, channels). Layers are named as in the paper: `conv4_2` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 
 import torch
 from torch import Tensor
@@ -48,10 +48,15 @@ class Network:
         exact = torch.promote_types(dtype, torch.float32)
         self._mean, self._deviation = (t.to(self.device, exact) for t in (weights.mean, weights.deviation))
 
-    def forward(self, image: Tensor, padding: str | None = None) -> dict[str, Tensor]:
+    def nothing(self, layer: str) -> Tensor:
+        """An empty map of a layer, (0, channels)"""
+        bias = self._convolutions[layer].bias
+        return bias.new_empty(0, len(bias))
+
+    def forward(self, image: Tensor, padding: str | None = None, *, only: Collection[str] | None = None) -> dict[str, Tensor]:
         """image: (H, W, 3), RGB in [0, 1] -> the map after every convolution's ReLU, (h, w, channels) each
 
-        padding: around this picture, where it is another than the network's
+        padding: around this picture, where it is another than the network's; only: the layers whose maps are wanted
         """
         features = ((image - self._mean) / self._deviation).to(self.dtype)
         maps: dict[str, Tensor] = {}
@@ -61,11 +66,14 @@ class Network:
                 block += 1
                 features = pool(features, self.pooling)
             ways = _ways(name, padding or self.padding)
-            features = maps[name] = trimmed(convolution(padded(features, ways)), ways)
+            features = trimmed(convolution(padded(features, ways)), ways)
+            if only is None or name in only:
+                maps[name] = features
         return maps
 
-    def backward(self, maps: Mapping[str, Tensor], pulls: Mapping[str, Pull]) -> Tensor:
-        """The gradient in the picture of a loss that looks at some layers' maps.
+    def backward(self, maps: dict[str, Tensor], pulls: dict[str, Pull]) -> Tensor:
+        """The gradient in the picture of a loss that looks at some layers' maps. Both are empty in the end: what has been
+        used is given back.
 
         maps: what forward returned; pulls: layer -> what adds dL/dF, before the ReLU's [F > 0], to what comes from deeper
         returns (H, W, 3)
@@ -73,11 +81,13 @@ class Network:
         names = list(self._convolutions)
         flowing: Tensor | None = None  # dL/d(the current layer's output)
         for name, before in zip(reversed(names), [*reversed(names[:-1]), None], strict=True):
+            features = maps.pop(name)
             if name in pulls:
-                flowing = pulls[name](flowing).to(self.dtype)
+                flowing = pulls.pop(name)(flowing).to(self.dtype)
             if flowing is None:
                 continue
-            _where_positive(flowing, maps[name], out=flowing)  # dL/dF [F > 0], as in eq. 2 and 6
+            _where_positive(flowing, features, out=flowing)  # dL/dF [F > 0], as in eq. 2 and 6
+            del features
             ways = _ways(name, self.padding)
             flowing = folded(self._convolutions[name].gradient(widened(flowing, ways)), ways)
             if before is not None and _block(before) != _block(name):

@@ -125,6 +125,13 @@ def cached(network: str) -> Path:
     return cache_folder() / f"{network}.safetensors"
 
 
+def likely(network: str) -> str:
+    """The network that a name is likely to stand for, without a look at anything but the cache: for estimates."""
+    if network != "auto":
+        return network
+    return "vgg19" if cached("vgg19").exists() else "vgg16"
+
+
 def load(network: str = "auto", file: str | None = None, progress: Progress | None = None) -> Weights:
     """The weights of a network, from `file`, the cache, or the network's source.
 

@@ -81,6 +81,8 @@ class Worker:
                 if header.get("op") == "cancel":
                     job = None
                     self._say({"op": "cancelled", "job": number})
+                elif header.get("op") == "estimate":
+                    self._estimate(header)
                 elif header.get("op") in ("image", "rows", "start"):
                     if job is None or job.number != number:
                         job = _Job(number)
@@ -91,8 +93,8 @@ class Worker:
             except BrokenPipeError:
                 break
             except Exception as error:
-                assert job is not None
-                job.failed = True
+                if job is not None and job.number == number:
+                    job.failed = True
                 self._say({"op": "error", "job": number, **_described(error)})
             if header.get("op") == "start":
                 job = None
@@ -133,13 +135,28 @@ class Worker:
             with contextlib.suppress(ImpastoError):  # the job that needs them says why
                 self._warm.weights(Options())
 
+    def _estimate(self, header: Header) -> None:
+        """Say what a painting would take, of a content of this width and height."""
+        from . import engine
+
+        width, height = header.get("width"), header.get("height")
+        about: Header = {"op": "estimate", "job": header.get("job", 0)}
+        try:
+            if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
+                raise ImageError(f"a content of {width} x {height} pixels")
+            found = engine.forecast((width, height), engine.options_from(_options(header)))
+        except ImpastoError as error:  # not of the job's: it may be asked anew with other options
+            self._say({**about, "text": str(error)})
+        else:
+            self._say(about | found._asdict())
+
     def _take(self, job: _Job, header: Header, blob: bytes) -> None:
         if header["op"] == "image":
             job.begin(header)
         elif header["op"] == "rows":
             job.add(header, blob)
         else:
-            self._paint(job, header.get("options", {}))
+            self._paint(job, _options(header))
 
     def _paint(self, job: _Job, settings: dict[str, Any]) -> None:
         from . import engine, images
@@ -149,8 +166,6 @@ class Worker:
             if job.number in self._cancelled:
                 raise _Cancelled
 
-        if not isinstance(settings, dict) or settings.keys() & set(PICTURES):  # these are sent
-            raise OptionError("a job's options are a JSON object of settings by name, pictures aside")
         started = time.monotonic()
         content, mask = job.picture("content"), job.mask()
         options = engine.options_from({**settings, "masks": job.regions()})
@@ -298,6 +313,14 @@ class _Incoming:
             raise ImageError(f"only {self.rows} of a picture's {self.height} rows have arrived")
         deep = self.format == "bgra16"
         return np.frombuffer(self.pixels, "<u2" if deep else "u1").reshape(self.height, self.width, -1)
+
+
+def _options(header: Header) -> dict[str, Any]:
+    """The settings in a frame.  Raises OptionError."""
+    settings = header.get("options", {})
+    if not isinstance(settings, dict) or settings.keys() & set(PICTURES):  # these are sent
+        raise OptionError("a job's options are a JSON object of settings by name, pictures aside")
+    return settings
 
 
 def _bgra(values: Any) -> bytes:

@@ -59,13 +59,26 @@ class ImpastoDocker(DockWidget):
         self._status.setWordWrap(True)
         self._status.setTextFormat(QtCore.Qt.TextFormat.PlainText)  # there are layers' names in it
         self._status.setObjectName("impasto_status")
+        self._estimate = QtWidgets.QLabel()
+        self._estimate.setWordWrap(True)
+        self._estimate.setEnabled(False)  # in gray
+        self._estimate.setObjectName("impasto_estimate")
         self._problem = _Problem()
         self._setup = _SetupPanel()
         self._setup.button.clicked.connect(self._set_up)
 
         inside = QtWidgets.QWidget()
         column = QtWidgets.QVBoxLayout(inside)
-        for widget in (self._setup, self.form, self._button, self._bar, self._status, self._problem, self._preview):
+        for widget in (
+            self._setup,
+            self.form,
+            self._button,
+            self._estimate,
+            self._bar,
+            self._status,
+            self._problem,
+            self._preview,
+        ):
             column.addWidget(widget)
         column.addStretch(1)
         scroll = QtWidgets.QScrollArea()
@@ -94,7 +107,16 @@ class ImpastoDocker(DockWidget):
     def _poll(self) -> None:
         """Krita does not say when layers come and go."""
         if self.isVisible() and not self.form.style_picker.view().isVisible():
-            self.form.refresh(Krita.instance().activeDocument())
+            document = Krita.instance().activeDocument()
+            self.form.refresh(document)
+            self._ask(document)
+
+    def _ask(self, document: Any | None) -> None:
+        """What would a painting take, as things are?"""
+        if document is not None and not self._runner.busy:
+            rect = layers.to_paint(document)
+            if rect.width and rect.height:
+                self._runner.ask(rect.width, rect.height, self.form.options())
 
     def _press(self) -> None:
         if self._runner.busy:
@@ -113,6 +135,8 @@ class ImpastoDocker(DockWidget):
         self._button.setEnabled(it.busy or not it.setup.running)
         self._bar.setVisible(it.busy)
         self._bar.setValue(round(1000 * it.fraction))
+        self._estimate.setText(it.estimate)
+        self._estimate.setVisible(bool(it.estimate) and not it.busy)
         self._status.setText(it.status)
         self._status.setVisible(bool(it.status))
         self._problem.show_problem(it.problem, it.details)

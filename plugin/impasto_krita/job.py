@@ -68,6 +68,8 @@ class Runner(QtCore.QObject):
         self.problem = ""  # what went wrong last, for a person
         self.details = ""  # and for whoever is asked for help
         self.last: Task | None = None
+        self.estimate = ""  # what a painting would take, as it was asked last
+        self._asked: Any = None
         self.engine = Engine(self)
         self.engine.said.connect(self._hear)
         self.engine.stopped.connect(self._engine_stopped)
@@ -111,6 +113,14 @@ class Runner(QtCore.QObject):
         command = self.command()
         if command is not None and not self.setup.running:
             self.engine.start(command)
+
+    def ask(self, width: int, height: int, options: dict[str, Any]) -> None:
+        """Ask the engine what a painting of a layer of this size would take; `estimate` has the answer."""
+        asked = width, height, options
+        if asked == self._asked or self.busy or not self.engine.ready:
+            return
+        self._asked = asked
+        self.engine.send({"op": "estimate", "width": width, "height": height, "options": options})
 
     def start(self, task: Task) -> None:
         """Begin a painting. While one is made, another is refused."""
@@ -284,6 +294,11 @@ class Runner(QtCore.QObject):
             self.changed.emit()
             return
         if op == "ready":
+            self._asked = None
+            self.changed.emit()
+            return
+        if op == "estimate":
+            self.estimate = _estimate(header)
             self.changed.emit()
             return
         if op == "cancelled":
@@ -377,6 +392,13 @@ def _progress(header: dict[str, Any]) -> str:
     left = header.get("eta")
     size = f"{header['width']} x {header['height']}"
     return f"Painting at {size}" + ("" if left is None else f", {_time(left)} left")
+
+
+def _estimate(header: dict[str, Any]) -> str:
+    if "text" in header:
+        return str(header["text"])
+    size = "{} x {}".format(header["width"], header["height"])
+    return "{}: about {}, {:.1f} GB of memory".format(size, _time(header["seconds"]), header["memory"] / 1e9)
 
 
 def _time(seconds: float) -> str:

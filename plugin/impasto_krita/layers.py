@@ -102,6 +102,14 @@ def selection(document: Any) -> tuple[Any, Rect] | None:
     return selected.duplicate(), rect.intersected(canvas(document))
 
 
+def to_paint(document: Any) -> Rect:
+    """About what would be painted: what is selected, or the canvas; a layer's own extent takes long to find"""
+    selected = document.selection()
+    if selected is None or selected.width() == 0 or selected.height() == 0:
+        return canvas(document)
+    return around(Rect(selected.x(), selected.y(), selected.width(), selected.height())).intersected(canvas(document))
+
+
 def around(rect: Rect) -> Rect:
     """What the engine is shown of a layer to paint `rect` of it"""
     return rect.grown(_MARGIN)

@@ -78,7 +78,9 @@ def by_docker():
     yield ended()
     yield 0.3
     result = next(node for node in doc.rootNode().childNodes() if " x " in node.name())
-    told = state(doc)
+    label = child(docker(), "estimate")
+    yield (lambda: "about" in label.text()), 30
+    told = {**state(doc), "estimate": label.text()}
     told.update(preview=preview, result=pixels(result, 0, 0, 96, 64).hex(), style=pixels(second, 0, 0, 96, 64).hex())
     told.update(photo=pixels(first, 0, 0, 96, 64).hex(), bounds=[result.bounds().width(), result.bounds().height()])
     Krita.instance().action("edit_undo").trigger()

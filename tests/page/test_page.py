@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -27,6 +28,8 @@ def pixels(image: Image.Image) -> np.ndarray:
 def test_a_photo_is_painted_watched_stopped_and_kept(arrive: Arrive, large: Path, tmp_path: Path) -> None:
     visitor = arrive()
     visitor.give("photo", large)
+    said = r"480 × 360 pixels, about \d+ s and \d+\.\d GB of memory"
+    visitor.until(lambda: re.fullmatch(said, visitor.find("takes").inner_text().strip()))
     visitor.begin()
     assert not visitor.find("go").is_visible()
     seen: list[str] = []

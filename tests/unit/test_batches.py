@@ -61,13 +61,13 @@ def test_one_network_is_loaded_and_a_styles_statistics_are_found_once(
 ) -> None:
     from impasto import scales, targets
 
-    calls: dict[str, list[object]] = {"load": [], "moments": []}
-    for module, name in ((scales, "load"), (targets, "moments")):
+    calls: dict[str, list[object]] = {"load": [], "survey": []}
+    for module, name in ((scales, "load"), (targets, "survey")):
         plain = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, n=name, plain=plain: (calls[n].append(a), plain(*a))[1])
     assert cli.main(folders) == 0
     assert len(calls["load"]) == 1
-    assert len(calls["moments"]) == 2 * 5  # two styles, five layers, for four paintings
+    assert len(calls["survey"]) == 2  # styles, for four paintings
 
 
 def test_ctrl_c_leaves_what_is_finished(

@@ -159,6 +159,35 @@ def test_running_out_of_memory_is_said_in_words(quick: dict[str, object], monkey
         impasto.stylize(scene(48, 40), scene(40, 48, 1), **quick)
 
 
+def test_when_memory_runs_out_tiles_get_smaller_and_the_run_goes_on(
+    quick: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the second step on there is room for 18000 pixels at a time: no step is lost, and the picture is the same."""
+    settings = quick | {"size": 200, "style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2"}
+    settings |= {"iterations": 4, "ladder": False}
+    whole = deque(impasto.stream(scene(48, 40), scene(40, 48, 1), **settings), maxlen=1)[0]
+    shown: list[int] = []
+    room = [10**9]
+    forward = engine.Network.forward
+
+    def crowded(self: engine.Network, image: torch.Tensor, *more: object, **about: object) -> object:
+        if image[..., 0].numel() > room[0]:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
+        shown.append(image[..., 0].numel())
+        return forward(self, image, *more, **about)
+
+    monkeypatch.setattr(engine.Network, "forward", crowded)
+    steps = []
+    for step in impasto.stream(scene(48, 40), scene(40, 48, 1), **settings):
+        steps.append(step)
+        room[0] = 18000
+    assert [step.iteration for step in steps] == [1, 2, 3, 4]
+    assert max(shown[:3]) == 200 * 167
+    assert len(shown) > 40
+    assert max(shown[3:]) <= 18000
+    torch.testing.assert_close(steps[-1].painted.pixels, whole.painted.pixels, rtol=0, atol=1e-3)
+
+
 def test_a_tiny_style_does_not_outweigh_everything(quick: dict[str, object]) -> None:
     """At 16 pixels conv5_1 is a single position, and has no covariance to be measured against."""
     steps = list(impasto.stream(scene(48, 40), scene(16, 16, 1), **quick | {"iterations": 5}))

@@ -65,19 +65,19 @@ def test_the_gradient_by_hand_is_autograds(network: str, pooling: str, kind: str
     image = torch.rand(45, 51, 3, dtype=torch.float64)  # odd at every pooling
     other = torch.rand(38, 47, 3, dtype=torch.float64)
     kept = {name: layer.flatten(1).T for name, layer in reference_forward(other[:, :45], weights, pooling, padding).items()}
-    sizes = reference_forward(image, weights, pooling, padding)
-    content = {name: (weight, torch.rand_like(sizes[name])) for name, weight in (("conv2_2", 0.3), ("conv4_2", 0.7))}
+    content = torch.rand_like(image)
+    layers = {"conv2_2": 0.3, "conv4_2": 0.7}
+    wanted = {name: reference_forward(content, weights, pooling, padding)[name] for name in layers}
     net = Network(weights, [*STYLE, "conv4_2"], pooling=pooling, padding=padding, dtype=torch.float64)
     style = {name: (0.2, Moments(kept[name].mean(0), kept[name].T @ kept[name] / len(kept[name]))) for name in STYLE}
-    wanted = {name: (weight, layer.flatten(1).T) for name, (weight, layer) in content.items()}
-    found = Objective(net, wanted, [Region(style)], style_loss=kind, alpha=0.3, tv=0.5)(image)
+    found = Objective(net, content, layers, [Region(style)], style_loss=kind, alpha=0.3, tv=0.5)(image)
 
     x = image.clone().requires_grad_()
     maps = reference_forward(x, weights, pooling, padding)
     loss = x.new_zeros(())
-    for name, (weight, layer) in content.items():
-        square = (maps[name] - layer).square().sum()
-        loss = loss + 0.3 * weight * (PAPER_UNIT**2 * square / 2 if kind == "gram" else square / layer.square().sum())
+    for name, weight in layers.items():
+        square = (maps[name] - wanted[name]).square().sum()
+        loss = loss + 0.3 * weight * (PAPER_UNIT**2 * square / 2 if kind == "gram" else square / wanted[name].square().sum())
     loss = loss + sum(0.2 * reference_phi(kind, maps[name], style[name][1]) for name in STYLE)
     loss = loss + 0.5 * reference_variation(x, padding)
     (expected,) = torch.autograd.grad(loss, x)
@@ -110,21 +110,22 @@ def test_regions_and_several_losses_at_one_layer_add_up() -> None:
     sizes = {name: layer.shape for name, layer in net.forward(image).items()}
     goals = [net.forward(torch.rand(20, 24, 3, dtype=torch.float64)) for _ in range(2)]
     names = ["conv1_1", "conv3_1"]
-    guides = [{name: torch.rand(sizes[name][:2], dtype=torch.float64).flatten() for name in names} for _ in range(2)]
+    guides = [{name: torch.rand(sizes[name][:2], dtype=torch.float64) for name in names} for _ in range(2)]
     styles = []
     for goal in goals:
         features = {name: goal[name].flatten(0, 1) for name in names}
         styles.append({name: (0.5, Moments(f.mean(0), f.T @ f / len(f))) for name, f in features.items()})
-    wanted = torch.rand(sizes["conv3_1"], dtype=torch.float64).flatten(0, 1)
+    content = torch.rand_like(image)
     regions = [Region(style, guide, share) for style, guide, share in zip(styles, guides, (0.3, 0.7), strict=True)]
-    found = Objective(net, {"conv3_1": (1.0, wanted)}, regions, alpha=0.4)(image)
+    found = Objective(net, content, {"conv3_1": 1.0}, regions, alpha=0.4)(image)
 
     x = image.clone().requires_grad_()
     maps = reference_forward(x, weights, "average", "zero")
-    loss = 0.4 * PAPER_UNIT**2 * (maps["conv3_1"].flatten(1).T - wanted).square().sum() / 2
+    wanted = reference_forward(content, weights, "average", "zero")["conv3_1"]
+    loss = 0.4 * PAPER_UNIT**2 * (maps["conv3_1"] - wanted).square().sum() / 2
     for style, guide, share in zip(styles, guides, (0.3, 0.7), strict=True):
         for name in names:
-            f, weight = maps[name].flatten(1), guide[name]
+            f, weight = maps[name].flatten(1), guide[name].flatten()
             second = (f * weight) @ f.T / weight.sum()
             energy = (second - style[name][1].second).square().sum() / (4 * len(f) ** 2)
             loss = loss + share * 0.5 * PAPER_UNIT**4 * energy
@@ -144,7 +145,7 @@ def test_where_edges_meet_the_gradient_does_not_know_where_they_are(padding: str
     style = {
         name: (0.2, Moments(features[name].mean(0), features[name].T @ features[name] / len(features[name]))) for name in STYLE
     }
-    objective = Objective(net, {}, [Region(style)], style_loss="covariance", tv=1.0)
+    objective = Objective(net, None, {}, [Region(style)], style_loss="covariance", tv=1.0)
     shifts = [16 if way == "circular" else 0 for way in PADDINGS[padding]]
     plain, rolled = objective(image), objective(torch.roll(image, shifts, (0, 1)))
     torch.testing.assert_close(plain.value, rolled.value, rtol=1e-12, atol=0)
@@ -165,8 +166,7 @@ def test_positions_that_are_not_seen_do_not_count(kind: str) -> None:
     for mask in seen.values():
         mask[len(mask) // 2 :] = 0
     style = {name: (1.0, moments) for name, moments in goal.items()}
-    visible = {name: mask.flatten() for name, mask in seen.items()}
-    found = Objective(net, {}, [Region(style, visible)], style_loss=kind)(image)
+    found = Objective(net, None, {}, [Region(style, seen)], style_loss=kind)(image)
 
     x = image.clone().requires_grad_()
     maps = reference_forward(x, weights, "average", "zero")
@@ -207,7 +207,6 @@ def test_low_precision_is_close(dtype: torch.dtype, vgg16: Weights) -> None:
         for name in STYLE:
             features = maps[name].flatten(0, 1).to(wide)
             style[name] = (0.2, Moments(features.mean(0), features.T @ features / len(features)))
-        wanted = {"conv4_2": (1.0, maps["conv4_2"].flatten(0, 1).to(wide))}
-        slopes.append(Objective(net, wanted, [Region(style)])(image.to(wide)).gradient.double())
+        slopes.append(Objective(net, other.to(wide), {"conv4_2": 1.0}, [Region(style)])(image.to(wide)).gradient.double())
     error = float((slopes[1] - slopes[0]).norm() / slopes[0].norm())
     assert error < (1e-5 if dtype == torch.float32 else 0.05)

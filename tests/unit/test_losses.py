@@ -74,7 +74,8 @@ def test_equations_5_and_7_weigh_layers_and_sum() -> None:
     squares = ((features["conv2_1"] - style["conv2_1"]) * PAPER_UNIT) ** 2
     objective = Objective(
         net,
-        {"conv2_1": (1.0, goals["conv2_1"].flatten(0, 1))},
+        other,
+        {"conv2_1": 1.0},
         [Region({name: (weight, moments(goals[name].flatten(0, 1))) for name, weight in layers.items()})],
         alpha=2.0,
     )

@@ -69,7 +69,7 @@ def test_the_network_is_shown_grays_where_only_light_and_dark_are_painted(made: 
     found, network = made(colors="content")
     shown: list[torch.Tensor] = []
     forward = network.forward
-    network.forward = lambda image, *more: (shown.append(image), forward(image, *more))[1]  # type: ignore[method-assign]
+    network.forward = lambda image, *more, **about: (shown.append(image), forward(image, *more, **about))[1]  # type: ignore[method-assign]
     found.objective(network, 64, 53)
     assert len(shown) == 2
     for image in (*shown, found.beginning(64, 53)):
@@ -169,8 +169,13 @@ def test_what_is_transparent_has_no_say_in_the_style(quick: dict[str, object], m
         style[:, 32:] = (hidden, 255 - hidden, hidden, 0)
         styles.append(style)
     weights = []
-    found = targets.moments
-    monkeypatch.setattr(targets, "moments", lambda features, seen: (weights.append(seen), found(features, seen))[1])
+    found = targets.survey
+
+    def survey(network: Network, picture: torch.Tensor, taps: list, *more: object) -> object:
+        weights.extend(seen for _, seen in taps)
+        return found(network, picture, taps, *more)
+
+    monkeypatch.setattr(targets, "survey", survey)
     one, two = (impasto.stylize(scene(48, 40), style, **quick) for style in styles)
     np.testing.assert_array_equal(pixels(one.image), pixels(two.image))
     assert len(weights) == 10

@@ -116,6 +116,24 @@ def test_hello_comes_first_and_describes_every_option(client: Client) -> None:
     assert frames[-1][0]["device"] in ("cpu", "cuda", "mps")
 
 
+def test_an_estimate_is_given_before_and_between_jobs(client: Client, settings) -> None:
+    def asked(width: object, height: object, **options: object) -> Header:
+        client.send({"op": "estimate", "width": width, "height": height, "options": {**settings, **options}})
+        return client.until("estimate")[-1][0]
+
+    client.image(30, "content", bgra())  # a job that is on its way is not disturbed
+    small, large = asked(800, 600), asked(800, 600, size=1024)
+    assert (large["width"], large["height"]) == (1024, 768)
+    assert 0 < small["seconds"] < large["seconds"]
+    assert 0 < small["memory"] < large["memory"]
+    assert "give size" in asked(8000, 6000, size=0, memory="2GB")["text"]
+    assert "did you mean 'strength'" in asked(800, 600, strenth=0.3)["text"]
+    for width, height in ((0, 600), ("800", 600), (None, None)):
+        assert "a content of" in asked(width, height)["text"]
+    client.image(30, "style", bgra(5))
+    assert client.job(30, settings)[-1][0]["op"] == "done"
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_job_gives_progress_a_preview_and_the_result_in_the_contents_format(client: Client, settings, deep: bool) -> None:
     kind = "bgra16" if deep else "bgra8"

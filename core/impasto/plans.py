@@ -1,0 +1,183 @@
+"""What a run will take, known before it starts: its memory, which decides how large its tiles are, and its time.
+
+The picture and the optimizer's state have to be there whole, so they bound the size of a picture; the network's maps do not,
+for they are those of one tile at a time. So a plan first counts what has to be there, and gives the rest to the tile.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+
+from .borders import STRIDE, Wraps
+from .convolution import Convolution
+from .errors import OutOfMemoryError
+from .options import LAYERS, NORMALISED, Options
+from .tiles import Cover, reach, stride_of
+
+#: Pictures of 12 bytes a pixel that are there at once in a step, with each optimizer: the last ones, what the optimizer
+#: knows, the gradient, and room to work in. Measured; L-BFGS has its history besides.
+_IMAGES = {"adam": 9.0, "lbfgs": 11.0}
+#: Bytes a pixel of masks on their way to the layers: for each region, and where some of the picture is kept or not seen.
+_MASK = 12.0
+#: What is worked on beside the maps of a block, in maps like conv1_1's. Measured.
+_WORK = 4.0
+#: Bytes that a block takes however small it is: the bands that layers and losses are worked on in.
+_BANDS = 200_000_000
+#: Tiles are not made smaller than this, in pixels: what they are shown around them would be most of it.
+SMALLEST_TILE = 64
+#: A tile of this side is worth some of L-BFGS's history, which is not cut below so many pairs.
+_GOOD_TILE = 512
+_HISTORY = (5, 50)
+
+#: Width, height and steps of a rung of the ladder
+Rungs = Sequence[tuple[int, int, int]]
+
+
+class Forecast(NamedTuple):
+    """What is known of a painting before it starts"""
+
+    width: int
+    height: int
+    seconds: float
+    memory: int  # bytes at the most, with what is there already
+    tile: int | None  # the longest side of a tile at this size, in pixels
+
+
+class Plan(NamedTuple):
+    """How a run goes about it, and what that takes"""
+
+    tiles: tuple[int | None, ...]  # for each rung, the longest side of a tile in pixels; None: the picture is one
+    history: int  # of L-BFGS, in pairs
+    memory: int  # bytes at the most
+    work: float  # floating-point operations of all convolutions
+
+
+def make(
+    options: Options,
+    network: str,
+    rungs: Rungs,
+    device: torch.device,
+    precision: torch.dtype,
+    room: float,
+    ranks: int = 1,
+) -> Plan:
+    """The plan of a run on a network, for a device with room for so many bytes more, or as many of them as there are ranks.
+
+    Raises OutOfMemoryError: the largest size that fits is in its text.
+    """
+    around = reach(network, options.layers(network))
+    room -= (own := network_memory(network, options.layers(network), device, precision))
+    plan = _fitting(options, network, rungs, precision, room, around, ranks)
+    if plan is None:
+        width, height, _ = rungs[-1]
+        said = f"{width} x {height} pixels do not fit into the {size_of(max(0, room))} of memory that are left for them: "
+        fits, too_large = 0, max(width, height) // STRIDE  # in strides
+        while too_large - fits > 1:
+            side = STRIDE * (middle := (fits + too_large) // 2)
+            scale = side / max(width, height)
+            smaller = [(max(STRIDE, round(width * scale)), max(STRIDE, round(height * scale)), 1)]
+            if _fitting(options, network, smaller, precision, room, around, ranks):
+                fits = middle
+            else:
+                too_large = middle
+        raise OutOfMemoryError(f"{said}give size {fits * STRIDE}, or more memory" if fits > 1 else f"{said}none does")
+    return plan._replace(memory=plan.memory + own)
+
+
+def operations(network: str, looked_at: Iterable[str], cover: Cover) -> float:
+    """Floating-point operations of the convolutions in a step: forward for the moments, and forward and back for the gradient;
+    of a picture that is one part, forward once."""
+    one_way = sum(2 * 9 * inputs * outputs / stride_of(name) ** 2 for name, inputs, outputs in _shapes(network, looked_at))
+    return cover.total * one_way * (2 if cover.number == 1 else 3)
+
+
+def size_of(count: float) -> str:
+    """A number of bytes, for people"""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+@lru_cache
+def speed(device: torch.device, precision: torch.dtype) -> float:
+    """Floating-point operations of convolutions that a device does in a second, by a moment's trial; a step does as many"""
+    channels, side, trials = 128, 128, 3
+    generator = torch.Generator().manual_seed(0)
+    kernel = torch.randn(channels, channels, 3, 3, generator=generator)
+    filtering = Convolution(kernel, torch.zeros(channels), device=device, dtype=precision)
+    features = torch.ones(side, side, channels, device=device, dtype=precision)
+    best = math.inf
+    for _ in range(trials):
+        started = time.perf_counter()
+        features = filtering(features).clamp_(max=1)
+        float(features[0, 0, 0])  # until it is done
+        best = min(best, time.perf_counter() - started)
+    return 2 * 9 * channels**2 * side**2 / best
+
+
+def network_memory(network: str, looked_at: Iterable[str], device: torch.device, precision: torch.dtype) -> int:
+    """Bytes of a network that is yet to be loaded"""
+    return sum(
+        4 * 9 * inputs * outputs + Convolution.memory(inputs, outputs, device, precision)
+        for _, inputs, outputs in _shapes(network, looked_at)
+    )
+
+
+def _fitting(
+    options: Options, network: str, rungs: Rungs, precision: torch.dtype, room: float, around: int, ranks: int
+) -> Plan | None:
+    """The plan, if there is one."""
+    looked_at = options.layers(network)
+    maps = sum(outputs / stride_of(name) ** 2 for name, _, outputs in _shapes(network, looked_at))
+    one = (maps + _WORK * _channels("conv1_1")) * precision.itemsize  # bytes of a block's pixel
+    sides, history, most, work = [], _HISTORY[1], 0.0, 0.0
+    for width, height, steps in rungs:
+        pixels = width * height
+        fixed = _per_pixel(options) * pixels
+        if options.optimizer == "lbfgs":
+            left = room - fixed - _BANDS - one * min(_GOOD_TILE**2, pixels)
+            history = min(history, max(_HISTORY[0], int(left // (24 * pixels))))
+            fixed += 24 * history * pixels
+        found = None
+        for side in _sides(max(width, height)):
+            cover = Cover.of(width, height, side, around, Wraps.of(options.padding))
+            needed = fixed + one * cover.largest + _BANDS
+            if needed <= room and (cover.number >= ranks or max(width, height) < 2 * SMALLEST_TILE * ranks):
+                found = side, cover, needed
+                break
+        if found is None:
+            return None
+        side, cover, needed = found
+        sides.append(side)
+        most = max(most, needed)
+        work += steps * operations(network, looked_at, cover) / min(ranks, cover.number)
+    return Plan(tuple(sides), history, round(most), work)
+
+
+def _sides(longest: int) -> Iterable[int | None]:
+    """The sides that tiles can have, from large to small"""
+    yield None
+    side = longest
+    while (side := min(side - 1, round(side / 1.1)) // STRIDE * STRIDE) >= SMALLEST_TILE:
+        yield side
+
+
+def _per_pixel(options: Options) -> float:
+    """Bytes of a picture's pixel that have to be there, L-BFGS's history aside"""
+    return 12 * _IMAGES[options.optimizer] + _MASK * (len(options.masks or ()) + (options.keep is not None))
+
+
+def _shapes(network: str, looked_at: Iterable[str]) -> list[tuple[str, int, int]]:
+    """Name, channels in and channels out of the convolutions up to the deepest layer"""
+    names = LAYERS[network.removesuffix(NORMALISED)]
+    deepest = max(names.index(name) for name in looked_at)
+    before = [3, *map(_channels, names)]
+    return [(name, before[n], _channels(name)) for n, name in enumerate(names[: deepest + 1])]
+
+
+def _channels(layer: str) -> int:
+    return min(512, 32 << int(layer[4]))

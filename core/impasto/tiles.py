@@ -1,0 +1,209 @@
+"""Exact tiles: a picture of any size, looked at piece by piece, in memory that does not grow with it.
+
+Every style loss is a function of moments, and moments are means over positions, so they can be summed tile by tile. With the
+moments known, so is the gradient at every position, and each tile gives the picture its share of it.
+
+A tile owns the positions that lie under it. The block that is run through the network is larger, by all that these positions
+see. What the network makes of the rest of the block is wrong, for beyond its edge there is more picture; but nobody looks at
+it: only owned positions are counted, only they are given a gradient, and all of that gradient that reaches the block is added
+to the picture's. So the sums are those of the whole picture, but for rounding. A picture that is one tile is its own block.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import weakref
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .borders import APART, STRIDE, Wraps
+from .losses import Sums
+from .options import LAYERS, NORMALISED
+from .ranks import Ranks
+from .vgg import Network
+from .weights import cache_folder
+
+
+class Span(NamedTuple):
+    """A tile along one side of a picture, in pixels: what it owns, and what it is shown. Where edges meet, a block may begin
+    before the picture does, and end after it."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+    def owned(self, stride: int) -> slice:
+        """Its own positions in its block's map, at a layer of that stride"""
+        return slice((self.start - self.first) // stride, (self.stop - self.first) // stride)
+
+    def place(self, stride: int) -> slice:
+        """The same positions in the whole picture's map"""
+        return slice(self.start // stride, self.stop // stride)
+
+
+class Tile(NamedTuple):
+    """A part of a picture"""
+
+    rows: Span
+    columns: Span
+
+    def of(self, picture: Tensor) -> Tensor:
+        """The tile's block.  (H, W, ...) -> (h, w, ...)"""
+        for axis, span in enumerate(self):
+            if span.first >= 0 and span.last <= picture.shape[axis]:
+                picture = picture.narrow(axis, span.first, span.last - span.first)
+            else:
+                picture = picture.index_select(axis, _around(span, picture.shape[axis], picture.device))
+        return picture
+
+    def add(self, block: Tensor, picture: Tensor) -> None:
+        """Add what the block has to what the picture has there.  (h, w, ...), (H, W, ...)"""
+        height, width = picture.shape[:2]
+        for rows, columns in itertools.product(_inside(self.rows, height), _inside(self.columns, width)):
+            picture[rows.there, columns.there] += block[rows.here, columns.here]
+
+    def owned(self, features: Tensor, layer: str) -> Tensor:
+        """What the tile owns of a layer's map of its block.  (h, w, ...)"""
+        stride = stride_of(layer)
+        return features[self.rows.owned(stride), self.columns.owned(stride)]
+
+    def place(self, field: Tensor, layer: str) -> Tensor:
+        """The same of something that is there for the whole picture.  (H, W, ...)"""
+        stride = stride_of(layer)
+        return field[self.rows.place(stride), self.columns.place(stride)]
+
+
+class _Part(NamedTuple):
+    here: slice  # in the block
+    there: slice  # in the picture
+
+
+def _inside(span: Span, size: int) -> Iterator[_Part]:
+    """The pieces of a block between which the picture's edge lies"""
+    at = span.first
+    while at < span.last:
+        begin = at % size
+        length = min(span.last - at, size - begin)
+        yield _Part(slice(at - span.first, at - span.first + length), slice(begin, begin + length))
+        at += length
+
+
+def _around(span: Span, size: int, device: torch.device) -> Tensor:
+    return torch.arange(span.first, span.last, device=device) % size
+
+
+def stride_of(layer: str) -> int:
+    """How many pixels lie side by side under a position of a layer"""
+    return int(2 ** (int(layer[4]) - 1))
+
+
+def reach(network: str, layers: Collection[str]) -> int:
+    """How far beyond a tile its positions see, in pixels, at the deepest of some layers.
+
+    A convolution sees one position more, and pooling makes two of one: 58 pixels for conv5_1 of VGG-16, 70 of VGG-19.
+    """
+    names = LAYERS[network.removesuffix(NORMALISED)]
+    deepest = max(names.index(name) for name in layers)
+    far, block = 0, names[deepest][4]
+    for name in reversed(names[: deepest + 1]):
+        if name[4] != block:
+            block, far = name[4], 2 * far
+        far += 1
+    return far
+
+
+class Cover(NamedTuple):
+    """How the blocks of all tiles lie over a picture"""
+
+    number: int  # of the tiles
+    largest: int  # pixels of the largest block
+    total: int  # pixels of all blocks
+
+    @classmethod
+    def of(cls, width: int, height: int, longest: int | None, around: int, wraps: Wraps = APART) -> Cover:
+        """Of the tiles that `tiles` would give"""
+        axes = [spans(size, longest, around, wrap) for size, wrap in ((height, wraps.y), (width, wraps.x))]
+        rows, columns = ([span.last - span.first for span in axis] for axis in axes)
+        return cls(len(rows) * len(columns), max(rows) * max(columns), sum(rows) * sum(columns))
+
+
+def tiles(width: int, height: int, longest: int | None, around: int, wraps: Wraps = APART) -> list[Tile]:
+    """The tiles of a picture, with sides of at most `longest` pixels (None: however large), and blocks that see so far around.
+
+    Their edges, and those of the blocks, are multiples of the network's stride, where it pools.
+    """
+    rows, columns = (spans(size, longest, around, wrap) for size, wrap in ((height, wraps.y), (width, wraps.x)))
+    return [Tile(row, column) for row in rows for column in columns]
+
+
+def spans(size: int, longest: int | None, around: int, wrap: bool) -> list[Span]:
+    """The same along one side"""
+    if longest is None or longest >= size:
+        return [Span(0, size, 0, size)]
+    count = -(-size // max(longest // STRIDE * STRIDE, STRIDE))
+    edges = [round(size * n / count / STRIDE) * STRIDE for n in range(count)] + [size]
+    around = -(-around // STRIDE) * STRIDE
+    blocks = [(start - around, stop + around) for start, stop in itertools.pairwise(edges)]
+    if not wrap:
+        blocks = [(max(0, first), min(size, last)) for first, last in blocks]
+    return [Span(*owned, *block) for owned, block in zip(itertools.pairwise(edges), blocks, strict=True)]
+
+
+def survey(
+    network: Network,
+    picture: Tensor,
+    taps: Sequence[tuple[str, Tensor | None]],
+    parts: Sequence[Tile],
+    padding: str | None = None,
+) -> tuple[list[Sums], dict[str, Tensor]]:
+    """The sums that the moments of a picture (H, W, 3) are made of, for each of the taps: a layer, and its positions' weights.
+
+    Also the maps of the picture, if it is all one part, and here.
+    """
+    if not taps:
+        return [], {}
+    ranks, sums = Ranks(), [Sums(network.nothing(layer)) for layer, _ in taps]
+    maps: dict[str, Tensor] = {}
+    with ranks.together(network.device):
+        for tile in ranks.mine(parts):
+            maps = network.forward(tile.of(picture), padding, only=None if len(parts) == 1 else {layer for layer, _ in taps})
+            for each, (layer, weights) in zip(sums, taps, strict=True):
+                each.add(tile.owned(maps[layer], layer), None if weights is None else tile.place(weights, layer))
+    if len(parts) > 1:
+        maps = {}
+    if ranks.count > 1:
+        totals = ranks.add(torch.tensor([each.total for each in sums], device=network.device, dtype=torch.float64))
+        for each, total in zip(sums, totals.tolist(), strict=True):
+            each.total = total
+            ranks.add(each.mean)
+            ranks.add(each.second)
+    return sums, maps
+
+
+class Shelf:
+    """Tensors that are needed once a step, in a file without a name."""
+
+    def __init__(self) -> None:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)  # whoever may still ask for a tensor has the shelf
+
+    def put(self, tensor: Tensor) -> Callable[[], Tensor]:
+        """Keeps a tensor, and gives what gets it again"""
+        shape, dtype, device = tensor.shape, tensor.dtype, tensor.device
+        place = self._file.seek(0, 2)
+        self._file.write(tensor.contiguous().cpu().view(torch.uint8).numpy().data)
+
+        def get() -> Tensor:
+            found = torch.empty(shape, dtype=dtype)
+            self._file.seek(place)
+            self._file.readinto(found.view(torch.uint8).numpy().data)
+            return found.to(device)
+
+        return get

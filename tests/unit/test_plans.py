@@ -1,0 +1,119 @@
+"""Plans: what fits, in tiles of which size, and whether it takes what was said."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from impasto import Options, OutOfMemoryError, engine, plans
+from impasto.plans import Plan
+from tests.conftest import scene
+
+CPU = torch.device("cpu")
+
+
+def made(room: float, size: tuple[int, int] = (4096, 3072), *, ranks: int = 1, **settings: object) -> Plan:
+    options = Options(**{"size": 0, "network": "vgg16", **settings})
+    return plans.make(options, "vgg16", engine.ladder(size, options), CPU, torch.float32, room, ranks)
+
+
+def test_more_memory_means_larger_tiles_down_to_none() -> None:
+    sides = [made(gigabytes * 1e9).tiles[-1] for gigabytes in (3, 4, 6, 12, 100)]
+    assert sides[-1] is None
+    numbers = [side or 4096 for side in sides]
+    assert numbers == sorted(numbers)
+    assert numbers[0] < numbers[1] < 4096
+    for gigabytes in (3, 4, 6, 12):
+        assert made(gigabytes * 1e9).memory <= gigabytes * 1e9
+
+
+def test_small_rungs_are_not_tiled_where_the_large_ones_are() -> None:
+    tiles = made(4e9).tiles
+    assert tiles[0] is None
+    assert tiles[-1] is not None
+
+
+def test_what_does_not_fit_is_refused_with_what_does() -> None:
+    with pytest.raises(OutOfMemoryError, match="16384 x 12288 pixels do not fit") as caught:
+        made(4e9, (16384, 12288))
+    found = re.search(r"give size (\d+)", str(caught.value))
+    assert found is not None
+    side = int(found[1])
+    made(4e9, (side, side * 3 // 4))
+    with pytest.raises(OutOfMemoryError):
+        made(4e9, (side + 160, (side + 160) * 3 // 4))
+    with pytest.raises(OutOfMemoryError, match="none does"):
+        made(1e8)
+
+
+def test_a_long_history_goes_before_tiles_get_small() -> None:
+    rich, poor = (made(room, optimizer="lbfgs") for room in (100e9, 8e9))
+    assert (rich.history, rich.tiles[-1]) == (50, None)
+    assert 5 <= poor.history < 50
+    assert poor.tiles[-1] is not None
+    assert poor.tiles[-1] >= 350
+
+
+def test_tiles_cost_work_and_ranks_share_it() -> None:
+    whole, tiled = made(100e9), made(4e9)
+    assert 1.5 < tiled.work / whole.work < 4
+    shared = made(100e9, ranks=2)
+    assert shared.tiles[-1] is not None
+    assert shared.work < 0.85 * whole.work
+
+
+def test_work_is_that_of_the_convolutions() -> None:
+    """VGG-16 up to conv5_1 at 64 x 64, counted by hand: 2 x 9 x inputs x outputs x positions, both ways."""
+    options = Options(network="vgg16", size=64, ladder=False, iterations=3)
+    by_hand = 0.0
+    for side, inputs, outputs in (
+        *((64, 3, 64), (64, 64, 64), (32, 64, 128), (32, 128, 128), (16, 128, 256), (16, 256, 256), (16, 256, 256)),
+        *((8, 256, 512), (8, 512, 512), (8, 512, 512), (4, 512, 512)),
+    ):
+        by_hand += 2 * 2 * 9 * inputs * outputs * side**2
+    plan = plans.make(options, "vgg16", engine.ladder((64, 64), options), CPU, torch.float32, 1e11)
+    assert plan.work == pytest.approx(3 * by_hand)
+
+
+def test_a_forecast_needs_no_picture() -> None:
+    small, large = (engine.forecast((512, 384), Options(network="vgg16", size=size)) for size in (128, 512))
+    assert (large.width, large.height) == (512, 384)
+    assert 0 < small.seconds < large.seconds
+    assert small.memory < large.memory
+    with pytest.raises(OutOfMemoryError, match="give size"):
+        engine.forecast((4000, 3000), Options(size=16384, memory="3GB"))
+
+
+def test_memory_that_is_given_is_kept_to(made_up_file: Path) -> None:
+    """Of a process of its own, as the system counts it: with little memory, and with as much as there is."""
+    program = """
+import resource, sys
+import numpy as np
+from impasto.engine import Run
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+scene = np.random.default_rng(0).integers(0, 255, (768, 1024, 3), np.uint8)
+file, memory = sys.argv[1:]
+run = Run(scene, scene[:300, :300], weights=file, size=0, iterations=2, ladder=False, memory=memory)
+before = peak()
+for step in run.steps(): pass
+print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
+"""
+    for memory, tiled in (("1.6GB", True), ("auto", False)):
+        line = [sys.executable, "-c", program, str(made_up_file), memory]
+        done = subprocess.run(line, capture_output=True, text=True, check=True)
+        tile, said, peak, before = done.stdout.split()
+        assert (tile != "None") == tiled
+        assert int(peak) < 1.25 * int(said)
+        assert int(peak) - int(before) > 0.6 * (int(said) - int(before))
+        if tiled:
+            assert int(peak) < 1.25 * 1.6e9
+
+
+def test_pictures_are_given_by_their_size(quick: dict[str, object]) -> None:
+    with pytest.raises(OutOfMemoryError, match="give size"):
+        engine.Run(scene(64, 48), scene(48, 48, 1), **{**quick, "size": 16384, "memory": "6GB"})

@@ -1,0 +1,159 @@
+"""Tiles against the whole picture: the same loss, and the same gradient, to rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from impasto import losses
+from impasto.borders import Wraps
+from impasto.losses import Moments
+from impasto.objective import Evaluation, Objective, Region
+from impasto.tiles import Cover, Shelf, reach, tiles
+from impasto.vgg import Network
+from impasto.weights import Weights
+from tests.conftest import made_up_weights
+
+STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+CONTENT = {"conv4_2": 0.7, "conv2_2": 0.3}
+
+
+def random(*shape: int) -> Tensor:
+    return torch.rand(*shape, dtype=torch.float64)
+
+
+def evaluate(
+    net: Network, image: Tensor, content: Tensor, regions: Sequence[Region], tile: int | None, **about: object
+) -> Evaluation:
+    return Objective(net, content, CONTENT, regions, alpha=0.3, tv=0.5, tile=tile, **about)(image)  # type: ignore[arg-type]
+
+
+def style_of(net: Network, picture: Tensor) -> dict[str, tuple[float, Moments]]:
+    maps = {name: features.flatten(0, 1) for name, features in net.forward(picture).items()}
+    return {name: (0.2, Moments(maps[name].mean(0), maps[name].T @ maps[name] / len(maps[name]))) for name in STYLE}
+
+
+def same(found: Evaluation, whole: Evaluation, within: float = 1e-9) -> None:
+    for name in ("value", "content_loss", "style_loss"):
+        torch.testing.assert_close(getattr(found, name), getattr(whole, name), rtol=within, atol=0)
+    assert float((found.gradient - whole.gradient).norm() / whole.gradient.norm()) < within
+
+
+@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
+@pytest.mark.parametrize("pooling", ["average", "max"])
+@pytest.mark.parametrize(
+    ("padding", "size", "tile"),
+    [
+        ("zero", (211, 173), 64),  # odd at every pooling
+        ("zero", (160, 176), 80),
+        ("replicate", (211, 173), 48),
+        ("circular", (208, 160), 64),
+        ("circular-x", (199, 176), 96),
+        ("circular-y", (208, 173), 96),
+        ("circular", (48, 64), 32),  # blocks that go around the picture more than once
+    ],
+)
+def test_tiles_are_the_whole(network: str, pooling: str, padding: str, size: tuple[int, int], tile: int) -> None:
+    torch.manual_seed(1)
+    net = Network(
+        made_up_weights(network, torch.float64, divide=8),
+        [*STYLE, *CONTENT],
+        pooling=pooling,
+        padding=padding,
+        dtype=torch.float64,
+    )
+    image, content = random(*size, 3), random(*size, 3)
+    regions = [Region(style_of(net, random(96, 80, 3)))]
+    whole = evaluate(net, image, content, regions, None, style_loss="covariance")
+    same(evaluate(net, image, content, regions, tile, style_loss="covariance"), whole)
+
+
+@pytest.mark.parametrize("kind", ["gram", "moments", "covariance", "wasserstein"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_every_style_loss_in_several_regions(kind: str, relative: bool) -> None:
+    torch.manual_seed(2)
+    net = Network(
+        made_up_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding="replicate", dtype=torch.float64
+    )
+    image, content = random(150, 133, 3), random(150, 133, 3)
+    sizes = {name: features.shape[:2] for name, features in net.forward(image).items()}
+    regions = [
+        Region(style_of(net, random(96, 80, 3)), {name: random(*sizes[name]) for name in STYLE}, share) for share in (0.3, 0.7)
+    ]
+    # 1e-7 of Wasserstein: its roots are as exact as eigenvalues that nearly vanish.
+    within = 1e-7 if kind == "wasserstein" else 1e-9
+    whole = evaluate(net, image, content, regions, None, style_loss=kind, relative=relative)
+    same(evaluate(net, image, content, regions, 48, style_loss=kind, relative=relative), whole, within)
+
+
+@pytest.mark.parametrize("padding", ["replicate", "circular"])
+def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, padding: str) -> None:
+    """What would take a copy is done a few rows at a time: here, each alone."""
+    torch.manual_seed(4)
+    net = Network(made_up_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding=padding, dtype=torch.float64)
+    image, content = random(96, 112, 3), random(96, 112, 3)
+    regions = [Region(style_of(net, random(96, 80, 3)))]
+    whole = evaluate(net, image, content, regions, None)
+    monkeypatch.setattr(losses, "_BAND", 1)
+    same(evaluate(net, image, content, regions, None), whole)
+    same(evaluate(net, image, content, regions, 48), whole)
+
+
+@pytest.mark.parametrize("deepest", ["conv1_1", "conv1_2", "conv2_1", "conv3_1", "conv4_2", "conv5_1"])
+@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
+def test_blocks_reach_as_far_as_a_position_sees(network: str, deepest: str) -> None:
+    """A pixel farther away changes nothing at a position, and the last one that is not does."""
+    net = Network(made_up_weights(network, torch.float64, divide=16), [deepest], dtype=torch.float64)
+    stride = 2 ** (int(deepest[4]) - 1)
+    far = reach(network, [deepest])
+    at = 96 // stride
+    image = random(192, 16, 3)
+    before = net.forward(image)[deepest][at]
+    for distance, changes in ((far, True), (far + 1, False)):
+        for pixel in (96 - distance, 96 + stride - 1 + distance):
+            other = image.clone()
+            other[pixel] += 1e6
+            assert bool((net.forward(other)[deepest][at] != before).any()) == changes
+
+
+@pytest.mark.parametrize("wraps", [Wraps(), Wraps(y=True, x=True)])
+@pytest.mark.parametrize("size", [(512, 400), (33, 17), (1023, 95), (640, 16)])
+def test_every_pixel_is_owned_once_and_no_tile_is_too_large(size: tuple[int, int], wraps: Wraps) -> None:
+    height, width = size
+    owners = torch.zeros(height, width)
+    for tile in tiles(width, height, 64, 70, wraps):
+        for span in tile:
+            assert 0 < span.stop - span.start <= 64
+            assert span.start % 16 == span.first % 16 == 0
+        owners[tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop] += 1
+    assert (owners == 1).all()
+    blocks = [
+        (rows.last - rows.first) * (columns.last - columns.first) for rows, columns in tiles(width, height, 64, 70, wraps)
+    ]
+    assert Cover.of(width, height, 64, 70, wraps) == (len(blocks), max(blocks), sum(blocks))
+    (whole,) = tiles(width, height, None, 70, wraps)
+    assert whole.rows == (0, height, 0, height)
+
+
+def test_the_real_network_in_single_precision(vgg16: Weights) -> None:
+    torch.manual_seed(3)
+    net = Network(vgg16, [*STYLE, *CONTENT], pooling="max", padding="replicate")
+    image, content, style = (torch.rand(256, 224, 3) for _ in range(3))
+    regions = [Region(style_of(net, style))]
+    same(
+        evaluate(net, image, content, regions, 96, style_loss="covariance"),
+        evaluate(net, image, content, regions, None, style_loss="covariance"),
+        1e-4,
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_a_shelf_gives_back_what_was_put_on_it(dtype: torch.dtype) -> None:
+    shelf = Shelf()
+    tensors = [torch.randn(3, n, 5).to(dtype) for n in (4, 7, 2)]
+    for get, tensor in reversed([(shelf.put(tensor), tensor) for tensor in tensors]):
+        assert torch.equal(get(), tensor)
+        assert torch.equal(get(), tensor)
