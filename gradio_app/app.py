@@ -30,6 +30,8 @@ from starlette.middleware import Middleware
 import pictures
 import widgets
 from impasto import DeviceError, ImageError, ImpastoError, OptionError, OutOfMemoryError, WeightsError
+from impasto.plans import size_of
+from impasto.terminal import duration
 from kept import Kept, keep
 from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, made, new_folder
 
@@ -106,16 +108,16 @@ def arrived(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None]:
     return widgets.mask_photo(photo), photo.size if isinstance(photo, Image.Image) else None
 
 
-def hint(photo: tuple[int, int] | None, preset: str, quality: str, size: int, look: str) -> str:
+def hint(photo: tuple[int, int] | None, preset: str, quality: str, size: int, look: str, seamless: str) -> str:
     """What a painting would take, said beside the button before it begins"""
-    if photo is None:
+    if photo is None or visitors.busy:  # what is painted now takes memory that is free afterwards
         return ""
     try:
-        values = {"preset": preset, "quality": quality, "size": size, "style_loss": look}
+        values = {"preset": preset, "quality": quality, "size": size, "style_loss": look, "padding": seamless}
         (width, height), seconds, memory = studio.estimate(tuple(photo), values)
     except ImpastoError as error:
         return sentence(error)
-    return f"{width} × {height} pixels, about {_time(seconds)}" + (f" and {memory / 1e9:.1f} GB of memory" if memory else "")
+    return f"{width} × {height} pixels, about {duration(seconds)}" + (f" and {size_of(memory)} of memory" if memory else "")
 
 
 def regions(covered: Image.Image | None) -> list[np.ndarray]:
@@ -203,13 +205,13 @@ def done(kept: Kept | None, runs: list[Kept]) -> dict[Any, Any]:
 def where(frame: studio.Frame) -> str:
     """The status line of a painting under way"""
     width, height = frame.size
-    return f"Painting at {width} × {height}, step {frame.iteration}" + (f" · {_time(frame.eta)} left" if frame.eta else "")
+    return f"Painting at {width} × {height}, step {frame.iteration}" + (f" · {duration(frame.eta)} left" if frame.eta else "")
 
 
 def outcome(frame: studio.Frame, seconds: float) -> str:
     """The status line of a finished painting"""
     assert frame.painting is not None
-    ended = {"done": f"Done in {_time(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
+    ended = {"done": f"Done in {duration(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
     width, height = frame.painting.shape[1::-1]
     painted_at = "" if frame.size == (width, height) else f", painted at {frame.size[0]} × {frame.size[1]}"
     return f"{ended}: {width} × {height} pixels{painted_at}. Drag the line; move Strength to fade it."
@@ -330,10 +332,6 @@ def stylize(
         raise gr.Error(sentence(error), print_exception=False) from None
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
 THEME = gr.themes.Soft(
     primary_hue="orange", neutral_hue="stone", font=["ui-sans-serif", "system-ui", "sans-serif"], font_mono=["ui-monospace"]
 )
@@ -413,13 +411,13 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
     at_once: dict[str, Any] = {**quiet, "queue": False}
     compute: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 4 if studio.ON_ZERO else 1}
     page = [result, status, download, again, current]
-    forecast = [shape, preset, quality, size, look]
+    to_take = [shape, preset, quality, size, look, seamless]
 
     for picture in (photo, style, second):
         picture.upload(took, picture, picture, **quiet)
-    photo.change(arrived, photo, [mask, shape], **quiet).then(hint, forecast, takes, **at_once)
-    for field in forecast[1:]:
-        field.change(hint, forecast, takes, **at_once)
+    photo.change(arrived, photo, [mask, shape], **quiet).then(hint, to_take, takes, **at_once)
+    for field in to_take[1:]:
+        field.change(hint, to_take, takes, **at_once)
     library.select(choose, None, style, **at_once)
     looks.select(choose_look, None, look, **at_once)
     examples.select(example, None, [*page, photo, style, strength], **at_once)

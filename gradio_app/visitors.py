@@ -132,6 +132,11 @@ class Visitors:
         """Whether the visitor has a painting under way"""
         return visitor in self._folders
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is being painted"""
+        return bool(self._folders)
+
     def stop(self, visitor: str) -> None:
         """Have the visitor's painting finished as it is; nothing where there is none."""
         with self._lock:

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,6 +40,7 @@ class Checkpoint:
     scale: int
     iteration: int
     seconds: float
+    plan: Mapping[str, Any]  # tiles and history, on which the last bits depend
     image: Tensor  # (H, W, 3)
     tensors: Mapping[str, Tensor]  # the optimizer's
 
@@ -54,14 +55,14 @@ class Checkpoint:
         """The same with its tensors on a device"""
         # Single numbers are in double precision, which not every device has.
         moved = {name: each if each.dtype == torch.float64 else each.to(device) for name, each in self.tensors.items()}
-        return Checkpoint(self.name, self.recipe, self.scale, self.iteration, self.seconds, self.image.to(device), moved)
+        return replace(self, image=self.image.to(device), tensors=moved)
 
 
 class Keeper:
     """Writes a run's checkpoints, as often as they cost next to nothing."""
 
-    def __init__(self, path: Path, recipe: Mapping[str, Any]) -> None:
-        self._path, self._recipe = path, recipe
+    def __init__(self, path: Path, recipe: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+        self._path, self._about = path, {"recipe": recipe, "plan": plan}
         self._next = 0.0
 
     def offer(self, scale: int, iteration: int, image: Tensor, optimizer: Optimizer, seconds: float) -> None:
@@ -69,7 +70,7 @@ class Keeper:
         begun = time.monotonic()
         if begun < self._next:
             return
-        place = {"scale": scale, "iteration": iteration, "seconds": seconds, "recipe": self._recipe}
+        place = {"scale": scale, "iteration": iteration, "seconds": seconds, **self._about}
         tensors = {f"optimizer.{name}": tensor for name, tensor in optimizer.state().items()} | {"image": image}
         kept = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
         images.write(self._path, safetensors.torch.save(kept, {"impasto": json.dumps(place)}))
@@ -100,7 +101,7 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
         image = tensors.pop("image")
         state = {key.removeprefix("optimizer."): tensor for key, tensor in tensors.items()}
-        return Checkpoint(name, place["recipe"], place["scale"], place["iteration"], place["seconds"], image, state)
+        return Checkpoint(name=name, image=image, tensors=state, **{"plan": {}, **place})
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {name!r}: check its name") from None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:

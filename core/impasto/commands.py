@@ -16,7 +16,6 @@ from .terminal import Bar, duration
 
 if TYPE_CHECKING:
     from .engine import Result, Run, Step
-    from .ranks import Ranks
 
 #: How the figures of the paper are painted unless they are told otherwise.
 OF_FIGURES = {"size": 256, "quality": "draft"}
@@ -60,6 +59,7 @@ def texture(arguments: argparse.Namespace) -> int:
 def rerun(arguments: argparse.Namespace) -> int:
     from .rerun import read, run
 
+    _refuse_ranks()
     painting = Path(arguments.painting)
     recipe = read(painting)
     if arguments.output is None:
@@ -181,13 +181,13 @@ def _make(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
         if ranks.rank:
             arguments.checkpoint = None
             run = make_run()
-            ranks.wait()  # until the weights are there
+            run.load_weights()
             deque(run.steps(), maxlen=0)
             return 0
-        return _make_alone(make_run, arguments, ranks)
+        return _make_and_write(make_run, arguments)
 
 
-def _make_alone(make_run: Callable[[], Run], arguments: argparse.Namespace, ranks: Ranks) -> int:
+def _make_and_write(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
     from . import images, plots
 
     target = _free(images.check_target(arguments.output), arguments)  # before anything else: nobody waits for nothing
@@ -204,7 +204,6 @@ def _make_alone(make_run: Callable[[], Run], arguments: argparse.Namespace, rank
         raise ImageError("output, curves and checkpoint need a file each: give them different names")
     with Bar("weights") as fetching:
         run.load_weights(fetching.bytes)
-    ranks.wait()
     print(f"impasto: {_forecast(run)}", file=sys.stderr)
     step, interrupted, taken, curve = None, False, 0, []
     with Bar("painting") as bar:
@@ -246,6 +245,14 @@ def _forecast(run: Run) -> str:
     return f"{it.width} x {it.height}, about {duration(it.seconds)}, {size_of(it.memory)} of memory{tiled}"
 
 
+def _refuse_ranks() -> None:
+    """Raises OptionError under torchrun."""
+    from .ranks import started
+
+    if started() > 1:
+        raise OptionError("torchrun's processes paint one picture together: that is for stylize, texture and reconstruct")
+
+
 def _free(target: Path, arguments: argparse.Namespace) -> Path:
     """A file that may be written.  Raises ImageError."""
     if target.exists() and not arguments.force:
@@ -271,10 +278,8 @@ def _snapshots(target: Path, steps: int, arguments: argparse.Namespace) -> dict[
 def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = False) -> tuple[int, bool]:
     """Paint a batch and sum it up: the exit status, and whether all of it is there; `same`: as it would be painted now."""
     from . import batches, images
-    from .ranks import started
 
-    if started() > 1:
-        raise OptionError("torchrun's processes paint one picture together: that is for stylize, texture and reconstruct")
+    _refuse_ranks()
     folder = Path(arguments.output)
     if folder.exists() and not folder.is_dir():
         raise ImageError(f"{str(folder)!r} is a file: name a folder")

@@ -44,20 +44,21 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def memory_taken(device: torch.device) -> int:
     """Bytes that this process has of the device's memory; for the CPU, of the machine's"""
     if device.type == "cuda":
-        return torch.cuda.memory_reserved(device)
+        return torch.cuda.memory_allocated(device)
     return int(psutil.Process().memory_info().rss)
 
 
 def memory_free(device: torch.device) -> int:
     """Bytes that nobody has; in a container, of what it may have"""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, to be used again
+        return torch.cuda.mem_get_info(device)[0] + kept
     free: int = psutil.virtual_memory().available
     for limit, used, cached in _CONTAINERS:
-        folder = _CGROUPS / limit
+        file = _CGROUPS / limit
         with contextlib.suppress(OSError, ValueError, KeyError):  # no container, or one without a limit, which says `max`
-            facts = dict(line.split() for line in folder.with_name("memory.stat").read_text().splitlines())
-            free = min(free, int(folder.read_text()) - int(folder.with_name(used).read_text()) + int(facts[cached]))
+            facts = dict(line.split() for line in file.with_name("memory.stat").read_text().splitlines())
+            free = min(free, int(file.read_text()) - int(file.with_name(used).read_text()) + int(facts[cached]))
     return max(0, free)
 
 

@@ -180,6 +180,12 @@ class Warm:
             self._weights = key, scales.load(*key, progress)
         return self._weights[1]
 
+    def has_network(self, options: Options) -> bool:
+        """Whether the network that the options name is in memory."""
+        return (
+            self._network is not None and self._weights is not None and self._weights[0] == (options.network, options.weights)
+        )
+
     def network(self, options: Options, loaded: Weights, device: torch.device, dtype: torch.dtype) -> Network:
         """The network up to the deepest layer that the options name."""
         layers = options.layers(loaded.network)
@@ -225,12 +231,17 @@ class Run:
         self._weights: Weights | None = None
         self._recipe: tuple[Options, dict[str, Any]] | None = None
         #: How it is going to be painted, and what that takes
-        self.plan = _plan(self.options, self.rungs, self.device, self._dtype)
+        self.plan = _plan(self.options, self.rungs, self.device, self._dtype, self._warm)
 
     def load_weights(self, progress: Progress | None = None) -> None:
         """Load the network's weights, and fetch them where needed. The first step does it if this is not called."""
+        ranks = Ranks()
+        if ranks.rank:  # the first has looked for it, and fetched it
+            self.options = dataclasses.replace(self.options, network=ranks.agree(self.options.network))
         self._weights = self._warm.weights(self.options, progress)
         self.options = dataclasses.replace(self.options, network=self._weights.network)
+        if not ranks.rank:
+            ranks.agree(self.options.network)
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -277,6 +288,8 @@ class Run:
     @torch.no_grad()  # on a generator this holds while it runs, not while its caller does
     def _steps(self) -> Generator[Step]:
         started = time.perf_counter()
+        if self._resumed:  # as it was begun, whatever memory there is now
+            self.plan = self.plan.again(self._resumed.of(self.recipe).plan)
         network, plan = self._network(), self.plan
         statistics = self._warm.statistics(self.options, self.device, self._dtype)
         targets = Targets(self.given, self.options, self.rungs[-1][:2], self.device, statistics)
@@ -285,7 +298,7 @@ class Run:
         done = 0
         image = first = None
         taken = self._resumed.of(self.recipe).on(self.device) if self._resumed else None
-        keeper = checkpoints.Keeper(self._checkpoint, self.recipe) if self._checkpoint else None
+        keeper = checkpoints.Keeper(self._checkpoint, self.recipe, plan.written()) if self._checkpoint else None
         for scale, (width, height, steps) in enumerate(self.rungs):
             if taken and scale < taken.scale:
                 done += width * height * steps
@@ -375,6 +388,8 @@ class _Patient:
             if smaller < SMALLEST_TILE:
                 raise MemoryError
             self._objective = None
+            if image.is_cuda:
+                torch.cuda.empty_cache()  # in pieces that are too small
             self._targets.tile = smaller
         return found
 
@@ -384,20 +399,22 @@ class _Patient:
             self._objective = self._objective or self._make()
             return self._objective(image)
         except (MemoryError, RuntimeError) as error:
-            if not ran_out_of_memory(error):
+            # One of several processes may only go back together with the others, who have then been told (Ranks.together).
+            if not ran_out_of_memory(error) or (Ranks().count > 1 and not isinstance(error, MemoryError)):
                 raise
             return None
 
 
-def forecast(size: tuple[int, int], options: Options) -> Forecast:
-    """What a painting of a content of some size will take, without a look at any picture.
+def forecast(size: tuple[int, int], options: Options, warm: Warm | None = None) -> Forecast:
+    """What a painting of a content of some size will take, without a look at any picture. warm: what the run will be given
 
     Raises OutOfMemoryError: it does not fit; DeviceError, ImageError.
     """
     device = choose_device(options.device)
     precision = choose_precision(options.precision, device)
     rungs = ladder(size, options)
-    return _forecast(_plan(options, rungs, device, precision), rungs[-1], device, precision)
+    content = 12 * size[0] * size[1]
+    return _forecast(_plan(options, rungs, device, precision, warm or Warm(), content), rungs[-1], device, precision)
 
 
 def _forecast(plan: Plan, top: Rung, device: torch.device, precision: torch.dtype) -> Forecast:
@@ -405,16 +422,21 @@ def _forecast(plan: Plan, top: Rung, device: torch.device, precision: torch.dtyp
     return Forecast(top.width, top.height, seconds, plan.memory, plan.tiles[-1])
 
 
-def _plan(options: Options, rungs: Sequence[Rung], device: torch.device, precision: torch.dtype) -> Plan:
-    """The plan for what there is of memory now, before there is a network"""
+def _plan(
+    options: Options, rungs: Sequence[Rung], device: torch.device, precision: torch.dtype, warm: Warm, coming: int = 0
+) -> Plan:
+    """The plan for what there is of memory now, with so many bytes to come, and the network where there is none"""
     most, ranks = options.most_memory(), Ranks()
     if most is None:
         room = _SHARE * memory_free(device) / (ranks.here if device.type == "cpu" else 1)
     else:
         room = most - memory_taken(device)
-    room = ranks.least(room, device)  # all of them have to come to the same plan
-    plan = plans.make(options, likely(options.network), rungs, device, precision, room, ranks.count)
-    return plan._replace(memory=plan.memory + memory_taken(device))
+    network = likely(options.network, options.weights)
+    if not warm.has_network(options):
+        coming += plans.network_memory(network, options.layers(network), device, precision)
+    room = ranks.least(room - coming, device)
+    plan = plans.make(options, network, rungs, precision, room, device.type == "cpu", ranks.count)
+    return ranks.agree(plan._replace(memory=plan.memory + memory_taken(device) + coming))
 
 
 def ladder(size: tuple[int, int], options: Options) -> list[Rung]:

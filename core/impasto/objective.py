@@ -106,7 +106,9 @@ class Objective:
     def __call__(self, image: Tensor) -> Evaluation:
         """image: (H, W, 3), RGB in [0, 1]"""
         parts = self._parts(image)
-        sums, maps = survey(self.network, image, [(term.layer, term.guide) for term in self._terms], parts)
+        sums, maps = survey(
+            self.network, image, [(term.layer, term.guide) for term in self._terms], parts, keep=len(parts) == 1
+        )
         value = style_total = image.new_zeros(())
         pulling = []
         for term, each in zip(self._terms, sums, strict=True):
@@ -134,7 +136,7 @@ class Objective:
                     pulls[name] = _content_pull(tile, name, maps[name], difference, scale, pulls.get(name))
                 tile.add(self.network.backward(maps, pulls), slope)
         self._ranks.add(slope)
-        value = value + self._ranks.add(content)[0]
+        value = self._ranks.same(value + self._ranks.add(content)[0])
         if self.tv:
             roughness, _ = total_variation(image, Wraps.of(self.network.padding), scale=self.tv, onto=slope)
             value = value + roughness
@@ -146,6 +148,8 @@ class Objective:
         return tiles(width, height, self._tile, reach(self.network.name, layers), Wraps.of(self.network.padding))
 
     def _keep(self, content: Tensor) -> list[Mapping[str, Callable[[], Tensor]]]:
+        if not self._content:
+            return []
         parts = self._parts(content)
         shelf = Shelf() if len(parts) > 1 else None
         found: list[Mapping[str, Callable[[], Tensor]]] = []
@@ -155,9 +159,9 @@ class Objective:
                 maps = self.network.forward(tile.of(content), only=self._content)
                 kept: dict[str, Callable[[], Tensor]] = {}
                 for n, name in enumerate(self._content):
-                    features = tile.owned(maps[name], name).clone()
+                    features = tile.owned(maps[name], name)
                     sizes[n] += at_least_float32(features).square().sum()
-                    kept[name] = shelf.put(features) if shelf else partial(Tensor.detach, features)
+                    kept[name] = shelf.put(features) if shelf else partial(Tensor.detach, features.clone())
                 found.append(kept)
         for name, size in zip(self._content, self._ranks.add(sizes).tolist(), strict=True):
             self._sizes[name] += size

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -57,23 +57,31 @@ class Plan(NamedTuple):
     memory: int  # bytes at the most
     work: float  # floating-point operations of all convolutions
 
+    def written(self) -> dict[str, Any]:
+        """What the last bits of a painting depend on"""
+        return {"tiles": self.tiles, "history": self.history}
+
+    def again(self, written: Mapping[str, Any]) -> Plan:
+        """The same with what was written of another"""
+        return self._replace(tiles=tuple(written["tiles"]), history=written["history"]) if written else self
+
 
 def make(
     options: Options,
     network: str,
     rungs: Rungs,
-    device: torch.device,
     precision: torch.dtype,
     room: float,
+    any_size: bool = True,
     ranks: int = 1,
 ) -> Plan:
     """The plan of a run on a network, for a device with room for so many bytes more, or as many of them as there are ranks.
 
+    any_size: whether its convolutions can be asked for maps with more than 2^31 numbers
     Raises OutOfMemoryError: the largest size that fits is in its text.
     """
     around = reach(network, options.layers(network))
-    room -= (own := network_memory(network, options.layers(network), device, precision))
-    plan = _fitting(options, network, rungs, precision, room, around, ranks)
+    plan = _fitting(options, network, rungs, precision, room, around, any_size, ranks)
     if plan is None:
         width, height, _ = rungs[-1]
         said = f"{width} x {height} pixels do not fit into the {size_of(max(0, room))} of memory that are left for them: "
@@ -82,12 +90,12 @@ def make(
             side = STRIDE * (middle := (fits + too_large) // 2)
             scale = side / max(width, height)
             smaller = [(max(STRIDE, round(width * scale)), max(STRIDE, round(height * scale)), 1)]
-            if _fitting(options, network, smaller, precision, room, around, ranks):
+            if _fitting(options, network, smaller, precision, room, around, any_size, ranks):
                 fits = middle
             else:
                 too_large = middle
         raise OutOfMemoryError(f"{said}give size {fits * STRIDE}, or more memory" if fits > 1 else f"{said}none does")
-    return plan._replace(memory=plan.memory + own)
+    return plan
 
 
 def operations(network: str, looked_at: Iterable[str], cover: Cover) -> float:
@@ -105,7 +113,7 @@ def size_of(count: float) -> str:
 @lru_cache
 def speed(device: torch.device, precision: torch.dtype) -> float:
     """Floating-point operations of convolutions that a device does in a second, by a moment's trial; a step does as many"""
-    channels, side, trials = 128, 128, 3
+    channels, side, trials = (128, 128, 3) if device.type == "cpu" else (256, 512, 5)
     generator = torch.Generator().manual_seed(0)
     kernel = torch.randn(channels, channels, 3, 3, generator=generator)
     filtering = Convolution(kernel, torch.zeros(channels), device=device, dtype=precision)
@@ -128,7 +136,7 @@ def network_memory(network: str, looked_at: Iterable[str], device: torch.device,
 
 
 def _fitting(
-    options: Options, network: str, rungs: Rungs, precision: torch.dtype, room: float, around: int, ranks: int
+    options: Options, network: str, rungs: Rungs, precision: torch.dtype, room: float, around: int, any_size: bool, ranks: int
 ) -> Plan | None:
     """The plan, if there is one."""
     looked_at = options.layers(network)
@@ -146,7 +154,8 @@ def _fitting(
         for side in _sides(max(width, height)):
             cover = Cover.of(width, height, side, around, Wraps.of(options.padding))
             needed = fixed + one * cover.largest + _BANDS
-            if needed <= room and (cover.number >= ranks or max(width, height) < 2 * SMALLEST_TILE * ranks):
+            fits = needed <= room and (any_size or cover.largest * _channels("conv1_1") < 2**31)
+            if fits and (cover.number >= ranks or max(width, height) < 2 * SMALLEST_TILE * ranks):
                 found = side, cover, needed
                 break
         if found is None:
@@ -154,7 +163,7 @@ def _fitting(
         side, cover, needed = found
         sides.append(side)
         most = max(most, needed)
-        work += steps * operations(network, looked_at, cover) / min(ranks, cover.number)
+        work += steps * operations(network, looked_at, cover) * math.ceil(cover.number / ranks) / cover.number
     return Plan(tuple(sides), history, round(most), work)
 
 

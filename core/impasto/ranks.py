@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 import torch.distributed as distributed
 from torch import Tensor
 
-from .devices import ran_out_of_memory
+from .devices import choose_device, ran_out_of_memory
+from .errors import DeviceError
 
 _T = TypeVar("_T")
 
@@ -24,19 +26,23 @@ _T = TypeVar("_T")
 class Ranks:
     """The processes that paint together; usually there is only this one."""
 
+    _joined = False  # others may use torch.distributed for what is theirs
+
     def __init__(self) -> None:
-        there = distributed.is_available() and distributed.is_initialized()
-        self.rank, self.count = (distributed.get_rank(), distributed.get_world_size()) if there else (0, 1)
+        self.rank, self.count = (distributed.get_rank(), distributed.get_world_size()) if self._joined else (0, 1)
 
     @property
     def here(self) -> int:
         """How many of them share this machine"""
         return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if self.count > 1 else 1
 
-    def wait(self) -> None:
-        """Until all of them are here"""
-        if self.count > 1:
-            distributed.barrier()
+    def agree(self, value: _T) -> _T:
+        """What the first of them says"""
+        if self.count == 1:
+            return value
+        said = [value]
+        distributed.broadcast_object_list(said)
+        return said[0]
 
     def mine(self, parts: Sequence[_T]) -> Sequence[_T]:
         """The share of this process"""
@@ -46,6 +52,12 @@ class Ranks:
         """The sum of what all of them have, in place"""
         if self.count > 1:
             distributed.all_reduce(tensor)
+        return tensor
+
+    def same(self, tensor: Tensor) -> Tensor:
+        """What the first of them has"""
+        if self.count > 1:
+            distributed.broadcast(tensor, 0)
         return tensor
 
     def least(self, number: float, device: torch.device) -> float:
@@ -75,20 +87,31 @@ class Ranks:
 
 def started() -> int:
     """How many processes torchrun has started, this one included"""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 @contextlib.contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """The processes that torchrun has started with this one, for as long as the block lasts."""
-    if started() < 2:
+def joined(name: str) -> Iterator[Ranks]:
+    """The processes that torchrun has started with this one, for as long as the block lasts, on devices of that name.
+
+    Raises DeviceError: there is no such device, or not one for each.
+    """
+    if started() == 1:
         yield Ranks()
         return
-    cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    if cuda:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
-    distributed.init_process_group("nccl" if cuda else "gloo")
+    device, place = choose_device(name), int(os.environ.get("LOCAL_RANK", "0"))
+    if device.type == "cuda":
+        there = torch.cuda.device_count()
+        if device.index is not None or place >= there:
+            raise DeviceError(f"each process needs a GPU of its own: start at most {there}, with device auto or cuda")
+        torch.cuda.set_device(place)
+    elif device.type != "cpu":
+        raise DeviceError(f"several processes cannot share {device.type}: choose cpu")
+    # Who waits may wait for a download.
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(hours=2))
+    Ranks._joined = True
     try:
         yield Ranks()
     finally:
+        Ranks._joined = False
         distributed.destroy_process_group()

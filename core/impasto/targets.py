@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -164,7 +165,8 @@ class Targets:
             return []
         layers = layers * len(self.given.styles) if len(layers) == 1 else layers
         longest = max(width, height)
-        statistics = [self._statistics(network, index, longest, list(each)) for index, each in enumerate(layers)]
+        largest = math.isqrt(width * height)  # a style takes no more memory than the picture
+        statistics = [self._statistics(network, index, longest, largest, list(each)) for index, each in enumerate(layers)]
         painted = self._painted(width, height)
         names = {name for each in layers for name in each}
         if not self.given.masks:
@@ -203,8 +205,8 @@ class Targets:
         found = guides(place, names, network.name, self.options.guides, self.wraps)
         return {name: guide.to(self.device) for name, guide in found.items()}
 
-    def _statistics(self, network: Network, index: int, longest: int, layers: list[str]) -> dict[str, Moments]:
-        """The moments of a style at the size that belongs to a picture of `longest` pixels."""
+    def _statistics(self, network: Network, index: int, longest: int, largest: int, layers: list[str]) -> dict[str, Moments]:
+        """The moments of a style at the size that belongs to a picture of `longest` pixels, in tiles of at most `largest`."""
         style, scale = self.given.styles[index], self._scales[index]
         target = longest * scale
         if scale <= 1:
@@ -233,7 +235,7 @@ class Targets:
             if len(found) < len(layers):
                 raise ImageError(f"style mask {index + 1} is too small: at {width} x {height} pixels nothing is left of it")
             weights = {name: guide.to(self.device) for name, guide in found.items()}
-        parts = tiles(width, height, self.tile, reach(network.name, layers))
+        parts = tiles(width, height, self.tile or largest, reach(network.name, layers))
         taps = [(name, weights.get(name)) for name in layers]
         sums, _ = survey(network, self._style_shown(index, resized), taps, parts, "replicate" if any(self.wraps) else None)
         self._cache[key] = {name: each.moments() for name, each in zip(layers, sums, strict=True)}

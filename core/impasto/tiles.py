@@ -11,6 +11,7 @@ to the picture's. So the sums are those of the whole picture, but for rounding. 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import tempfile
 import weakref
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .borders import APART, STRIDE, Wraps
+from .errors import OutOfMemoryError
 from .losses import Sums
 from .options import LAYERS, NORMALISED
 from .ranks import Ranks
@@ -146,7 +148,7 @@ def spans(size: int, longest: int | None, around: int, wrap: bool) -> list[Span]
     if longest is None or longest >= size:
         return [Span(0, size, 0, size)]
     count = -(-size // max(longest // STRIDE * STRIDE, STRIDE))
-    edges = [round(size * n / count / STRIDE) * STRIDE for n in range(count)] + [size]
+    edges = [-(-size * n // (count * STRIDE)) * STRIDE for n in range(count)] + [size]
     around = -(-around // STRIDE) * STRIDE
     blocks = [(start - around, stop + around) for start, stop in itertools.pairwise(edges)]
     if not wrap:
@@ -160,10 +162,12 @@ def survey(
     taps: Sequence[tuple[str, Tensor | None]],
     parts: Sequence[Tile],
     padding: str | None = None,
+    *,
+    keep: bool = False,
 ) -> tuple[list[Sums], dict[str, Tensor]]:
     """The sums that the moments of a picture (H, W, 3) are made of, for each of the taps: a layer, and its positions' weights.
 
-    Also the maps of the picture, if it is all one part, and here.
+    keep: give the maps of the picture too, if it is all one part, and here
     """
     if not taps:
         return [], {}
@@ -171,10 +175,10 @@ def survey(
     maps: dict[str, Tensor] = {}
     with ranks.together(network.device):
         for tile in ranks.mine(parts):
-            maps = network.forward(tile.of(picture), padding, only=None if len(parts) == 1 else {layer for layer, _ in taps})
+            maps = network.forward(tile.of(picture), padding, only=None if keep else {layer for layer, _ in taps})
             for each, (layer, weights) in zip(sums, taps, strict=True):
                 each.add(tile.owned(maps[layer], layer), None if weights is None else tile.place(weights, layer))
-    if len(parts) > 1:
+    if not keep:
         maps = {}
     if ranks.count > 1:
         totals = ranks.add(torch.tensor([each.total for each in sums], device=network.device, dtype=torch.float64))
@@ -185,25 +189,48 @@ def survey(
     return sums, maps
 
 
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    """What the disk has to say, in one sentence"""
+    try:
+        yield
+    except OSError as error:
+        raise OutOfMemoryError(
+            f"the features of the content's tiles cannot be kept in {str(cache_folder())!r} ({error.strerror}): make room "
+            "there, name another folder with IMPASTO_CACHE, or give more memory"
+        ) from error
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    return memoryview(tensor.view(torch.uint8).numpy().reshape(-1).data)
+
+
 class Shelf:
     """Tensors that are needed once a step, in a file without a name."""
 
     def __init__(self) -> None:
-        folder = cache_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        with _room():
+            folder = cache_folder()
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         weakref.finalize(self, self._file.close)  # whoever may still ask for a tensor has the shelf
 
     def put(self, tensor: Tensor) -> Callable[[], Tensor]:
-        """Keeps a tensor, and gives what gets it again"""
+        """Keeps a tensor, and gives what gets it again.  Raises OutOfMemoryError: there is no room on the disk."""
         shape, dtype, device = tensor.shape, tensor.dtype, tensor.device
-        place = self._file.seek(0, 2)
-        self._file.write(tensor.contiguous().cpu().view(torch.uint8).numpy().data)
+        left = _bytes(tensor.contiguous().cpu())
+        with _room():
+            place = self._file.seek(0, 2)
+            while left:
+                left = left[self._file.write(left) :]
 
         def get() -> Tensor:
             found = torch.empty(shape, dtype=dtype)
-            self._file.seek(place)
-            self._file.readinto(found.view(torch.uint8).numpy().data)
+            left = _bytes(found)
+            with _room():
+                self._file.seek(place)
+                while left:
+                    left = left[self._file.readinto(left) :]
             return found.to(device)
 
         return get

@@ -125,11 +125,11 @@ def cached(network: str) -> Path:
     return cache_folder() / f"{network}.safetensors"
 
 
-def likely(network: str) -> str:
-    """The network that a name is likely to stand for, without a look at anything but the cache: for estimates."""
+def likely(network: str, file: str | None) -> str:
+    """The network that `load` is likely to give, without a look into any file: for estimates. VGG-19 is the larger one."""
     if network != "auto":
         return network
-    return "vgg19" if cached("vgg19").exists() else "vgg16"
+    return "vgg16" if file is None and cached("vgg16").exists() and not cached("vgg19").exists() else "vgg19"
 
 
 def load(network: str = "auto", file: str | None = None, progress: Progress | None = None) -> Weights:

@@ -144,7 +144,7 @@ class Worker:
         try:
             if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
                 raise ImageError(f"a content of {width} x {height} pixels")
-            found = engine.forecast((width, height), engine.options_from(_options(header)))
+            found = engine.forecast((width, height), engine.options_from(_options(header)), self._warm)
         except ImpastoError as error:  # not of the job's: it may be asked anew with other options
             self._say({**about, "text": str(error)})
         else:

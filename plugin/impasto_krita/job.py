@@ -360,6 +360,9 @@ class Runner(QtCore.QObject):
 
     def _become(self, state: str, status: str) -> None:
         self.state, self.status = state, status
+        self._asked = None  # there may be more memory now, or less
+        if not self.engine.running:
+            self.estimate = ""
         self.changed.emit()
 
     def _say(self, status: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +95,7 @@ def test_writing_costs_a_small_share_of_the_time(tmp_path: Path, monkeypatch: py
         clock[0] += 1
 
     monkeypatch.setattr(images, "write", write)
-    keeper = checkpoints.Keeper(tmp_path / "run", json.loads("{}"))
+    keeper = checkpoints.Keeper(tmp_path / "run", {}, {})
     for _ in range(100):
         keeper.offer(0, 1, torch.zeros(4, 4, 3), impasto.engine.optimize.LBFGS(), 0.0)
         clock[0] += 1
@@ -109,3 +108,17 @@ def test_a_painting_of_a_broken_run_is_a_picture(made_up_file: Path, tmp_path: P
     result.save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (32, 32)
+
+
+def test_a_resumed_run_has_the_tiles_that_it_began_with(quick: dict[str, object], tmp_path: Path) -> None:
+    """However much memory there is now: its last bits depend on them."""
+    settings = quick | {"size": 96, "iterations": 3, "ladder": False}
+    first = engine.Run(scene(96, 64), scene(48, 48, 1), **settings, checkpoint=tmp_path / "run")
+    first.plan = first.plan._replace(tiles=(64,), history=7)
+    for _ in first.steps():
+        pass
+    again = engine.Run(scene(96, 64), scene(48, 48, 1), **settings, resume=tmp_path / "run")
+    assert again.plan.tiles == (None,)
+    for _ in again.steps():
+        pass
+    assert (again.plan.tiles, again.plan.history) == ((64,), 7)

@@ -14,12 +14,10 @@ from impasto import Options, OutOfMemoryError, engine, plans
 from impasto.plans import Plan
 from tests.conftest import scene
 
-CPU = torch.device("cpu")
-
 
 def made(room: float, size: tuple[int, int] = (4096, 3072), *, ranks: int = 1, **settings: object) -> Plan:
     options = Options(**{"size": 0, "network": "vgg16", **settings})
-    return plans.make(options, "vgg16", engine.ladder(size, options), CPU, torch.float32, room, ranks)
+    return plans.make(options, "vgg16", engine.ladder(size, options), torch.float32, room, ranks=ranks)
 
 
 def test_more_memory_means_larger_tiles_down_to_none() -> None:
@@ -76,17 +74,18 @@ def test_work_is_that_of_the_convolutions() -> None:
         *((8, 256, 512), (8, 512, 512), (8, 512, 512), (4, 512, 512)),
     ):
         by_hand += 2 * 2 * 9 * inputs * outputs * side**2
-    plan = plans.make(options, "vgg16", engine.ladder((64, 64), options), CPU, torch.float32, 1e11)
+    plan = plans.make(options, "vgg16", engine.ladder((64, 64), options), torch.float32, 1e11)
     assert plan.work == pytest.approx(3 * by_hand)
 
 
-def test_a_forecast_needs_no_picture() -> None:
-    small, large = (engine.forecast((512, 384), Options(network="vgg16", size=size)) for size in (128, 512))
+def test_a_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "memory_taken", lambda device: 600_000_000)
+    small, large = (engine.forecast((512, 384), Options(network="vgg16", size=size, device="cpu")) for size in (128, 512))
     assert (large.width, large.height) == (512, 384)
     assert 0 < small.seconds < large.seconds
     assert small.memory < large.memory
     with pytest.raises(OutOfMemoryError, match="give size"):
-        engine.forecast((4000, 3000), Options(size=16384, memory="3GB"))
+        engine.forecast((4000, 3000), Options(size=16384, memory="3GB", device="cpu"))
 
 
 def test_memory_that_is_given_is_kept_to(made_up_file: Path) -> None:
@@ -98,12 +97,13 @@ from impasto.engine import Run
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 scene = np.random.default_rng(0).integers(0, 255, (768, 1024, 3), np.uint8)
 file, memory = sys.argv[1:]
-run = Run(scene, scene[:300, :300], weights=file, size=0, iterations=2, ladder=False, memory=memory)
+settings = {"device": "cpu", "precision": "float32", "iterations": 2, "ladder": False}
+run = Run(scene, scene[:300, :300], weights=file, size=0, memory=memory, **settings)
 before = peak()
 for step in run.steps(): pass
 print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
 """
-    for memory, tiled in (("1.6GB", True), ("auto", False)):
+    for memory, tiled in (("1.6GB", True), ("100GB", False)):
         line = [sys.executable, "-c", program, str(made_up_file), memory]
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         tile, said, peak, before = done.stdout.split()
@@ -114,6 +114,44 @@ print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
             assert int(peak) < 1.25 * 1.6e9
 
 
-def test_pictures_are_given_by_their_size(quick: dict[str, object]) -> None:
+def test_a_run_that_does_not_fit_is_refused_before_it_starts(
+    quick: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "memory_taken", lambda device: 600_000_000)
     with pytest.raises(OutOfMemoryError, match="give size"):
-        engine.Run(scene(64, 48), scene(48, 48, 1), **{**quick, "size": 16384, "memory": "6GB"})
+        engine.Run(scene(64, 48), scene(48, 48, 1), **{**quick, "size": 16384, "memory": "6GB", "device": "cpu"})
+
+
+def test_a_network_that_is_there_is_not_counted_twice(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two runs with one network, the second finds it in the memory that is taken."""
+    monkeypatch.setattr(engine, "memory_taken", lambda device: 1_000_000_000)
+    warm = engine.Warm()
+    first = engine.Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
+    for _ in first.steps():
+        pass
+    second = engine.Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
+    assert first.plan.memory - second.plan.memory > 300_000_000
+
+
+def test_layers_of_the_larger_network_need_no_weights_to_be_planned_for(quick: dict[str, object]) -> None:
+    """`auto` may be either network, as long as no file has been opened."""
+    engine.Run(scene(64, 48), scene(48, 48, 1), **quick, content_layers="conv4_4")
+
+
+@pytest.mark.parametrize("size", [(400, 100), (96, 64)])
+def test_a_style_takes_no_more_than_the_picture(
+    quick: dict[str, object], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    shown: list[int] = []
+    forward = engine.Network.forward
+
+    def watched(self: engine.Network, image: torch.Tensor, *more: object, **about: object) -> object:
+        shown.append(image[..., 0].numel())
+        return forward(self, image, *more, **about)
+
+    monkeypatch.setattr(engine.Network, "forward", watched)
+    settings = quick | {"size": 0, "iterations": 1, "ladder": False, "style_scale": 4, "style_layers": "conv1_1"}
+    for _ in engine.Run(scene(*size), scene(96, 96, 1), **settings, content_layers="conv1_1").steps():
+        pass
+    assert len(shown) > 4
+    assert max(shown) <= 1.9 * size[0] * size[1]  # what a small tile is shown around it counts

@@ -26,7 +26,7 @@ def test_two_paint_what_one_does(tmp_path: Path, picture: Maker, made_up_file: P
     picture("photo.png", 340, 290)
     picture("style.png", 120, 90)
     common = ["stylize", "photo.png", "style.png", "--weights", str(made_up_file), "--size", "320", "--iterations", "3"]
-    common += ["--no-ladder", "--precision", "float32", *more]
+    common += ["--no-ladder", "--precision", "float32", "--device", "cpu", *more]
     alone = subprocess.run(
         [sys.executable, "-m", "impasto", *common, "-o", "one.png", "--json"], cwd=tmp_path, capture_output=True, text=True
     )

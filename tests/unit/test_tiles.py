@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from impasto import losses
+from impasto import OutOfMemoryError, losses
 from impasto.borders import Wraps
 from impasto.losses import Moments
 from impasto.objective import Evaluation, Objective, Region
@@ -120,7 +121,7 @@ def test_blocks_reach_as_far_as_a_position_sees(network: str, deepest: str) -> N
 
 
 @pytest.mark.parametrize("wraps", [Wraps(), Wraps(y=True, x=True)])
-@pytest.mark.parametrize("size", [(512, 400), (33, 17), (1023, 95), (640, 16)])
+@pytest.mark.parametrize("size", [(512, 400), (33, 17), (1023, 95), (640, 16), (244, 290), (420, 65)])
 def test_every_pixel_is_owned_once_and_no_tile_is_too_large(size: tuple[int, int], wraps: Wraps) -> None:
     height, width = size
     owners = torch.zeros(height, width)
@@ -157,3 +158,16 @@ def test_a_shelf_gives_back_what_was_put_on_it(dtype: torch.dtype) -> None:
     for get, tensor in reversed([(shelf.put(tensor), tensor) for tensor in tensors]):
         assert torch.equal(get(), tensor)
         assert torch.equal(get(), tensor)
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OutOfMemoryError, match="IMPASTO_CACHE"):
+        Shelf()
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path))
+    shelf = Shelf()
+    shelf._file.close()
+    shelf._file = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115
+    with shelf._file, pytest.raises(OutOfMemoryError, match="No space left"):
+        shelf.put(torch.ones(3, 3))

@@ -126,7 +126,7 @@ def test_an_estimate_is_given_before_and_between_jobs(client: Client, settings) 
     assert (large["width"], large["height"]) == (1024, 768)
     assert 0 < small["seconds"] < large["seconds"]
     assert 0 < small["memory"] < large["memory"]
-    assert "give size" in asked(8000, 6000, size=0, memory="2GB")["text"]
+    assert "do not fit" in asked(8000, 6000, size=0, memory="2GB")["text"]
     assert "did you mean 'strength'" in asked(800, 600, strenth=0.3)["text"]
     for width, height in ((0, 600), ("800", 600), (None, None)):
         assert "a content of" in asked(width, height)["text"]
