@@ -115,6 +115,8 @@ def hint(photo: tuple[int, int] | None, preset: str, quality: str, size: int, lo
     try:
         values = {"preset": preset, "quality": quality, "size": size, "style_loss": look, "padding": seamless}
         (width, height), seconds, memory = studio.estimate(tuple(photo), values)
+    except OptionError:  # not of this page's fields
+        return ""
     except ImpastoError as error:
         return sentence(error)
     return f"{width} × {height} pixels, about {duration(seconds)}" + (f" and {size_of(memory)} of memory" if memory else "")
@@ -415,9 +417,9 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
 
     for picture in (photo, style, second):
         picture.upload(took, picture, picture, **quiet)
-    photo.change(arrived, photo, [mask, shape], **quiet).then(hint, to_take, takes, **at_once)
+    photo.change(arrived, photo, [mask, shape], **quiet).then(hint, to_take, takes, preprocess=False, **at_once)
     for field in to_take[1:]:
-        field.change(hint, to_take, takes, **at_once)
+        field.change(hint, to_take, takes, preprocess=False, **at_once)
     library.select(choose, None, style, **at_once)
     looks.select(choose_look, None, look, **at_once)
     examples.select(example, None, [*page, photo, style, strength], **at_once)

@@ -31,7 +31,7 @@ def test_the_scripting_example_runs(
 def test_the_options_it_names_are_there() -> None:
     commands = cli._commands(cli._parser()).values()
     known = {flag for each in commands for action in each._actions for flag in action.option_strings}
-    foreign = {"--repo-type", "--delete"}  # of hf
+    foreign = {"--repo-type", "--delete", "--nproc-per-node"}  # of hf and torchrun
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - foreign
     assert named <= known, named - known
     assert len(named) > 20
