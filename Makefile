@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo app space test test-kritas check bench krita clean
+.PHONY: demo app space test test-kritas check fuzz bench krita clean
 
 # A photograph in the style of one of the project's own paintings: demo.png, and demo_strip.png with before and after.
 demo: .venv/demo
@@ -33,6 +33,11 @@ check: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/audit.py
+
+# Twenty times the damaged files, made-up settings and stops of `make test`, new ones each time.
+fuzz: .venv/test
+	IMPASTO_FUZZ=20 $(BIN)/python -m pytest tests/fuzz tests/faults
 
 # The short ones. CONTENT and STYLE are yours to choose; by default the demo's own pictures.
 bench: .venv/demo

@@ -32,7 +32,9 @@ from PIL import Image
 
 import pictures
 from impasto import ImpastoError, OptionError, Options, WeightsError
-from impasto.engine import Run, Warm, forecast, ladder, options_from
+from impasto.engine import Run, Warm, options_from
+from impasto.ladder import ladder
+from impasto.plans import forecast
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
 ON_ZERO = bool(os.environ.get("SPACES_ZERO_GPU"))

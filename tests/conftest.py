@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+import dataclasses
+import functools
+import hashlib
+import http.server
+import io
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pytest
@@ -14,14 +20,15 @@ from PIL import Image
 from impasto import weights
 from impasto.options import LAYERS
 from impasto.weights import Weights
+from tests.faults.forks import Forks
 
 
-@cache
+@functools.cache
 def made_up_weights(network: str, dtype: torch.dtype = torch.float32, divide: int = 1) -> Weights:
     """A network of the real shape with random weights, which keep the features at about unit size."""
     generator = torch.Generator().manual_seed(7)
     layers = {}
-    for name, (count, channels, *_) in weights._shapes(network).items():
+    for name, (count, channels, *_) in weights.shapes(network).items():
         channels = channels if channels == 3 else channels // divide
         kernel = torch.randn(count // divide, channels, 3, 3, generator=generator, dtype=dtype) * (2 / (9 * channels)) ** 0.5
         layers[name] = kernel, torch.randn(count // divide, generator=generator, dtype=dtype) * 0.1
@@ -49,6 +56,12 @@ def vgg16() -> Weights:
     return weights.load("vgg16")
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    with Forks() as forks:
+        yield forks
+
+
 @pytest.fixture
 def picture(tmp_path: Path) -> Callable[..., Path]:
     """Makes a file with a smooth colorful picture: picture("name.png", width, height, mode=...)"""
@@ -71,3 +84,67 @@ def scene(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(image)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+class Serve(Protocol):
+    def __call__(self, content: bytes, cut: Callable[[], int | None] = ...) -> str: ...
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serves some bytes on loopback; gives the address. `cut` says after how many it hangs up this time; None: after all"""
+    servers = []
+
+    def start(content: bytes, cut: Callable[[], int | None] = lambda: None) -> str:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content[: cut()])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}/vgg19.pth"
+
+    yield start
+    for server, thread in servers:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def torchvision_file(path: Path, network: str = "vgg19") -> bytes:
+    """A state dictionary such as torchvision publishes, with random weights and a classifier that nobody needs"""
+    path.write_bytes(_torchvision_bytes(network))
+    return path.read_bytes()
+
+
+@functools.cache
+def _torchvision_bytes(network: str) -> bytes:
+    state = {"classifier.0.bias": torch.zeros(3)}
+    for name, index in zip(made_up_weights(network).layers, weights._torchvision_indices(network), strict=True):
+        kernel, bias = made_up_weights(network).layers[name]
+        state |= {f"features.{index}.weight": kernel, f"features.{index}.bias": bias}
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def publish(monkeypatch: pytest.MonkeyPatch, address: str, content: bytes) -> None:
+    """Let `address` be the source of vgg19, and `content` what it is known to be"""
+    source = dataclasses.replace(
+        weights.SOURCES["vgg19"], where=address, sha256=hashlib.sha256(content).hexdigest(), size=len(content)
+    )
+    monkeypatch.setitem(weights.SOURCES, "vgg19", source)

@@ -16,8 +16,8 @@ from .errors import CheckpointError, DeviceError, ImageError, ImpastoError, Opti
 from .options import Options
 
 if TYPE_CHECKING:
-    from .engine import Result, Step, forecast, stream, stylize
-    from .plans import Forecast
+    from .engine import Result, Step, stream, stylize
+    from .plans import Forecast, forecast
 
 __version__ = "0.1.0"
 __all__ = [
@@ -41,7 +41,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """The engine's names, imported when first used: torch takes a second or two, and `--help` does not need it."""
     if name in ("Forecast", "Result", "Step", "forecast", "stream", "stylize"):
-        from . import engine
+        from . import engine, plans
 
-        return getattr(engine, name)
+        return getattr(plans if name in ("Forecast", "forecast") else engine, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +70,12 @@ def pictures(places: Sequence[str | Path]) -> list[Path]:
     """The picture files in folders, in order of their names; files are taken as they are.  Raises ImageError."""
     found: list[Path] = []
     for place in map(Path, places):
-        if place.is_dir():
+        if os.path.isdir(place):
             inside = images.in_folder(place)
             if not inside:
                 raise ImageError(f"there is no picture in the folder {str(place)!r}")
             found += inside
-        elif place.exists():
+        elif os.path.exists(place):
             found.append(place)
         else:
             raise ImageError(f"there is no file or folder {str(place)!r}: check its name")

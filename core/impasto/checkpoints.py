@@ -7,9 +7,11 @@ The noise that a run starts from is in the picture already, and nothing else in 
 from __future__ import annotations
 
 import json
+import logging
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,16 +21,22 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from . import images
-from .errors import CheckpointError
+from . import files
+from .errors import CheckpointError, ImageError
+from .ladder import Rung
 from .recipes import differences
+
+logger = logging.getLogger("impasto")
 
 #: Writing takes at most this share of the time.
 _SHARE = 0.05
+#: Seconds until it is tried again where it could not be done.
+_AGAIN = 60.0
 
 
 class Optimizer(Protocol):
     def state(self) -> dict[str, Tensor]: ...
+    def restore(self, state: Mapping[str, Tensor], /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,15 @@ class Checkpoint:
     image: Tensor  # (H, W, 3)
     tensors: Mapping[str, Tensor]  # the optimizer's
 
-    def of(self, recipe: Mapping[str, Any]) -> Checkpoint:
-        """Itself, if it belongs to the run with this recipe.  Raises CheckpointError."""
+    def of(self, recipe: Mapping[str, Any], rungs: Sequence[Rung]) -> Checkpoint:
+        """Itself, if it belongs to the run with this recipe and ladder.  Raises CheckpointError."""
         other = [name.replace("_", " ") for name in differences(recipe, self.recipe)]
         if other:
             raise CheckpointError(f"{self.name!r} is of another painting (other {', '.join(other)}): start anew without it")
+        places = {scale: rung for scale, rung in enumerate(rungs) if self.iteration <= rung.steps}
+        tiles = self.plan.get("tiles", rungs)
+        if self.scale not in places or places[self.scale][1::-1] != self.image.shape[:2] or len(tiles) != len(rungs):
+            raise _damaged(self.name)
         return self
 
     def on(self, device: torch.device) -> Checkpoint:
@@ -56,6 +68,13 @@ class Checkpoint:
         # Single numbers are in double precision, which not every device has.
         moved = {name: each if each.dtype == torch.float64 else each.to(device) for name, each in self.tensors.items()}
         return replace(self, image=self.image.to(device), tensors=moved)
+
+    def restore(self, optimizer: Optimizer) -> None:
+        """Let an optimizer go on from here.  Raises CheckpointError: this is no state of its kind."""
+        try:
+            optimizer.restore(self.tensors)
+        except (KeyError, IndexError, ValueError, RuntimeError) as error:
+            raise _damaged(self.name) from error
 
 
 class Keeper:
@@ -66,14 +85,19 @@ class Keeper:
         self._next = 0.0
 
     def offer(self, scale: int, iteration: int, image: Tensor, optimizer: Optimizer, seconds: float) -> None:
-        """Write one, unless the last one was a moment ago.  Raises ImageError: there is no room."""
+        """Write one, unless the last one was a moment ago. Without room for it the painting goes on all the same."""
         begun = time.monotonic()
         if begun < self._next:
             return
         place = {"scale": scale, "iteration": iteration, "seconds": seconds, **self._about}
         tensors = {f"optimizer.{name}": tensor for name, tensor in optimizer.state().items()} | {"image": image}
         kept = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-        images.write(self._path, safetensors.torch.save(kept, {"impasto": json.dumps(place)}))
+        try:
+            files.write(self._path, safetensors.torch.save(kept, {"impasto": json.dumps(place)}))
+        except ImageError as error:
+            logger.warning("checkpoint not written, painting goes on: %s", error)
+            self._next = time.monotonic() + _AGAIN
+            return
         done = time.monotonic()
         self._next = done + (done - begun) / _SHARE
 
@@ -81,12 +105,12 @@ class Keeper:
 def check(path: str | os.PathLike[str]) -> Path:
     """That checkpoints can be written to a file, where nothing else is.  Raises CheckpointError."""
     target = Path(path)
-    if target.exists():
+    if os.path.exists(target):
         try:
             read(target)
         except CheckpointError:
             raise CheckpointError(f"{str(path)!r} is there, and is no checkpoint: name another file") from None
-    elif not target.parent.is_dir():
+    elif not os.path.isdir(target.parent):
         raise CheckpointError(f"{str(path)!r} cannot be written: there is no folder {str(target.parent)!r}")
     return target
 
@@ -101,8 +125,37 @@ def read(path: str | os.PathLike[str]) -> Checkpoint:
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
         image = tensors.pop("image")
         state = {key.removeprefix("optimizer."): tensor for key, tensor in tensors.items()}
-        return Checkpoint(name=name, image=image, tensors=state, **{"plan": {}, **place})
+        found = Checkpoint(name=name, image=image, tensors=state, **{"plan": {}, **place})
+        if not _sound(found):
+            raise ValueError
+        return found
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {name!r}: check its name") from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{name!r} is not a checkpoint, or is damaged: start anew without it") from error
+    except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> CheckpointError:
+    return CheckpointError(f"{name!r} is not a checkpoint, or is damaged: start anew without it")
+
+
+def _sound(found: Checkpoint) -> bool:
+    """Whether all of it is what a run can go on from; the file may be anybody's"""
+
+    def count(value: Any) -> bool:
+        return type(value) is int and value >= 0
+
+    def whole(tensor: Tensor) -> bool:  # a bound of the optimizer's may be infinite
+        alike = tensor.ndim < 3 or (tensor.shape == found.image.shape and tensor.dtype == torch.float32)
+        return alike and not bool(tensor.isnan().any())
+
+    plan = found.plan
+    return (
+        all(map(count, (found.scale, found.iteration)))
+        and 0 <= found.seconds < math.inf
+        and isinstance(found.recipe["options"], dict)
+        and (not plan or (count(plan["history"]) and all(each is None or (count(each) and each) for each in plan["tiles"])))
+        and found.image.ndim == 3
+        and found.image.shape[2] == 3
+        and all(map(whole, (found.image, *found.tensors.values())))
+    )

@@ -6,9 +6,9 @@ import argparse
 import dataclasses
 import difflib
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__, commands
@@ -17,11 +17,14 @@ from .options import FIGURES, PICTURES, PRESETS, Options, default_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; returns the exit status: 0, 2 for what the user can put right, 130 after Ctrl-C."""
-    logging.basicConfig(format="impasto: %(message)s", stream=sys.stderr)
-    logging.getLogger("impasto").setLevel(logging.INFO)
-    parser = _parser()
+    """Run a command line; returns the exit status: 0, 2 for what the user can put right, 130 after Ctrl-C, 143 after
+    SIGTERM.
+    """
     try:
+        commands.heed_termination()
+        logging.basicConfig(format="impasto: %(message)s", stream=sys.stderr)
+        logging.getLogger("impasto").setLevel(logging.INFO)
+        parser = _parser()
         _see_command(parser, sys.argv[1:] if arguments is None else arguments)
         options, unknown = parser.parse_known_args(arguments)
         if unknown:
@@ -30,12 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImpastoError as error:
         print(f"impasto: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("impasto: stopped", file=sys.stderr)
-        return commands.INTERRUPTED
+        return commands.status_of(stop)
     except BrokenPipeError:  # whoever read our output has gone
         sys.stderr.close()
         return 0
+    except OSError as error:  # of a file or folder that nobody has looked after: what the system says of it
+        print(f"impasto: {error.filename!r}: {error.strerror}" if error.filename else f"impasto: {error}", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -216,7 +222,7 @@ def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.Argument
 def _see_command(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """That there is a command of the name that comes first.  Raises OptionError."""
     if arguments and not arguments[0].startswith("-"):
-        if Path(arguments[0]).is_file():
+        if os.path.isfile(arguments[0]):
             raise OptionError(f"{arguments[0]!r} is no command: did you mean `impasto stylize {arguments[0]} ...`?")
         choose("command", arguments[0], _commands(parser))
 

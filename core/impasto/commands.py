@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
+import signal
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ImageError, OptionError
 from .options import FIGURES, NORMALISED, PRESETS, STEPS, Options
@@ -19,7 +23,25 @@ if TYPE_CHECKING:
 
 #: How the figures of the paper are painted unless they are told otherwise.
 OF_FIGURES = {"size": 256, "quality": "draft"}
-INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which asks for the same as Ctrl-C"""
+
+
+def heed_termination() -> None:
+    """From now on SIGTERM stops a painting as Ctrl-C does, with what there is of it saved."""
+
+    def stop(*_: object) -> NoReturn:
+        raise Terminated
+
+    with contextlib.suppress(ValueError):  # only a program's main thread is told of signals
+        signal.signal(signal.SIGTERM, stop)
+
+
+def status_of(stop: KeyboardInterrupt) -> int:
+    """The exit status that a shell expects of a program that was stopped so"""
+    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
 
 def stylize(arguments: argparse.Namespace) -> int:
@@ -205,7 +227,7 @@ def _make_and_write(make_run: Callable[[], Run], arguments: argparse.Namespace) 
     with Bar("weights") as fetching:
         run.load_weights(fetching.bytes)
     print(f"impasto: {_forecast(run)}", file=sys.stderr)
-    step, interrupted, taken, curve = None, False, 0, []
+    step, interrupted, taken, curve = None, None, 0, []
     with Bar("painting") as bar:
         try:
             for step in run.steps():
@@ -214,26 +236,45 @@ def _make_and_write(make_run: Callable[[], Run], arguments: argparse.Namespace) 
                 if arguments.json:
                     _tell({"step": taken} | _facts(step))
                 if taken in snapshots:
-                    run.result(step).save(snapshots[taken])
+                    _snap(run.result(step), snapshots[taken])
                 if plot:
                     curve.append(plots.Point(taken, step.size, step.loss, step.style_loss))
-        except KeyboardInterrupt:
-            interrupted = True
+        except KeyboardInterrupt as stop:
+            interrupted = stop
     if step is None:
+        assert interrupted is not None
         print("impasto: stopped before the first step; nothing is written", file=sys.stderr)
-        return INTERRUPTED
+        return status_of(interrupted)
     result = run.result(step)
-    result.save(target)
+    _save(result, target)
     if plot:
         plots.save(plot, curve)
     if arguments.json:
-        _tell({"output": str(target), "interrupted": interrupted} | _facts(result) | {"size": list(step.size)})
+        _tell({"output": str(target), "interrupted": interrupted is not None} | _facts(result) | {"size": list(step.size)})
     if interrupted:
         reached = f"{step.size[0]} x {step.size[1]}"
         print(f"impasto: stopped at {step.fraction:.0%}; {target} is the picture so far, {reached}", file=sys.stderr)
-        return INTERRUPTED
+        return status_of(interrupted)
     print(f"impasto: {target}, {step.size[0]} x {step.size[1]}, {result.seconds:.0f} s", file=sys.stderr)
     return 0
+
+
+def _save(result: Result, target: Path) -> None:
+    """Write a painting; where that fails after all the work, among the temporary files.  Raises ImageError, says where."""
+    try:
+        result.save(target)
+    except ImageError as error:
+        other = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
+        result.save(other)
+        raise ImageError(f"{error}; the painting is in {str(other)!r}") from error
+
+
+def _snap(result: Result, target: Path) -> None:
+    """Write a picture on the way. That it cannot be written is told, and is no reason to stop."""
+    try:
+        result.save(target)
+    except ImageError as error:
+        print(f"impasto: {error}", file=sys.stderr)
 
 
 def _forecast(run: Run) -> str:
@@ -255,7 +296,7 @@ def _refuse_ranks() -> None:
 
 def _free(target: Path, arguments: argparse.Namespace) -> Path:
     """A file that may be written.  Raises ImageError."""
-    if target.exists() and not arguments.force:
+    if os.path.exists(target) and not arguments.force:
         raise ImageError(f"{str(target)!r} is already there: give another name, or --force to replace it")
     return target
 
@@ -281,7 +322,7 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
 
     _refuse_ranks()
     folder = Path(arguments.output)
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise ImageError(f"{str(folder)!r} is a file: name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     for item in items:
@@ -294,7 +335,7 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
         bars.setdefault(item.target, Bar(title)).step(step, run.rungs[step.scale].steps)
 
     count = {"painted": 0, "there": 0, "failed": 0}
-    interrupted = False
+    interrupted = None
     try:
         for outcome in batches.paint(items, force=arguments.force, same=same, watch=watch):
             if outcome.target in bars:
@@ -305,12 +346,12 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
             if arguments.json:
                 facts = _facts(outcome.result) if outcome.result else {"error": str(outcome.error)} if outcome.error else {}
                 _tell({"output": str(outcome.target), "state": outcome.state} | facts)
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as stop:
+        interrupted = stop
     summary = f"{count['painted']} painted, {count['there']} were there already, {count['failed']} failed"
     print(f"impasto: {'stopped; ' if interrupted else ''}{summary}, of {len(items)} in {folder}", file=sys.stderr)
     if interrupted:
-        return INTERRUPTED, False
+        return status_of(interrupted), False
     return (2 if count["failed"] else 0), not count["failed"]
 
 

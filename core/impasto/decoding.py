@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 import sys
 import threading
@@ -42,9 +43,9 @@ def from_file(path: Path, name: str, max_megapixels: float) -> tuple[NDArray[Any
         return image
 
     with in_one_sentence(name):
-        if not path.exists():
+        if not os.path.exists(path):
             raise ImageError(f"there is no file {name}: check its name")
-        if path.is_dir():
+        if os.path.isdir(path):
             raise ImageError(f"{name} is a folder: name a picture in it")
         with reopen() as image:
             return from_pillow(image, reopen)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -18,23 +16,18 @@ from PIL import Image
 from torch import Tensor
 
 from . import borders, checkpoints, colors, images, optimize, plans, recipes, scales
-from .borders import STRIDE, Wraps
-from .devices import choose_device, choose_precision, memory_free, memory_kept, memory_taken, ran_out_of_memory
+from .borders import Wraps
+from .devices import choose_device, choose_precision, give_back, memory_kept, ran_out_of_memory
 from .errors import OptionError, OutOfMemoryError, choose
 from .guides import resized as resized_mask
 from .images import Picture
-from .objective import Evaluation, Objective
-from .options import STEPS, Options
-from .plans import SMALLEST_TILE, Forecast, Plan
+from .ladder import ladder
+from .options import Options
+from .plans import Forecast
 from .ranks import Ranks
-from .targets import Cache, Given, Targets
+from .targets import Cache, Given, HalvingObjective, Targets
 from .vgg import Network
-from .weights import Progress, Weights, likely
-
-#: The smallest rung of the ladder, by its longest side: what the network sees there in one look is most of the picture.
-_BOTTOM = 128
-#: The share of the free memory that is taken where nothing is said.
-_SHARE = 0.75
+from .weights import Progress, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +86,6 @@ class Result:
         PNG, TIFF, JPEG and WebP files carry the recipe, as JSON.
         """
         images.save(path, self.picture, json.dumps(self.recipe))
-
-
-class Rung(NamedTuple):
-    """One size on the ladder, with its number of steps."""
-
-    width: int
-    height: int
-    steps: int
 
 
 class Painted(NamedTuple):
@@ -231,7 +216,8 @@ class Run:
         self._weights: Weights | None = None
         self._recipe: tuple[Options, dict[str, Any]] | None = None
         #: How it is going to be painted, and what that takes
-        self.plan = _plan(self.options, self.rungs, self.device, self._dtype, self._warm)
+        there = self._warm.has_network(self.options)
+        self.plan = plans.plan(self.options, self.rungs, self.device, self._dtype, network_there=there)
 
     def load_weights(self, progress: Progress | None = None) -> None:
         """Load the network's weights, and fetch them where needed. The first step does it if this is not called."""
@@ -253,7 +239,7 @@ class Run:
     @property
     def forecast(self) -> Forecast:
         """What it will take"""
-        return _forecast(self.plan, self.rungs[-1], self.device, self._dtype)
+        return plans.foreseen(self.plan, self.rungs[-1], self.device, self._dtype)
 
     def result(self, last: Step) -> Result:
         """What a run has come to, from its last step."""
@@ -288,29 +274,31 @@ class Run:
     @torch.no_grad()  # on a generator this holds while it runs, not while its caller does
     def _steps(self) -> Generator[Step]:
         started = time.perf_counter()
-        if self._resumed:  # as it was begun, whatever memory there is now
-            self.plan = self.plan.again(self._resumed.of(self.recipe).plan)
-        network, plan = self._network(), self.plan
+        network = self._network()
+        taken = self._resumed.of(self.recipe, self.rungs).on(self.device) if self._resumed else None
+        if taken:  # as it was begun, whatever memory there is now
+            self.plan = self.plan.again(taken.plan)
+        plan = self.plan
         statistics = self._warm.statistics(self.options, self.device, self._dtype)
         targets = Targets(self.given, self.options, self.rungs[-1][:2], self.device, statistics)
         optimizer = _optimizer(self.options, self.rungs[0].steps, plan.history)
         work = sum(width * height * steps for width, height, steps in self.rungs)
         done = 0
         image = first = None
-        taken = self._resumed.of(self.recipe).on(self.device) if self._resumed else None
         keeper = checkpoints.Keeper(self._checkpoint, self.recipe, plan.written()) if self._checkpoint else None
         for scale, (width, height, steps) in enumerate(self.rungs):
             if taken and scale < taken.scale:
                 done += width * height * steps
                 continue
+            give_back(self.device)  # what the rung below has left
             if plan.tiles[scale] is not None:
                 targets.tile = min(filter(None, (targets.tile, plan.tiles[scale])))
-            objective = _Patient(partial(targets.objective, network, width, height), targets, max(width, height))
+            objective = HalvingObjective(targets, network, width, height)
             held = targets.held(width, height)
             begun = 0
             if taken and scale == taken.scale:
                 optimizer = _optimizer(self.options, steps, plan.history)
-                optimizer.restore(taken.tensors)
+                taken.restore(optimizer)
                 image, begun, started = taken.image, taken.iteration, started - taken.seconds
                 done += width * height * begun
             elif image is None:
@@ -322,10 +310,7 @@ class Run:
             if keeper and begun == 0:
                 keeper.offer(scale, begun, image, optimizer, time.perf_counter() - started)
             for iteration in range(begun + 1, steps + 1):
-                found = objective(image)
-                image = held(optimizer.step(image, found.gradient, float(found.value)))
-                losses = found.losses()
-                del found  # its gradient is as large as the picture
+                image, losses = optimize.stepped(image, objective, optimizer, held)
                 done += width * height
                 seconds = time.perf_counter() - started
                 # The first step pays for what the others find ready: the pace is that of the steps after it.
@@ -334,13 +319,14 @@ class Run:
                 shown = held(optimizer.average(image))
                 last = scale == len(self.rungs) - 1 and iteration == steps
                 if last:  # what counts is the picture in 8 bits
+                    optimizer.rest()
                     shown = held(optimizer.last(image))
                     found = objective(_in_8_bits(shown))
                     if not optimizer.accepts(float(found.value)):
                         shown = held(optimizer.average(image))
                         found = objective(_in_8_bits(shown))
-                    losses = found.losses()
-                    del found
+                    losses = found.losses() if found.finite() else losses
+                    del found  # its gradient is as large as the picture
                 elif keeper:
                     keeper.offer(scale, iteration, image, optimizer, seconds)
                 content_loss, style_loss = losses
@@ -366,123 +352,6 @@ class Run:
 
 def _in_8_bits(image: Tensor) -> Tensor:
     return (image * 255).round_().div_(255)
-
-
-class _Patient:
-    """The objective of a rung, in tiles of half the size when memory runs out: the run goes on from the same picture."""
-
-    def __init__(self, make: Callable[[], Objective], targets: Targets, longest: int) -> None:
-        self._make, self._targets, self._longest = make, targets, longest
-        self._objective: Objective | None = None
-
-    @property
-    def ratio(self) -> float:
-        """alpha over beta in the paper's units"""
-        assert self._objective is not None
-        return self._objective.ratio
-
-    def __call__(self, image: Tensor) -> Evaluation:
-        """The objective at a picture.  Raises MemoryError: not even the smallest tiles fit."""
-        while (found := self._tried(image)) is None:
-            smaller = min(self._targets.tile or self._longest, self._longest) // 2
-            if smaller < SMALLEST_TILE:
-                raise MemoryError
-            self._objective = None
-            if image.is_cuda:
-                torch.cuda.empty_cache()  # in pieces that are too small
-            self._targets.tile = smaller
-        return found
-
-    def _tried(self, image: Tensor) -> Evaluation | None:
-        """The same, or None if memory runs out; without the error, whose frames hold what is to be given back"""
-        try:
-            self._objective = self._objective or self._make()
-            return self._objective(image)
-        except (MemoryError, RuntimeError) as error:
-            # One of several processes may only go back together with the others, who have then been told (Ranks.together).
-            if not ran_out_of_memory(error) or (Ranks().count > 1 and not isinstance(error, MemoryError)):
-                raise
-            return None
-
-
-def forecast(size: tuple[int, int], options: Options, warm: Warm | None = None) -> Forecast:
-    """What a painting of a content of some size will take, without a look at any picture. warm: what the run will be given
-
-    Raises OutOfMemoryError: it does not fit; DeviceError, ImageError.
-    """
-    device = choose_device(options.device)
-    precision = choose_precision(options.precision, device)
-    rungs = ladder(size, options)
-    content = 12 * size[0] * size[1]
-    return _forecast(_plan(options, rungs, device, precision, warm or Warm(), content), rungs[-1], device, precision)
-
-
-def _forecast(plan: Plan, top: Rung, device: torch.device, precision: torch.dtype) -> Forecast:
-    seconds = plan.work / plans.speed(device, precision)
-    return Forecast(top.width, top.height, seconds, plan.memory, plan.tiles[-1])
-
-
-def _plan(
-    options: Options, rungs: Sequence[Rung], device: torch.device, precision: torch.dtype, warm: Warm, coming: int = 0
-) -> Plan:
-    """The plan for what there is of memory now, with so many bytes to come, and the network where there is none"""
-    most, ranks = options.most_memory(), Ranks()
-    if most is None:
-        room = _SHARE * memory_free(device) / (ranks.here if device.type == "cpu" else 1)
-    else:
-        room = most - memory_taken(device)
-    network = likely(options.network, options.weights)
-    if not warm.has_network(options):
-        coming += plans.network_memory(network, options.layers(network), device, precision)
-    room = ranks.least(room - coming, device)
-    plan = plans.make(options, network, rungs, precision, room, device.type == "cpu", ranks.count)
-    return ranks.agree(plan._replace(memory=plan.memory + memory_taken(device) + coming))
-
-
-def ladder(size: tuple[int, int], options: Options) -> list[Rung]:
-    """The sizes to work at for a content of some size, each about sqrt 2 of the one below, and the steps at each.
-
-    Where edges are to meet, sides are rounded to multiples of the network's stride.
-    """
-    longest = options.size or max(size)
-    wraps = Wraps.of(options.padding)
-
-    def rung(wanted: tuple[int, int], steps: int) -> Rung:
-        width, height = (
-            max(STRIDE, round(side / STRIDE) * STRIDE) if wrap else side
-            for wrap, side in zip((wraps.x, wraps.y), wanted, strict=True)
-        )
-        return Rung(width, height, steps)
-
-    width, height = images.fit(size, longest) if longest != max(size) else size
-    rungs = [rung((width, height), _top_steps(longest, options))]
-    if not options.ladder:
-        return rungs
-    short, long = min(width, height), max(width, height)
-    bottom = max(_BOTTOM, math.ceil(long / short * 2 * images.SMALLEST_SIDE))
-    count = max(0, round(2 * math.log2(long / bottom)))
-    for below in range(1, count + 1):
-        side = round(long / 2 ** (below / 2))
-        rungs.append(rung(images.fit((width, height), side), _steps(side, options)))
-    return rungs[::-1]
-
-
-def _steps(side: int, options: Options) -> int:
-    """Steps at a size: half as many at twice the size, so that most are taken where the picture takes shape, and yet each
-    rung may cost more than the one below, for fine layers need steps of their own.
-    """
-    if options.preset in STEPS:
-        return round(STEPS[options.preset] * {"draft": 0.3, "normal": 1, "fine": 2}[options.quality])
-    bottom, least = {"draft": (40, 8), "normal": (80, 12), "fine": (240, 36)}[options.quality]
-    return max(least, round(bottom * _BOTTOM / max(side, _BOTTOM)))
-
-
-def _top_steps(side: int, options: Options) -> int:
-    if options.iterations is not None:
-        return options.iterations
-    if not options.ladder and options.preset not in STEPS:
-        return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
-    return _steps(side, options)
 
 
 def _optimizer(options: Options, steps: int, history: int) -> optimize.Adam | optimize.LBFGS:

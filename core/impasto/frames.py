@@ -44,7 +44,7 @@ class FrameError(ValueError):
 
 def pack(header: Header, blob: bytes = b"") -> bytes:
     """A frame, ready to be written."""
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    text = json.dumps(header, separators=(",", ":")).encode("ascii")  # what no UTF-8 can say is escaped too
     if len(text) > _LONGEST_HEADER or len(blob) > _LONGEST_BLOB:
         raise FrameError(f"a frame of {len(text)} + {len(blob)} bytes is too long")
     return _LENGTHS.pack(len(text), len(blob)) + text + blob
@@ -71,8 +71,8 @@ class Reader:
                 header = json.loads(self._pieces[start:middle].decode("utf-8"))
             except (ValueError, RecursionError) as error:
                 raise FrameError("not a frame: its header is no JSON") from error
-            if not isinstance(header, dict):
-                raise FrameError("not a frame: its header is no JSON object")
+            if not isinstance(header, dict) or type(header.get("job", 0)) is not int:
+                raise FrameError("not a frame: its header is no JSON object, or its job no number")
             with memoryview(self._pieces) as view:  # one copy, not two
                 blob = bytes(view[middle:end])
             del self._pieces[:end]

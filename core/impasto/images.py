@@ -1,7 +1,7 @@
 """Pictures in and out: any format that Pillow reads, as float sRGB in [0, 1] with its alpha and its depth.
 
 EXIF orientation is applied, color profiles are converted to sRGB, 16 bits stay 16 bits, and what is transparent is told
-apart from what is seen. Files are written beside their place and then renamed: a failure leaves no half a picture.
+apart from what is seen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from . import decoding
+from . import decoding, files
 from .borders import APART, Wraps, resized
 from .errors import ImageError
 
@@ -146,7 +146,7 @@ def check_target(path: str | os.PathLike[str], size: tuple[int, int] = (1, 1)) -
         raise ImageError(f"cannot tell the format of {str(path)!r}: end it in .png, .jpg, .webp or .tif")
     if target.suffix.lower() == ".webp" and max(size) > 16383:
         raise ImageError(f"{str(path)!r} cannot be so large: WebP ends at 16383 pixels; end it in .png or .tif")
-    if target.is_dir():
+    if os.path.isdir(target):
         raise ImageError(f"{str(path)!r} is a folder: name a file in it")
     try:
         with tempfile.TemporaryFile(dir=target.parent):
@@ -184,31 +184,19 @@ def save(path: str | os.PathLike[str], picture: Picture, recipe: str = "") -> No
         buffer = io.BytesIO()
         image.save(buffer, FORMATS[suffix], icc_profile=decoding.SRGB_PROFILE, **options.get(FORMATS[suffix], {}))
         content = buffer.getvalue()
-    write(target, content)
+    files.write(target, content)
 
 
 def read_recipe(path: str | os.PathLike[str]) -> str:
     """The text that `save` has put into a file, or "".  Raises ImageError."""
     name = repr(str(path))
     with decoding.in_one_sentence(name):
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             raise ImageError(f"there is no file {name}: check its name")
         with Image.open(path) as image:
             if isinstance(image, PngImagePlugin.PngImageFile):
                 return str(image.text.get(_KEYWORD, ""))
             return str(image.getexif().get(_DESCRIPTION, ""))
-
-
-def write(target: Path, content: bytes) -> None:
-    """Write a file beside its place, then rename it.  Raises ImageError."""
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, target)
-    except OSError as error:
-        raise ImageError(f"{str(target)!r} cannot be written ({error.strerror}): make room or choose another place") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _fill(pixels: Tensor, alpha: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ With regions, the style's sum runs over them too, each with the moments of its o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from .losses import (
     total_variation,
 )
 from .ranks import Ranks
-from .tiles import Shelf, Tile, reach, survey, tiles
+from .tiles import Shelf, Tile, in_turn, reach, survey, tiles
 from .vgg import Network, Pull
 from .weights import PAPER_UNIT
 
@@ -39,6 +40,10 @@ class Evaluation(NamedTuple):
     value: Tensor  # the objective itself
     content_loss: Tensor  # 1/2 sum (F - P)^2, averaged over the content layers
     style_loss: Tensor  # sum_l w_l |S - S*|^2 / 4 N^2, over the regions
+
+    def finite(self) -> bool:
+        """Whether all of it is numbers"""
+        return all(math.isfinite(number) for number in (float(self.value), *map(float, self.gradient.aminmax())))
 
     def losses(self) -> tuple[float, float]:
         """Of content and style"""
@@ -122,7 +127,7 @@ class Objective:
         slope = torch.zeros_like(image)
         content = image.new_zeros(2)  # as it counts here, and in the paper's units
         with self._ranks.together(image.device):
-            for n, tile in enumerate(self._ranks.mine(parts)):
+            for n, tile in enumerate(in_turn(self._ranks.mine(parts), image.device)):
                 maps = maps or self.network.forward(tile.of(image))
                 pulls: dict[str, Pull] = {}
                 for term, loss, scale, total in pulling:
@@ -155,7 +160,7 @@ class Objective:
         found: list[Mapping[str, Callable[[], Tensor]]] = []
         sizes = torch.zeros(len(self._content), device=content.device, dtype=at_least_float32(content).dtype)
         with self._ranks.together(content.device):
-            for tile in self._ranks.mine(parts):
+            for tile in in_turn(self._ranks.mine(parts), content.device):
                 maps = self.network.forward(tile.of(content), only=self._content)
                 kept: dict[str, Callable[[], Tensor]] = {}
                 for n, name in enumerate(self._content):

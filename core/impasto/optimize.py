@@ -6,18 +6,30 @@ one gradient a step and search no line: `step(image, gradient, loss)` returns th
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from .errors import WeightsError
+
+if TYPE_CHECKING:
+    from .objective import Evaluation
+
+logger = logging.getLogger("impasto")
+
 #: A step may end above the last loss, but not above all of so many.
 _MEMORY = 4
 #: Numbers that Adam works on at a time.
 _BAND = 4_000_000
+#: How often in a row a step may come to no number.
+_TRIES = 3
 
 
 class LBFGS:
@@ -84,6 +96,10 @@ class LBFGS:
         """What a run ends with, if its loss is accepted: the last picture."""
         return image
 
+    def rest(self) -> None:
+        """Keep nothing but what a run may end with."""
+        self._pairs.clear()
+
     def accepts(self, loss: float) -> bool:
         """Whether a step that ended with this loss would not be taken back"""
         return not self._losses or loss <= max(self._losses)
@@ -106,6 +122,12 @@ class LBFGS:
             self._last = state["last"], state["gradient"]
             self._longest, *losses = state["numbers"].tolist()
             self._losses.extend(losses)
+
+    def forget(self) -> None:
+        """Start anew from the next picture."""
+        self._pairs.clear()
+        self._losses.clear()
+        self._last, self._longest = None, math.inf
 
     def at(self, width: int, height: int, steps: int) -> LBFGS:
         """A fresh one for another rung: curvature at one size says little about another."""
@@ -165,6 +187,10 @@ class Adam:
         """What a run ends with: the average."""
         return self.average(image)
 
+    def rest(self) -> None:
+        """Keep nothing but what a run may end with."""
+        self._first = self._second = None
+
     def accepts(self, loss: float) -> bool:
         """It takes nothing back."""
         return True
@@ -180,6 +206,11 @@ class Adam:
         self._rung, self._steps = (self._rung[0], int(state["taken"][0])), int(state["taken"][1])
         self._first, self._second, self._average = (state.get(name) for name in ("first", "second", "average"))
 
+    def forget(self) -> None:
+        """Start anew from the next picture, at the rate of this place on the rung."""
+        self._steps = 0
+        self._first = self._second = self._average = None
+
     def at(self, width: int, height: int, steps: int) -> Adam:
         """The same one on another rung: the moments come along, the average starts anew."""
         other = Adam(steps, self.rates, self.betas, self.decay)
@@ -188,6 +219,32 @@ class Adam:
             other._first = _resize(self._first, width, height, "bicubic")
             other._second = _resize(self._second, width, height, "bilinear").clamp_(min=0)
         return other
+
+
+def stepped(
+    image: Tensor,
+    objective: Callable[[Tensor], Evaluation],
+    optimizer: Adam | LBFGS,
+    held: Callable[[Tensor], Tensor],
+) -> tuple[Tensor, tuple[float, float]]:
+    """The next picture, and the losses of content and style at this one.
+
+    Where gradient or loss come to no number, the step is refused: it goes on from the picture that was shown last, with an
+    optimizer that knows nothing.  Raises WeightsError: so they do every time.
+    """
+    for _ in range(_TRIES):
+        with contextlib.suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # so some losses call it
+            found = objective(image)
+            if found.finite():
+                return held(optimizer.step(image, found.gradient, float(found.value))), found.losses()
+            del found
+        logger.warning("a step came to no number and is refused; it goes on from the picture before it")
+        image = held(optimizer.average(image))
+        optimizer.forget()
+    raise WeightsError(
+        "what the network finds in this picture is no number (NaN or infinite): its weights are damaged, or do not suit "
+        "this precision; try --precision float32"
+    )
 
 
 def _dot(a: Tensor, b: Tensor) -> float:

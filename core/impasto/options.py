@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -316,6 +317,12 @@ def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
     if total <= 0:
         raise OptionError(f"layers {text!r}: name at least one layer with a weight above 0")
     return {name: weight / total for name, weight in weights.items() if weight > 0}
+
+
+def up_to_deepest(network: str, layers: Iterable[str]) -> tuple[str, ...]:
+    """A network's layers, up to the deepest of some"""
+    names = LAYERS[network.removesuffix(NORMALISED)]
+    return names[: max(names.index(name) for name in layers) + 1]
 
 
 def default_of(about: dataclasses.Field[Any], preset: str = "impasto") -> Any:

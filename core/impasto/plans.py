@@ -16,22 +16,25 @@ import torch
 
 from .borders import STRIDE, Wraps
 from .convolution import Convolution
-from .devices import memory_kept
+from .devices import choose_device, choose_precision, memory_free, memory_kept, memory_taken
 from .errors import OutOfMemoryError
-from .options import LAYERS, NORMALISED, Options
-from .tiles import Cover, reach, stride_of
+from .ladder import Rung, ladder
+from .options import NORMALISED, Options, up_to_deepest
+from .ranks import Ranks
+from .tiles import SMALLEST_TILE, Cover, reach, stride_of
+from .weights import likely, shapes
 
 #: Pictures of 12 bytes a pixel that are there at once in a step, with each optimizer: the last ones, what the optimizer
 #: knows, the gradient, and room to work in. Measured; L-BFGS has its history besides.
-_IMAGES = {"adam": 9.0, "lbfgs": 11.0}
+_IMAGES = {"adam": 7.5, "lbfgs": 10.0}
 #: Bytes a pixel of masks on their way to the layers: for each region, and where some of the picture is kept or not seen.
 _MASK = 12.0
+#: Channels of the first layers, which have the largest maps
+_WIDEST = 64
 #: What is worked on beside the maps of a block, in maps like conv1_1's. Measured.
 _WORK = 4.0
-#: Bytes that a block takes however small it is: the bands that layers and losses are worked on in.
-_BANDS = 200_000_000
-#: Tiles are not made smaller than this, in pixels: what they are shown around them would be most of it.
-SMALLEST_TILE = 64
+#: Bytes that a block takes however small it is: the bands that layers and losses are worked on in, and holes. Measured.
+_BANDS = 250_000_000
 #: A tile of this side is worth some of L-BFGS's history, which is not cut below so many pairs.
 _GOOD_TILE = 512
 _HISTORY = (5, 50)
@@ -39,8 +42,8 @@ _HISTORY = (5, 50)
 #: How long the probe tries, in seconds, for the first trials are slow; and how much of what it finds a step does. Measured.
 _PROBE, _SHARE = 0.3, 0.75
 
-#: Width, height and steps of a rung of the ladder
-Rungs = Sequence[tuple[int, int, int]]
+#: The share of the free memory that is taken where nothing is said.
+_OF_FREE = 0.75
 
 
 class Forecast(NamedTuple):
@@ -70,10 +73,56 @@ class Plan(NamedTuple):
         return self._replace(tiles=tuple(written["tiles"]), history=written["history"]) if written else self
 
 
+def forecast(size: tuple[int, int], options: Options, *, network_there: bool = False) -> Forecast:
+    """What a painting of a content of some size will take, without a look at any picture.
+
+    network_there: whether the network is in memory already
+    Raises OutOfMemoryError: it does not fit; DeviceError, ImageError.
+    """
+    device = choose_device(options.device)
+    precision = choose_precision(options.precision, device)
+    rungs = ladder(size, options)
+    content = 12 * size[0] * size[1]
+    found = plan(options, rungs, device, precision, network_there=network_there, coming=content)
+    return foreseen(found, rungs[-1], device, precision)
+
+
+def foreseen(plan: Plan, top: Rung, device: torch.device, precision: torch.dtype) -> Forecast:
+    """What a plan comes to"""
+    seconds = plan.work / speed(device, precision)
+    return Forecast(top.width, top.height, seconds, plan.memory, plan.tiles[-1])
+
+
+def plan(
+    options: Options,
+    rungs: Sequence[Rung],
+    device: torch.device,
+    precision: torch.dtype,
+    *,
+    network_there: bool,
+    coming: int = 0,
+) -> Plan:
+    """The plan for what there is of memory now, with so many bytes to come, and the network where there is none.
+
+    Raises OutOfMemoryError: the largest size that fits is in its text.
+    """
+    most, ranks = options.most_memory(), Ranks()
+    if most is None:
+        room = _OF_FREE * memory_free(device) / (ranks.here if device.type == "cpu" else 1)
+    else:
+        room = most - memory_taken(device)
+    network = likely(options.network, options.weights)
+    if not network_there:
+        coming += network_memory(network, options.layers(network), device, precision)
+    room = ranks.least(room - coming, device)
+    found = make(options, network, rungs, precision, room, device.type == "cpu", ranks.count)
+    return ranks.agree(found._replace(memory=found.memory + memory_taken(device) + coming))
+
+
 def make(
     options: Options,
     network: str,
-    rungs: Rungs,
+    rungs: Sequence[Rung],
     precision: torch.dtype,
     room: float,
     any_size: bool = True,
@@ -93,7 +142,7 @@ def make(
         while too_large - fits > 1:
             side = STRIDE * (middle := (fits + too_large) // 2)
             scale = side / max(width, height)
-            smaller = [(max(STRIDE, round(width * scale)), max(STRIDE, round(height * scale)), 1)]
+            smaller = [Rung(max(STRIDE, round(width * scale)), max(STRIDE, round(height * scale)), 1)]
             if _fitting(options, network, smaller, precision, room, around, any_size, ranks):
                 fits = middle
             else:
@@ -140,12 +189,19 @@ def network_memory(network: str, looked_at: Iterable[str], device: torch.device,
 
 
 def _fitting(
-    options: Options, network: str, rungs: Rungs, precision: torch.dtype, room: float, around: int, any_size: bool, ranks: int
+    options: Options,
+    network: str,
+    rungs: Sequence[Rung],
+    precision: torch.dtype,
+    room: float,
+    around: int,
+    any_size: bool,
+    ranks: int,
 ) -> Plan | None:
     """The plan, if there is one."""
     looked_at = options.layers(network)
     maps = sum(outputs / stride_of(name) ** 2 for name, _, outputs in _shapes(network, looked_at))
-    one = (maps + _WORK * _channels("conv1_1")) * precision.itemsize  # bytes of a block's pixel
+    one = (maps + _WORK * _WIDEST) * precision.itemsize  # bytes of a block's pixel
     sides, history, most, work = [], _HISTORY[1], 0.0, 0.0
     for width, height, steps in rungs:
         pixels = width * height
@@ -158,7 +214,7 @@ def _fitting(
         for side in _sides(max(width, height)):
             cover = Cover.of(width, height, side, around, Wraps.of(options.padding))
             needed = fixed + one * cover.largest + _BANDS
-            fits = needed <= room and (any_size or cover.largest * _channels("conv1_1") < 2**31)
+            fits = needed <= room and (any_size or cover.largest * _WIDEST < 2**31)
             if fits and (cover.number >= ranks or max(width, height) < 2 * SMALLEST_TILE * ranks):
                 found = side, cover, needed
                 break
@@ -186,11 +242,5 @@ def _per_pixel(options: Options) -> float:
 
 def _shapes(network: str, looked_at: Iterable[str]) -> list[tuple[str, int, int]]:
     """Name, channels in and channels out of the convolutions up to the deepest layer"""
-    names = LAYERS[network.removesuffix(NORMALISED)]
-    deepest = max(names.index(name) for name in looked_at)
-    before = [3, *map(_channels, names)]
-    return [(name, before[n], _channels(name)) for n, name in enumerate(names[: deepest + 1])]
-
-
-def _channels(layer: str) -> int:
-    return min(512, 32 << int(layer[4]))
+    kernels = shapes(network.removesuffix(NORMALISED))
+    return [(name, kernels[name][1], kernels[name][0]) for name in up_to_deepest(network, looked_at)]

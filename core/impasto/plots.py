@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from . import images
+from . import files, images
 from .errors import ImageError, OptionError
 
 
@@ -56,4 +56,4 @@ def save(target: Path, curve: Sequence[Point]) -> None:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png")
-    images.write(target, buffer.getvalue())
+    files.write(target, buffer.getvalue())

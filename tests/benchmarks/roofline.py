@@ -21,15 +21,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import autograd
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
 from impasto import plans, weights
 from impasto.devices import choose_device, choose_precision, memory_kept
 from impasto.losses import moments
 from impasto.objective import Objective, Region
-from impasto.options import Options, parse_layers
+from impasto.options import Options, parse_layers, up_to_deepest
 from impasto.tiles import Cover
 from impasto.vgg import Network
 from impasto.weights import Weights
@@ -83,22 +83,14 @@ class Autograd:
         self.mean, self.deviation = (each.to(device).view(1, 3, 1, 1) for each in (loaded.mean, loaded.deviation))
         self.style_layers = parse_layers(options.style_layers)
         (self.content_layer,) = parse_layers(options.content_layers)
+        self.last = up_to_deepest("vgg16", options.layers("vgg16"))[-1]
         with torch.no_grad():
             self.content = self.features(content)[self.content_layer].float()
             self.style = {name: self.moments(self.features(style)[name]) for name in self.style_layers}
 
     def features(self, image: Tensor) -> dict[str, Tensor]:
         x = ((image - self.mean) / self.deviation).to(self.dtype).contiguous(memory_format=torch.channels_last)
-        maps: dict[str, Tensor] = {}
-        block = "1"
-        for name, (kernel, bias) in self.layers.items():
-            if name[4] != block:
-                block, x = name[4], (functional.max_pool2d if self.options.pooling == "max" else functional.avg_pool2d)(x, 2)
-            x = functional.relu(functional.conv2d(x, kernel, bias, padding=1))
-            maps[name] = x
-            if maps.keys() >= {*self.style_layers, self.content_layer}:
-                break
-        return maps
+        return autograd.features(x, self.layers, self.last, pooling=self.options.pooling)
 
     @staticmethod
     def moments(layer: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import autograd
 import torch
-import torch.nn.functional as functional
 from PIL import Image
 from torch import Tensor
 
@@ -54,15 +54,7 @@ class Autograd:
     def features(self, image: Tensor) -> dict[str, Tensor]:
         """image: (1, 3, H, W) -> layer -> (1, N, h, w), in the units of Caffe's networks"""
         x = (image - self.weights.mean.view(1, 3, 1, 1)) / self.weights.deviation.view(1, 3, 1, 1)
-        maps, block = {}, "1"
-        for name, (kernel, bias) in self.weights.layers.items():
-            if name[4] != block:
-                block, x = name[4], functional.avg_pool2d(x, 2)
-            x = functional.relu(functional.conv2d(x, kernel, bias, padding=1))
-            maps[name] = x * PAPER_UNIT
-            if name == STYLE[-1]:
-                return maps
-        return maps
+        return autograd.features(x, self.weights.layers, STYLE[-1], unit=PAPER_UNIT)
 
     @staticmethod
     def gram(layer: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import impasto
-from impasto import checkpoints, engine, images
+from impasto import checkpoints, engine, files
 from impasto.errors import CheckpointError
 from tests.conftest import scene
 
@@ -20,8 +20,8 @@ from tests.conftest import scene
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints after every step, and a ladder of two rungs"""
     monkeypatch.setattr(checkpoints, "_SHARE", 1e9)
-    monkeypatch.setattr(engine, "_BOTTOM", 32)
-    monkeypatch.setattr(engine, "_steps", lambda *_: 4)
+    monkeypatch.setattr("impasto.ladder._BOTTOM", 32)
+    monkeypatch.setattr("impasto.ladder._steps", lambda *_: 4)
 
 
 @pytest.mark.usefixtures("often")
@@ -94,7 +94,7 @@ def test_writing_costs_a_small_share_of_the_time(tmp_path: Path, monkeypatch: py
         written.append(clock[0])
         clock[0] += 1
 
-    monkeypatch.setattr(images, "write", write)
+    monkeypatch.setattr(files, "write", write)
     keeper = checkpoints.Keeper(tmp_path / "run", {}, {})
     for _ in range(100):
         keeper.offer(0, 1, torch.zeros(4, 4, 3), impasto.engine.optimize.LBFGS(), 0.0)

@@ -14,8 +14,8 @@ from PIL import Image
 
 import impasto
 from impasto import colors, engine, images, targets
-from impasto.engine import ladder
 from impasto.errors import DeviceError, ImageError, OptionError, OutOfMemoryError
+from impasto.ladder import ladder
 from impasto.objective import Objective
 from impasto.options import Options
 from tests.conftest import pixels, scene
@@ -34,8 +34,8 @@ def test_the_same_seed_gives_the_same_picture(quick: dict[str, object], preset: 
 
 
 def test_steps_tell_where_the_run_stands(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_BOTTOM", 32)
-    monkeypatch.setattr(engine, "_steps", lambda *_: 3)
+    monkeypatch.setattr("impasto.ladder._BOTTOM", 32)
+    monkeypatch.setattr("impasto.ladder._steps", lambda *_: 3)
     options = Options(**quick | {"preset": "paper", "ladder": True})
     run = engine.Run(scene(48, 36), scene(40, 48, 1), options)
     seen = list(run.steps())
@@ -263,8 +263,8 @@ def test_what_is_kept_is_what_the_network_sees_there_on_every_rung(
     quick: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Adam divides a gradient by its size: however small it is made, pixels would go where they like."""
-    monkeypatch.setattr(engine, "_BOTTOM", 32)
-    monkeypatch.setattr(engine, "_steps", lambda *_: 3)
+    monkeypatch.setattr("impasto.ladder._BOTTOM", 32)
+    monkeypatch.setattr("impasto.ladder._steps", lambda *_: 3)
     keep = np.zeros((48, 64), np.uint8)
     keep[10:40, 13:45] = 255
     run = engine.Run(scene(64, 48), scene(48, 48, 1), **quick | {"ladder": True, "size": 90}, keep=keep)

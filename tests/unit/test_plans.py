@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from impasto import Options, OutOfMemoryError, engine, plans
+from impasto.ladder import ladder
 from impasto.plans import Plan
 from tests.conftest import scene
 
 
 def made(room: float, size: tuple[int, int] = (4096, 3072), *, ranks: int = 1, **settings: object) -> Plan:
     options = Options(**{"size": 0, "network": "vgg16", **settings})
-    return plans.make(options, "vgg16", engine.ladder(size, options), torch.float32, room, ranks=ranks)
+    return plans.make(options, "vgg16", ladder(size, options), torch.float32, room, ranks=ranks)
 
 
 def test_more_memory_means_larger_tiles_down_to_none() -> None:
@@ -74,18 +75,18 @@ def test_work_is_that_of_the_convolutions() -> None:
         *((8, 256, 512), (8, 512, 512), (8, 512, 512), (4, 512, 512)),
     ):
         by_hand += 2 * 2 * 9 * inputs * outputs * side**2
-    plan = plans.make(options, "vgg16", engine.ladder((64, 64), options), torch.float32, 1e11)
+    plan = plans.make(options, "vgg16", ladder((64, 64), options), torch.float32, 1e11)
     assert plan.work == pytest.approx(3 * by_hand)
 
 
 def test_a_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "memory_taken", lambda device: 600_000_000)
-    small, large = (engine.forecast((512, 384), Options(network="vgg16", size=size, device="cpu")) for size in (128, 512))
+    monkeypatch.setattr(plans, "memory_taken", lambda device: 600_000_000)
+    small, large = (plans.forecast((512, 384), Options(network="vgg16", size=size, device="cpu")) for size in (128, 512))
     assert (large.width, large.height) == (512, 384)
     assert 0 < small.seconds < large.seconds
     assert small.memory < large.memory
     with pytest.raises(OutOfMemoryError, match="give size"):
-        engine.forecast((4000, 3000), Options(size=16384, memory="3GB", device="cpu"))
+        plans.forecast((4000, 3000), Options(size=16384, memory="3GB", device="cpu"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the most that a process has had")
@@ -109,23 +110,23 @@ print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         tile, said, peak, before = done.stdout.split()
         assert (tile != "None") == tiled
-        assert int(peak) < 1.25 * int(said)
+        assert int(peak) < 1.1 * int(said)
         assert int(peak) - int(before) > 0.6 * (int(said) - int(before))
         if tiled:
-            assert int(peak) < 1.25 * 1.6e9
+            assert int(peak) < 1.1 * 1.6e9
 
 
 def test_a_run_that_does_not_fit_is_refused_before_it_starts(
     quick: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "memory_taken", lambda device: 600_000_000)
+    monkeypatch.setattr(plans, "memory_taken", lambda device: 600_000_000)
     with pytest.raises(OutOfMemoryError, match="give size"):
         engine.Run(scene(64, 48), scene(48, 48, 1), **{**quick, "size": 16384, "memory": "6GB", "device": "cpu"})
 
 
 def test_a_network_that_is_there_is_not_counted_twice(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two runs with one network, the second finds it in the memory that is taken."""
-    monkeypatch.setattr(engine, "memory_taken", lambda device: 1_000_000_000)
+    monkeypatch.setattr(plans, "memory_taken", lambda device: 1_000_000_000)
     warm = engine.Warm()
     first = engine.Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
     for _ in first.steps():

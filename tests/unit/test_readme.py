@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto import cli, engine
+from impasto import cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,8 +20,8 @@ def test_the_scripting_example_runs(
     for name in ("photo.jpg", "painting.jpg", "other.jpg"):
         picture(name, 60, 48)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(engine, "_steps", lambda *_: 3)  # the words are what is tested; 250 steps say no more
-    monkeypatch.setattr(engine, "_top_steps", lambda *_: 3)
+    monkeypatch.setattr("impasto.ladder._steps", lambda *_: 3)  # the words are what is tested; 250 steps say no more
+    monkeypatch.setattr("impasto.ladder._top_steps", lambda *_: 3)
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
     assert Path("out.png").exists()
@@ -53,3 +53,10 @@ def test_the_targets_it_names_are_in_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"(?:`|^    )make ([a-z]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_tests_that_keep_the_promises_are_there() -> None:
+    named = re.findall(r"`(tests/[^`]+)`", (ROOT / "SECURITY.md").read_text())
+    assert len(set(named)) >= 12
+    for path in named:
+        assert (ROOT / path).is_file(), path

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
-import http.server
-import io
 import os
 import pickle
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,69 +17,7 @@ from impasto import weights
 from impasto.errors import WeightsError
 from impasto.vgg import Network
 from impasto.weights import Weights
-from tests.conftest import made_up_weights
-
-Serve = Callable[[bytes], str]
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Serves some bytes on loopback, announcing `missing` more than there are; gives the address"""
-    servers = []
-
-    def start(content: bytes, missing: int = 0) -> str:
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(content) + missing))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}/vgg19.pth"
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def torchvision_file(path: Path, network: str = "vgg19") -> bytes:
-    """A state dictionary such as torchvision publishes, with random weights and a classifier that nobody needs"""
-    path.write_bytes(_torchvision_bytes(network))
-    return path.read_bytes()
-
-
-@functools.cache
-def _torchvision_bytes(network: str) -> bytes:
-    state = {"classifier.0.bias": torch.zeros(3)}
-    for name, index in zip(made_up_weights(network).layers, weights._torchvision_indices(network), strict=True):
-        kernel, bias = made_up_weights(network).layers[name]
-        state |= {f"features.{index}.weight": kernel, f"features.{index}.bias": bias}
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
-
-
-def publish(monkeypatch: pytest.MonkeyPatch, address: str, content: bytes) -> None:
-    """Let `address` be the source of vgg19, and `content` what it is known to be"""
-    source = dataclasses.replace(
-        weights.SOURCES["vgg19"], where=address, sha256=hashlib.sha256(content).hexdigest(), size=len(content)
-    )
-    monkeypatch.setitem(weights.SOURCES, "vgg19", source)
+from tests.conftest import Serve, made_up_weights, publish, torchvision_file
 
 
 def test_torchvisions_indices_are_torchvisions() -> None:
@@ -95,7 +28,7 @@ def test_torchvisions_indices_are_torchvisions() -> None:
         features = model(weights=None).features
         convolutions = [i for i, layer in enumerate(features) if isinstance(layer, Conv2d)]
         assert weights._torchvision_indices(network) == convolutions
-        assert [features[i].weight.shape for i in convolutions] == list(weights._shapes(network).values())
+        assert [features[i].weight.shape for i in convolutions] == list(weights.shapes(network).values())
 
 
 def test_vgg19_is_fetched_checked_and_cached(
@@ -146,7 +79,7 @@ def test_a_download_that_breaks_off_is_never_a_file(
     tmp_path: Path, cache: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
     content = torchvision_file(tmp_path / "vgg19.pth")
-    publish(monkeypatch, serve(content[:cut], missing=len(content) - len(content[:cut])), content)
+    publish(monkeypatch, serve(content, cut=lambda: cut), content)
     with pytest.raises(WeightsError, match=r"wrong SHA-256|cannot be fetched"):
         weights.fetch("vgg19")
     assert list(cache.iterdir()) == []

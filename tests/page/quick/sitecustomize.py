@@ -7,7 +7,7 @@ import sys
 
 class Quick(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name != "impasto.engine":
+        if name != "impasto.ladder":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

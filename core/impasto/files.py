@@ -1,0 +1,63 @@
+"""Files that are there whole or not at all: written beside their place, and then renamed.
+
+A process that is killed in between leaves what it had begun. Such leftovers are known by the process in their name, and go
+when anything is written beside them again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from .errors import ImageError
+
+#: Other computers may write to the same folder; what their processes are doing cannot be seen from here.
+_HERE = f".impasto-{zlib.crc32(platform.node().encode()):08x}-"
+
+
+@contextlib.contextmanager
+def unfinished(folder: Path) -> Iterator[Path]:
+    """A place in a folder for a file or a folder that is being made; what is there in the end is removed."""
+    _sweep(folder)
+    place = folder / f"{_HERE}{os.getpid()}-{threading.get_ident():x}"
+    try:
+        yield place
+    finally:
+        _remove(place)
+
+
+def write(target: Path, content: bytes) -> None:
+    """Write a file whole, or leave what is there as it is.  Raises ImageError."""
+    try:
+        with unfinished(target.parent) as place:
+            with place.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())  # a name without content would be all that is left if the power goes now
+            os.replace(place, target)
+    except OSError as error:
+        raise ImageError(f"{str(target)!r} cannot be written ({error.strerror}): make room or choose another place") from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes have left that are no more."""
+    for path in folder.glob(f"{_HERE}*"):
+        process = path.name.removeprefix(_HERE).split("-")[0]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # somebody else did
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -1,0 +1,77 @@
+"""A large picture in little memory: what it takes at most, and whether its tiles can be seen.
+
+    python tests/benchmarks/large.py CONTENT STYLE OUT.png [--size 4096] [--memory 3GB] [more options of `impasto stylize`]
+
+It paints with the command, as a process of its own, and asks the system for the most memory that process had. Then it
+compares how much the picture changes from pixel to pixel across the lines where tiles meet with how much it does between the
+pixels beside them (16 pixels off, where no tile ends): a seam would show as more, or less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from impasto.options import Options
+from impasto.tiles import reach, spans
+
+#: How far from the lines the rest is looked at, in pixels
+BESIDE = (-24, -16, -8, 8, 16, 24)
+
+
+def changes(picture: np.ndarray, lines: Sequence[int], axis: int) -> float:
+    """The mean change from the pixel before a line to the one after it"""
+    after, before = (picture.take([line - back for line in lines], axis) for back in (0, 1))
+    return float(np.abs(after - before).mean())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # what it does not know is for `impasto`
+    parser.add_argument("content")
+    parser.add_argument("style")
+    parser.add_argument("out")
+    parser.add_argument("--size", default="4096")
+    parser.add_argument("--memory", default="3GB")
+    arguments, others = parser.parse_known_args()
+    line = [sys.executable, "-m", "impasto", "stylize", arguments.content, arguments.style, "-o", arguments.out, "--force"]
+    line += ["--size", arguments.size, "--memory", arguments.memory, "--network", "vgg16", *others]
+    started = time.perf_counter()
+    said = ""
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for heard in process.stderr:
+            said += heard
+            print(heard, end="", file=sys.stderr, flush=True)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        return process.returncode
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    with Image.open(arguments.out) as image:
+        picture = np.asarray(image.convert("L"), dtype=float)
+    height, width = picture.shape
+    print(f"{width} x {height}, {time.perf_counter() - started:.0f} s, peak {peak / 1e9:.2f} GB of {arguments.memory}")
+    found = re.search(r"in tiles of (\d+) pixels", said)
+    if found is None:
+        print("one tile: no lines")
+        return 0
+    around = reach("vgg16", Options(network="vgg16").layers("vgg16"))
+    for name, axis, size in (("rows", 0, height), ("columns", 1, width)):
+        lines = [span.start for span in spans(size, int(found[1]), around, False)[1:]]
+        across = changes(picture, lines, axis)
+        beside = np.mean([changes(picture, [line + off for line in lines], axis) for off in BESIDE])
+        more = across / beside - 1
+        print(f"{name}: {len(lines)} lines, change across them {across:.3f}, beside them {beside:.3f}: {more:+.2%}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Hours of mixed work through one worker and through the page: what it has of memory, threads and files, flat or growing.
+
+    python tests/benchmarks/soak.py [--minutes 60] [--only worker|page] [--allow 0.03] [--json FILE]
+
+The worker gets paintings of many sizes, in 8 and 16 bits, with masks, regions and two styles, jobs that are stopped, jobs
+that are wrong, and estimates; the page gets paintings by its API, and pictures that are none. After each round it is looked
+what the process and its children have. The last quarter's mean memory may be above the second's by the share that is allowed;
+of threads, open files and temporary files none may be more than before. The exit status is 1 if anything has grown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import psutil
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from tests.clients import Client  # noqa: E402
+from tests.conftest import scene  # noqa: E402
+
+SETTINGS = {"network": "vgg16", "iterations": 2, "ladder": False, "device": "cpu"}
+
+
+class Sample(NamedTuple):
+    """What a process and its children have"""
+
+    seconds: float
+    memory: int  # bytes, resident
+    threads: int
+    handles: int  # open files, pipes and sockets
+    files: int  # temporary ones
+
+
+def sampled(process: psutil.Process, folder: Path, begun: float) -> Sample:
+    family = [process, *process.children(recursive=True)]
+    memory = threads = handles = 0
+    for each in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            memory, threads, handles = memory + each.memory_info().rss, threads + each.num_threads(), handles + each.num_fds()
+    files = sum(path.is_file() for path in folder.rglob("*"))
+    return Sample(time.monotonic() - begun, memory, threads, handles, files)
+
+
+@contextlib.contextmanager
+def worker(folder: Path) -> Iterator[tuple[psutil.Process, Callable[[int], None]]]:
+    """A worker, and what gives it a round of jobs"""
+    os.environ["TMPDIR"] = str(folder)
+    client = Client(silent=True)
+    client.until("ready")
+    numbers = iter(range(1, 10**9))
+
+    def paint(width: int, height: int, *, styles: int = 1, deep: bool = False, region: bool = False, **options: Any) -> str:
+        number = next(numbers)
+        colors = np.dstack([scene(width, height, number), np.full((height, width), 255, np.uint8)])
+        values = colors.astype("<u2") * 257 if deep else colors
+        client.image(number, "content", values, "bgra16" if deep else "bgra8", rows=256)
+        for index in range(styles):
+            client.image(number, "style", np.ascontiguousarray(colors[::-1, :, [1, 2, 0, 3]]), index=index, rows=256)
+        if region:
+            place = np.zeros((height, width), np.uint8)
+            place[: height // 2] = 255
+            client.image(number, "region", place[..., None], "gray8", rows=256)
+        if options.pop("stop", False):
+            client.send({"op": "start", "job": number, "options": {**SETTINGS, **options, "iterations": 100_000}})
+            client.until("progress")
+            client.send({"op": "cancel", "job": number})
+            return str(client.until("cancelled")[-1][0]["op"])
+        return str(client.job(number, {**SETTINGS, **options})[-1][0]["op"])
+
+    def one_round(n: int) -> None:
+        assert paint(200 + n % 7 * 40, 180, size=0) == "done"
+        assert paint(320, 200 + n % 5 * 30, size=192, deep=True, colors="match") == "done"
+        assert paint(150, 150, styles=2, region=True, size=128, padding="circular" if n % 2 else "replicate") == "done"
+        assert paint(240, 160, size=256, stop=True) == "cancelled"
+        assert paint(240, 160, strength=3) == "error"
+        assert paint(8, 8) == "error"
+        client.send({"op": "estimate", "width": 4000, "height": 3000, "options": {**SETTINGS, "size": 512 + n % 9 * 64}})
+        client.until("estimate")
+
+    try:
+        yield psutil.Process(client.process.pid), one_round
+    finally:
+        client.close()
+
+
+@contextlib.contextmanager
+def page(folder: Path) -> Iterator[tuple[psutil.Process, Callable[[int], None]]]:
+    """The page, and what gives it a round of pictures"""
+    from gradio_client import Client as Visitor
+    from gradio_client import handle_file
+
+    from tests.page.conftest import QUICK, served
+
+    photos = folder / "photos"
+    photos.mkdir()
+    os.environ["TMPDIR"] = str(folder)
+    with served(ROOT / "gradio_app", folder, PYTHONPATH=QUICK) as server:
+        visitor = Visitor(server.url, verbose=False, download_files=False)
+
+        def one_round(n: int) -> None:
+            photo = photos / "photo.png"
+            Image.fromarray(scene(90 + n % 5 * 20, 72, n)).save(photo)
+            given = handle_file(photo)
+            for colors in ("style", "content"):
+                visitor.predict(given, given, colors=colors, size=128, quality="draft", api_name="/stylize")
+            photo.write_bytes(b"no picture")
+            with contextlib.suppress(Exception):  # it is refused, in whatever words the client has for it
+                visitor.predict(handle_file(photo), given, api_name="/stylize")
+
+        yield psutil.Process(server.process.pid), one_round
+
+
+def soak(what: str, minutes: float) -> list[Sample]:
+    """Rounds of work for so many minutes, after two to warm up"""
+    samples: list[Sample] = []
+    with tempfile.TemporaryDirectory() as place, {"worker": worker, "page": page}[what](Path(place)) as (process, one_round):
+        begun = time.monotonic()
+        for n in range(10**9):
+            one_round(n)
+            samples.append(sampled(process, Path(place), begun))
+            if samples[-1].seconds > 60 * minutes and len(samples) >= 8:
+                return samples
+    return samples
+
+
+def verdict(what: str, samples: list[Sample], allowed: float) -> bool:
+    """Print what a process had in each quarter of the time; whether nothing has grown"""
+    size = len(samples) // 4
+    quarters = [samples[n * size : (n + 1) * size] for n in range(4)]
+    means = [[statistics.mean(values) for values in zip(*quarter, strict=True)] for quarter in quarters]
+    print(f"\n{what}: {len(samples)} rounds in {samples[-1].seconds / 60:.1f} min")
+    print("| quarter | memory | threads | open files | temporary files |\n|---|---|---|---|---|")
+    for n, (_, memory, threads, handles, files) in enumerate(means, 1):
+        print(f"| {n} | {memory / 1e6:.1f} MB | {threads:.1f} | {handles:.1f} | {files:.1f} |")
+    growth = means[3][1] / means[1][1] - 1
+    print(f"memory of the last quarter against the second: {growth:+.1%}")
+    return growth <= allowed and all(means[3][at] <= means[1][at] + 0.5 for at in (2, 3))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--only", choices=("worker", "page"))
+    parser.add_argument("--allow", type=float, default=0.03)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    kinds = [arguments.only] if arguments.only else ["worker", "page"]
+    found = {what: soak(what, arguments.minutes / len(kinds)) for what in kinds}
+    if arguments.json:
+        arguments.json.write_text(json.dumps({what: [sample._asdict() for sample in each] for what, each in found.items()}))
+    flat = [verdict(what, samples, arguments.allow) for what, samples in found.items()]
+    return 0 if all(flat) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

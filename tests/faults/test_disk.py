@@ -1,0 +1,132 @@
+"""Disks that are full, files that may not grow, folders that are read-only: a sentence, and nothing lost that was there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from impasto import checkpoints, files, images, optimize, weights
+from impasto.errors import ImageError, WeightsError
+from tests.conftest import Serve, publish, scene, torchvision_file
+from tests.faults.conftest import Disk
+from tests.faults.forks import Forks
+
+
+def fill(place: Path, leave: int = 0) -> None:
+    """Leave so many bytes of a disk free."""
+    with (place / "filler").open("wb") as file:
+        file.write(bytes(max(0, shutil.disk_usage(place).free - leave)))
+
+
+def painted(tmp_path: Path, target: Path, made_up_file: Path, *more: object) -> tuple[object, ...]:
+    Image.fromarray(scene(72, 56)).save(tmp_path / "photo.png")
+    line = ("stylize", "photo.png", "photo.png", "-o", target, "--weights", made_up_file, "--size", 64, "--iterations", 3)
+    return (*line, "--force", *more)
+
+
+def test_a_disk_that_is_full_at_the_end_costs_no_painting(
+    disk: Disk, forks: Forks, tmp_path: Path, made_up_file: Path
+) -> None:
+    place = disk(1 << 16)
+    Image.fromarray(scene(20, 20)).save(place / "out.png")
+    before = (place / "out.png").read_bytes()
+    fill(place, 4096)  # room to try, not to write it
+    ended = forks.run(*painted(tmp_path, place / "out.png", made_up_file, "--save-every", 1), folder=tmp_path)
+    assert ended.status == 2
+    assert "Traceback" not in ended.said
+    assert (place / "out.png").read_bytes() == before
+    assert sorted(path.name for path in place.iterdir()) == ["filler", "out.png"]
+    saved = re.search(r"No space left on device.*; the painting is in '(.+)'", ended.said)
+    assert saved
+    with Image.open(saved[1]) as image:
+        assert image.width == 64
+    shutil.rmtree(Path(saved[1]).parent)
+
+
+def test_a_disk_without_room_for_a_checkpoint_costs_no_painting(
+    disk: Disk, forks: Forks, tmp_path: Path, made_up_file: Path
+) -> None:
+    place = disk(1 << 13)
+    line = painted(tmp_path, tmp_path / "out.png", made_up_file, "--checkpoint", place / "run")
+    ended = forks.run(*line, folder=tmp_path)
+    assert ended.status == 0, ended.said
+    assert ended.said.count("checkpoint not written, painting goes on") == 1
+    assert list(place.iterdir()) == []
+    assert (tmp_path / "out.png").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(disk: Disk) -> None:
+    place = disk(1 << 18)
+    keeper = checkpoints.Keeper(place / "run", {"options": {}}, {})
+    optimizer = optimize.LBFGS()
+    keeper.offer(0, 1, torch.zeros(64, 64, 3), optimizer, 0.0)
+    fill(place)
+    keeper._next = 0.0
+    keeper.offer(0, 2, torch.ones(64, 64, 3), optimizer, 0.0)
+    assert checkpoints.read(place / "run").iteration == 1
+
+
+def test_files_that_may_not_grow_are_like_a_full_disk(forks: Forks, tmp_path: Path, made_up_file: Path) -> None:
+    ended = forks.run(*painted(tmp_path, tmp_path / "out.png", made_up_file), folder=tmp_path, largest=2000)
+    assert ended.status == 2
+    assert "cannot be written (File too large)" in ended.said
+    assert "Traceback" not in ended.said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]
+
+
+def test_a_network_that_does_not_fit_into_the_cache_says_so(
+    disk: Disk, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = torchvision_file(tmp_path / "vgg19.pth")
+    publish(monkeypatch, serve(content), content)
+    for size in (1 << 20, len(content) + (1 << 20)):  # while it is fetched, and while it is kept
+        place = disk(size)
+        monkeypatch.setenv("IMPASTO_CACHE", str(place))
+        with pytest.raises(WeightsError, match=r"cannot be kept in .*(No space left|make room)"):
+            weights.fetch("vgg19")
+        assert list(place.iterdir()) == []
+
+
+def test_folders_that_are_read_only_are_refused_before_the_work(
+    forks: Forks, tmp_path: Path, made_up_file: Path, disk: Disk
+) -> None:
+    place = disk(1 << 20)
+    subprocess.run(["mount", "-o", "remount,ro", place], check=True)  # for root, modes are no hindrance
+    for more in ((), ("--checkpoint", place / "run")):
+        target = tmp_path / "out.png" if more else place / "out.png"
+        ended = forks.run(*painted(tmp_path, target, made_up_file, *more), folder=tmp_path)
+        if more:  # told, and painted all the same
+            assert ended.status == 0
+            assert "Read-only file system" in ended.said
+        else:
+            assert ended.status == 2
+            assert ended.said.count("\n") == 1
+            assert "cannot be written (Read-only file system)" in ended.said
+    ended = forks.run("weights", "fetch", "vgg16", folder=tmp_path, IMPASTO_CACHE=str(place / "cache"))
+    assert ended.status == 2
+    assert "cannot be kept in" in ended.said
+    assert ended.said.splitlines()[-1].startswith("impasto: ")
+
+
+def test_what_a_killed_process_has_begun_goes_with_the_next_file(tmp_path: Path) -> None:
+    gone = 2**22 + 1  # no process has this number
+    left, others = tmp_path / f"{files._HERE}{gone}-7f", tmp_path / f".impasto-00000000-{gone}-7f"
+    folder, mine = tmp_path / f"{files._HERE}{gone}-80", tmp_path / f"{files._HERE}{os.getpid()}-1"
+    folder.mkdir()
+    for path in (left, others, mine, folder / "half"):
+        path.write_bytes(b"half")
+    files.write(tmp_path / "whole", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([others.name, mine.name, "whole"])
+
+
+def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
+    images.save(tmp_path / ("a" * 251 + ".png"), images.read(scene(20, 20)))
+    with pytest.raises(ImageError, match="File name too long"):
+        images.save(tmp_path / ("a" * 252 + ".png"), images.read(scene(20, 20)))

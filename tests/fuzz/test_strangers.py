@@ -1,0 +1,203 @@
+"""Files of strangers: paintings with recipes, checkpoints, weights. They are data: they name no file, and run nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import impasto
+from impasto import checkpoints, images, rerun, weights
+from impasto.engine import Run
+from impasto.errors import CheckpointError, ImpastoError, WeightsError
+from tests.conftest import made_up_weights, scene
+from tests.fuzz.cases import anything, cases, damaged, tried
+
+SETTINGS: dict[str, Any] = {"size": 32, "iterations": 2, "precision": "float32", "ladder": False, "device": "cpu"}
+
+_opened: list[str] | None = None
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if _opened is not None and event in ("open", "subprocess.Popen", "os.system", "exec", "socket.connect"):
+        _opened.append(f"{event} {arguments[0]}")
+
+
+sys.addaudithook(_watch)  # there is no way to take it away again
+
+
+class Watched:
+    """What is opened, run or connected to within the block, the interpreter's own files aside"""
+
+    def __enter__(self) -> Watched:
+        global _opened
+        _opened = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _opened
+        own = (sys.prefix, sys.base_prefix, str(Path(impasto.__file__).parent), "/proc", "/sys", "/dev")
+        self.seen = [each for each in _opened or () if not each.removeprefix("open ").startswith(own)]
+        _opened = None
+
+
+def _mutated(draw: st.DrawFn, value: Any) -> Any:
+    """JSON with something of it replaced, left out or named otherwise"""
+    if isinstance(value, dict) and value and draw(st.integers(0, 5)):
+        key = draw(st.sampled_from(sorted(value)))
+        what = draw(st.integers(0, 9))
+        rest = {name: each for name, each in value.items() if name != key}
+        if what == 0:
+            return rest
+        if what == 1:
+            return rest | {draw(st.text(max_size=6)): value[key]}
+        return rest | {key: _mutated(draw, value[key])}
+    if isinstance(value, list) and value and draw(st.integers(0, 4)):
+        at = draw(st.integers(0, len(value) - 1))
+        return [*value[:at], _mutated(draw, value[at]), *value[at + 1 :]]
+    paths = st.sampled_from(
+        ("/etc/passwd", "../secret.png", "secret.png", "~/x.png", "http://127.0.0.1:9/x", "a\0b", "x" * 5000)
+    )
+    return draw(paths | anything)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder with the pictures of a painting beside a folder that is none of its business, and its recipe"""
+    top = tmp_path_factory.mktemp("strangers")
+    folder = top / "mine"
+    folder.mkdir()
+    for name, seed in (("photo.png", 0), ("style.png", 1), ("keep.png", 2)):
+        Image.fromarray(scene(40, 36, seed)).save(folder / name)
+    (top / "secret.png").write_bytes((folder / "photo.png").read_bytes())
+    run = Run(folder / "photo.png", folder / "style.png", keep=folder / "keep.png", **SETTINGS)
+    return folder, run.recipe
+
+
+@cases(1000)
+@given(data=st.data())
+def test_a_recipe_opens_nothing_but_pictures_in_the_folders_that_are_named(
+    recipe: tuple[Path, dict[str, Any]], data: st.DataObject
+) -> None:
+    folder, written = recipe
+    text = json.dumps(data.draw(st.composite(lambda draw: _mutated(draw, written))()))
+    painting = folder.parent / "painting.png"
+    images.save(painting, images.read(scene(40, 36)), text)
+    with Watched() as watched:
+        run = tried(lambda: rerun.run(rerun.read(painting), [folder]))
+    if run is not None:
+        assert run.options.weights is None
+        assert run.options.max_megapixels == 200
+    allowed = (f"open {folder}", f"open {painting}")
+    assert [each for each in watched.seen if not each.startswith(allowed)] == []
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 100_000, "NaN", "\ud800", "", "null"])
+def test_a_recipe_that_is_none_is_said_to_be_none(text: str, tmp_path: Path) -> None:
+    images.save(tmp_path / "painting.tif", images.read(scene(40, 36)), text.encode("ascii", "backslashreplace").decode())
+    with pytest.raises(ImpastoError, match="carries no recipe"):
+        rerun.read(tmp_path / "painting.tif")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("impasto.scales.load", lambda *_: made_up_weights("vgg16", divide=16))
+        steps = impasto.stream(scene(40, 36), scene(36, 36, 1), **SETTINGS, checkpoint=path)
+        next(steps)
+        steps.close()
+    return path
+
+
+@cases(700)
+@given(data=st.data())
+def test_a_damaged_checkpoint_is_refused_or_goes_on(checkpoint: Path, data: st.DataObject, tmp_path: Path) -> None:
+    path = tmp_path / "damaged"
+    path.write_bytes(data.draw(damaged(checkpoint.read_bytes())))
+    found = tried(lambda: checkpoints.read(path), CheckpointError)
+    assert found is None or found.image.shape[2] == 3
+
+
+@cases(150)
+@given(data=st.data())
+@pytest.mark.usefixtures("tiny")
+def test_a_checkpoint_that_says_something_else_is_refused_or_goes_on(
+    checkpoint: Path, data: st.DataObject, tmp_path: Path
+) -> None:
+    length = struct.unpack("<Q", checkpoint.read_bytes()[:8])[0]
+    place = json.loads(json.loads(checkpoint.read_bytes()[8 : 8 + length])["__metadata__"]["impasto"])
+    place = data.draw(st.composite(lambda draw: _mutated(draw, place))())
+    tensors = load_file(checkpoint)
+    names = sorted(tensors)
+    name = data.draw(st.sampled_from(names))
+    whole = tensors[name]
+    others = (whole, whole.double(), whole[:1].clone(), whole * torch.nan, torch.zeros(3))
+    tensors[name] = data.draw(st.sampled_from(others))
+    if data.draw(st.integers(0, 5)) == 0:
+        del tensors[name]
+    path = tmp_path / "other"
+    save_file(tensors, path, {"impasto": json.dumps(place)})
+    steps = tried(lambda: list(impasto.stream(scene(40, 36), scene(36, 36, 1), **SETTINGS, resume=path)))
+    assert steps is None or steps == [] or steps[-1].fraction == pytest.approx(1)
+
+
+@pytest.fixture(scope="module")
+def weight_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Small files of either kind, of another network: the form is right, the shapes are not"""
+    folder = tmp_path_factory.mktemp("weights")
+    layers = made_up_weights("vgg16", divide=16).layers
+    small = {f"{name}.weight": kernel for name, (kernel, _) in layers.items() if name < "conv2"}
+    save_file(small, folder / "a.safetensors")
+    torch.save(small, folder / "a.pth")
+    return {path.suffix: path.read_bytes() for path in folder.iterdir()}
+
+
+@cases(700)
+@given(data=st.data())
+def test_a_damaged_weights_file_is_refused(weight_files: dict[str, bytes], data: st.DataObject, tmp_path: Path) -> None:
+    suffix = data.draw(st.sampled_from(sorted(weight_files)))
+    path = tmp_path / f"network{suffix}"
+    path.write_bytes(data.draw(damaged(weight_files[suffix])))
+    with pytest.raises(WeightsError) as refused:
+        weights.load("vgg16", str(path))
+    assert "\n" not in str(refused.value)
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch was-here",)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".pt"])
+def test_a_weights_file_runs_nothing(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for content in (pickle.dumps(_Evil()), pickle.dumps({"conv1_1.weight": _Evil()})):
+        (tmp_path / f"evil{suffix}").write_bytes(content)
+        with Watched() as watched, pytest.raises(WeightsError):
+            weights.load("vgg16", str(tmp_path / f"evil{suffix}"))
+        assert not [each for each in watched.seen if each.startswith(("os.system", "subprocess", "exec"))]
+    torch.save({"conv1_1.weight": _Evil()}, tmp_path / f"evil{suffix}")
+    with pytest.raises(WeightsError):
+        weights.load("vgg16", str(tmp_path / f"evil{suffix}"))
+    assert not (tmp_path / "was-here").exists()
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    layers = dict(made_up_weights("vgg16").layers)
+    layers["conv3_2"] = layers["conv3_2"][0].clone(), layers["conv3_2"][1].clone()
+    layers["conv3_2"][0][0, 0, 0, 0] = torch.nan
+    weights._save(tmp_path / "network.safetensors", layers, {})
+    with pytest.raises(WeightsError, match="conv3_2 has values that are no numbers"):
+        weights.load("vgg16", str(tmp_path / "network.safetensors"))
