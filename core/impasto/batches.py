@@ -36,7 +36,12 @@ class Outcome:
 
 
 def paint(
-    items: Iterable[Item], *, force: bool = False, same: bool = False, watch: Callable[[Item, Run, Step], None]
+    items: Iterable[Item],
+    *,
+    force: bool = False,
+    same: bool = False,
+    watch: Callable[[Item, Run, Step], None],
+    save: Callable[[Result, Path], None] = Result.save,
 ) -> Iterator[Outcome]:
     """Paint one after another. `watch` is called after each step; what it raises ends the batch, with nothing half written.
 
@@ -59,7 +64,7 @@ def paint(
                 watch(item, run, step)
             assert step is not None
             result = run.result(step)
-            result.save(item.target)
+            save(result, item.target)
         except ImpastoError as error:
             yield Outcome(item.target, error=error)
         else:

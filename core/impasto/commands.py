@@ -337,7 +337,7 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
     count = {"painted": 0, "there": 0, "failed": 0}
     interrupted = None
     try:
-        for outcome in batches.paint(items, force=arguments.force, same=same, watch=watch):
+        for outcome in batches.paint(items, force=arguments.force, same=same, watch=watch, save=_save):
             if outcome.target in bars:
                 bars.pop(outcome.target).close()
             count[outcome.state] += 1

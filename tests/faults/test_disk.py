@@ -43,11 +43,32 @@ def test_a_disk_that_is_full_at_the_end_costs_no_painting(
     assert "Traceback" not in ended.said
     assert (place / "out.png").read_bytes() == before
     assert sorted(path.name for path in place.iterdir()) == ["filler", "out.png"]
-    saved = re.search(r"No space left on device.*; the painting is in '(.+)'", ended.said)
-    assert saved
-    with Image.open(saved[1]) as image:
-        assert image.width == 64
-    shutil.rmtree(Path(saved[1]).parent)
+    assert rescued(ended.said) == [64]
+
+
+def test_a_disk_that_fills_up_costs_no_painting_of_a_batch(
+    disk: Disk, forks: Forks, tmp_path: Path, made_up_file: Path
+) -> None:
+    place = disk(1 << 16)
+    for n in (1, 2):
+        Image.fromarray(scene(72, 56, n)).save(tmp_path / f"photo{n}.png")
+    fill(place, 4096)
+    line = ("batch", "--contents", "photo1.png", "photo2.png", "--styles", "photo1.png", "-o", place, "--size", 64)
+    ended = forks.run(*line, "--weights", made_up_file, "--iterations", 1, folder=tmp_path)
+    assert ended.status == 2
+    assert "0 painted, 0 were there already, 2 failed" in ended.said
+    assert [path.name for path in place.iterdir()] == ["filler"]
+    assert rescued(ended.said) == [64, 64]
+
+
+def rescued(said: str) -> list[int]:
+    """The widths of the paintings that are said to be elsewhere; they are removed."""
+    widths = []
+    for saved in map(Path, re.findall(r"No space left on device.*; the painting is in '(.+)'", said)):
+        with Image.open(saved) as image:
+            widths.append(image.width)
+        shutil.rmtree(saved.parent)
+    return widths
 
 
 def test_a_disk_without_room_for_a_checkpoint_costs_no_painting(
