@@ -30,10 +30,11 @@ from starlette.middleware import Middleware
 import pictures
 import widgets
 from impasto import DeviceError, ImageError, ImpastoError, OptionError, OutOfMemoryError, WeightsError
+from impasto.commands import heed_termination
 from impasto.plans import size_of
 from impasto.terminal import duration
 from kept import Kept, keep
-from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, made, new_folder
+from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, made, new_folder, own_folder
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
@@ -345,6 +346,9 @@ GO_TO = """(...values) => {
     return values;
 }"""
 
+if __name__ == "__main__":
+    own_folder()
+
 with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S, KEPT_S)) as demo:
     gr.Markdown("# Impasto\nPaint a photo in the style of any painting.", elem_id="title")
     history, painted, current, shape = gr.State([]), gr.State(None), gr.State(None), gr.State(None)
@@ -482,4 +486,5 @@ def launch(**more: Any) -> Any:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
+    heed_termination()  # a container's end is one in good order
     launch()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import shutil
+import tempfile
 import threading
 import time
 import uuid
@@ -17,6 +20,7 @@ from starlette.responses import PlainTextResponse
 
 import studio
 from impasto import ImpastoError
+from impasto.files import unfinished
 
 #: Paintings that one address may begin within so many seconds, on a public page.
 RATE, RATE_S = 40, 3600.0
@@ -24,6 +28,20 @@ RATE, RATE_S = 40, 3600.0
 KEPT_S, LOOKED_S = 2900, 600
 #: The file in a folder whose time is that of the painting; Gradio changes the folder's own when it clears files.
 _MADE = "made"
+
+
+def own_folder() -> None:
+    """From now on all that visitors send and get lies in a folder of this process, unless the environment names another.
+
+    It goes when the page ends, and where the page was killed, when the next one begins.
+    """
+    if os.environ.get("GRADIO_TEMP_DIR"):
+        return
+    leaving = contextlib.ExitStack()
+    place = leaving.enter_context(unfinished(Path(tempfile.gettempdir())))
+    place.mkdir(mode=0o700)
+    os.environ["GRADIO_TEMP_DIR"] = str(place)
+    atexit.register(leaving.close)
 
 
 def new_folder() -> Path:
