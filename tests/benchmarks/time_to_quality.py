@@ -1,6 +1,7 @@
 """How soon a picture is as good, by the paper's own loss: the way all older programs go against Impasto.
 
     python tests/benchmarks/time_to_quality.py [CONTENT STYLE] [--iterations 300] [--size 512] [--json FILE]
+        [--older COMMAND --preset johnson]
 
 The baseline is what the older programs share: float32, autograd, one size, torch's L-BFGS with a history of 100, from white
 noise, without bounds; VGG-16, average pooling, conv4_2 and conv1_1 to conv5_1, alpha/beta = 1e-3. Its loss is taken on the
@@ -8,33 +9,46 @@ picture in floating point, before anything is clipped or rounded, which favors i
 the content and in the box; its loss is taken on the picture in 8 bits, as it would be saved, by the baseline's evaluator.
 Both run after one another in one process, on one machine, with the same weights; reading pictures and weights and computing
 targets counts for both, importing torch for neither.
+
+--older takes an older program's own code in the baseline's place, by its command, with its own starting point and weights of
+its losses, which a preset has for Impasto: for neural-style-pt, `neural-style -gpu c -content_image {content} -style_image
+{style} -output_image {out} -image_size {size} -num_iterations {iterations} -model_file {weights} -disable_check -tv_weight 0`.
+{weights} is VGG-16 in a file of the form that torchvision's have, in Caffe's units. What counts is its picture in 8 bits.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import platform
+import shlex
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import autograd
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto import images, weights
 from impasto.engine import Run
-from impasto.options import Options
+from impasto.options import LAYERS, Options
 from impasto.weights import PAPER_UNIT, Weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT = "conv4_2"
 RATIO = 1e-3
 SETTINGS = {"preset": "paper", "init": "content", "network": "vgg16", "ratio": RATIO}
+
+#: What says how good a picture is, in 8 bits
+Judge = Callable[[Image.Image], float]
 
 
 class Point(NamedTuple):
@@ -68,7 +82,7 @@ class Autograd:
         return RATIO * content + sum(energies) / len(STYLE)
 
 
-def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[list[Point], Autograd]:
+def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[list[Point], Judge]:
     started = time.perf_counter()
     photo = images.read(content)
     width, height = images.fit(photo.size, size)
@@ -89,13 +103,44 @@ def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[li
         return loss
 
     optimizer.step(closure)
-    return points, objective
+
+    @torch.no_grad()
+    def judge(picture: Image.Image) -> float:
+        return float(objective(images.read(picture).pixels.permute(2, 0, 1)[None].contiguous()))
+
+    return points, judge
 
 
-def impasto(content: Path, style: Path, size: int, judge: Autograd, goal: float) -> list[Point]:
+def older(
+    command: str, content: Path, style: Path, options: Options, iterations: int, folder: Path
+) -> tuple[list[Point], Judge]:
+    """An older program's picture, and after how many seconds it was there, less those in which torch was imported."""
+    state = load_file(weights.cached(weights.load("vgg16").network))
+    places = dict(zip(LAYERS["vgg16"], weights._torchvision_indices("vgg16"), strict=True))
+    renamed = {f"features.{places[name[:7]]}{name[7:]}": tensor for name, tensor in state.items()}
+    torch.save(renamed, folder / "vgg16.pth")
+    filled = {"content": content.resolve(), "style": style.resolve(), "size": options.size, "iterations": iterations}
+    filled |= {"out": folder / "out.png", "weights": folder / "vgg16.pth"}
+    line = [part.format(**filled) for part in shlex.split(command)]
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    begun = time.perf_counter()
+    subprocess.run(line, check=True, stdout=sys.stderr)
+    taken = time.perf_counter() - begun - (begun - started)
+
+    def judge(picture: Image.Image) -> float:
+        """By Impasto's own objective: a step's loss is that of the picture it begins with."""
+        run = Run(content, style, dataclasses.replace(options, init="image", init_image=picture))
+        return next(iter(run.steps())).loss
+
+    with Image.open(folder / "out.png") as picture:
+        return [Point(taken, judge(picture.convert("RGB")))], judge
+
+
+def impasto(content: Path, style: Path, options: Options, judge: Judge, goal: float) -> list[Point]:
     """The losses of Impasto's pictures in 8 bits, at the final size, from the seconds when they were there."""
     started = time.perf_counter()
-    run = Run(content, style, Options(size=size, **SETTINGS))
+    run = Run(content, style, options)
     reading = time.perf_counter() - started
     taken = []
     for step in run.steps():
@@ -105,9 +150,7 @@ def impasto(content: Path, style: Path, size: int, judge: Autograd, goal: float)
             break
     points = []
     for seconds, image in taken:  # judged afterwards: judging is not part of the work
-        planes = torch.from_numpy(images.read(image).pixels.permute(2, 0, 1).contiguous().numpy())[None]
-        with torch.no_grad():
-            points.append(Point(seconds, float(judge(planes))))
+        points.append(Point(seconds, judge(image)))
         _report("impasto", len(points), points[-1])
         if points[-1].loss <= goal:
             break
@@ -128,23 +171,31 @@ def main() -> int:
     parser.add_argument("pictures", nargs="*", help="CONTENT STYLE; the demo's own if none")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--older", metavar="COMMAND", help="an older program's, with {content}, {style}, {out} and so on")
+    parser.add_argument("--preset", default="johnson", help="the one that has the older program's weights")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    given = {**SETTINGS, "size": arguments.size}
     with tempfile.TemporaryDirectory() as folder:
         content, style = (Path(name) for name in arguments.pictures or _demo_pictures(Path(folder)))
-        older, judge = baseline(content, style, arguments.size, arguments.iterations)
-        goal = min(point.loss for point in older)
-        ours = impasto(content, style, arguments.size, judge, goal)
+        if arguments.older:
+            options = Options(**{**given, "preset": arguments.preset, "ratio": None})
+            theirs, judge = older(arguments.older, content, style, options, arguments.iterations, Path(folder))
+        else:
+            options = Options(**given)
+            theirs, judge = baseline(content, style, arguments.size, arguments.iterations)
+        goal = min(point.loss for point in theirs)
+        ours = impasto(content, style, options, judge, goal)
     print(f"{content.name} in the style of {style.name}, {arguments.size} px; {_machine()}")
-    print(f"{'loss':>10}  {'baseline':>9}  {'impasto':>9}  {'ratio':>6}")
+    print(f"{'loss':>10}  {'older' if arguments.older else 'baseline':>9}  {'impasto':>9}  {'ratio':>6}")
     rows = []
-    for factor in (8, 4, 2, 1.5, 1.2, 1):
-        before, now = _first(older, factor * goal), _first(ours, factor * goal)
+    for factor in (1,) if arguments.older else (8, 4, 2, 1.5, 1.2, 1):
+        before, now = _first(theirs, factor * goal), _first(ours, factor * goal)
         rows.append({"loss": factor * goal, "baseline": before, "impasto": now})
         ratio = f"{before / now:6.1f}" if before and now else "     -"
         print(f"{factor * goal:10.4g}  {_seconds(before)}  {_seconds(now)}  {ratio}")
     if arguments.json:
-        record = {"machine": _machine(), "rows": rows, "baseline": older, "impasto": ours}
+        record = {"machine": _machine(), "rows": rows, "baseline": theirs, "impasto": ours}
         arguments.json.write_text(json.dumps(record))
     return 0
 
