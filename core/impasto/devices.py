@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import platform
 import re
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from .errors import DeviceError
+from .errors import DeviceError, OutOfMemoryError
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -79,22 +80,41 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def memory_kept(device: torch.device) -> Iterator[None]:
-    """Within this block, memory that the CPU frees is kept for the next step, instead of being asked for anew.
+def memory_or(sentence: str) -> Iterator[None]:
+    """A lack of memory within this block, in a sentence.  Raises OutOfMemoryError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(sentence) from error
+
+
+#: What this process is to have of memory at most, in bytes, and from which share of it on holes go back.
+_most, _NEAR = math.inf, 0.9
+
+
+@contextlib.contextmanager
+def memory_kept(device: torch.device, most: float = math.inf) -> Iterator[None]:
+    """Within this block, memory that the CPU frees is kept for the next step, instead of being asked for anew; `tidy` gives
+    it back where the process comes near to what it is to have at most, in bytes.
 
     glibc gives each large block back to the system at once; taking it again costs more than most layers' work on it (a map
     of 50 MB: 2 ms to fill, 18 ms to get). At the end everything goes back.
     """
+    global _most
     libc = _glibc(device)
     if libc is None:
         yield
         return
+    before, _most = _most, most
     trim_threshold, mmap_max = -1, -4
     libc.mallopt(mmap_max, 0)
     libc.mallopt(trim_threshold, 2**31 - 1)
     try:
         yield
     finally:
+        _most = before
         libc.mallopt(mmap_max, 65536)
         libc.mallopt(trim_threshold, 128 << 10)
         libc.malloc_trim(0)
@@ -107,6 +127,12 @@ def give_back(device: torch.device) -> None:
         libc.malloc_trim(0)
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def tidy(device: torch.device) -> None:
+    """`give_back`, where it is needed: the work that comes next takes a quarter to a third longer for it."""
+    if device.type == "cpu" and memory_taken(device) > _NEAR * _most:
+        give_back(device)
 
 
 def _glibc(device: torch.device) -> ctypes.CDLL | None:

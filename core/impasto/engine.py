@@ -17,8 +17,8 @@ from torch import Tensor
 
 from . import borders, checkpoints, colors, images, optimize, plans, recipes, scales
 from .borders import Wraps
-from .devices import choose_device, choose_precision, give_back, memory_kept, ran_out_of_memory
-from .errors import OptionError, OutOfMemoryError, choose
+from .devices import choose_device, choose_precision, give_back, memory_kept, memory_or
+from .errors import OptionError, choose
 from .guides import resized as resized_mask
 from .images import Picture
 from .ladder import ladder
@@ -260,16 +260,10 @@ class Run:
 
     def steps(self) -> Generator[Step]:
         """The run itself, a Step after each step."""
-        try:
-            with memory_kept(self.device):
-                yield from self._steps()
-        except (MemoryError, RuntimeError) as error:
-            if not ran_out_of_memory(error):
-                raise
-            width, height, _ = self.rungs[-1]
-            raise OutOfMemoryError(
-                f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
-            ) from error
+        width, height, _ = self.rungs[-1]
+        sentence = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
+        with memory_or(sentence), memory_kept(self.device, self.plan.memory):
+            yield from self._steps()
 
     @torch.no_grad()  # on a generator this holds while it runs, not while its caller does
     def _steps(self) -> Generator[Step]:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from .borders import APART, STRIDE, Wraps
-from .devices import give_back
+from .devices import tidy
 from .errors import OutOfMemoryError
 from .losses import Sums
 from .options import up_to_deepest
@@ -32,8 +32,6 @@ from .weights import cache_folder
 
 #: Tiles are not made smaller than this, in pixels: what they are shown around them would be most of it.
 SMALLEST_TILE = 64
-#: After so many tiles memory is tidied, which takes the tile after it a quarter to a third longer.
-_TIDIED = 12
 
 
 class Span(NamedTuple):
@@ -162,12 +160,12 @@ def spans(size: int, longest: int | None, around: int, wrap: bool) -> list[Span]
 
 
 def in_turn(parts: Sequence[Tile], device: torch.device) -> Iterator[Tile]:
-    """The tiles, one after the other. Every so often the holes that those before have left in memory go back to the system:
-    tiles at the border are smaller, and nothing fits where they were.
+    """The tiles, one after the other, and before each the holes in memory that those before have left are seen to: tiles at
+    the border are smaller, and nothing fits where they were.
     """
-    for n, tile in enumerate(parts):
-        if n % _TIDIED == _TIDIED - 1 and device.type == "cpu":
-            give_back(device)
+    for tile in parts:
+        if len(parts) > 1:
+            tidy(device)
         yield tile
 
 
