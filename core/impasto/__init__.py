@@ -12,7 +12,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import CheckpointError, DeviceError, ImageError, ImpastoError, OptionError, OutOfMemoryError, WeightsError
+from .errors import (
+    CheckpointError,
+    DeviceError,
+    ImageError,
+    ImpastoError,
+    NetError,
+    OptionError,
+    OutOfMemoryError,
+    WeightsError,
+)
 from .options import Options
 
 if TYPE_CHECKING:
@@ -26,6 +35,7 @@ __all__ = [
     "Forecast",
     "ImageError",
     "ImpastoError",
+    "NetError",
     "OptionError",
     "Options",
     "OutOfMemoryError",

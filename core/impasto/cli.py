@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from . import __version__, commands
+from . import __version__, commands, net_commands
 from .errors import ImpastoError, OptionError, choose
-from .options import FIGURES, PICTURES, PRESETS, Options, default_of
+from .options import FIGURES, OF_NETS, PICTURES, PRESETS, Options, default_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     _output(rerun, optional=True)
     _options(rerun, without=("preset", *PICTURES), recipe=True)
 
+    _nets(command)
     command("presets", commands.presets, "show what each preset sets")
 
     weights = command("weights", commands.weights, "show the networks and where they come from; fetch or normalise one")
@@ -126,6 +127,57 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _nets(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands that have to do with nets."""
+    train = command("train", net_commands.train, "train a net on one or more styles, to paint in them at once ever after")
+    train.add_argument("style", metavar="STYLE", nargs="+", help="the pictures whose styles it learns, or folders of them")
+    train.add_argument("-o", "--output", metavar="NET", required=True, help="the net: a .safetensors file")
+    train.add_argument("--photos", metavar="DIR", nargs="+", help="photographs to learn on (default: those of scikit-image)")
+    train.add_argument("--minutes", metavar="N", default="20", help="how long (default: 20)")
+    train.add_argument("--resume", metavar="NET", help="a net of these styles to go on with")
+    train.add_argument("--license", metavar="TEXT", default="", help="the license of the styles, to be kept in the net")
+    train.add_argument("--preview", metavar="FILE", help="a picture of what it paints, every half minute")
+    train.add_argument("--plot", metavar="FILE", help="draw the loss over the steps, as a .png")
+    _replacing(train)
+    _options(train, without=[name for name in _FIELDS if name not in _OF_TRAINING], says=_TRAINING_SAYS)
+
+    apply = command("apply", net_commands.apply, "paint pictures with a net, in one pass")
+    apply.add_argument("net", metavar="NET", help="a file of `impasto train`, or the name of a net that came with Impasto")
+    apply.add_argument("content", metavar="PHOTO", nargs="+", help="the pictures to paint, or folders of them")
+    apply.add_argument("-o", "--output", metavar="OUT", required=True, help="a file for one picture, a folder for more")
+    apply.add_argument("--format", metavar="ENDING", default="png", help="in a folder: png (the default), jpg, webp or tif")
+    apply.add_argument("--steady", metavar="SHARE", help="for a film: how much of a frame's look is that of those before")
+    _replacing(apply)
+    _options(apply, without=[name for name in _FIELDS if name not in OF_NETS], own=_TO_NETS, says=_NETS_SAY)
+
+    export = command("export", net_commands.export, "write a net as ONNX, for programs of other kinds")
+    export.add_argument("net", metavar="NET", help="a file of `impasto train`, or the name of a net that came with Impasto")
+    export.add_argument("--onnx", dest="output", metavar="OUT", required=True, help="the .onnx file")
+    export.add_argument("--force", action="store_true", help="replace a file that is there")
+    told = ("strength", "style_weights", "style_scale")
+    _options(export, without=[name for name in _FIELDS if name not in told], own=_TO_NETS, says=_NETS_SAY)
+
+    nets = command("nets", net_commands.nets, "show the nets that came with Impasto, or the ones named")
+    nets.add_argument("net", metavar="NET", nargs="*", help="files of `impasto train`")
+
+
+_FIELDS = tuple(about.name for about in dataclasses.fields(Options))
+#: What a net learns by
+_OF_TRAINING = (
+    *("preset", "size", "seed", "network", "weights", "pooling", "content_layers", "style_layers", "style_loss"),
+    *("tv", "device", "precision", "max_megapixels"),
+)
+_TRAINING_SAYS = {
+    "size": "longest side of a picture in which the strokes of the net are as large as in the style, in pixels",
+    "seed": "seed of all that is drawn by lot",
+}
+_NETS_SAY = {
+    "style_scale": "size of the strokes, 1 as learned; a net knows 0.7 to 1.4; with masks, one for each style too",
+    "colors": "colors of the result: those of the style; of the picture (only light and dark are painted); or the result's "
+    "brought to the picture's (match)",
+}
+#: What a net does that is told nothing
+_TO_NETS = {"size": 0, "strength": 0.5}
 _OF_BALANCE = ("strength", "ratio")
 #: What only a run with a style can be told.
 _OF_STYLES = (
@@ -147,6 +199,12 @@ def _output(command: argparse.ArgumentParser, *, optional: bool = False) -> None
     command.set_defaults(checkpoint=None, resume=None)
 
 
+def _replacing(command: argparse.ArgumentParser) -> None:
+    """What all commands have that write files of another kind."""
+    command.add_argument("--force", action="store_true", help="replace files that are there")
+    command.add_argument("--json", action="store_true", help="print JSON on standard output, a line for each step or picture")
+
+
 def _folder(command: argparse.ArgumentParser) -> None:
     """Where many pictures go."""
     command.add_argument("-o", "--output", metavar="DIR", required=True, help="the folder for the results")
@@ -161,14 +219,19 @@ def _options(
     preset: str = "impasto",
     own: Mapping[str, Any] | None = None,
     recipe: bool = False,
+    says: Mapping[str, str] | None = None,
 ) -> None:
-    """All options but a few, with the defaults of a preset, except for the command's own; or those of a recipe."""
+    """All options but a few, with the defaults of a preset, except for the command's own; or those of a recipe.
+
+    says: what some of them mean to this command
+    """
     first, more = command.add_argument_group("what to set first"), command.add_argument_group("more")
     offered = [about for about in dataclasses.fields(Options) if about.name not in without]
     own = {"preset": preset, **(own or {})}
     for about in offered:
         default = "the recipe's" if recipe else _default(about, preset, own)
-        _add(first if about.metadata["group"] == "first" else more, about, default)
+        said = (says or {}).get(about.name, about.metadata["help"])
+        _add(first if about.metadata["group"] == "first" else more, about, said, default)
     command.set_defaults(settings=[about.name for about in offered])
 
 
@@ -188,10 +251,10 @@ def flag(about: dataclasses.Field[Any]) -> str:
     return "--" + (name.removesuffix("s") if about.metadata["kind"] == "pictures" else name)
 
 
-def _add(group: argparse._ArgumentGroup, about: dataclasses.Field[Any], default: str) -> None:
+def _add(group: argparse._ArgumentGroup, about: dataclasses.Field[Any], help: str, default: str) -> None:
     """An option of the command line for a field of Options. Values stay text: Options knows what they have to be."""
     note = f" (default: {default})" if default else ""
-    help = (about.metadata["help"] + note).replace("%", "%%")
+    help = (help + note).replace("%", "%%")
     if str(about.type).startswith("bool"):
         group.add_argument(flag(about), action=argparse.BooleanOptionalAction, default=None, help=help)
         return

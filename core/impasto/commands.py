@@ -45,7 +45,7 @@ def status_of(stop: KeyboardInterrupt) -> int:
 
 
 def stylize(arguments: argparse.Namespace) -> int:
-    options = Options(**_settings(arguments))
+    options = Options(**told(arguments))
 
     def run() -> Run:
         from .engine import Run
@@ -60,7 +60,7 @@ def reconstruct(arguments: argparse.Namespace) -> int:
     def run() -> Run:
         from .experiments import reconstruct
 
-        return reconstruct(arguments.image, arguments.layer, **_settings(arguments))
+        return reconstruct(arguments.image, arguments.layer, **told(arguments))
 
     return _make(run, arguments)
 
@@ -73,7 +73,7 @@ def texture(arguments: argparse.Namespace) -> int:
     def run() -> Run:
         from .experiments import texture
 
-        return texture(arguments.style, (int(sides[0]), int(sides[1])), **_settings(arguments))
+        return texture(arguments.style, (int(sides[0]), int(sides[1])), **told(arguments))
 
     return _make(run, arguments)
 
@@ -81,12 +81,12 @@ def texture(arguments: argparse.Namespace) -> int:
 def rerun(arguments: argparse.Namespace) -> int:
     from .rerun import read, run
 
-    _refuse_ranks()
+    refuse_ranks()
     painting = Path(arguments.painting)
     recipe = read(painting)
     if arguments.output is None:
         arguments.output = str(painting.with_name(f"{painting.stem}_again{painting.suffix}"))
-    settings = _settings(arguments)
+    settings = told(arguments)
     folders = [painting.parent, Path(), *map(Path, arguments.inputs or ())]
     return _make(lambda: run(recipe, folders, settings.pop("weights", None), **settings), arguments)
 
@@ -97,7 +97,7 @@ def batch(arguments: argparse.Namespace) -> int:
 
     contents, styles = batches.pictures(arguments.contents), batches.pictures(arguments.styles)
     targets = batches.targets(contents, styles, Path(arguments.output), f".{arguments.format.lstrip('.')}")
-    options, warm = Options(**_settings(arguments)), Warm()
+    options, warm = Options(**told(arguments)), Warm()
 
     def item(target: Path, content: Path, style: Path) -> batches.Item:
         return batches.Item(target, lambda: Run(str(content), str(style), options, warm=warm))
@@ -111,7 +111,7 @@ def paper(arguments: argparse.Namespace) -> int:
     from .engine import Warm
 
     folder = Path(arguments.output)
-    settings = OF_FIGURES | _settings(arguments)
+    settings = OF_FIGURES | told(arguments)
     figures = experiments.figures(arguments.content, arguments.style, settings, Warm())
     wanted = {name: figures[name] for name in arguments.figure or FIGURES}
     panels = {folder / f"{panel.name}.png": panel.make for figure in wanted.values() for row in figure.panels for panel in row}
@@ -189,7 +189,7 @@ def worker(arguments: argparse.Namespace) -> int:
     return worker.main()
 
 
-def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+def told(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that the command line gives"""
     given = {name: getattr(arguments, name, None) for name in arguments.settings}
     return {name: value for name, value in given.items() if value is not None}
@@ -212,8 +212,8 @@ def _make(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
 def _make_and_write(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
     from . import images, plots
 
-    target = _free(images.check_target(arguments.output), arguments)  # before anything else: nobody waits for nothing
-    plot = _free(plots.check(arguments.plot), arguments) if arguments.plot else None
+    target = free(images.check_target(arguments.output), arguments)  # before anything else: nobody waits for nothing
+    plot = free(plots.check(arguments.plot), arguments) if arguments.plot else None
     run = make_run()
     images.check_target(target, run.rungs[-1][:2])
     snapshots = _snapshots(target, sum(rung.steps for rung in run.rungs), arguments)
@@ -234,7 +234,7 @@ def _make_and_write(make_run: Callable[[], Run], arguments: argparse.Namespace) 
                 taken = run.steps_before(step)
                 bar.step(step, run.rungs[step.scale].steps)
                 if arguments.json:
-                    _tell({"step": taken} | _facts(step))
+                    tell({"step": taken} | _facts(step))
                 if taken in snapshots:
                     _snap(run.result(step), snapshots[taken])
                 if plot:
@@ -250,7 +250,7 @@ def _make_and_write(make_run: Callable[[], Run], arguments: argparse.Namespace) 
     if plot:
         plots.save(plot, curve)
     if arguments.json:
-        _tell({"output": str(target), "interrupted": interrupted is not None} | _facts(result) | {"size": list(step.size)})
+        tell({"output": str(target), "interrupted": interrupted is not None} | _facts(result) | {"size": list(step.size)})
     if interrupted:
         reached = f"{step.size[0]} x {step.size[1]}"
         print(f"impasto: stopped at {step.fraction:.0%}; {target} is the picture so far, {reached}", file=sys.stderr)
@@ -260,13 +260,18 @@ def _make_and_write(make_run: Callable[[], Run], arguments: argparse.Namespace) 
 
 
 def _save(result: Result, target: Path) -> None:
-    """Write a painting; where that fails after all the work, among the temporary files.  Raises ImageError, says where."""
+    """Write a painting.  Raises ImageError."""
+    elsewhere(result.save, target, "the painting")
+
+
+def elsewhere(save: Callable[[Path], None], target: Path, what: str) -> None:
+    """Write a file; where that fails after all the work, among the temporary files.  Raises ImageError, says where."""
     try:
-        result.save(target)
+        save(target)
     except ImageError as error:
         other = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
-        result.save(other)
-        raise ImageError(f"{error}; the painting is in {str(other)!r}") from error
+        save(other)
+        raise ImageError(f"{error}; {what} is in {str(other)!r}") from error
 
 
 def _snap(result: Result, target: Path) -> None:
@@ -286,7 +291,7 @@ def _forecast(run: Run) -> str:
     return f"{it.width} x {it.height}, about {duration(it.seconds)}, {size_of(it.memory)} of memory{tiled}"
 
 
-def _refuse_ranks() -> None:
+def refuse_ranks() -> None:
     """Raises OptionError under torchrun."""
     from .ranks import started
 
@@ -294,7 +299,7 @@ def _refuse_ranks() -> None:
         raise OptionError("torchrun's processes paint one picture together: that is for stylize, texture and reconstruct")
 
 
-def _free(target: Path, arguments: argparse.Namespace) -> Path:
+def free(target: Path, arguments: argparse.Namespace) -> Path:
     """A file that may be written.  Raises ImageError."""
     if os.path.exists(target) and not arguments.force:
         raise ImageError(f"{str(target)!r} is already there: give another name, or --force to replace it")
@@ -312,7 +317,7 @@ def _snapshots(target: Path, steps: int, arguments: argparse.Namespace) -> dict[
     paths = {n: target.with_name(f"{target.stem}_{n:0{digits}}{target.suffix}") for n in every}
     if not arguments.resume:  # then they are its own, from before
         for path in paths.values():
-            _free(path, arguments)
+            free(path, arguments)
     return paths
 
 
@@ -320,7 +325,7 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
     """Paint a batch and sum it up: the exit status, and whether all of it is there; `same`: as it would be painted now."""
     from . import batches, images
 
-    _refuse_ranks()
+    refuse_ranks()
     folder = Path(arguments.output)
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise ImageError(f"{str(folder)!r} is a file: name a folder")
@@ -345,7 +350,7 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
                 print(f"impasto: {outcome.target.name} failed: {outcome.error}", file=sys.stderr)
             if arguments.json:
                 facts = _facts(outcome.result) if outcome.result else {"error": str(outcome.error)} if outcome.error else {}
-                _tell({"output": str(outcome.target), "state": outcome.state} | facts)
+                tell({"output": str(outcome.target), "state": outcome.state} | facts)
     except KeyboardInterrupt as stop:
         interrupted = stop
     summary = f"{count['painted']} painted, {count['there']} were there already, {count['failed']} failed"
@@ -364,6 +369,6 @@ def _facts(of: Step | Result) -> dict[str, Any]:
     return {name: round(value, 3) if name in ("fraction", "seconds", "eta") else value for name, value in facts.items()}
 
 
-def _tell(record: dict[str, Any]) -> None:
+def tell(record: dict[str, Any]) -> None:
     """One line of JSON on standard output"""
     print(json.dumps(record), flush=True)

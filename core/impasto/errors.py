@@ -5,6 +5,7 @@
     |-- OptionError         an option that is unknown, out of range, or at odds with another
     |-- WeightsError        no weights to be had, or not the ones that were expected
     |-- CheckpointError     a checkpoint that cannot be read, or is another painting's
+    |-- NetError            a net that cannot be read
     |-- DeviceError         a device that is not there
     `-- OutOfMemoryError    the picture does not fit
 
@@ -35,6 +36,10 @@ class WeightsError(ImpastoError):
 
 class CheckpointError(ImpastoError):
     """A checkpoint that cannot be read, or is another painting's."""
+
+
+class NetError(ImpastoError):
+    """A net that cannot be read."""
 
 
 class DeviceError(ImpastoError):

@@ -10,6 +10,7 @@ import contextlib
 import os
 import platform
 import shutil
+import tempfile
 import threading
 import zlib
 from collections.abc import Iterator
@@ -45,6 +46,18 @@ def write(target: Path, content: bytes) -> None:
             os.replace(place, target)
     except OSError as error:
         raise ImageError(f"{str(target)!r} cannot be written ({error.strerror}): make room or choose another place") from error
+
+
+def check(target: Path) -> Path:
+    """Prove that a file can be written, before the work for it starts.  Raises ImageError."""
+    if os.path.isdir(target):
+        raise ImageError(f"{str(target)!r} is a folder: name a file in it")
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise ImageError(f"{str(target)!r} cannot be written ({error.strerror}): choose another place") from error
+    return target
 
 
 def _sweep(folder: Path) -> None:

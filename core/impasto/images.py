@@ -10,7 +10,6 @@ import hashlib
 import io
 import os
 import struct
-import tempfile
 import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -146,14 +145,7 @@ def check_target(path: str | os.PathLike[str], size: tuple[int, int] = (1, 1)) -
         raise ImageError(f"cannot tell the format of {str(path)!r}: end it in .png, .jpg, .webp or .tif")
     if target.suffix.lower() == ".webp" and max(size) > 16383:
         raise ImageError(f"{str(path)!r} cannot be so large: WebP ends at 16383 pixels; end it in .png or .tif")
-    if os.path.isdir(target):
-        raise ImageError(f"{str(path)!r} is a folder: name a file in it")
-    try:
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-    except OSError as error:
-        raise ImageError(f"{str(path)!r} cannot be written ({error.strerror}): choose another place") from error
-    return target
+    return files.check(target)
 
 
 def save(path: str | os.PathLike[str], picture: Picture, recipe: str = "") -> None:
@@ -162,7 +154,7 @@ def save(path: str | os.PathLike[str], picture: Picture, recipe: str = "") -> No
     recipe: ASCII text that the file carries: a PNG in a text chunk called `impasto`, the others as the description of the
     image (TIFF's tag 270, and EXIF's in JPEG and WebP); BMP has no place for it
     """
-    target = check_target(path)
+    target = check_target(path, picture.size)
     suffix = target.suffix.lower()
     if picture.depth == 16 and suffix == ".png":
         content = _png16(quantized(picture, 16), recipe)

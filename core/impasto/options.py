@@ -297,6 +297,12 @@ class Options:
 #: What of Options is pictures
 PICTURES = tuple(about.name for about in fields(Options) if about.metadata["kind"])
 
+#: What a net can be told, whose own styles take the place of pictures
+OF_NETS = (
+    *("size", "strength", "colors", "color_match", "style_weights", "style_scale", "masks", "keep"),
+    *("device", "memory", "max_megapixels"),
+)
+
 
 def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
     """`conv1_1:2,conv2_1` -> layer weights that sum to 1; `none` -> none.  Raises OptionError: no layer of `network`"""
@@ -364,11 +370,11 @@ def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
         return tuple(value) if isinstance(value, list | tuple) else (value,)
     if kind.startswith("tuple"):
         numbers = value if isinstance(value, list | tuple) else (value,)
-        return tuple(_number(name, number, float, low, high) for number in numbers)
+        return tuple(number(name, each, float, low, high) for each in numbers)
     if kind.startswith("float"):
-        return _number(name, value, float, low, high)
+        return number(name, value, float, low, high)
     if kind.startswith("int"):
-        return _number(name, value, int, low, high)
+        return number(name, value, int, low, high)
     if kind.startswith("bool"):
         if not isinstance(value, bool):
             raise OptionError(f"{name} is {value!r}: it is either true or false")
@@ -376,16 +382,17 @@ def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
     return str(value)
 
 
-def _number(name: str, value: Any, kind: type, low: float | None, high: float | None) -> Any:
+def number(name: str, value: Any, kind: type, low: float | None, high: float | None) -> Any:
+    """A value as a number of a kind within a range.  Raises OptionError."""
     try:
-        number = kind(value)
-        fits = not isinstance(value, bool) and (kind is float or number == value or isinstance(value, str))
+        found = kind(value)
+        fits = not isinstance(value, bool) and (kind is float or found == value or isinstance(value, str))
     except (TypeError, ValueError, OverflowError):
         fits = False
-    if not fits or not math.isfinite(number):
+    if not fits or not math.isfinite(found):
         what = "a whole number" if kind is int else "a number"
         raise OptionError(f"{name} is {value!r}: it has to be {what}")
-    if (low is not None and number < low) or (high is not None and number > high):
+    if (low is not None and found < low) or (high is not None and found > high):
         span = f"from {low:g} to {high:g}" if low is not None and high is not None else f"{low:g} or more"
         raise OptionError(f"{name} is {value!r}: it has to be {span}")
-    return number
+    return found

@@ -43,7 +43,7 @@ _HISTORY = (5, 50)
 _PROBE, _SHARE = 0.3, 0.75
 
 #: The share of the free memory that is taken where nothing is said.
-_OF_FREE = 0.75
+OF_FREE = 0.75
 
 
 class Forecast(NamedTuple):
@@ -108,7 +108,7 @@ def plan(
     """
     most, ranks = options.most_memory(), Ranks()
     if most is None:
-        room = _OF_FREE * memory_free(device) / (ranks.here if device.type == "cpu" else 1)
+        room = OF_FREE * memory_free(device) / (ranks.here if device.type == "cpu" else 1)
     else:
         room = most - memory_taken(device)
     network = likely(options.network, options.weights)

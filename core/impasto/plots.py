@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -35,23 +35,39 @@ class Point(NamedTuple):
 
 def save(target: Path, curve: Sequence[Point]) -> None:
     """Draw the losses over the steps, in the paper's units, and where the picture grew.  Raises ImageError."""
+    lines = {
+        "loss": ([point.loss for point in curve], "#1c1917"),
+        "content": ([point.loss - point.style_loss for point in curve], "#2563eb"),
+        "style": ([point.style_loss for point in curve], "#ea580c"),
+    }
+    marks = {now.step: f" {now.size[0]} px" for before, now in pairwise(curve) if now.size != before.size}
+    draw(target, [point.step for point in curve], lines, "loss, in the paper's units", marks)
+
+
+def draw(
+    target: Path,
+    steps: Sequence[int],
+    lines: Mapping[str, tuple[Sequence[float], str]],
+    label: str,
+    marks: Mapping[int, str] | None = None,
+) -> None:
+    """Draw lines over steps.  lines: name -> values and color; marks: at which steps something is to be read
+
+    Raises ImageError.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    steps = [point.step for point in curve]
-    axes.plot(steps, [point.loss for point in curve], label="loss", color="#1c1917", linewidth=1.2)
-    content = [point.loss - point.style_loss for point in curve]
-    axes.plot(steps, content, label="content", color="#2563eb", linewidth=1.2)
-    axes.plot(steps, [point.style_loss for point in curve], label="style", color="#ea580c", linewidth=1.2)
-    for before, now in pairwise(curve):
-        if now.size != before.size:
-            axes.axvline(now.step, color="#d6d3d1", linewidth=0.8, zorder=0)
-            axes.text(now.step, 0.98, f" {now.size[0]} px", transform=axes.get_xaxis_transform(), va="top", fontsize=7)
+    for name, (values, color) in lines.items():
+        axes.plot(steps, values, label=name, color=color, linewidth=1.2)
+    for step, text in (marks or {}).items():
+        axes.axvline(step, color="#d6d3d1", linewidth=0.8, zorder=0)
+        axes.text(step, 0.98, text, transform=axes.get_xaxis_transform(), va="top", fontsize=7)
     axes.set_yscale("log")
     axes.set_xlabel("step")
-    axes.set_ylabel("loss, in the paper's units")
+    axes.set_ylabel(label)
     axes.legend(frameon=False)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)

@@ -24,6 +24,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
+    if isinstance(found, dict) and isinstance(found.get("net"), dict):
+        net = str(found["net"].get("name"))
+        raise ImageError(f"{str(path)!r} was painted by the net {net!r}: `impasto apply` does it again")
     if not _is_recipe(found):
         raise ImageError(f"{str(path)!r} carries no recipe: only pictures that impasto has written do")
     return dict(found)

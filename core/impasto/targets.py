@@ -168,7 +168,7 @@ class Targets:
         layers = layers * len(self.given.styles) if len(layers) == 1 else layers
         longest = max(width, height)
         largest = math.isqrt(width * height)  # a style takes no more memory than the picture
-        statistics = [self._statistics(network, index, longest, largest, list(each)) for index, each in enumerate(layers)]
+        statistics = [self.statistics(network, index, longest, largest, list(each)) for index, each in enumerate(layers)]
         painted = self._painted(width, height)
         names = {name for each in layers for name in each}
         if not self.given.masks:
@@ -207,7 +207,7 @@ class Targets:
         found = guides(place, names, network.name, self.options.guides, self.wraps)
         return {name: guide.to(self.device) for name, guide in found.items()}
 
-    def _statistics(self, network: Network, index: int, longest: int, largest: int, layers: list[str]) -> dict[str, Moments]:
+    def statistics(self, network: Network, index: int, longest: int, largest: int, layers: list[str]) -> dict[str, Moments]:
         """The moments of a style at the size that belongs to a picture of `longest` pixels, in tiles of at most `largest`."""
         style, scale = self.given.styles[index], self._scales[index]
         target = longest * scale

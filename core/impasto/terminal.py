@@ -29,14 +29,15 @@ class Bar:
             print("\r" + " " * len(self._shown) + "\r", end="", file=sys.stderr, flush=True)
 
     def step(self, step: Step, steps: int) -> None:
-        self._show(
+        self.show(
             step.fraction, f"{step.size[0]} x {step.size[1]}, step {step.iteration} of {steps}, {duration(step.eta)} left"
         )
 
     def bytes(self, done: int, total: int) -> None:
-        self._show(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
+        self.show(done / total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
-    def _show(self, fraction: float, text: str) -> None:
+    def show(self, fraction: float, text: str) -> None:
+        """How far it is, and in words"""
         now = time.monotonic()
         if now - self._mark < (0.1 if self._live else 10) and fraction < 1:
             return

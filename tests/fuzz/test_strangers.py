@@ -20,7 +20,9 @@ from safetensors.torch import load_file, save_file
 import impasto
 from impasto import checkpoints, images, rerun, weights
 from impasto.engine import Run
-from impasto.errors import CheckpointError, ImpastoError, WeightsError
+from impasto.errors import CheckpointError, ImpastoError, NetError, WeightsError
+from impasto.instant import Painter
+from impasto.nets import Net, Style
 from tests.conftest import made_up_weights, scene
 from tests.fuzz.cases import anything, cases, damaged, tried
 
@@ -201,3 +203,52 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     weights._save(tmp_path / "network.safetensors", layers, {})
     with pytest.raises(WeightsError, match="conv3_2 has values that are no numbers"):
         weights.load("vgg16", str(tmp_path / "network.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def net_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("net") / "net.safetensors"
+    styles = Style.of("one", Image.fromarray(scene(20, 16))), Style("two", licence="CC0")
+    net = Net.new(styles, width=2, blocks=1)
+    net.facts = {"steps": 3, "minutes": 0.5}
+    net.save(path)
+    return path
+
+
+@cases(500)
+@given(data=st.data())
+def test_a_damaged_net_is_refused_or_paints(net_file: Path, data: st.DataObject, tmp_path: Path) -> None:
+    path = tmp_path / "damaged"
+    path.write_bytes(data.draw(damaged(net_file.read_bytes())))
+    found = tried(lambda: Net.load(path), NetError)
+    assert found is None or Painter(found).paint(scene(20, 17)).size == (20, 17)
+
+
+@cases(200)
+@given(data=st.data())
+def test_a_net_that_says_something_else_is_refused_or_paints(net_file: Path, data: st.DataObject, tmp_path: Path) -> None:
+    length = struct.unpack("<Q", net_file.read_bytes()[:8])[0]
+    about = json.loads(json.loads(net_file.read_bytes()[8 : 8 + length])["__metadata__"]["impasto-net"])
+    about = data.draw(st.composite(lambda draw: _mutated(draw, about))())
+    path = tmp_path / "other"
+    save_file(load_file(net_file), path, {"impasto-net": json.dumps(about)})
+    found = tried(lambda: Net.load(path), NetError)
+    if found is not None:
+        painter = Painter(found)
+        assert painter.paint(scene(20, 17)).size == (20, 17)
+        assert json.loads(painter.recipe)["net"]["styles"] == [style.name for style in found.styles]
+
+
+def test_a_net_that_is_too_much_is_refused_before_anything_is_made_of_it(net_file: Path, tmp_path: Path) -> None:
+    whole = load_file(net_file)
+    others = (
+        ({**whole, "stem.weight": torch.zeros(0, 12, 5, 5)}, [{"name": "a"}, {"name": "b"}]),
+        ({**whole, "stem.weight": torch.zeros(256, 12, 5, 5)}, [{"name": str(n)} for n in range(100_000)]),
+        (whole, [{"name": "a" * 70_000}, {"name": "b"}]),
+        (whole, [{"name": "a"}, {"name": "a"}]),
+        (whole, [{"name": "\x1b[2J"}, {"name": "b"}]),
+    )
+    for state, styles in others:
+        save_file(state, tmp_path / "net", {"impasto-net": json.dumps({"styles": styles, "facts": {}})})
+        with pytest.raises(NetError, match="is not a net, or is damaged"):
+            Net.load(tmp_path / "net")

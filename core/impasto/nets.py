@@ -1,0 +1,367 @@
+"""Nets: small feed-forward networks that have learned to paint, and do it in one pass (Johnson et al., arXiv 1603.08155).
+
+A net takes a picture two by two pixels at a time down to a quarter of its size, works on it in residual blocks there, and
+brings it back. Each convolution but the last is followed by instance normalisation (Ulyanov et al., 1607.08022), whose gain
+and shift say which style it is (Dumoulin et al., 1610.07629); here they say how strong it is and how large its strokes are,
+too. So one net has many styles, and they can be mixed.
+
+Instance normalisation needs the mean and variance of a map over the whole picture. `paint` goes through a picture in bands of
+rows all the same: it takes down a convolution's raw results and what their mean and variance are made of, and normalises
+them when the next convolution reads them. What comes out is that of the whole picture, but for rounding, whatever the bands.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors.torch
+import torch
+import torch.nn.functional as functional
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from . import files
+from .errors import NetError, OptionError, choose
+
+#: Sides of what is painted are rounded up to multiples of it.
+STRIDE = 4
+#: Channels at half the size; there are twice as many at a quarter of it. And residual blocks.
+WIDTH, BLOCKS = 32, 5
+#: Rows of the picture in a band, and what keeps a variance from zero
+_BAND, FLOOR = 512, 1e-5
+#: What gain and shift depend on: a constant, the strength, and the size of the strokes
+_CONDITIONS = 3
+#: The longest side of a thumbnail, the longest name, and the most of all that a net may have
+_THUMBNAIL, _LONGEST = 96, 120
+MOST_STYLES, _MOST_WIDTH, _MOST_BLOCKS = 20, 256, 64
+_KEYWORD = "impasto-net"
+
+
+class Layer(NamedTuple):
+    """A convolution, and what comes before and after it"""
+
+    name: str
+    inputs: int
+    outputs: int
+    kernel: int
+    stride: int = 1
+    enlarges: bool = False  # it reads its map at twice the size
+    normalised: bool = True
+    rectified: bool = True
+    adds: bool = False  # its result is added to what the layer before has read
+
+    @property
+    def margin(self) -> int:
+        """Rows that it reads beyond its own"""
+        return self.kernel // 2
+
+
+def layers(width: int = WIDTH, blocks: int = BLOCKS) -> tuple[Layer, ...]:
+    """A net's layers in their order; the first reads, and the last gives, four pixels of three channels at a time"""
+    wide = 2 * width
+    inner = [
+        layer
+        for n in range(1, blocks + 1)
+        for layer in (
+            Layer(f"residual{n}_1", wide, wide, 3),
+            Layer(f"residual{n}_2", wide, wide, 3, rectified=False, adds=True),
+        )
+    ]
+    return (
+        Layer("stem", 12, width, 5),
+        Layer("down", width, wide, 3, stride=2),
+        *inner,
+        Layer("up", wide, width, 3, enlarges=True),
+        Layer("last", width, 12, 5, normalised=False, rectified=False),
+    )
+
+
+def shapes(styles: int, width: int, blocks: int) -> dict[str, tuple[int, ...]]:
+    """What a net is made of: name -> shape"""
+    found: dict[str, tuple[int, ...]] = {}
+    for layer in layers(width, blocks):
+        found[f"{layer.name}.weight"] = layer.outputs, layer.inputs, layer.kernel, layer.kernel
+        if layer.normalised:
+            found |= {f"{layer.name}.{table}": (styles, _CONDITIONS, layer.outputs) for table in ("gain", "shift")}
+        else:
+            found[f"{layer.name}.bias"] = (layer.outputs,)
+    return found
+
+
+class Style(NamedTuple):
+    """A style that a net has learned"""
+
+    name: str
+    thumbnail: str = ""  # a JPEG file in base64
+    licence: str = ""
+
+    @classmethod
+    def of(cls, name: str, image: Image.Image, licence: str = "") -> Style:
+        small = image.convert("RGB")
+        small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+        buffer = io.BytesIO()
+        small.save(buffer, "JPEG", quality=80)
+        said = ("".join(letter if letter.isprintable() else "_" for letter in text)[:_LONGEST] for text in (name, licence))
+        name, licence = said
+        return cls(name, base64.b64encode(buffer.getvalue()).decode(), licence)
+
+
+#: Per layer: gain and shift, (C,) each, or (B, C) for a batch
+Modulation = Mapping[str, tuple[Tensor, Tensor]]
+#: Per layer: mean and variance of its channels, (C,) each
+Statistics = dict[str, tuple[Tensor, Tensor]]
+
+
+@dataclass
+class Net:
+    """A net with its styles, and what is known of its training."""
+
+    styles: tuple[Style, ...]
+    state: dict[str, Tensor]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def new(cls, styles: Sequence[Style], seed: int = 0, width: int = WIDTH, blocks: int = BLOCKS) -> Net:
+        """An untrained one: kernels by He et al. (arXiv 1502.01852), gains 1, shifts 0"""
+        generator = torch.Generator().manual_seed(seed)
+        state = {name: torch.zeros(shape) for name, shape in shapes(len(styles), width, blocks).items()}
+        for layer in layers(width, blocks):
+            weight = state[f"{layer.name}.weight"]
+            scale = math.sqrt((2 if layer.rectified else 1) / weight[0].numel())
+            weight += torch.randn(weight.shape, generator=generator) * scale
+            if layer.normalised:
+                state[f"{layer.name}.gain"][:, 0] = 1
+        return cls(tuple(styles), state)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Its layers"""
+        return layers(len(self.state["stem.weight"]), sum(name.endswith("_1.weight") for name in self.state))
+
+    def copy(self, device: torch.device | str) -> Net:
+        """Another of the same, on a device"""
+        return Net(
+            self.styles, {name: tensor.detach().to(device, copy=True) for name, tensor in self.state.items()}, self.facts
+        )
+
+    def shares(self, wanted: Mapping[str, float] | None = None) -> list[float]:
+        """Of each style its share, which add up to 1; equal ones if nothing is wanted.  Raises OptionError."""
+        names = [style.name for style in self.styles]
+        wanted = wanted or dict.fromkeys(names, 1.0)
+        for name, share in wanted.items():
+            choose("style in this net", name, names)
+            if not 0 <= share < math.inf:
+                raise OptionError(f"the share of {name!r} is {share!r}: give a number from 0 up")
+        total = sum(wanted.values())
+        if total <= 0:
+            raise OptionError("all styles have a share of 0: give at least one of them more")
+        return [wanted.get(name, 0.0) / total for name in names]
+
+    def modulation(self, shares: Tensor, strength: Tensor, stroke: Tensor) -> Modulation:
+        """Gain and shift of each layer.  shares: (..., styles); strength, from 0 to 1, and stroke, 1 as in the style: (...)"""
+        conditions = torch.stack([torch.ones_like(strength), 2 * strength - 1, stroke.log2()], -1)
+        weights = shares[..., :, None] * conditions[..., None, :]
+
+        def at(table: Tensor) -> Tensor:
+            mixed: Tensor = torch.tensordot(weights.to(table), table, 2)
+            return mixed
+
+        normalised = [layer.name for layer in self.layers if layer.normalised]
+        return {name: (at(self.state[f"{name}.gain"]), at(self.state[f"{name}.shift"])) for name in normalised}
+
+    def forward(self, images: Tensor, modulation: Modulation) -> Tensor:
+        """A batch of pictures whose sides are multiples of STRIDE, at once, for autograd.  (B, 3, H, W) -> (B, 3, H, W)"""
+        features = before = functional.pixel_unshuffle(2 * images - 1, 2)
+        for layer in self.layers:
+            read, before = before, features
+            if layer.enlarges:
+                features = functional.interpolate(features, scale_factor=2.0)
+            features = self._convolve(layer, features, (layer.margin,) * 4)
+            if layer.normalised:
+                variance, mean = torch.var_mean(features, (2, 3), correction=0, keepdim=True)
+                gain, shift = (each.expand(len(images), -1)[..., None, None] for each in modulation[layer.name])
+                features = (features - mean) * (gain / (variance + FLOOR).sqrt()) + shift
+            if layer.rectified:
+                features = features.relu()
+            if layer.adds:
+                features = features + read
+        return functional.pixel_shuffle(features.sigmoid(), 2)
+
+    @torch.no_grad()
+    def paint(
+        self,
+        picture: Tensor,
+        modulation: Modulation,
+        *,
+        band: int | None = _BAND,
+        steady: Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Tensor:
+        """A whole picture, band by band.  (H, W, 3) in [0, 1] -> (H, W, 3)
+
+        band: rows of the picture at a time; None: all
+        steady: given a layer, its mean and its variance, (C,) each, what to take in their place; for films
+        check: called before each band; what it raises ends the painting
+        """
+        height, width = picture.shape[:2]
+        tall = -(-height // STRIDE) * STRIDE
+        band = tall if band is None else band
+        found = torch.empty_like(picture)
+        source = before = _Map(_unshuffled(picture))
+        for layer in self.layers:
+            read, before = before, source
+            pieces = self._pieces(layer, source, band / tall, check)
+            if not layer.normalised:
+                for start, piece in pieces:
+                    pixels = functional.pixel_shuffle(piece.sigmoid_(), 2)[0].permute(1, 2, 0)
+                    place = found[2 * start : 2 * start + len(pixels)]
+                    place.copy_(pixels[: len(place), :width])
+                break
+            raw, sums = None, _Moments()
+            for start, piece in pieces:
+                if raw is None:
+                    size = source.height * (2 if layer.enlarges else 1) // layer.stride
+                    raw = piece.new_empty(1, size, piece.shape[3], layer.outputs).permute(0, 3, 1, 2)
+                raw[:, :, start : start + piece.shape[2]] = piece
+                sums.add(piece)
+            assert raw is not None
+            mean, variance = sums.found() if steady is None else steady(layer.name, *sums.found())
+            gain, shift = modulation[layer.name]
+            scale = gain / (variance + FLOOR).sqrt()
+            source = _Map(raw, scale, shift - mean * scale, layer.rectified)
+            if layer.adds:
+                source = source.plus(read, band / tall)
+        return found
+
+    def _pieces(self, layer: Layer, source: _Map, share: float, check: Callable[[], None]) -> Iterator[tuple[int, Tensor]]:
+        """A layer's raw results, with their first rows, for so large a share of the picture at a time"""
+        times = 2 if layer.enlarges else 1
+        height = source.height * times
+        size = height // layer.stride
+        count = max(1, round(share * size))
+        for start in range(0, size, count):
+            check()
+            stop = min(size, start + count)
+            first, last = start * layer.stride - layer.margin, (stop - 1) * layer.stride + layer.margin + 1
+            part = source.rows(max(0, first) // times, -(-min(height, last) // times))
+            if layer.enlarges:
+                part = functional.interpolate(part, scale_factor=2.0)
+                skipped = max(0, first) % 2
+                part = part[:, :, skipped : skipped + min(height, last) - max(0, first)]
+            margins = layer.margin, layer.margin, max(0, -first), max(0, last - height)
+            yield start, self._convolve(layer, part, margins)
+
+    def _convolve(self, layer: Layer, features: Tensor, margins: tuple[int, int, int, int]) -> Tensor:
+        """margins: left, right, top and bottom, filled with what is nearest to them"""
+        padded = functional.pad(features, margins, mode="replicate")
+        return functional.conv2d(
+            padded, self.state[f"{layer.name}.weight"], self.state.get(f"{layer.name}.bias"), layer.stride
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it, its numbers in half precision.  Raises ImageError: the file cannot be written."""
+        about = {"styles": [style._asdict() for style in self.styles], "facts": self.facts}
+        half = {name: tensor.detach().cpu().half().contiguous() for name, tensor in self.state.items()}
+        files.write(Path(path), safetensors.torch.save(half, {_KEYWORD: json.dumps(about)}))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Net:
+        """From its file, whoever made it.  Raises NetError."""
+        name = str(path)
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = json.loads((file.metadata() or {})[_KEYWORD])
+                state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            styles = tuple(Style(**style) for style in about["styles"])
+            found = cls(styles, state, dict(about["facts"]))
+            if not found._sound():
+                raise ValueError
+            return found
+        except FileNotFoundError:
+            raise NetError(f"there is no net {name!r}: check its name") from None
+        except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise NetError(f"{name!r} is not a net, or is damaged: train one with `impasto train`") from error
+
+    def _sound(self) -> bool:
+        """Whether all of it is as it is in a net that was made here"""
+        width, blocks, count = len(self.state["stem.weight"]), len(self.layers[2:-2]) // 2, len(self.styles)
+        if not (1 <= width <= _MOST_WIDTH and blocks <= _MOST_BLOCKS and 1 <= count <= MOST_STYLES):
+            return False
+        said = [text for style in self.styles for text in style]  # on a terminal, too
+        if not all(isinstance(text, str) and text.isprintable() for text in said):
+            return False
+        if max(len(style.name) for style in self.styles) > _LONGEST or len({style.name for style in self.styles}) < count:
+            return False
+        numbers = [self.facts.get(name, 0) for name in ("steps", "minutes", "photos", "loss")]
+        if not all(type(number) in (int, float) and 0 <= number < math.inf for number in numbers):
+            return False
+        alike = {name: tuple(tensor.shape) for name, tensor in self.state.items()} == shapes(count, width, blocks)
+        return alike and all(bool(tensor.isfinite().all()) for tensor in self.state.values())
+
+
+class _Map(NamedTuple):
+    """A map that is normalised when it is read"""
+
+    raw: Tensor  # (1, C, h, w)
+    scale: Tensor | None = None  # (C,), with the shift
+    shift: Tensor | None = None
+    rectified: bool = False
+
+    @property
+    def height(self) -> int:
+        return self.raw.shape[2]
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Some of its rows.  (1, C, stop - start, w)"""
+        part = self.raw[:, :, start:stop]
+        if self.scale is None or self.shift is None:
+            return part
+        part = torch.addcmul(self.shift[:, None, None], part, self.scale[:, None, None])
+        return part.relu_() if self.rectified else part
+
+    def plus(self, other: _Map, share: float) -> _Map:
+        """Its sum with another, in its own memory, for so large a share at a time"""
+        count = max(1, round(share * self.height))
+        for start in range(0, self.height, count):
+            rows = start, min(self.height, start + count)
+            self.raw[:, :, slice(*rows)] = self.rows(*rows).add_(other.rows(*rows))
+        return _Map(self.raw)
+
+
+class _Moments:
+    """Mean and variance of the channels of a map that comes in pieces"""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[int, Tensor, Tensor]] = []
+
+    def add(self, piece: Tensor) -> None:
+        """piece: (1, C, h, w)"""
+        variance, mean = torch.var_mean(piece[0].permute(1, 2, 0).flatten(0, 1), 0, correction=0)
+        self._parts.append((piece.shape[2] * piece.shape[3], mean, variance))
+
+    def found(self) -> tuple[Tensor, Tensor]:
+        """(C,) each"""
+        counts, means, variances = zip(*self._parts, strict=True)
+        shares = torch.tensor(counts, dtype=torch.float64)[:, None] / sum(counts)
+        mean, variance = (torch.stack(each).cpu().double() for each in (means, variances))
+        variance += (mean - (shares * mean).sum(0)).square()
+        mean, variance = ((shares * each).sum(0) for each in (mean, variance))
+        like = self._parts[0][1]
+        return mean.to(like), variance.to(like)
+
+
+def _unshuffled(picture: Tensor) -> Tensor:
+    """A picture as a net reads it, its sides rounded up to multiples of STRIDE.  (H, W, 3) -> (1, 12, h, w)"""
+    height, width = picture.shape[:2]
+    planes = picture.permute(2, 0, 1)[None]
+    planes = functional.pad(planes, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+    return functional.pixel_unshuffle(planes.mul(2).sub_(1), 2)

@@ -1,0 +1,208 @@
+"""Training a net: it paints pieces of photographs, and the hand-written gradient of Gatys' loss at what it has painted is
+where autograd begins, which goes through the small net only (Johnson et al., arXiv 1603.08155).
+
+Each step draws a style, a strength and a size of strokes, so that the net learns all of them; what is kept is the mean of the
+last few hundred nets, which paints better than any of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from . import __version__, photographs
+from .devices import choose_device, choose_precision, memory_kept, memory_or
+from .engine import Warm
+from .errors import OptionError
+from .images import Picture
+from .nets import MOST_STYLES, Net, Style
+from .objective import Objective, Region
+from .options import Options, parse_layers
+from .photographs import Photograph
+from .targets import Cache, Given, Targets
+from .vgg import Network
+from .weights import Progress as WeightsProgress
+
+#: Side of the pieces, in pixels; and how large their strokes may be, against those of the style at the size that is asked for
+PIECE = 192
+STROKES = (0.7, 1.0, 1.4)
+#: Between which strengths it learns; the rest is where a straight line leads.
+_STRENGTHS = (0.25, 0.8)
+#: Adam's rates at the beginning and in the end, and over how many steps the kept net is averaged
+_FIRST_RATE, _LAST_RATE, _AVERAGED = 3e-3, 1e-4, 300
+#: Styles are looked at in tiles of such a side.
+_TILE = 512
+#: Gradients in the net's numbers are cut to such a length.
+_LONGEST_STEP = 10.0
+#: Losses are averaged over so many steps.
+_SMOOTHED = 50
+
+
+class Progress(NamedTuple):
+    """Where a training stands"""
+
+    fraction: float  # of its time
+    steps: int
+    seconds: float
+    loss: float  # of the objective, the mean over the last steps; relative, but for the Gram loss
+    net: Net  # as it is now
+
+    def preview(self, photo: Photograph, side: int = 384) -> Image.Image:
+        """The middle of a photograph, painted in each of the styles, side by side"""
+        height, width = (min(side, length) for length in photo.shape[:2])
+        top, left = (photo.shape[0] - height) // 2, (photo.shape[1] - width) // 2
+        pixels = photo[top : top + height, left : left + width].float() / 255
+        net = self.net.copy("cpu")
+        half, one = torch.tensor(0.5), torch.tensor(1.0)
+        painted = [net.paint(pixels, net.modulation(share, half, one)) for share in torch.eye(len(net.styles))]
+        return Picture(torch.cat(painted, 1)).image
+
+
+class _Task(NamedTuple):
+    """A piece of a photograph, and how to paint it"""
+
+    piece: Tensor  # (PIECE, PIECE, 3)
+    style: int
+    strength: float
+    stroke: float
+    styles: int  # how many there are
+
+    @property
+    def told(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Shares, strength and stroke, as a net takes them"""
+        shares = torch.zeros(self.styles)
+        shares[self.style] = 1
+        return shares.to(self.piece), self.piece.new_tensor(self.strength), self.piece.new_tensor(self.stroke)
+
+
+class Lesson:
+    """What a net is to learn: styles, photographs and settings. Iterate over `steps`."""
+
+    def __init__(
+        self,
+        styles: Sequence[Any],
+        photos: Sequence[Photograph],
+        options: Options,
+        *,
+        about: Sequence[Style] | None = None,
+        resume: Net | None = None,
+    ) -> None:
+        """options: `size` is the longest side of a picture in which strokes are as large as in the style
+
+        about: what the styles are called; resume: a net of these styles to go on with
+        Raises ImpastoError.
+        """
+        if not options.size:
+            raise OptionError("size 0 says nothing to a net: give the one at which strokes are as large as in the style")
+        if not all(options.layers_of_styles()):
+            raise OptionError("style_layers is none: a net learns a style")
+        self.options, self.photos = options, photos
+        self.device = choose_device(options.device)
+        self._precision = choose_precision(options.precision, self.device)
+        self.given = Given.read(photos[0].numpy(), list(styles), options)
+        known = list(about or (Style.of(f"style {n}", style.image) for n, style in enumerate(self.given.styles, 1)))
+        names = [style.name for style in known]
+        if len(names) > MOST_STYLES:
+            raise OptionError(f"{len(names)} styles are too many for a net: give at most {MOST_STYLES}")
+        if len(set(names)) < len(names):
+            raise OptionError("two styles have one name: rename a file")
+        if resume is not None:
+            learned = {style.name: style for style in resume.styles}
+            if list(learned) != names:
+                raise OptionError(f"that net has learned {', '.join(learned)}: go on with the same styles, in this order")
+            known = [style._replace(licence=style.licence or learned[style.name].licence) for style in known]
+        self._warm, self._statistics = Warm(), Cache()
+        self._network: Network | None = None
+        begun = resume or Net.new(known, options.seed)
+        self._begun = Net(tuple(known), begun.state, begun.facts)
+        self.before = dict(self._begun.facts)
+
+    def load_weights(self, progress: WeightsProgress | None = None) -> None:
+        """Load the weights of the network that looks at what is painted, and fetch them where needed."""
+        if self._network is None:
+            loaded = self._warm.weights(self.options, progress)
+            self._network = self._warm.network(self.options, loaded, self.device, self._precision)
+            self.options = dataclasses.replace(self.options, network=loaded.network)
+
+    @torch.no_grad()
+    def steps(self, seconds: float) -> Iterator[Progress]:
+        """Train for so long. A Progress after each step; the last one's net is the result."""
+        self.load_weights()
+        started = time.perf_counter()
+        generator = torch.Generator().manual_seed(self.options.seed + int(self.before.get("steps", 0)))
+        net, kept = self._begun.copy(self.device), self._begun.copy(self.device)
+        parameters = [tensor.requires_grad_() for tensor in net.state.values()]
+        optimizer = torch.optim.Adam(parameters, betas=(0.9, 0.99))
+        losses: deque[float] = deque(maxlen=_SMOOTHED)
+        sentence = f"there is not enough memory on {self.device} to train with"
+        with memory_or(sentence), memory_kept(self.device):
+            for step in itertools.count(1):
+                left = 1 - min(1.0, (time.perf_counter() - started) / seconds)
+                optimizer.param_groups[0]["lr"] = _LAST_RATE + (_FIRST_RATE - _LAST_RATE) * math.sin(math.pi / 2 * left) ** 2
+                task = self._task(generator)
+                with torch.enable_grad():
+                    painted = net.forward(task.piece.permute(2, 0, 1)[None], net.modulation(*task.told))
+                found = self._objective(task)(painted.detach()[0].permute(1, 2, 0).contiguous())
+                if found.finite():
+                    optimizer.zero_grad()
+                    torch.autograd.backward(painted, found.gradient.permute(2, 0, 1)[None])
+                    torch.nn.utils.clip_grad_norm_(parameters, _LONGEST_STEP)
+                    optimizer.step()
+                    losses.append(float(found.value))
+                    for mean, tensor in zip(kept.state.values(), parameters, strict=True):
+                        mean.lerp_(tensor, max(1 / step, 1 / _AVERAGED))
+                taken = time.perf_counter() - started
+                kept.facts = self._facts(step, taken, sum(losses) / max(1, len(losses)))
+                yield Progress(min(1.0, taken / seconds), step, taken, kept.facts["loss"], kept)
+                if taken >= seconds:
+                    return
+
+    def _task(self, generator: torch.Generator) -> _Task:
+        """What a step is about, drawn by lot"""
+        count = len(self.given.styles)
+        drawn = torch.rand(3, generator=generator).tolist()
+        piece = photographs.piece(self.photos, PIECE, generator).to(self.device)
+        low, high = _STRENGTHS
+        return _Task(piece, int(drawn[0] * count), low + (high - low) * drawn[1], STROKES[int(drawn[2] * len(STROKES))], count)
+
+    def _objective(self, task: _Task) -> Objective:
+        """What a net's painting of a piece is to become"""
+        options = self.options
+        network = self._network
+        assert network is not None
+        lists = options.layers_of_styles(network.name)
+        layers = lists[task.style if len(lists) > 1 else 0]
+        targets = Targets(self.given, options, (options.size, options.size), self.device, self._statistics)
+        moments = targets.statistics(network, task.style, round(options.size * task.stroke), _TILE, list(layers))
+        alpha, papers = dataclasses.replace(options, strength=task.strength, ratio=None).balance(PIECE, PIECE)
+        return Objective(
+            network,
+            task.piece,
+            parse_layers(options.content_layers, network.name),
+            [Region({name: (weight, moments[name]) for name, weight in layers.items()})],
+            style_loss=options.style_loss,
+            alpha=alpha,
+            relative=not papers,
+            tv=options.tv,
+        )
+
+    def _facts(self, steps: int, seconds: float, loss: float) -> dict[str, Any]:
+        """What is written into the net of how it was made"""
+        names = ("network", "preset", "style_loss", "style_layers", "content_layers", "size", "seed")
+        return {
+            "impasto": __version__,
+            "options": {name: getattr(self.options, name) for name in names},
+            "photos": len(self.photos),
+            "steps": int(self.before.get("steps", 0)) + steps,
+            "minutes": round(float(self.before.get("minutes", 0)) + seconds / 60, 2),
+            "loss": round(loss, 5),
+        }

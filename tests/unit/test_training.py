@@ -1,0 +1,249 @@
+"""Training: a net comes nearer to what it is to learn, and can be gone on with."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from impasto import ImageError, OptionError, OutOfMemoryError, images, photographs, training
+from impasto.cli import main
+from impasto.instant import Painter
+from impasto.nets import Net, Style
+from impasto.options import Options
+from impasto.training import Lesson
+from tests.conftest import scene
+from tests.unit.test_nets import made
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "PIECE", 32)
+
+
+def lesson(made_up_file: Path, styles: int = 1, **more: object) -> Lesson:
+    named = {name: more.pop(name) for name in ("preset", "style_layers") if name in more}
+    options = Options(size=64, weights=str(made_up_file), network="vgg16", precision="float32", device="cpu", **named)
+    photos = photographs.read([scene(96, 80, n) for n in range(3)])
+    return Lesson([scene(64, 64, 10 + n) for n in range(styles)], photos, options, **more)  # type: ignore[arg-type]
+
+
+def test_a_net_learns(made_up_file: Path) -> None:
+    begun = lesson(made_up_file)
+    found = [progress.loss for progress in islice(begun.steps(3600), 120)]
+    assert found[-1] < 0.6 * found[4]  # a mean over the last steps
+
+
+def test_a_net_learns_the_same_from_the_same(made_up_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.training.time.perf_counter", lambda: 1.0)  # the rate goes by the clock
+    one, other = (list(islice(lesson(made_up_file).steps(3600), 3))[-1].net for _ in range(2))
+    assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
+
+
+def test_a_net_of_two_styles_learns_both(made_up_file: Path) -> None:
+    begun = lesson(made_up_file, 2)
+    *_, last = islice(begun.steps(3600), 12)
+    gains = last.net.state["up.gain"]
+    assert len(last.net.styles) == 2
+    assert all(float((gains[n, 0] - 1).abs().max()) > 0 for n in range(2))
+    assert not torch.equal(gains[0], gains[1])
+    assert last.preview(begun.photos[0], 40).size == (80, 40)
+
+
+def test_a_net_is_gone_on_with(made_up_file: Path, tmp_path: Path) -> None:
+    *_, first = islice(lesson(made_up_file).steps(3600), 4)
+    first.net.save(tmp_path / "net.safetensors")
+    resumed = lesson(made_up_file, resume=Net.load(tmp_path / "net.safetensors"))
+    *_, last = islice(resumed.steps(3600), 3)
+    assert last.net.facts["steps"] == 7
+    difference = max(float((last.net.state[name] - tensor).abs().max()) for name, tensor in first.net.state.items())
+    assert 0 < difference < 0.2  # a few steps from there, and not from the beginning
+    with pytest.raises(OptionError, match="that net has learned other"):
+        lesson(made_up_file, resume=Net.new([Style("other")]))
+    with pytest.raises(OptionError, match="21 styles are too many"):
+        lesson(made_up_file, 21)
+    with pytest.raises(OptionError, match="a net learns a style"):
+        lesson(made_up_file, style_layers="none")
+
+
+def test_pieces_are_pieces_of_photographs() -> None:
+    photos = photographs.read([scene(200, 120), scene(40, 60, 1)])
+    generator = torch.Generator().manual_seed(0)
+    pieces = [photographs.piece(photos, 48, generator) for _ in range(20)]
+    assert all(piece.shape == (48, 48, 3) and float(piece.min()) >= 0 and float(piece.max()) <= 1 for piece in pieces)
+    assert len({float(piece.mean()) for piece in pieces}) == 20
+    with pytest.raises(ImageError, match="no photograph to learn on"):
+        photographs.read([])
+
+
+def test_a_broken_photograph_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.fromarray(scene(1600, 20)).save(tmp_path / "a.png")  # too thin once it is made smaller
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    Image.fromarray(scene(1600, 900)).save(tmp_path / "c.png")
+    (photo,) = photographs.in_folders([tmp_path])
+    assert (photo.shape, photo.dtype) == ((432, 768, 3), torch.uint8)
+    assert caplog.text.count("left out") == 2
+
+
+def test_a_net_of_the_papers_loss_is_a_net(made_up_file: Path, tmp_path: Path) -> None:
+    about = [Style.of("a\u202fb\nc", Image.fromarray(scene(64, 64)), "CC0\n")]
+    begun = lesson(made_up_file, preset="paper", about=about)
+    (last,) = islice(begun.steps(3600), 1)
+    assert last.loss > 10
+    last.net.facts["loss"] = 1e11  # as it is on larger pictures of more contrast
+    last.net.save(tmp_path / "net.safetensors")
+    assert [(style.name, style.licence) for style in Net.load(tmp_path / "net.safetensors").styles] == [("a_b_c", "CC0_")]
+
+
+def test_there_are_photographs_where_none_are_given() -> None:
+    pytest.importorskip("skimage")
+    assert len(photographs.own()) == 10
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for n in range(2):
+        Image.fromarray(scene(90, 72, n)).save(tmp_path / "photos" / f"photo{n}.png")
+    Image.fromarray(scene(64, 64, 9)).save(tmp_path / "waves.png")
+    return tmp_path
+
+
+def test_the_commands(folder: Path, made_up_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    train = ["train", "waves.png", "-o", "waves.safetensors", "--photos", "photos", "--minutes", "0.02", "--size", "64"]
+    more = [
+        "--weights",
+        str(made_up_file),
+        "--network",
+        "vgg16",
+        "--preview",
+        "now.png",
+        "--plot",
+        "loss.png",
+        "--license",
+        "CC0",
+    ]
+    assert main([*train, *more, "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told[-1]["fraction"] == 1
+    assert [told[0]["step"], told[-1]["step"]] == [1, len(told)]
+    for name in ("now.png", "loss.png"):
+        with Image.open(name) as image:
+            image.load()
+    assert main(["nets", "waves.safetensors"]) == 0
+    assert "waves  (CC0)" in capsys.readouterr().out
+    assert main([*train, *more]) == 2
+    assert "'waves.safetensors' is already there" in capsys.readouterr().err
+
+    assert main(["apply", "waves.safetensors", "photos/photo0.png", "-o", "out.png"]) == 0
+    with Image.open("out.png") as image:
+        assert image.size == (90, 72)
+        assert json.loads(image.text["impasto"])["net"]["styles"] == ["waves"]
+    several = ["apply", "waves.safetensors", "photos", "-o", "out", "--format", "jpg", "--size", "60", "--steady", ".8"]
+    assert main(several) == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["photo0_waves.jpg", "photo1_waves.jpg"]
+    (folder / "out" / "photo0_waves.jpg").unlink()
+    (folder / "photos" / "broken.png").write_bytes(b"no picture")
+    capsys.readouterr()
+    assert main([*several, "--json"]) == 2
+    told = capsys.readouterr()
+    assert [json.loads(line)["state"] for line in told.out.splitlines()] == ["failed", "painted", "there"]
+    assert "broken_waves.jpg failed: 'photos/broken.png'" in told.err
+    with Image.open("out/photo1_waves.jpg") as image:
+        assert image.size == (60, 48)
+    assert main(["rerun", "out.png"]) == 2
+    assert "was painted by the net 'waves'" in capsys.readouterr().err
+
+    pytest.importorskip("onnx")
+    assert main(["export", "waves.safetensors", "--onnx", "waves.onnx"]) == 0
+    assert (folder / "waves.onnx").stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["train", "waves.png", "-o", "net.png"], "a net ends in .safetensors"),
+        (["train", "waves.png", "-o", "none/net.safetensors"], "cannot be written (No such file or directory)"),
+        (["train", "waves.png", "-o", "net.safetensors", "--preview", "a.png", "--plot", "a.png"], "need a file each"),
+        (["train", "waves.png", "-o", "net.safetensors", "--style-layers", "none"], "a net learns a style"),
+        (["train", "waves.png", "-o", "net.safetensors", "--minutes", "soon"], "minutes is 'soon'"),
+        (["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "0"], "size 0 says nothing to a net"),
+        (["train", "waves.png", "waves.png", "photos", "-o", "net.safetensors", "--photos", "nowhere"], "no file or folder"),
+        (["apply", "nothing", "waves.png", "-o", "out.png"], "there is no net 'nothing'"),
+        (["apply", "waves.png", "waves.png", "-o", "out.png"], "is not a net"),
+        (["apply", "net.safetensors", "waves.png", "-o", "waves.png"], "already there"),
+        (["apply", "net.safetensors", "photos", "-o", "waves.png"], "is a file, and there are 2 pictures"),
+        (["apply", "net.safetensors", "photos", "-o", "new.png"], "is a file, and there are 2 pictures"),
+        (["apply", "net.safetensors", "photos", "-o", "new", "--format", "xyz"], "no format 'xyz'"),
+        (["apply", "photos", "waves.png", "-o", "out.png"], "there is no net 'photos'"),
+        (["nets", "nothing"], "there is no net 'nothing'"),
+        (["apply", "net.safetensors", "waves.png", "-o", "out.png", "--style-weights", "1,2"], "2 for 1 style"),
+        (["apply", "net.safetensors", "waves.png", "-o", "out.png", "--steady", "1"], "steady is 1.0"),
+        (["apply", "net.safetensors", "waves.png", "-o", "out.png", "--memory", "1MB"], "do not fit"),
+        (["export", "net.safetensors", "--onnx", "net.txt"], "an ONNX file ends in .onnx"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(line: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = Path("net.safetensors")
+    if line[0] != "train":
+        Net.new([Style("one")], width=4, blocks=1).save(net)
+    before = sorted(folder.rglob("*"))
+    assert main(line) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_what_a_net_paints_has_all_that_paintings_have() -> None:
+    net = made()
+    content = scene(60, 48)
+    plain = Painter(net).paint(content)
+    assert plain.size == (60, 48)
+    see_through = images.Picture(images.read(content).pixels, torch.linspace(0, 1, 60).expand(48, 60), 16)
+    found = Painter(net).paint(see_through)
+    assert found.depth == 16
+    assert found.alpha is not None
+    assert torch.equal(found.alpha, torch.linspace(0, 1, 60).expand(48, 60))
+    gray = Painter(net, Options(size=0, colors="content")).paint(content).pixels
+    assert float((gray - plain.pixels).abs().mean()) > 0.01
+    matched = Painter(net, Options(size=0, colors="match")).paint(content).pixels
+    assert float((matched.mean((0, 1)) - images.read(content).pixels.mean((0, 1))).abs().max()) < 0.05
+
+
+def test_masks_say_where_each_style_goes_and_what_stays() -> None:
+    net, content = made(), scene(60, 48)
+    left = scene(60, 48) * 0
+    left[:, :30] = 255
+    kept = Painter(net, Options(size=0, keep=left)).paint(content)
+    assert torch.equal(kept.pixels[:, :28], images.read(content).pixels[:, :28])
+    assert torch.equal(kept.pixels[:, 32:], Painter(net).paint(content).pixels[:, 32:])
+    masked = Painter(net, Options(size=0, masks=[left, 255 - left])).paint(content).pixels
+    one, other = (Painter(net, Options(size=0, style_weights=shares)).paint(content).pixels for shares in ((1, 0), (0, 1)))
+    assert float((one - other).abs().mean()) > 0.01
+    assert torch.allclose(masked[:, :28], one[:, :28], atol=1e-5)
+    assert torch.allclose(masked[:, 32:], other[:, 32:], atol=1e-5)
+    with pytest.raises(OptionError, match="give one of the two"):
+        Painter(net, Options(size=0, masks=[left, left], style_weights=(1, 1)))
+
+
+def test_a_films_frames_are_kept_steady() -> None:
+    frames = [scene(48, 48), scene(48, 48, 5)]
+    loose = [Painter(made()).paint(frame).pixels for frame in frames]
+    painter = Painter(made(), steady=0.9)
+    steady = [painter.paint(frame).pixels for frame in frames]
+    assert torch.equal(steady[0], loose[0])
+    assert not torch.equal(steady[1], loose[1])
+    again = painter.paint(frames[1]).pixels  # and nearer to it as time goes by
+    assert float((again - loose[1]).abs().mean()) < float((steady[1] - loose[1]).abs().mean())
+
+
+def test_what_does_not_fit_is_refused_with_what_does() -> None:
+    with pytest.raises(OutOfMemoryError, match=r"4000 x 4000 pixels do not fit into .*: the largest size that does is \d+"):
+        Painter(Net.new([Style("one")]), Options(size=4000, memory="1.5GB")).paint(scene(64, 64))
