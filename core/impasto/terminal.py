@@ -43,7 +43,10 @@ class Bar:
             return
         self._mark = now
         if not self._live:
-            print(f"{self._title}: {fraction:.0%}, {text}", file=sys.stderr, flush=True)
+            line = f"{self._title}: {fraction:.0%}, {text}"
+            if line != self._shown:
+                print(line, file=sys.stderr, flush=True)
+            self._shown = line
             return
         full = round(fraction * 24)
         line = f"{self._title} [{'#' * full}{'.' * (24 - full)}] {fraction:4.0%}  {text}"

@@ -1,0 +1,15 @@
+"""What is told of work that takes its time, where nobody looks at a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from impasto.terminal import Bar
+
+
+def test_a_line_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar("weights") as bar:
+        bar.bytes(1_000_000, 61_000_000)
+        for _ in range(3):
+            bar.bytes(61_000_000, 61_000_000)
+    assert capsys.readouterr().err == "weights: 2%, 1 of 61 MB\nweights: 100%, 61 of 61 MB\n"
