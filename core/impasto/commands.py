@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -353,11 +353,16 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
                 tell({"output": str(outcome.target), "state": outcome.state} | facts)
     except KeyboardInterrupt as stop:
         interrupted = stop
+    return summed_up(count, len(items), folder, interrupted), not (interrupted or count["failed"])
+
+
+def summed_up(count: Mapping[str, int], total: int, folder: Path, interrupted: KeyboardInterrupt | None) -> int:
+    """Say what has become of many pictures; the exit status"""
     summary = f"{count['painted']} painted, {count['there']} were there already, {count['failed']} failed"
-    print(f"impasto: {'stopped; ' if interrupted else ''}{summary}, of {len(items)} in {folder}", file=sys.stderr)
+    print(f"impasto: {'stopped; ' if interrupted else ''}{summary}, of {total} in {folder}", file=sys.stderr)
     if interrupted:
-        return status_of(interrupted), False
-    return (2 if count["failed"] else 0), not count["failed"]
+        return status_of(interrupted)
+    return 2 if count["failed"] else 0
 
 
 def _facts(of: Step | Result) -> dict[str, Any]:

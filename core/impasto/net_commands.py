@@ -9,11 +9,15 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .commands import elsewhere, free, refuse_ranks, status_of, tell, told
+from .commands import elsewhere, free, refuse_ranks, status_of, summed_up, tell, told
 from .errors import ImageError, ImpastoError
 from .options import Options, number
 from .terminal import Bar, duration
+
+if TYPE_CHECKING:
+    from .instant import Painter
 
 #: Seconds between two nets, two previews and two curves that are written while a net is trained
 _SAVED_S = 30.0
@@ -45,8 +49,7 @@ def train(arguments: argparse.Namespace) -> int:
     last: Progress | None = None
     curve: dict[int, float] = {}
 
-    def save(step: Progress) -> None:
-        step.net.save(target)
+    def show(step: Progress) -> None:
         if preview:
             images.save(preview, images.read(step.preview(photos[0])))
         if plot:
@@ -63,7 +66,8 @@ def train(arguments: argparse.Namespace) -> int:
                     tell({"fraction": last.fraction, "step": last.steps, "seconds": last.seconds, "loss": last.loss})
                 if time.monotonic() - saved > _SAVED_S:
                     with _told():  # no reason to stop
-                        save(last)
+                        last.net.save(target)
+                        show(last)
                     saved = time.monotonic()
         except KeyboardInterrupt as stop:
             interrupted = stop
@@ -73,7 +77,7 @@ def train(arguments: argparse.Namespace) -> int:
         return status_of(interrupted)
     elsewhere(last.net.save, target, "the net")
     with _told():
-        save(last)
+        show(last)
     if interrupted:
         so_far = f"{target} is the net so far: go on with --resume {target}"
         print(f"impasto: stopped at {last.fraction:.0%}; {so_far}", file=sys.stderr)
@@ -103,36 +107,42 @@ def apply(arguments: argparse.Namespace) -> int:
         if ending.lower() not in images.FORMATS:
             raise ImageError(f"no format {arguments.format!r}: there are png, jpg, webp and tif")
         out.mkdir(parents=True, exist_ok=True)
-    recipe, started = painter.recipe, time.perf_counter()
-    count = {"painted": 0, "there": 0, "failed": 0}
-    interrupted = None
+        return _paint_folder(painter, targets, arguments)
+    ((target, content),) = targets.items()
+    started = time.perf_counter()
+    picture = painter.paint(content)
+    elsewhere(partial(images.save, picture=picture, recipe=painter.recipe), target, "the painting")
+    seconds, size = time.perf_counter() - started, picture.size
+    if arguments.json:
+        tell({"output": str(target), "state": "painted"})
+    print(f"impasto: {target}, {size[0]} x {size[1]}, {seconds:.1f} s", file=sys.stderr)
+    return 0
+
+
+def _paint_folder(painter: Painter, targets: dict[Path, Path], arguments: argparse.Namespace) -> int:
+    """One picture after the other: what is there already is left, what fails is told, and the rest goes on."""
+    from . import images
+
+    recipe, count, interrupted = painter.recipe, {"painted": 0, "there": 0, "failed": 0}, None
     with Bar("painting") as bar:
         try:
             for n, (target, content) in enumerate(targets.items(), 1):
                 state = "there"
-                if one or arguments.force or not target.exists():
-                    try:
+                try:
+                    if arguments.force or not target.exists():
                         picture = painter.paint(content)
                         elsewhere(partial(images.save, picture=picture, recipe=recipe), target, "the painting")
                         state = "painted"
-                    except ImpastoError as error:
-                        if one:
-                            raise
-                        print(f"impasto: {target.name} failed: {error}", file=sys.stderr)
-                        state = "failed"
+                except ImpastoError as error:
+                    print(f"impasto: {target.name} failed: {error}", file=sys.stderr)
+                    state = "failed"
                 count[state] += 1
                 bar.show(n / len(targets), f"{n} of {len(targets)}")
                 if arguments.json:
                     tell({"output": str(target), "state": state})
         except KeyboardInterrupt as stop:
             interrupted = stop
-    taken = f"{time.perf_counter() - started:.1f} s"
-    if one and interrupted is None:
-        print(f"impasto: {out}, {picture.size[0]} x {picture.size[1]}, {taken}", file=sys.stderr)
-        return 0
-    done = f"{count['painted']} painted, {count['there']} were there already, {count['failed']} failed"
-    print(f"impasto: {'stopped; ' if interrupted else ''}{done}, of {len(targets)}, {taken}", file=sys.stderr)
-    return status_of(interrupted) if interrupted else 2 if count["failed"] else 0
+    return summed_up(count, len(targets), Path(arguments.output), interrupted)
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from impasto.cli import main
 from impasto.instant import Painter
 from impasto.nets import Net, Style
 from impasto.options import Options
-from impasto.training import Lesson
+from impasto.training import Lesson, Progress
 from tests.conftest import scene
 from tests.unit.test_nets import made
 
@@ -163,6 +164,39 @@ def test_the_commands(folder: Path, made_up_file: Path, capsys: pytest.CaptureFi
     pytest.importorskip("onnx")
     assert main(["export", "waves.safetensors", "--onnx", "waves.onnx"]) == 0
     assert (folder / "waves.onnx").stat().st_size > 1_000_000
+
+
+def test_a_training_that_is_stopped_keeps_what_was_learned(
+    folder: Path, made_up_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Lesson.steps
+
+    def stopped(self: Lesson, seconds: float) -> Iterator[Progress]:
+        yield from islice(steps(self, 3600), 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Lesson, "steps", stopped)
+    line = ["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "64"]
+    line += ["--weights", str(made_up_file), "--network", "vgg16"]
+    assert main(line) == 130
+    assert "stopped at 0%; net.safetensors is the net so far" in capsys.readouterr().err
+    assert Net.load("net.safetensors").facts["steps"] == 2
+    assert main([*line, "--resume", "net.safetensors", "--force"]) == 130
+    assert Net.load("net.safetensors").facts["steps"] == 4
+
+
+def test_a_preview_that_cannot_be_written_stops_no_training(
+    folder: Path, made_up_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ImageError("no room for the preview")
+
+    monkeypatch.setattr(images, "save", full)
+    monkeypatch.setattr("impasto.net_commands._SAVED_S", 0.0)  # after each step
+    line = ["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "64", "--minutes", "0.02"]
+    assert main([*line, "--weights", str(made_up_file), "--network", "vgg16", "--preview", "now.png"]) == 0
+    assert "no room for the preview" in capsys.readouterr().err
+    assert Net.load("net.safetensors").facts["steps"] > 0
 
 
 @pytest.mark.parametrize(

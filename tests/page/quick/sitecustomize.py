@@ -1,25 +1,41 @@
-"""On the path of a page under test, and of its painter: there tiny pictures take a dozen steps. The rest is as it is."""
+"""On the path of a page under test, and of its painter: tiny pictures take a dozen steps, and what visitors send is forgotten
+after IMPASTO_TEST_KEPT seconds, where that is set. The rest is as it is.
+"""
 
 import importlib.abc
 import importlib.util
+import os
 import sys
 
 
-class Quick(importlib.abc.MetaPathFinder):
+def quick(ladder):
+    steps = ladder._steps
+    ladder._steps = lambda side, options: 12 if side < 100 else steps(side, options)
+
+
+def forgetful(visitors):
+    if kept := float(os.environ.get("IMPASTO_TEST_KEPT", "0")):
+        visitors.KEPT_S, visitors.LOOKED_S = kept, kept / 5
+        visitors.sweep.__defaults__ = (kept,)
+
+
+CHANGES = {"impasto.ladder": quick, "visitors": forgetful}
+
+
+class Changed(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name != "impasto.ladder":
+        change = CHANGES.pop(name, None)
+        if change is None:
             return None
-        sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         execute = spec.loader.exec_module
 
         def changed(module):
             execute(module)
-            steps = module._steps
-            module._steps = lambda side, options: 12 if side < 100 else steps(side, options)
+            change(module)
 
         spec.loader.exec_module = changed
         return spec
 
 
-sys.meta_path.insert(0, Quick())
+sys.meta_path.insert(0, Changed())
