@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import impasto
@@ -74,6 +74,17 @@ def _mutated(draw: st.DrawFn, value: Any) -> Any:
     return draw(paths | anything)
 
 
+def _otherwise(value: Any) -> st.SearchStrategy[Any]:
+    """What a stranger could have made of some JSON"""
+    return st.composite(lambda draw: _mutated(draw, value))()
+
+
+def _said(path: Path, keyword: str) -> Any:
+    """The JSON in the metadata of a safetensors file"""
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()[keyword])
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A folder with the pictures of a painting beside a folder that is none of its business, and its recipe"""
@@ -93,7 +104,7 @@ def test_a_recipe_opens_nothing_but_pictures_in_the_folders_that_are_named(
     recipe: tuple[Path, dict[str, Any]], data: st.DataObject
 ) -> None:
     folder, written = recipe
-    text = json.dumps(data.draw(st.composite(lambda draw: _mutated(draw, written))()))
+    text = json.dumps(data.draw(_otherwise(written)))
     painting = folder.parent / "painting.png"
     images.save(painting, images.read(scene(40, 36)), text)
     with Watched() as watched:
@@ -138,9 +149,7 @@ def test_a_damaged_checkpoint_is_refused_or_goes_on(checkpoint: Path, data: st.D
 def test_a_checkpoint_that_says_something_else_is_refused_or_goes_on(
     checkpoint: Path, data: st.DataObject, tmp_path: Path
 ) -> None:
-    length = struct.unpack("<Q", checkpoint.read_bytes()[:8])[0]
-    place = json.loads(json.loads(checkpoint.read_bytes()[8 : 8 + length])["__metadata__"]["impasto"])
-    place = data.draw(st.composite(lambda draw: _mutated(draw, place))())
+    place = data.draw(_otherwise(_said(checkpoint, "impasto")))
     tensors = load_file(checkpoint)
     names = sorted(tensors)
     name = data.draw(st.sampled_from(names))
@@ -227,9 +236,7 @@ def test_a_damaged_net_is_refused_or_paints(net_file: Path, data: st.DataObject,
 @cases(200)
 @given(data=st.data())
 def test_a_net_that_says_something_else_is_refused_or_paints(net_file: Path, data: st.DataObject, tmp_path: Path) -> None:
-    length = struct.unpack("<Q", net_file.read_bytes()[:8])[0]
-    about = json.loads(json.loads(net_file.read_bytes()[8 : 8 + length])["__metadata__"]["impasto-net"])
-    about = data.draw(st.composite(lambda draw: _mutated(draw, about))())
+    about = data.draw(_otherwise(_said(net_file, "impasto-net")))
     path = tmp_path / "other"
     save_file(load_file(net_file), path, {"impasto-net": json.dumps(about)})
     found = tried(lambda: Net.load(path), NetError)
