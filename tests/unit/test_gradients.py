@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 import torch
 import torch.nn.functional as functional
@@ -189,24 +191,30 @@ def test_pooling_and_its_gradient_are_torchs_where_positions_tie(kind: str) -> N
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_low_precision_is_close(dtype: torch.dtype, vgg16: Weights) -> None:
-    """On the real network: float32 goes through Winograd here, bfloat16 through whatever the processor has."""
-    torch.manual_seed(3)
-    image, other = torch.rand(96, 128, 3), torch.rand(96, 128, 3)
-    slopes = []
+    """On the real network: float32 goes through Winograd here, bfloat16 through whatever the processor has.
+
+    Of five pictures the middle one, for where a ReLU stands next to zero, rounding decides whether it lets anything through.
+    """
     exact = Weights(
         vgg16.network,
         vgg16.mean.double(),
         vgg16.deviation.double(),
         {name: (kernel.double(), bias.double()) for name, (kernel, bias) in vgg16.layers.items()},
     )
-    for weights, precision in ((exact, torch.float64), (vgg16, dtype)):
-        wide = torch.promote_types(precision, torch.float32)
-        net = Network(weights, [*STYLE, "conv4_2"], dtype=precision)
-        maps = net.forward(other.to(wide))
-        style = {}
-        for name in STYLE:
-            features = maps[name].flatten(0, 1).to(wide)
-            style[name] = (0.2, Moments(features.mean(0), features.T @ features / len(features)))
-        slopes.append(Objective(net, other.to(wide), {"conv4_2": 1.0}, [Region(style)])(image.to(wide)).gradient.double())
-    error = float((slopes[1] - slopes[0]).norm() / slopes[0].norm())
-    assert error < (1e-5 if dtype == torch.float32 else 0.05)
+    errors = []
+    for seed in range(5):
+        generator = torch.Generator().manual_seed(seed)
+        image, other = (torch.rand(96, 128, 3, generator=generator) for _ in range(2))
+        slopes = []
+        for weights, precision in ((exact, torch.float64), (vgg16, dtype)):
+            wide = torch.promote_types(precision, torch.float32)
+            net = Network(weights, [*STYLE, "conv4_2"], dtype=precision)
+            maps = net.forward(other.to(wide))
+            style = {}
+            for name in STYLE:
+                features = maps[name].flatten(0, 1).to(wide)
+                style[name] = (0.2, Moments(features.mean(0), features.T @ features / len(features)))
+            found = Objective(net, other.to(wide), {"conv4_2": 1.0}, [Region(style)])(image.to(wide))
+            slopes.append(found.gradient.double())
+        errors.append(float((slopes[1] - slopes[0]).norm() / slopes[0].norm()))
+    assert statistics.median(errors) < (1e-5 if dtype == torch.float32 else 0.05)
