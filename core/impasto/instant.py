@@ -28,7 +28,7 @@ from .recipes import ASIDE
 #: Pixels in a band
 _BAND = 1_000_000
 #: Bytes that a pixel of the picture takes, what masks and other colors take of it besides, and what there is in any case.
-_PIXEL, _MASKED, _MATCHED, _BESIDES = 110, 40, 120, 200_000_000
+_PIXEL, _MASKED, _MATCHED, _BESIDES = 125, 40, 120, 200_000_000
 
 
 class Steady:
