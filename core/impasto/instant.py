@@ -14,7 +14,7 @@ from torch import Tensor
 
 from . import __version__, colors, images
 from .borders import APART
-from .devices import choose_device, memory_free, memory_kept, memory_or, memory_taken
+from .devices import choose_device, memory_kept, memory_or
 from .engine import Painted
 from .errors import NetError, OptionError, OutOfMemoryError
 from .guides import mask
@@ -22,7 +22,7 @@ from .guides import resized as resized_mask
 from .images import Picture
 from .nets import STRIDE, WIDTH, Modulation, Net
 from .options import OF_NETS, Options
-from .plans import OF_FREE, size_of
+from .plans import room_on, size_of
 from .recipes import ASIDE
 
 #: Pixels in a band
@@ -162,8 +162,8 @@ class Painter:
 
     def _see_that_it_fits(self, width: int, height: int) -> None:
         """Raises OutOfMemoryError."""
-        most, options = self.options.most_memory(), self.options
-        room = OF_FREE * memory_free(self.device) if most is None else most - memory_taken(self.device)
+        options = self.options
+        room = room_on(self.device, options)
         pixel = _PIXEL * len(self._net.state["stem.weight"]) / WIDTH
         pixel += (_MASKED if options.masks or options.keep is not None else 0) + (_MATCHED if options.colors != "style" else 0)
         if width * height * pixel + _BESIDES <= room:

@@ -110,19 +110,25 @@ def apply(arguments: argparse.Namespace) -> int:
         return _paint_folder(painter, targets, arguments)
     ((target, content),) = targets.items()
     started = time.perf_counter()
-    picture = painter.paint(content)
-    elsewhere(partial(images.save, picture=picture, recipe=painter.recipe), target, "the painting")
-    seconds, size = time.perf_counter() - started, picture.size
+    size = _paint(painter, content, target, painter.recipe)
+    seconds = time.perf_counter() - started
     if arguments.json:
         tell({"output": str(target), "state": "painted"})
     print(f"impasto: {target}, {size[0]} x {size[1]}, {seconds:.1f} s", file=sys.stderr)
     return 0
 
 
-def _paint_folder(painter: Painter, targets: dict[Path, Path], arguments: argparse.Namespace) -> int:
-    """One picture after the other: what is there already is left, what fails is told, and the rest goes on."""
+def _paint(painter: Painter, content: Path, target: Path, recipe: str) -> tuple[int, int]:
+    """Paint a picture and write it; width and height.  Raises ImpastoError."""
     from . import images
 
+    picture = painter.paint(content)
+    elsewhere(partial(images.save, picture=picture, recipe=recipe), target, "the painting")
+    return picture.size
+
+
+def _paint_folder(painter: Painter, targets: dict[Path, Path], arguments: argparse.Namespace) -> int:
+    """One picture after the other: what is there already is left, what fails is told, and the rest goes on."""
     recipe, count, interrupted = painter.recipe, {"painted": 0, "there": 0, "failed": 0}, None
     with Bar("painting") as bar:
         try:
@@ -130,8 +136,7 @@ def _paint_folder(painter: Painter, targets: dict[Path, Path], arguments: argpar
                 state = "there"
                 try:
                     if arguments.force or not target.exists():
-                        picture = painter.paint(content)
-                        elsewhere(partial(images.save, picture=picture, recipe=recipe), target, "the painting")
+                        _paint(painter, content, target, recipe)
                         state = "painted"
                 except ImpastoError as error:
                     print(f"impasto: {target.name} failed: {error}", file=sys.stderr)

@@ -43,7 +43,7 @@ _HISTORY = (5, 50)
 _PROBE, _SHARE = 0.3, 0.75
 
 #: The share of the free memory that is taken where nothing is said.
-OF_FREE = 0.75
+_OF_FREE = 0.75
 
 
 class Forecast(NamedTuple):
@@ -106,17 +106,21 @@ def plan(
 
     Raises OutOfMemoryError: the largest size that fits is in its text.
     """
-    most, ranks = options.most_memory(), Ranks()
-    if most is None:
-        room = OF_FREE * memory_free(device) / (ranks.here if device.type == "cpu" else 1)
-    else:
-        room = most - memory_taken(device)
+    ranks = Ranks()
     network = likely(options.network, options.weights)
     if not network_there:
         coming += network_memory(network, options.layers(network), device, precision)
-    room = ranks.least(room - coming, device)
+    room = ranks.least(room_on(device, options) - coming, device)
     found = make(options, network, rungs, precision, room, device.type == "cpu", ranks.count)
     return ranks.agree(found._replace(memory=found.memory + memory_taken(device) + coming))
+
+
+def room_on(device: torch.device, options: Options) -> float:
+    """Bytes that may be taken now, of what the options allow or of what is free"""
+    most = options.most_memory()
+    if most is not None:
+        return most - memory_taken(device)
+    return _OF_FREE * memory_free(device) / (Ranks().here if device.type == "cpu" else 1)
 
 
 def make(

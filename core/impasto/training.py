@@ -28,7 +28,7 @@ from .nets import MOST_STYLES, Net, Style
 from .objective import Objective, Region
 from .options import Options, parse_layers
 from .photographs import Photograph
-from .targets import Cache, Given, Targets
+from .targets import Given, Targets
 from .vgg import Network
 from .weights import Progress as WeightsProgress
 
@@ -120,7 +120,8 @@ class Lesson:
             if list(learned) != names:
                 raise OptionError(f"that net has learned {', '.join(learned)}: go on with the same styles, in this order")
             known = [style._replace(licence=style.licence or learned[style.name].licence) for style in known]
-        self._warm, self._statistics = Warm(), Cache()
+        self._warm = Warm()
+        self._targets = Targets(self.given, options, (options.size, options.size), self.device, {})
         self._network: Network | None = None
         begun = resume or Net.new(known, options.seed)
         self._begun = Net(tuple(known), begun.state, begun.facts)
@@ -181,8 +182,7 @@ class Lesson:
         assert network is not None
         lists = options.layers_of_styles(network.name)
         layers = lists[task.style if len(lists) > 1 else 0]
-        targets = Targets(self.given, options, (options.size, options.size), self.device, self._statistics)
-        moments = targets.statistics(network, task.style, round(options.size * task.stroke), _TILE, list(layers))
+        moments = self._targets.statistics(network, task.style, round(options.size * task.stroke), _TILE, list(layers))
         alpha, papers = dataclasses.replace(options, strength=task.strength, ratio=None).balance(PIECE, PIECE)
         return Objective(
             network,

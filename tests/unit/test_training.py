@@ -279,6 +279,6 @@ def test_a_films_frames_are_kept_steady() -> None:
 
 
 def test_what_does_not_fit_is_refused_with_what_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.instant.memory_taken", lambda _: 500_000_000)
+    monkeypatch.setattr("impasto.plans.memory_taken", lambda _: 500_000_000)
     with pytest.raises(OutOfMemoryError, match=r"4000 x 4000 pixels do not fit into .*: the largest size that does is \d+"):
         Painter(Net.new([Style("one")]), Options(size=4000, memory="1.5GB")).paint(scene(64, 64))
