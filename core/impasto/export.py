@@ -51,7 +51,13 @@ def model(net: Net, modulation: Modulation) -> Any:
     over = node("Mod", [node("Sub", [stride, node("Mod", [shape, stride])]), stride])
     ends = node("Concat", [integers("none", [0] * 6), over], axis=0)
     whole = node("Pad", ["image", ends], mode="edge")
-    scaled = node("Sub", [node("Mul", [whole, constant("two", 2.0)]), constant("one", 1.0)])
+    side = len(net.state["grain"])
+    rounded = node("Add", [node("Shape", [whole], start=2), integers("rounding", [side - 1] * 2)])
+    times = node("Concat", [integers("once", [1, 1]), node("Div", [rounded, integers("side", [side] * 2)])], axis=0)
+    grain = node("Tile", [constant("grain", net.state["grain"].cpu().permute(2, 0, 1)[None]), times])
+    cut = [integers("start", [0, 0]), node("Shape", [whole], start=2), integers("axes", [2, 3])]
+    grained = node("Add", [whole, node("Slice", [grain, *cut])])
+    scaled = node("Sub", [node("Mul", [grained, constant("two", 2.0)]), constant("one", 1.0)])
     features = before = node("SpaceToDepth", [scaled], blocksize=2)
     scales = constant("scales", [1.0, 1, 2, 2])
     for layer in net.layers:
@@ -81,8 +87,7 @@ def model(net: Net, modulation: Modulation) -> Any:
         if layer.adds:
             features = node("Add", [features, read])
     pixels = node("DepthToSpace", [node("Sigmoid", [features])], blocksize=2, mode="CRD")
-    cut = [integers("start", [0, 0]), shape, integers("axes", [2, 3])]
-    nodes.append(helper.make_node("Slice", [pixels, *cut], ["painting"]))
+    nodes.append(helper.make_node("Slice", [pixels, "start", shape, "axes"], ["painting"]))
     sides: list[str | int | None] = [1, 3, "height", "width"]
     given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, sides) for name in ("image", "painting"))
     graph = helper.make_graph(nodes, "impasto", [given], [made], constants)

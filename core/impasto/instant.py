@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from . import __version__, colors, images
 from .borders import APART
-from .devices import choose_device, memory_kept, memory_or
+from .devices import choose_device, memory_kept, memory_or, memory_taken
 from .engine import Painted
-from .errors import NetError, OptionError, OutOfMemoryError
+from .errors import OptionError, OutOfMemoryError
 from .guides import mask
 from .guides import resized as resized_mask
 from .images import Picture
-from .nets import STRIDE, WIDTH, Modulation, Net
+from .nets import STRIDE, WIDTH, Modulation, Net, Place
 from .options import OF_NETS, Options
 from .plans import room_on, size_of
 from .recipes import ASIDE
@@ -28,7 +26,14 @@ from .recipes import ASIDE
 #: Pixels in a band
 _BAND = 1_000_000
 #: Bytes that a pixel of the picture takes, what masks and other colors take of it besides, and what there is in any case.
-_PIXEL, _MASKED, _MATCHED, _BESIDES = 125, 40, 120, 200_000_000
+_PIXEL, _MASKED, _MATCHED, _BESIDES = 65, 40, 120, 250_000_000
+
+
+class Statistics(Protocol):
+    """What of a picture's statistics is taken"""
+
+    def of(self, way: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """For one of the ways that a picture is painted in: given a layer, its mean and variance, what to take"""
 
 
 class Steady:
@@ -42,8 +47,6 @@ class Steady:
         self._kept: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
 
     def of(self, way: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """For one of the ways that a frame is painted in"""
-
         def mixed(layer: str, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
             before = self._kept.get((way, layer), (mean, variance))
             found = mean.lerp(before[0], self._share), variance.lerp(before[1], self._share)
@@ -64,16 +67,16 @@ class _Way(NamedTuple):
 class Painter:
     """A net with its settings, for one picture after the other."""
 
-    def __init__(self, net: Net, options: Options | None = None, *, steady: float = 0.0, name: str = "") -> None:
+    def __init__(self, net: Net, options: Options | None = None, *, steady: Statistics | None = None, name: str = "") -> None:
         """options: those of OF_NETS count; masks and style_weights are for the net's styles in their order
 
-        steady: how much of the statistics is that of the pictures before; name: what the recipe calls the net
+        steady: where the statistics are not to be each picture's own; name: what the recipe calls the net
         Raises OptionError, DeviceError.
         """
         self.options = options or Options(size=0)
         self.device = choose_device(self.options.device)
         self._net, self._name = net.copy(self.device), name
-        self._steady = Steady(steady) if steady else None
+        self._steady = steady
         count = len(net.styles)
         for field, values in (("style_weights", self.options.style_weights), ("masks", self.options.masks)):
             if values is not None and len(values) != count:
@@ -84,9 +87,10 @@ class Painter:
         if len(self._scales) not in (1, count) or (len(self._scales) > 1 and not self.options.masks):
             raise OptionError("style_scale: give one number; with masks, one for each style too")
 
-    def paint(self, content: Any, check: Callable[[], None] = lambda: None) -> Picture:
-        """Paint a picture: a path, or whatever `images.read` takes.  check: called often; what it raises ends it
+    def paint(self, content: Any, check: Callable[[], None] = lambda: None, place: Place = (0, 0)) -> Picture:
+        """Paint a picture: a path, or whatever `images.read` takes.
 
+        check: called often; what it raises ends it; place: as in `Net.paint`
         Raises ImageError, OutOfMemoryError.
         """
         options, most = self.options, self.options.max_megapixels
@@ -97,13 +101,13 @@ class Painter:
         stays = None if options.keep is None else images.read(options.keep, max_megapixels=most)
         kept = None if stays is None else mask(stays, whole, "the mask of what is kept")
         width, height = images.fit(whole.size, options.size) if options.size else whole.size
-        self._see_that_it_fits(width, height)
+        needed = self._needed(width, height)
         picture = whole.resized(width, height)
         gray = options.colors == "content"
         sentence = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
-        with memory_or(sentence), memory_kept(self.device):
+        with memory_or(sentence), memory_kept(self.device, memory_taken(self.device) + needed):
             shown = colors.gray(picture.pixels) if gray else picture.pixels
-            found = self._painted(shown.to(self.device), masks, check).cpu()
+            found = self._painted(shown.to(self.device), masks, check, place).cpu()
             if options.colors == "match":
                 seen = torch.ones(height, width) if picture.alpha is None else picture.alpha
                 found = colors.matched(found, seen, colors.palette(picture.pixels, seen), options.color_match)
@@ -123,7 +127,7 @@ class Painter:
         """What the settings make of the net, masks aside"""
         return self._modulation(self._shares(), self._scales[0])
 
-    def _painted(self, shown: Tensor, masks: list[Tensor], check: Callable[[], None]) -> Tensor:
+    def _painted(self, shown: Tensor, masks: list[Tensor], check: Callable[[], None], place: Place) -> Tensor:
         height, width = shown.shape[:2]
         count = len(self._net.styles)
         ways = [_Way(self._shares(), self._scales[0])]
@@ -139,14 +143,15 @@ class Painter:
             painted = self._net.paint(
                 shown,
                 self._modulation(way.shares, way.stroke),
+                place=place,
                 band=max(STRIDE, _BAND // width),
                 steady=None if self._steady is None else self._steady.of(n),
                 check=check,
             )
             if way.mask is None:
                 return painted
-            place = way.mask.to(self.device)[..., None]
-            found, covered = found + place * painted, covered + place
+            where = way.mask.to(self.device)[..., None]
+            found, covered = found + where * painted, covered + where
         # Where masks meet, their paintings are mixed; where there is none, the picture stays.
         return torch.where(covered > 1, found / covered, found + (1 - covered).clamp(min=0) * shown)
 
@@ -160,33 +165,17 @@ class Painter:
         weights = self.options.style_weights
         return self._net.shares(None if weights is None else dict(zip(names, weights, strict=True)))
 
-    def _see_that_it_fits(self, width: int, height: int) -> None:
-        """Raises OutOfMemoryError."""
+    def _needed(self, width: int, height: int) -> float:
+        """Bytes that a painting of that size takes.  Raises OutOfMemoryError: they are not there."""
         options = self.options
         room = room_on(self.device, options)
         pixel = _PIXEL * len(self._net.state["stem.weight"]) / WIDTH
         pixel += (_MASKED if options.masks or options.keep is not None else 0) + (_MATCHED if options.colors != "style" else 0)
-        if width * height * pixel + _BESIDES <= room:
-            return
+        needed = width * height * pixel + _BESIDES
+        if needed <= room:
+            return needed
         largest = int(max(width, height) * (max(0.0, room - _BESIDES) / (pixel * width * height)) ** 0.5)
         there = f"the largest size that does is {largest}" if largest >= 32 else "give it more memory"
         raise OutOfMemoryError(
             f"{width} x {height} pixels do not fit into {size_of(max(0.0, room))} of memory on {self.device}: {there}"
         )
-
-
-def find(name: str | os.PathLike[str]) -> Path:
-    """The file of a net: a path, or the name of one that came with Impasto.  Raises NetError."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    known = shipped()
-    if str(name) in known:
-        return known[str(name)]
-    listed = f"; there are: {', '.join(known)}" if known else ""
-    raise NetError(f"there is no net {str(name)!r}: check its name{listed}")
-
-
-def shipped() -> dict[str, Path]:
-    """The nets that came with Impasto, by name"""
-    return {path.stem: path for path in sorted(Path(__file__).with_name("trained").glob("*.safetensors"))}

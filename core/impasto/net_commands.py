@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two nets, two previews and two curves that are written while a net is trained
 _SAVED_S = 30.0
+#: How long a net is trained, where nothing is said
+_MINUTES = 20
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -34,18 +36,22 @@ def train(arguments: argparse.Namespace) -> int:
     plot = free(plots.check(arguments.plot), arguments) if arguments.plot else None
     if preview and plot and preview.resolve() == plot.resolve():
         raise ImageError("preview and plot need a file each: give them different names")
-    seconds = 60 * number("minutes", arguments.minutes, float, 0.01, None)
+    most = {}
+    if arguments.steps is not None:
+        most["count"] = number("steps", arguments.steps, int, 1, None)
+    if arguments.minutes is not None or not most:
+        most["seconds"] = 60 * number("minutes", arguments.minutes or _MINUTES, float, 0.01, None)
     options = Options(**told(arguments))
     resume = Net.load(arguments.resume) if arguments.resume else None
     paths = batches.pictures(arguments.style)
     styles = [images.read(path, max_megapixels=options.max_megapixels) for path in paths]
     about = [Style.of(path.stem, style.image, arguments.license) for path, style in zip(paths, styles, strict=True)]
-    most = options.max_megapixels
-    photos = photographs.in_folders(arguments.photos, most) if arguments.photos else photographs.own()
+    megapixels = options.max_megapixels
+    photos = photographs.in_folders(arguments.photos, megapixels) if arguments.photos else photographs.own()
     lesson = Lesson(styles, photos, options, about=about, resume=resume)
     with Bar("weights") as bar:
         lesson.load_weights(bar.bytes)
-    print(f"impasto: {len(styles)} style(s), {len(photos)} photographs, {duration(seconds)}", file=sys.stderr)
+    print(f"impasto: {len(styles)} style(s), {len(photos)} photographs", file=sys.stderr)
     last: Progress | None = None
     curve: dict[int, float] = {}
 
@@ -58,8 +64,8 @@ def train(arguments: argparse.Namespace) -> int:
     interrupted, saved = None, time.monotonic()
     with Bar("training") as bar:
         try:
-            for last in lesson.steps(seconds):
-                left = duration(max(0.0, seconds - last.seconds))
+            for last in lesson.steps(**most):
+                left = duration(last.seconds * (1 / last.fraction - 1))
                 bar.show(last.fraction, f"step {last.steps}, loss {last.loss:.3f}, {left} left")
                 curve[last.steps] = last.loss
                 if arguments.json:
@@ -87,11 +93,11 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def apply(arguments: argparse.Namespace) -> int:
-    from . import batches, images, instant
+    from . import batches, images, instant, library
     from .nets import Net
 
     refuse_ranks()
-    path, out = instant.find(arguments.net), Path(arguments.output)
+    path, out = library.find(arguments.net), Path(arguments.output)
     options = Options(**{"size": 0, **told(arguments)})
     contents = batches.pictures(arguments.content)
     one = len(contents) == 1 and not out.is_dir() and out.suffix != ""
@@ -101,7 +107,7 @@ def apply(arguments: argparse.Namespace) -> int:
         _see_that_it_is_a_folder(out, len(contents))
         ending = f".{arguments.format.lstrip('.')}"
         targets = {target: pair[0] for target, pair in batches.targets(contents, [path], out, ending).items()}
-    steady = number("steady", arguments.steady or 0, float, 0, None)
+    steady = None if arguments.steady is None else instant.Steady(number("steady", arguments.steady, float, 0, None))
     painter = instant.Painter(Net.load(path), options, steady=steady, name=path.stem)
     if not one:
         if ending.lower() not in images.FORMATS:
@@ -153,12 +159,12 @@ def _paint_folder(painter: Painter, targets: dict[Path, Path], arguments: argpar
 def export(arguments: argparse.Namespace) -> int:
     import torch
 
-    from . import export, instant
+    from . import export, instant, library
     from .nets import Net
 
     refuse_ranks()
     target = _target(arguments.output, ".onnx", "an ONNX file", arguments)
-    net = Net.load(instant.find(arguments.net))
+    net = Net.load(library.find(arguments.net))
     painter = instant.Painter(net, Options(**told(arguments)))
     with torch.no_grad():
         export.save(net, painter.modulation(), target)
@@ -167,10 +173,10 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def nets(arguments: argparse.Namespace) -> int:
-    from . import instant
+    from . import library
     from .nets import Net
 
-    paths = [instant.find(name) for name in arguments.net] or list(instant.shipped().values())
+    paths = [library.find(name) for name in arguments.net] or list(library.known().values())
     for path in paths:
         net = Net.load(path)
         facts = net.facts
@@ -181,7 +187,7 @@ def nets(arguments: argparse.Namespace) -> int:
             learned = f"{facts.get('steps')} steps in {facts.get('minutes')} min on {facts.get('photos')} photographs"
             print(f"  {learned}, loss {facts.get('loss')}")
     if not paths:
-        print("impasto: none came with this version: train one with `impasto train`", file=sys.stderr)
+        print("impasto: there are none: train one with `impasto train`", file=sys.stderr)
     return 0
 
 

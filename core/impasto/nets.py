@@ -5,6 +5,9 @@ brings it back. Each convolution but the last is followed by instance normalisat
 and shift say which style it is (Dumoulin et al., 1610.07629); here they say how strong it is and how large its strokes are,
 too. So one net has many styles, and they can be mixed.
 
+What a net makes of an even sky would be even: it has nothing to go by. So a faint grain, always the same, is laid over the
+picture that it reads, and grows into strokes (the noise that Ulyanov et al. begin with, 1603.03417, at a picture's size).
+
 Instance normalisation needs the mean and variance of a map over the whole picture. `paint` goes through a picture in bands of
 rows all the same: it takes down a convolution's raw results and what their mean and variance are made of, and normalises
 them when the next convolution reads them. What comes out is that of the whole picture, but for rounding, whatever the bands.
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import math
 import os
@@ -30,12 +34,15 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from . import files
+from .devices import tidy
 from .errors import NetError, OptionError, choose
 
 #: Sides of what is painted are rounded up to multiples of it.
 STRIDE = 4
 #: Channels at half the size; there are twice as many at a quarter of it. And residual blocks.
 WIDTH, BLOCKS = 32, 5
+#: Side of the square that the grain repeats, and its standard deviation, in a picture from 0 to 1
+_GRAIN_SIDE, _GRAIN = 96, 0.05
 #: Rows of the picture in a band, and what keeps a variance from zero
 _BAND, FLOOR = 512, 1e-5
 #: What gain and shift depend on: a constant, the strength, and the size of the strokes
@@ -85,9 +92,19 @@ def layers(width: int = WIDTH, blocks: int = BLOCKS) -> tuple[Layer, ...]:
     )
 
 
+def reach(layers: Sequence[Layer]) -> int:
+    """How far away, in pixels, what a net paints at a place depends on what it reads, statistics aside; at most"""
+    pixels, found = 2, 0
+    for layer in layers:
+        pixels = pixels // 2 if layer.enlarges else pixels
+        found += layer.margin * pixels
+        pixels *= layer.stride
+    return found + 2 * STRIDE  # what of it is more than a pixel at a time
+
+
 def shapes(styles: int, width: int, blocks: int) -> dict[str, tuple[int, ...]]:
     """What a net is made of: name -> shape"""
-    found: dict[str, tuple[int, ...]] = {}
+    found: dict[str, tuple[int, ...]] = {"grain": (_GRAIN_SIDE, _GRAIN_SIDE, 3)}
     for layer in layers(width, blocks):
         found[f"{layer.name}.weight"] = layer.outputs, layer.inputs, layer.kernel, layer.kernel
         if layer.normalised:
@@ -115,6 +132,8 @@ class Style(NamedTuple):
         return cls(name, base64.b64encode(buffer.getvalue()).decode(), licence)
 
 
+#: x and y
+Place = tuple[int, int]
 #: Per layer: gain and shift, (C,) each, or (B, C) for a batch
 Modulation = Mapping[str, tuple[Tensor, Tensor]]
 #: Per layer: mean and variance of its channels, (C,) each
@@ -134,6 +153,7 @@ class Net:
         """An untrained one: kernels by He et al. (arXiv 1502.01852), gains 1, shifts 0"""
         generator = torch.Generator().manual_seed(seed)
         state = {name: torch.zeros(shape) for name, shape in shapes(len(styles), width, blocks).items()}
+        state["grain"].normal_(0, _GRAIN, generator=generator)
         for layer in layers(width, blocks):
             weight = state[f"{layer.name}.weight"]
             scale = math.sqrt((2 if layer.rectified else 1) / weight[0].numel())
@@ -141,6 +161,11 @@ class Net:
             if layer.normalised:
                 state[f"{layer.name}.gain"][:, 0] = 1
         return cls(tuple(styles), state)
+
+    @property
+    def learned(self) -> dict[str, Tensor]:
+        """What of its state is learned"""
+        return {name: tensor for name, tensor in self.state.items() if name != "grain"}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -178,9 +203,13 @@ class Net:
         normalised = [layer.name for layer in self.layers if layer.normalised]
         return {name: (at(self.state[f"{name}.gain"]), at(self.state[f"{name}.shift"])) for name in normalised}
 
-    def forward(self, images: Tensor, modulation: Modulation) -> Tensor:
-        """A batch of pictures whose sides are multiples of STRIDE, at once, for autograd.  (B, 3, H, W) -> (B, 3, H, W)"""
-        features = before = functional.pixel_unshuffle(2 * images - 1, 2)
+    def forward(self, images: Tensor, modulation: Modulation, place: Place = (0, 0)) -> Tensor:
+        """A batch of pictures whose sides are multiples of STRIDE, at once, for autograd.  (B, 3, H, W) -> (B, 3, H, W)
+
+        place: as in `paint`
+        """
+        grained = images + _grain(self.state["grain"], place, *images.shape[2:]).permute(2, 0, 1)
+        features = before = functional.pixel_unshuffle(2 * grained - 1, 2)
         for layer in self.layers:
             read, before = before, features
             if layer.enlarges:
@@ -202,12 +231,14 @@ class Net:
         picture: Tensor,
         modulation: Modulation,
         *,
+        place: Place = (0, 0),
         band: int | None = _BAND,
         steady: Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Tensor:
         """A whole picture, band by band.  (H, W, 3) in [0, 1] -> (H, W, 3)
 
+        place: x and y of the picture's first pixel in the whole of which it is a part; multiples of STRIDE
         band: rows of the picture at a time; None: all
         steady: given a layer, its mean and its variance, (C,) each, what to take in their place; for films
         check: called before each band; what it raises ends the painting
@@ -215,16 +246,14 @@ class Net:
         height, width = picture.shape[:2]
         tall = -(-height // STRIDE) * STRIDE
         band = tall if band is None else band
-        found = torch.empty_like(picture)
-        source = before = _Map(_unshuffled(picture))
-        for layer in self.layers:
-            read, before = before, source
+        source: _Pixels | _Map = _Pixels(picture, self.state["grain"], place)
+        read: _Pixels | _Map | None = None  # what a residual block begins with
+        for layer, following in itertools.zip_longest(self.layers, self.layers[1:]):
+            tidy(picture.device)
+            if following is not None and following.adds:
+                read = source
             pieces = self._pieces(layer, source, band / tall, check)
             if not layer.normalised:
-                for start, piece in pieces:
-                    pixels = functional.pixel_shuffle(piece.sigmoid_(), 2)[0].permute(1, 2, 0)
-                    place = found[2 * start : 2 * start + len(pixels)]
-                    place.copy_(pixels[: len(place), :width])
                 break
             raw, sums = None, _Moments()
             for start, piece in pieces:
@@ -238,11 +267,18 @@ class Net:
             gain, shift = modulation[layer.name]
             scale = gain / (variance + FLOOR).sqrt()
             source = _Map(raw, scale, shift - mean * scale, layer.rectified)
-            if layer.adds:
-                source = source.plus(read, band / tall)
+            if layer.adds and read is not None:
+                source, read = source.plus(read, band / tall), None
+        found = torch.empty_like(picture)
+        for start, piece in pieces:
+            pixels = functional.pixel_shuffle(piece.sigmoid_(), 2)[0].permute(1, 2, 0)
+            rows = found[2 * start : 2 * start + len(pixels)]
+            rows.copy_(pixels[: len(rows), :width])
         return found
 
-    def _pieces(self, layer: Layer, source: _Map, share: float, check: Callable[[], None]) -> Iterator[tuple[int, Tensor]]:
+    def _pieces(
+        self, layer: Layer, source: _Pixels | _Map, share: float, check: Callable[[], None]
+    ) -> Iterator[tuple[int, Tensor]]:
         """A layer's raw results, with their first rows, for so large a share of the picture at a time"""
         times = 2 if layer.enlarges else 1
         height = source.height * times
@@ -308,6 +344,27 @@ class Net:
         return alike and all(bool(tensor.isfinite().all()) for tensor in self.state.values())
 
 
+class _Pixels(NamedTuple):
+    """A picture as a net reads it: four pixels at a time, its sides rounded up to multiples of STRIDE"""
+
+    picture: Tensor  # (H, W, 3)
+    grain: Tensor
+    place: Place
+
+    @property
+    def height(self) -> int:
+        return -(-len(self.picture) // STRIDE) * STRIDE // 2
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Some of its rows.  (1, 12, stop - start, w)"""
+        part = self.picture[2 * start : 2 * stop].permute(2, 0, 1)[None]
+        missing = 2 * (stop - start) - part.shape[2], -part.shape[3] % STRIDE
+        part = functional.pad(part, (0, missing[1], 0, missing[0]), mode="replicate")
+        place = self.place[0], self.place[1] + 2 * start
+        part = part + _grain(self.grain, place, *part.shape[2:]).permute(2, 0, 1)
+        return functional.pixel_unshuffle(part.mul(2).sub_(1), 2)
+
+
 class _Map(NamedTuple):
     """A map that is normalised when it is read"""
 
@@ -328,7 +385,7 @@ class _Map(NamedTuple):
         part = torch.addcmul(self.shift[:, None, None], part, self.scale[:, None, None])
         return part.relu_() if self.rectified else part
 
-    def plus(self, other: _Map, share: float) -> _Map:
+    def plus(self, other: _Pixels | _Map, share: float) -> _Map:
         """Its sum with another, in its own memory, for so large a share at a time"""
         count = max(1, round(share * self.height))
         for start in range(0, self.height, count):
@@ -359,9 +416,10 @@ class _Moments:
         return mean.to(like), variance.to(like)
 
 
-def _unshuffled(picture: Tensor) -> Tensor:
-    """A picture as a net reads it, its sides rounded up to multiples of STRIDE.  (H, W, 3) -> (1, 12, h, w)"""
-    height, width = picture.shape[:2]
-    planes = picture.permute(2, 0, 1)[None]
-    planes = functional.pad(planes, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-    return functional.pixel_unshuffle(planes.mul(2).sub_(1), 2)
+def _grain(grain: Tensor, place: Place, height: int, width: int) -> Tensor:
+    """What lies over a part of a picture.  (height, width, 3)"""
+    rows, columns = (
+        torch.arange(begin, begin + side, device=grain.device) % _GRAIN_SIDE
+        for begin, side in ((place[1], height), (place[0], width))
+    )
+    return grain[rows][:, columns]

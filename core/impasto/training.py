@@ -50,7 +50,7 @@ _SMOOTHED = 50
 class Progress(NamedTuple):
     """Where a training stands"""
 
-    fraction: float  # of its time
+    fraction: float  # of its time, or steps
     steps: int
     seconds: float
     loss: float  # of the objective, the mean over the last steps; relative, but for the Gram loss
@@ -75,6 +75,7 @@ class _Task(NamedTuple):
     strength: float
     stroke: float
     styles: int  # how many there are
+    place: tuple[int, int]  # of the piece in a picture
 
     @property
     def told(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -135,23 +136,26 @@ class Lesson:
             self.options = dataclasses.replace(self.options, network=loaded.network)
 
     @torch.no_grad()
-    def steps(self, seconds: float) -> Iterator[Progress]:
-        """Train for so long. A Progress after each step; the last one's net is the result."""
+    def steps(self, seconds: float = math.inf, count: float = math.inf) -> Iterator[Progress]:
+        """Train for so long, or so many steps, whichever ends first. A Progress after each; the last one's net is the result.
+
+        Where only the count is given, the same lesson on the same machine ends with the same net.
+        """
         self.load_weights()
         started = time.perf_counter()
         generator = torch.Generator().manual_seed(self.options.seed + int(self.before.get("steps", 0)))
         net, kept = self._begun.copy(self.device), self._begun.copy(self.device)
-        parameters = [tensor.requires_grad_() for tensor in net.state.values()]
+        parameters = [tensor.requires_grad_() for tensor in net.learned.values()]
         optimizer = torch.optim.Adam(parameters, betas=(0.9, 0.99))
         losses: deque[float] = deque(maxlen=_SMOOTHED)
         sentence = f"there is not enough memory on {self.device} to train with"
         with memory_or(sentence), memory_kept(self.device):
             for step in itertools.count(1):
-                left = 1 - min(1.0, (time.perf_counter() - started) / seconds)
+                left = 1 - min(1.0, max((time.perf_counter() - started) / seconds, (step - 1) / count))
                 optimizer.param_groups[0]["lr"] = _LAST_RATE + (_FIRST_RATE - _LAST_RATE) * math.sin(math.pi / 2 * left) ** 2
                 task = self._task(generator)
                 with torch.enable_grad():
-                    painted = net.forward(task.piece.permute(2, 0, 1)[None], net.modulation(*task.told))
+                    painted = net.forward(task.piece.permute(2, 0, 1)[None], net.modulation(*task.told), task.place)
                 found = self._objective(task)(painted.detach()[0].permute(1, 2, 0).contiguous())
                 if found.finite():
                     optimizer.zero_grad()
@@ -159,21 +163,23 @@ class Lesson:
                     torch.nn.utils.clip_grad_norm_(parameters, _LONGEST_STEP)
                     optimizer.step()
                     losses.append(float(found.value))
-                    for mean, tensor in zip(kept.state.values(), parameters, strict=True):
+                    for mean, tensor in zip(kept.learned.values(), parameters, strict=True):
                         mean.lerp_(tensor, max(1 / step, 1 / _AVERAGED))
                 taken = time.perf_counter() - started
                 kept.facts = self._facts(step, taken, sum(losses) / max(1, len(losses)))
-                yield Progress(min(1.0, taken / seconds), step, taken, kept.facts["loss"], kept)
-                if taken >= seconds:
+                fraction = min(1.0, max(taken / seconds, step / count))
+                yield Progress(fraction, step, taken, kept.facts["loss"], kept)
+                if fraction == 1:
                     return
 
     def _task(self, generator: torch.Generator) -> _Task:
         """What a step is about, drawn by lot"""
         count = len(self.given.styles)
-        drawn = torch.rand(3, generator=generator).tolist()
+        drawn = torch.rand(5, generator=generator).tolist()
         piece = photographs.piece(self.photos, PIECE, generator).to(self.device)
         low, high = _STRENGTHS
-        return _Task(piece, int(drawn[0] * count), low + (high - low) * drawn[1], STROKES[int(drawn[2] * len(STROKES))], count)
+        stroke, place = STROKES[int(drawn[2] * len(STROKES))], (int(1000 * drawn[3]), int(1000 * drawn[4]))
+        return _Task(piece, int(drawn[0] * count), low + (high - low) * drawn[1], stroke, count, place)
 
     def _objective(self, task: _Task) -> Objective:
         """What a net's painting of a piece is to become"""
