@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from impasto.frames import Header, Reader, pack, stripes
 class Client:
     """A worker with a pipe at either end"""
 
-    def __init__(self, *, silent: bool = False) -> None:
+    def __init__(self, *, silent: bool = False, **variables: str) -> None:
         command = [sys.executable, "-m", "impasto", "worker"]
         if not silent:  # a library that prints, from Python and from below
             noise = "import os; print('noise'); os.write(1, b'more noise')"
@@ -25,7 +26,7 @@ class Client:
             )
             command = [sys.executable, "-c", code]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(command, bufsize=0, **pipes)
+        self.process = subprocess.Popen(command, bufsize=0, env={**os.environ, **variables}, **pipes)
         self._frames = self._read()
         self.greeting: list[tuple[Header, bytes]] = []
 

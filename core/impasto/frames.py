@@ -7,15 +7,24 @@ One file for both ends, without Qt, Krita or torch, in the Python of the oldest 
     to the worker                                       from the worker
     hello {version}                                     hello {protocol, version, options, networks}, ready {device, torch}
     image {job, role, width, height, format}            progress {job, phase, fraction, width, height, seconds, eta}
-      or  {job, role, path, name}                       preview {job, width, height} + BGRA, at most 512 px
+      or  {job, role, path | net}                       preview {job, width, height} + BGRA, at most 512 px
     rows {job, role, index, y, rows} + pixels           rows {job, y, rows} + pixels in the content's format
-    start {job, options}                                done {job, seconds, width, height, network}, cancelled {job}
+    start {job, options, live}                          done {job, seconds, width, height, network}, cancelled {job}
     cancel {job}; the end of the stream means quit      error {job, code, text}
     estimate {width, height, options}                   estimate {width, height, seconds, memory, tile} or {text}
+    nets {}                                             nets {nets}: of each its name, title and thumbnail; also after ready
+    patch {job, x, y, width, height} + BGRA             patch {job, x, y, width, height, last} + BGRA
+    settle {job}                                        patch ..., if nothing else arrives meanwhile
+    train {job, name, minutes}                          progress, preview, done {job, net, steps, seconds}
+    finish {job}: keep what has been learned
 
 Pictures travel in stripes of at most STRIPE rows. A role is content, style, mask or region; styles are numbered by `index`, in
 the order of their `image` frames. A region says where the second of two styles goes, the first has the rest: what is opaque
 of it, or what is light where all of it is; or, as gray8, what is white.
+
+Where the style is a net, the content (8 bits) is painted at once. With `live` the job stays: what changes of the content is
+sent as a patch, and comes back as the part of the painting that changes with it, in one or more patches, until the job is
+cancelled; `settle` has all of it painted anew, by its own statistics.
 """
 
 from __future__ import annotations
@@ -25,7 +34,7 @@ import struct
 from typing import Any, Dict, Iterator
 
 #: Changes whenever one end could misunderstand the other.
-PROTOCOL = 1
+PROTOCOL = 2
 #: The most rows in one frame: what either end copies without its user noticing.
 STRIPE = 256
 #: Bytes of a pixel in each format. Channels are in Krita's order, 16 bits are little-endian, colors are sRGB.

@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import queue
 import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import __version__
-from .errors import ImageError, ImpastoError, OptionError
-from .frames import FORMATS, PROTOCOL, FrameError, Header, Reader, pack, stripes
-from .options import BLOCKS, PICTURES, Options, describe
+from .errors import ImageError, ImpastoError
+from .frames import PROTOCOL, FrameError, Header, Reader, pack, stripes
+from .jobs import Job, bgra, settings
+from .options import BLOCKS, Options, describe
 
 if TYPE_CHECKING:
-    from .engine import Step, Warm
+    from pathlib import Path
+
+    from .engine import Warm
     from .images import Picture
+    from .live import Live
+    from .nets import Net
 
 #: The longest side of a preview, and the least time from one to the next.
 _PREVIEW_SIDE = 512
 _PREVIEW_SECONDS = 0.5
-#: The most bytes of pictures that one job may send: 200 megapixels in 16 bits with alpha.
-_MOST_BYTES = 1_600_000_000
+#: The same while a net is trained: what it paints takes some time itself.
+_LESSON_SECONDS = 10
 
 
 def main() -> int:
@@ -55,6 +60,10 @@ class _Cancelled(Exception):
     pass
 
 
+class _Overtaken(Exception):
+    """Something has arrived that is more urgent."""
+
+
 class Worker:
     """Reads frames in a thread of its own, so that `cancel` is heard while a job is painted."""
 
@@ -64,7 +73,10 @@ class Worker:
         self._arrived: queue.SimpleQueue[tuple[Header, bytes] | None] = queue.SimpleQueue()
         self._sending = threading.Lock()
         self._cancelled: set[int] = set()
+        self._finished: set[int] = set()  # what is to end with what there is
         self._warm: Warm | None = None
+        self._live: tuple[int, Live] | None = None
+        self._net: tuple[Path, int, Net] | None = None  # the last one, and when its file was written
 
     def serve(self) -> int:
         """Until the incoming stream ends."""
@@ -73,7 +85,7 @@ class Worker:
         )
         threading.Thread(target=self._listen, daemon=True).start()
         self._warm_up()
-        job: _Job | None = None
+        job: Job | None = None
         while (arrived := self._arrived.get()) is not None:
             header, blob = arrived
             number = header.get("job", 0)
@@ -81,12 +93,18 @@ class Worker:
                 if header.get("op") == "cancel":
                     job = None
                     self._cancelled.discard(number)
+                    if self._live and self._live[0] == number:
+                        self._live = None
                     self._say({"op": "cancelled", "job": number})
                 elif header.get("op") == "estimate":
                     self._estimate(header)
-                elif header.get("op") in ("image", "rows", "start"):
+                elif header.get("op") == "nets":
+                    self._say_nets()
+                elif header.get("op") in ("patch", "settle"):
+                    self._follow(header, blob)
+                elif header.get("op") in ("image", "rows", "start", "train"):
                     if job is None or job.number != number:
-                        job = _Job(number)
+                        job = Job(number)
                     if not job.failed:
                         self._take(job, header, blob)
             except _Cancelled:
@@ -97,7 +115,7 @@ class Worker:
                 if job is not None and job.number == number:
                     job.failed = True
                 self._say({"op": "error", "job": number, **_described(error)})
-            if header.get("op") == "start":
+            if header.get("op") in ("start", "train"):
                 job = None
         return 0
 
@@ -108,6 +126,8 @@ class Worker:
                 for header, blob in reader.feed(piece):
                     if header.get("op") == "cancel":
                         self._cancelled.add(header.get("job", 0))
+                    if header.get("op") == "finish":
+                        self._finished.add(header.get("job", 0))
                     self._arrived.put((header, blob))
         except FrameError as error:
             self._say({"op": "error", "job": 0, **_described(error)})
@@ -133,6 +153,7 @@ class Worker:
 
         self._warm = Warm()
         self._say({"op": "ready", "device": str(choose_device()), "torch": torch.__version__})
+        self._say_nets()
         if any(weights.cached(name).exists() for name in weights.SOURCES):
             with contextlib.suppress(ImpastoError):  # the job that needs them says why
                 self._warm.weights(Options())
@@ -147,39 +168,46 @@ class Worker:
             if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
                 raise ImageError(f"a content of {width} x {height} pixels")
             assert self._warm is not None
-            options = engine.options_from(_options(header))
+            options = engine.options_from(settings(header))
             found = plans.forecast((width, height), options, network_there=self._warm.has_network(options))
         except ImpastoError as error:  # not of the job's: it may be asked anew with other options
             self._say({**about, "text": str(error)})
         else:
             self._say(about | found._asdict())
 
-    def _take(self, job: _Job, header: Header, blob: bytes) -> None:
+    def _take(self, job: Job, header: Header, blob: bytes) -> None:
         if header["op"] == "image":
             job.begin(header)
         elif header["op"] == "rows":
             job.add(header, blob)
+        elif header["op"] == "train":
+            self._train(job, header)
+        elif job.net:
+            self._paint_at_once(job, settings(header), bool(header.get("live")))
         else:
-            self._paint(job, _options(header))
+            self._paint(job, settings(header))
 
-    def _paint(self, job: _Job, settings: dict[str, Any]) -> None:
-        from . import engine, images
-        from .borders import Wraps
+    def _checking(self, number: int) -> Callable[[], None]:
+        """What raises _Cancelled once a job is"""
 
         def check() -> None:
-            if job.number in self._cancelled:
+            if number in self._cancelled:
                 raise _Cancelled
 
-        started = time.monotonic()
-        content, mask = job.picture("content"), job.mask()
+        return check
+
+    def _paint(self, job: Job, settings: dict[str, Any]) -> None:
+        from . import engine
+        from .borders import Wraps
+
+        started, check = time.monotonic(), self._checking(job.number)
+        content = job.picture("content")
         options = engine.options_from({**settings, "masks": job.regions()})
         run = engine.Run(content, job.styles(), options, warm=self._warm)
 
         def fetched(done: int, total: int) -> None:
             check()
-            self._say(
-                {"op": "progress", "job": job.number, "phase": "weights", "fraction": done / total, "seconds": 0, "eta": None}
-            )
+            self._progress(job.number, "weights", done / total, 0, None)
 
         check()
         run.load_weights(fetched)
@@ -187,156 +215,137 @@ class Worker:
         for step in run.steps():
             check()
             now = time.monotonic()
-            progress = {"fraction": step.fraction, "width": step.size[0], "height": step.size[1]}
-            progress |= {"seconds": now - started, "eta": step.eta}
-            self._say({"op": "progress", "job": job.number, "phase": "painting", **progress})
+            size = {"width": step.size[0], "height": step.size[1]}
+            self._progress(job.number, "painting", step.fraction, now - started, step.eta, **size)
             if now - shown >= _PREVIEW_SECONDS and step.fraction < 1:
                 shown = now
-                self._preview(job.number, step)
+                self._preview(job.number, step.painted.finished())
         assert step is not None
         result = run.result(step)
-        alpha = content.alpha if mask is None else mask if content.alpha is None else content.alpha * mask
-        whole = result.picture.resized(*content.size, Wraps.of(options.padding))
-        picture = dataclasses.replace(whole, alpha=alpha)
-        values = images.quantized(picture, content.depth)
-        for y, rows in stripes(content.size[1]):
-            check()
-            self._say({"op": "rows", "job": job.number, "y": y, "rows": rows}, _bgra(values[y : y + rows]))
+        self._send(job, content, result.picture.resized(*content.size, Wraps.of(options.padding)))
         facts = {"seconds": time.monotonic() - started, "width": step.size[0], "height": step.size[1]}
         self._say({"op": "done", "job": job.number, "network": result.options.network, **facts})
 
-    def _preview(self, number: int, step: Step) -> None:
+    def _paint_at_once(self, job: Job, settings: dict[str, Any], stays: bool) -> None:
+        """By a net; where it is to be live, it stays."""
+        from . import engine, instant, library
+        from .live import Live
+        from .nets import Net
+
+        started, check = time.monotonic(), self._checking(job.number)
+        path = library.find(job.net)
+        written = path.stat().st_mtime_ns
+        if self._net is None or self._net[:2] != (path, written):
+            self._net = path, written, Net.load(path)
+        net = self._net[2]
+        # A net has its own styles, and paints a layer as large as it is.
+        options = engine.options_from({**settings, "size": 0, "style_weights": None})
+        if stays:
+            live = Live(net, options, job.values())
+            self._rows(job.number, live.whole(check).values)
+            self._live = job.number, live
+        else:
+            content = job.picture("content")
+            self._send(job, content, instant.Painter(net, options).paint(content, check))
+        width, height = job.size()
+        facts = {"seconds": time.monotonic() - started, "width": width, "height": height}
+        self._say({"op": "done", "job": job.number, "network": job.net, **facts})
+
+    def _follow(self, header: Header, blob: bytes) -> None:
+        """What a live job's content has become; or, when nothing is to be done, all of its painting."""
+        import numpy as np
+
+        number, box = header.get("job", 0), [header.get(name) for name in ("x", "y", "width", "height")]
+        if self._live is None or self._live[0] != number:
+            raise ImageError("nothing is live under this number")
+        live, check = self._live[1], self._checking(number)
+
+        def overtaken() -> None:
+            check()
+            if not self._arrived.empty():
+                raise _Overtaken
+
+        if header["op"] == "settle":
+            try:
+                part = live.whole(overtaken)
+            except _Overtaken:
+                return
+        else:
+            x, y, width, height = (side if isinstance(side, int) else -1 for side in box)
+            if min(width, height) < 1 or len(blob) != width * height * 4:
+                raise ImageError(f"a patch of {box[2]} x {box[3]} pixels with {len(blob)} bytes")
+            values = np.frombuffer(blob, np.uint8).reshape(height, width, 4)
+            part = live.change(x, y, values[..., [2, 1, 0, 3]], check)
+        height, width = part.values.shape[:2]
+        for y, rows in stripes(height):
+            about = {"op": "patch", "job": number, "x": part.x, "y": part.y + y, "width": width, "height": rows}
+            self._say({**about, "last": y + rows == height}, bgra(part.values[y : y + rows]))
+
+    def _train(self, job: Job, header: Header) -> None:
+        """Learn the job's style, and keep the net among the user's own."""
+        from . import images, library, photographs
+        from .nets import Style
+        from .options import number
+        from .training import Lesson
+
+        check = self._checking(job.number)
+        minutes = number("minutes", header.get("minutes", 20), float, 0.01, None)
+        style = images.read(job.styles()[0])
+        target = library.place(str(header.get("name", "")))
+        photos = photographs.own()
+        lesson = Lesson([style], photos, Options(**settings(header)), about=[Style.of(target.stem, style.image)])
+        lesson.load_weights(lambda done, total: self._progress(job.number, "weights", done / total, 0, None))
+        told, shown, step = 0.0, -math.inf, None
+        for step in lesson.steps(60 * minutes):
+            check()
+            if step.seconds - told >= _PREVIEW_SECONDS:
+                told = step.seconds
+                left = step.seconds * (1 / step.fraction - 1)
+                self._progress(job.number, "training", step.fraction, step.seconds, left, step=step.steps, loss=step.loss)
+            if step.seconds - shown >= _LESSON_SECONDS:
+                shown = step.seconds
+                self._preview(job.number, images.read(step.preview(photos[0])))
+            if job.number in self._finished:
+                break
+        assert step is not None
+        step.net.save(target)
+        facts = {"net": target.stem, "steps": step.steps, "seconds": step.seconds}
+        self._say({"op": "done", "job": job.number, **facts})
+        self._say_nets()
+
+    def _send(self, job: Job, content: Picture, painted: Picture) -> None:
+        """A painting as large as the content, with its alpha and within its mask"""
         from . import images
 
-        picture = step.painted.finished()
+        mask = job.mask()
+        alpha = content.alpha if mask is None else mask if content.alpha is None else content.alpha * mask
+        self._rows(job.number, images.quantized(dataclasses.replace(painted, alpha=alpha), content.depth))
+
+    def _rows(self, number: int, values: Any) -> None:
+        check = self._checking(number)
+        for y, rows in stripes(len(values)):
+            check()
+            self._say({"op": "rows", "job": number, "y": y, "rows": rows}, bgra(values[y : y + rows]))
+
+    def _progress(self, number: int, phase: str, fraction: float, seconds: float, eta: float | None, **more: Any) -> None:
+        about = {"phase": phase, "fraction": fraction, "seconds": seconds, "eta": eta}
+        self._say({"op": "progress", "job": number, **about, **more})
+
+    def _say_nets(self) -> None:
+        from . import library
+
+        self._say({"op": "nets", "nets": library.described()})
+
+    def _preview(self, number: int, picture: Picture) -> None:
+        from . import images
+
         scale = min(1.0, _PREVIEW_SIDE / max(picture.size))
         width, height = (max(1, round(side * scale)) for side in picture.size)
         small = picture.resized(width, height)
         self._say(
             {"op": "preview", "job": number, "width": small.size[0], "height": small.size[1]},
-            _bgra(images.quantized(small, 8)),
+            bgra(images.quantized(small, 8)),
         )
-
-
-@dataclass
-class _Job:
-    """What has arrived of a job: its pictures, stripe by stripe."""
-
-    number: int
-    failed: bool = False
-    _images: dict[tuple[str, int], _Incoming] = field(default_factory=dict)
-
-    def begin(self, header: Header) -> None:
-        role = header.get("role")
-        if role not in ("content", "style", "mask", "region"):
-            raise ImageError(f"no role {role!r}: a picture is content, style, mask or region")
-        index = sum(each == role for each, _ in self._images)
-        if index and role != "style":
-            raise ImageError(f"a second {role}: a job has one")
-        if role == "style" and "path" in header:
-            self._images[role, index] = _Incoming(path=str(header["path"]))
-            return
-        width, height, kind = header.get("width"), header.get("height"), header.get("format")
-        if not isinstance(kind, str) or kind not in FORMATS or (role != "region" and (kind == "gray8") != (role == "mask")):
-            raise ImageError(f"a {role} in the format {kind!r}: pictures are bgra8 or bgra16, masks are gray8")
-        if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
-            raise ImageError(f"a {role} of {width} x {height} pixels")
-        size = width * height * FORMATS[kind]
-        if size + sum(len(image.pixels) for image in self._images.values()) > _MOST_BYTES:
-            raise ImageError(f"{width} x {height} pixels are too many for one job: choose a smaller layer, or a selection")
-        self._images[role, index] = _Incoming(width, height, kind, bytearray(size))
-
-    def add(self, header: Header, blob: bytes) -> None:
-        y, rows, index = header.get("y"), header.get("rows"), header.get("index", 0)
-        image = self._images.get((str(header.get("role")), index)) if isinstance(index, int) else None
-        if image is None or image.path or not isinstance(y, int) or not isinstance(rows, int):
-            raise ImageError("rows of a picture that was not announced")
-        stride = image.width * FORMATS[image.format]
-        if y != image.rows or rows < 1 or y + rows > image.height or len(blob) != rows * stride:
-            raise ImageError(f"rows {y} to {y + rows} with {len(blob)} bytes do not fit a picture of {image.height} rows")
-        image.pixels[y * stride : (y + rows) * stride] = blob
-        image.rows += rows
-
-    def picture(self, role: str, index: int = 0) -> Picture:
-        from . import images
-
-        image = self._images.get((role, index))
-        if image is None:
-            raise ImageError(f"a job without a {role}")
-        return images.read(image.values()[..., [2, 1, 0, 3]], name=f"the {role} layer")
-
-    def styles(self) -> list[Picture | str]:
-        """Pictures, and paths of picture files"""
-        indices = [index for role, index in self._images if role == "style"]
-        if not indices:
-            raise ImageError("a job without a style")
-        return [self._images["style", index].path or self.picture("style", index) for index in indices]
-
-    def mask(self) -> Any:
-        """(H, W) floats from 0 to 1, or None"""
-        import torch
-
-        image = self._as_large_as_the_content("mask")
-        return None if image is None else torch.from_numpy(image.values()[..., 0].astype("float32")) / 255
-
-    def regions(self) -> list[Any] | None:
-        """Where the first style goes and where the second, (H, W) floats from 0 to 1; None: both everywhere"""
-        image = self._as_large_as_the_content("region")
-        if image is None:
-            return None
-        values = image.values()
-        values = values.astype("float32") / (65535 if values.dtype.itemsize == 2 else 255)
-        where = values[..., -1]  # its alpha, or all there is of a mask
-        if image.format != "gray8" and (where == 1).all():
-            where = values[..., :3].mean(2)
-        if where.max() < 1 / 255 or where.min() > 254 / 255:
-            raise ImageError("the region of the second style is empty, or is everything: paint on its layer where it goes")
-        return [1 - where, where]
-
-    def _as_large_as_the_content(self, role: str) -> _Incoming | None:
-        image, content = self._images.get((role, 0)), self._images.get(("content", 0))
-        if image and (content is None or (content.width, content.height) != (image.width, image.height)):
-            raise ImageError(f"the {role} has to be as large as the content")
-        return image
-
-
-@dataclass
-class _Incoming:
-    width: int = 0
-    height: int = 0
-    format: str = ""
-    pixels: bytearray = field(default_factory=bytearray, repr=False)
-    rows: int = 0  # that have arrived
-    path: str = ""
-
-    def values(self) -> Any:
-        """(H, W, channels) uint8 or uint16"""
-        import numpy as np
-
-        if self.rows != self.height:
-            raise ImageError(f"only {self.rows} of a picture's {self.height} rows have arrived")
-        deep = self.format == "bgra16"
-        return np.frombuffer(self.pixels, "<u2" if deep else "u1").reshape(self.height, self.width, -1)
-
-
-def _options(header: Header) -> dict[str, Any]:
-    """The settings in a frame.  Raises OptionError."""
-    settings = header.get("options", {})
-    if not isinstance(settings, dict) or settings.keys() & set(PICTURES):  # these are sent
-        raise OptionError("a job's options are a JSON object of settings by name, pictures aside")
-    return settings
-
-
-def _bgra(values: Any) -> bytes:
-    """(H, W, 3 or 4) uint8 or uint16 -> B, G, R, A"""
-    import numpy as np
-
-    height, width, channels = values.shape
-    result = np.full((height, width, 4), np.iinfo(values.dtype).max, values.dtype.newbyteorder("<"))
-    result[..., :3] = values[..., 2::-1]
-    if channels == 4:
-        result[..., 3] = values[..., 3]
-    return result.tobytes()
 
 
 def _described(error: Exception) -> dict[str, str]:

@@ -9,11 +9,15 @@ from krita import DockWidget, Krita
 
 from . import environment, layers
 from .form import _POLL_MS, Form
-from .job import Task, runner
+from .job import runner
+from .lesson import MINUTES
 from .qt import QtCore, QtGui, QtWidgets
+from .task import Task
 from .version import VERSION
 
 _PREVIEW_HEIGHT = 220
+#: What of the form a net learns by; strength, too, it learns as such.
+_LEARNED_BY = ("style_loss", "seed")
 
 
 def task_from(form: Form) -> Task:
@@ -40,6 +44,20 @@ def begin(form: Form) -> None:
     runner().start(task)
 
 
+def go_live(form: Form) -> None:
+    """Have the active layer's painting follow it from now on; what is in the way is shown in the docker."""
+    try:
+        task = task_from(form)
+        if form.instant is None:
+            raise layers.LayerError("Live needs an instant style: choose one, or make this style instant first.")
+    except layers.LayerError as error:
+        runner().refuse(str(error))
+        return
+    form.store()
+    runner().wake()
+    runner().live.start(task)
+
+
 class ImpastoDocker(DockWidget):
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +73,21 @@ class ImpastoDocker(DockWidget):
         self._button = QtWidgets.QPushButton()
         self._button.setObjectName("impasto_button")
         self._button.clicked.connect(self._press)
+        self._live = QtWidgets.QPushButton("Live")
+        self._live.setObjectName("impasto_live")
+        self._live.setCheckable(True)
+        self._live.setToolTip("While it is on, a painting of the active layer in an instant style follows each brush stroke.")
+        self._live.clicked.connect(self.switch_live)
+        self._learn = QtWidgets.QPushButton()
+        self._learn.setObjectName("impasto_learn")
+        self._learn.setToolTip(
+            f"A net learns this style in the background, in {MINUTES} minutes, and paints in it in a second from then on."
+        )
+        self._learn.clicked.connect(self._study)
+        self._learning = QtWidgets.QLabel()
+        self._learning.setWordWrap(True)
+        self._learning.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self._learning.setObjectName("impasto_learning")
         self._status = QtWidgets.QLabel()
         self._status.setWordWrap(True)
         self._status.setTextFormat(QtCore.Qt.TextFormat.PlainText)  # there are layers' names in it
@@ -64,6 +97,7 @@ class ImpastoDocker(DockWidget):
         self._estimate.setEnabled(False)  # in gray
         self._estimate.setObjectName("impasto_estimate")
         self._problem = _Problem()
+        self._lesson = _Preview()
         self._setup = _SetupPanel()
         self._setup.button.clicked.connect(self._set_up)
 
@@ -73,11 +107,15 @@ class ImpastoDocker(DockWidget):
             self._setup,
             self.form,
             self._button,
+            self._live,
             self._estimate,
             self._bar,
             self._status,
             self._problem,
             self._preview,
+            self._learn,
+            self._learning,
+            self._lesson,
         ):
             column.addWidget(widget)
         column.addStretch(1)
@@ -87,7 +125,9 @@ class ImpastoDocker(DockWidget):
         scroll.setWidget(inside)
         self.setWidget(scroll)
 
-        self._runner.changed.connect(self._show)
+        for each in (self._runner, self._runner.live, self._runner.lesson):
+            each.changed.connect(self._show)
+        self.form.style_picker.picked.connect(self._show)
         self._runner.setup.log.connect(self._setup.say)
         self._polling = QtCore.QTimer(self)
         self._polling.timeout.connect(self._poll)
@@ -113,7 +153,7 @@ class ImpastoDocker(DockWidget):
 
     def _ask(self, document: Any | None) -> None:
         """What would a painting take, as things are?"""
-        if document is not None and not self._runner.busy:
+        if document is not None and not self._runner.busy and not self.form.instant:
             rect = layers.to_paint(document)
             if rect.width and rect.height:
                 self._runner.ask(rect.width, rect.height, self.form.options())
@@ -124,10 +164,27 @@ class ImpastoDocker(DockWidget):
         else:
             begin(self.form)
 
+    def switch_live(self) -> None:
+        """Live on, or off again"""
+        if self._runner.live.on:
+            self._runner.live.stop()
+        else:
+            go_live(self.form)
+        self._show()
+
+    def _study(self) -> None:
+        lesson, style = self._runner.lesson, self.form.style_picker.style()
+        if lesson.busy:
+            lesson.finish()
+        elif style is not None:
+            options = self.form.options()
+            lesson.start(Krita.instance().activeDocument(), style, {n: options[n] for n in _LEARNED_BY if n in options})
+
     def _show(self) -> None:
         """Show where the runner stands."""
         it = self._runner
         self.form.describe(it.options)
+        self.form.offer(it.nets)
         if it.last is not self._task:  # begun here or in the dialog: both show what was used last
             self._task = it.last
             self.form.reload()
@@ -136,9 +193,18 @@ class ImpastoDocker(DockWidget):
         self._bar.setVisible(it.busy)
         self._bar.setValue(round(1000 * it.fraction))
         self._estimate.setText(it.estimate)
-        self._estimate.setVisible(bool(it.estimate) and not it.busy)
-        self._status.setText(it.status)
-        self._status.setVisible(bool(it.status))
+        self._estimate.setVisible(bool(it.estimate) and not it.busy and not self.form.instant)
+        status = it.live.status if it.live.status and not it.busy else it.status
+        self._status.setText(status)
+        self._status.setVisible(bool(status))
+        self._live.setChecked(it.live.on)
+        self._live.setVisible(it.live.on or self.form.instant is not None)
+        self._learn.setText("Stop learning, and keep it" if it.lesson.busy else "Make this style instant")
+        self._learn.setVisible(it.lesson.busy or (self.form.instant is None and bool(self.form.styles())))
+        self._learn.setEnabled(it.lesson.busy or it.command() is not None)
+        self._learning.setText(it.lesson.status)
+        self._learning.setVisible(bool(it.lesson.status))
+        self._lesson.show_image(it.lesson.preview)
         self._problem.show_problem(it.problem, it.details)
         self._preview.show_image(it.preview)
         self._setup.show_need(self._need())

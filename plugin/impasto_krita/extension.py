@@ -24,6 +24,8 @@ class ImpastoExtension(Extension):
         stylize.triggered.connect(self._ask)
         again = window.createAction("impasto_again", "Stylize Again", "tools/scripts")
         again.triggered.connect(self._again)
+        live = window.createAction("impasto_live", "Live Instant Style", "tools/scripts")
+        live.triggered.connect(lambda: show_docker(Krita.instance().activeWindow()).switch_live())
         stop = window.createAction("impasto_stop", "Stop Stylizing", "tools/scripts")
         stop.triggered.connect(runner().cancel)
         _Follower(stop)
@@ -85,6 +87,7 @@ class StylizeDialog(QtWidgets.QDialog):
 
     def _show(self) -> None:
         self._form.describe(runner().options)
+        self._form.offer(runner().nets)
         note = runner().problem if not runner().engine.running else ""
         if not self._form.described and not note:
             note = "Starting the engine" if runner().command() else "There is no engine yet: set it up in the Impasto docker."
@@ -100,9 +103,10 @@ class StylizeDialog(QtWidgets.QDialog):
         self.deleteLater()
 
 
-def show_docker(window: Any) -> None:
+def show_docker(window: Any) -> Any:
     """The docker shows how far the work is: it comes to the front."""
     docker = window.qwindow().findChild(QtWidgets.QDockWidget, "impasto_docker")
     if docker is not None:
         docker.setVisible(True)
         docker.raise_()
+    return docker

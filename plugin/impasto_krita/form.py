@@ -5,12 +5,13 @@ Which options there are in it is said here; what they are called, what they may 
 
 from __future__ import annotations
 
+import base64
 import os
 from typing import Any
 
 from . import layers, settings
-from .job import Style
 from .qt import QtCore, QtGui, QtWidgets
+from .task import Style
 
 #: The options that are shown, by the engine's names: always, and under "More".
 FIRST = ("strength", "colors", "quality")
@@ -95,7 +96,7 @@ class _Slider(QtWidgets.QWidget):
 
 
 class StylePicker(QtWidgets.QComboBox):
-    """The layers of the document, with thumbnails, and picture files."""
+    """The layers of the document, with thumbnails, picture files, and instant styles."""
 
     picked = QtCore.pyqtSignal()
 
@@ -108,6 +109,7 @@ class StylePicker(QtWidgets.QComboBox):
         self._listed: list[tuple[int, str, str]] = []
         self._path = str(settings.load().get("style_file", "")) if not nothing else ""
         self._before: Any = None  # what was chosen before a picture file was asked for
+        self._nets: list[dict[str, Any]] = []
         self._stale = True  # to be listed anew, whatever is the same
         self._document: Any | None = None
         self._waiting: list[str] = []
@@ -117,6 +119,12 @@ class StylePicker(QtWidgets.QComboBox):
         self.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.activated.connect(self._chosen)
+
+    def offer(self, nets: list[dict[str, Any]]) -> None:
+        """Instant styles, as the engine describes them"""
+        if nets != self._nets:
+            self._nets, self._stale = nets, True
+            self.refresh(self._document)
 
     def refresh(self, document: Any | None) -> None:
         """List the document's layers, where they have changed."""
@@ -136,6 +144,8 @@ class StylePicker(QtWidgets.QComboBox):
             self.addItem(os.path.basename(self._path), ("file", self._path))
         if self._files:
             self.addItem("Picture file...", ("ask", ""))
+        for about in self._nets:
+            self.addItem(_icon(about["thumbnail"]), about["title"] + " (instant)", ("net", about["name"]))
         self._select(chosen)
         self._waiting = [key for _, key, _ in found]
         self._drawing.start(20)
@@ -147,10 +157,16 @@ class StylePicker(QtWidgets.QComboBox):
             return None
         if chosen[0] == "file":
             return Style(os.path.splitext(os.path.basename(chosen[1]))[0], path=chosen[1])
+        if chosen[0] == "net":
+            return Style(next(about["title"] for about in self._nets if about["name"] == chosen[1]), net=chosen[1])
         return Style(self.currentText().strip(), layer=chosen[1])
 
     def choose_layer(self, key: str) -> None:
         self._select(("layer", key))
+
+    def choose_net(self, name: str) -> None:
+        self._select(("net", name))
+        self.picked.emit()
 
     def choose_file(self, path: str) -> None:
         self._path = path
@@ -199,6 +215,13 @@ class StylePicker(QtWidgets.QComboBox):
         super().showPopup()
 
 
+def _icon(jpeg: str) -> Any:
+    """From what the engine says of a net, in base64"""
+    picture = QtGui.QPixmap()
+    picture.loadFromData(base64.b64decode(jpeg))
+    return QtGui.QIcon(picture)
+
+
 def thumbnail(node: Any) -> Any:
     return node.thumbnail(_THUMBNAIL, _THUMBNAIL)
 
@@ -214,7 +237,9 @@ class Form(QtWidgets.QWidget):
         self._fields: dict[str, Field] = {}
         self.style_picker = StylePicker()
         self.style_picker.setObjectName("impasto_style")
-        self.style_picker.setToolTip("The layer, or the picture file, in whose style to paint. It may be hidden.")
+        self.style_picker.setToolTip(
+            "The layer, or the picture file, in whose style to paint. It may be hidden. An instant style paints in a second."
+        )
         self.second_picker = StylePicker("None")
         self.second_picker.setObjectName("impasto_second_style")
         self.second_picker.setToolTip("A second style, mixed into the first")
@@ -253,8 +278,9 @@ class Form(QtWidgets.QWidget):
             self._rest.addRow("Second style", self.second_picker)
             self._rest.addRow("Its share", self.balance)
             self._rest.addRow("Its region", self.region_picker)
-        self.second_picker.picked.connect(self._enable_balance)
-        self._enable_balance()
+        for picker in (self.style_picker, self.second_picker):
+            picker.picked.connect(self._enable)
+        self._enable()
         for picker in (self.style_picker, self.second_picker, self.region_picker):
             picker.picked.connect(self.changed)
         self._storing = QtCore.QTimer(self)
@@ -293,7 +319,19 @@ class Form(QtWidgets.QWidget):
         for name, field in self._fields.items():
             field.set(last.get(name, field.default))
 
+    def offer(self, nets: list[dict[str, Any]]) -> None:
+        """The instant styles that there are"""
+        self.style_picker.offer(nets)
+
+    @property
+    def instant(self) -> Style | None:
+        """The instant style, where one is chosen"""
+        style = self.style_picker.style()
+        return style if style is not None and style.net else None
+
     def styles(self) -> list[Style]:
+        if self.instant:  # paints by itself
+            return [self.instant]
         found = [self.style_picker.style(), self.second_picker.style() if self._more else None]
         return [style for style in found if style is not None]
 
@@ -318,6 +356,8 @@ class Form(QtWidgets.QWidget):
         self._storing.start(_STORE_MS)
         self.changed.emit()
 
-    def _enable_balance(self) -> None:
+    def _enable(self) -> None:
+        two = self.second_picker.style() is not None and not self.instant
+        self.second_picker.setEnabled(not self.instant)
         for widget in (self.balance, self.region_picker):
-            widget.setEnabled(self.second_picker.style() is not None)
+            widget.setEnabled(two)

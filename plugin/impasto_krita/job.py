@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator
 
 from . import environment, layers, settings
 from .engine import Engine, find_command
 from .frames import PROTOCOL
+from .lesson import Lesson
+from .live import Live
 from .qt import QtCore, QtGui
+from .task import Task
 
 #: Bytes that may wait for the engine's pipe while a layer is read.
 _WAITING = 32 << 20
@@ -22,36 +25,8 @@ _PATIENCE_MS = 3000
 _START_MS = 60_000
 #: What Krita's event loop is given between two pieces of our work, and when there is nothing to do but to wait.
 _NEXT_MS, _IDLE_MS = 0, 20
-#: Characters of a layer's name that are taken into the result's.
-_LONGEST_NAME = 40
 #: How often it is looked whether the document is still open.
 _LOOK_MS = 500
-
-
-class Style(NamedTuple):
-    """Where a style comes from: a layer, by its key, or a picture file"""
-
-    name: str
-    layer: str = ""
-    path: str = ""
-
-
-class Task(NamedTuple):
-    """All that a painting needs."""
-
-    document: Any
-    layer: str  # key of the layer to paint
-    name: str  # of that layer
-    styles: list[Style]
-    options: dict[str, Any]  # for the engine, by its own names
-    region: Style | None = None  # the layer that says where the second style goes; the first has the rest
-
-    @property
-    def title(self) -> str:
-        """`Photo x Starry Night (60 %)`"""
-        strength = self.options.get("strength")
-        share = "" if strength is None else f" ({100 * strength:.0f} %)"
-        return f"{_short(self.name)} x {' + '.join(_short(style.name) for style in self.styles)}{share}"
 
 
 class Runner(QtCore.QObject):
@@ -73,6 +48,10 @@ class Runner(QtCore.QObject):
         self.engine = Engine(self)
         self.engine.said.connect(self._hear)
         self.engine.stopped.connect(self._engine_stopped)
+        self.nets: list[dict[str, Any]] = []  # the instant styles that the engine knows
+        self.live = Live(self.engine, lambda: self.busy, self)
+        self.lesson = Lesson(self.command, self)
+        self.lesson.learned.connect(lambda: self.engine.send({"op": "nets"}))
         self.setup = environment.Setup(environment_folder(), self)
         self.setup.finished.connect(self._set_up_ended)
         self._number = 0
@@ -169,6 +148,8 @@ class Runner(QtCore.QObject):
 
     def close(self) -> None:
         """End everything, as Krita does."""
+        self.live.stop()
+        self.lesson.close()
         self._end()
         self._become("idle", "")
         self.setup.cancel()
@@ -200,8 +181,8 @@ class Runner(QtCore.QObject):
             if selected is not None:
                 yield from self._rows(number, "mask", 0, content.rect, "gray8", layers.mask_stripes(selected[0], content.rect))
             for index, style in enumerate(task.styles):
-                if style.path:
-                    self.engine.send({"op": "image", "job": number, "role": "style", "path": style.path})
+                if style.path or style.net:
+                    self.engine.send({"op": "image", "job": number, "role": "style", **style.named()})
                 else:
                     yield from self._picture(number, "style", index, snapshot.picture(style.layer))
             if task.region is not None:
@@ -297,6 +278,10 @@ class Runner(QtCore.QObject):
             self._asked = None
             self.changed.emit()
             return
+        if op == "nets":
+            self.nets = list(header.get("nets", []))
+            self.changed.emit()
+            return
         if op == "estimate":
             self.estimate = _estimate(header)
             self.changed.emit()
@@ -326,6 +311,7 @@ class Runner(QtCore.QObject):
 
     def _engine_stopped(self, sentence: str) -> None:
         self._patience.stop()
+        self.live.stop()
         if self.busy:
             self._give_up(sentence, self.engine.last_words)
         else:
@@ -383,10 +369,6 @@ def runner() -> Runner:
 def environment_folder() -> str:
     """Where the plugin's own engine lives"""
     return os.path.join(settings.folder(), "engine")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\u2026"
 
 
 def _progress(header: dict[str, Any]) -> str:

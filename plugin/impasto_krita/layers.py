@@ -22,6 +22,8 @@ _MASKS = ("transparencymask", "selectionmask")
 _MARGIN = 64
 #: Rows that are converted at a time, where a layer is not 8-bit sRGB.
 _CONVERTED_ROWS = 64
+#: Rows of a layer that is followed which are compared at a time, and to how many columns a change is told.
+_LOOKED_ROWS, _LOOKED_COLUMNS = 64, 16
 #: The largest side of a layer that is taken whole, beyond the canvas too.
 _LARGEST = 32768
 
@@ -240,11 +242,15 @@ class ResultLayer:
 
     def add(self, above: str) -> None:
         """Put it above the layer with that key, or on top where that is gone."""
-        anchor = find(self._document, above)
-        if anchor is not None and anchor.parentNode() is not None:
-            anchor.parentNode().addChildNode(self._layer, anchor)
-        if self._layer.parentNode() is None:  # Krita says nothing when it does not add
-            self._document.rootNode().addChildNode(self._layer, None)
+        add(self._document, self._layer, find(self._document, above))
+
+
+def add(document: Any, layer: Any, anchor: Any | None) -> None:
+    """Put a layer above another, or on top where that is gone."""
+    if anchor is not None and anchor.parentNode() is not None:
+        anchor.parentNode().addChildNode(layer, anchor)
+    if layer.parentNode() is None:  # Krita says nothing when it does not add
+        document.rootNode().addChildNode(layer, None)
 
 
 def convert(pixels: bytes, width: int, height: int, source: Space, target: Space) -> bytes:
@@ -266,3 +272,111 @@ def convert(pixels: bytes, width: int, height: int, source: Space, target: Space
     finally:
         scratch.setModified(False)
         scratch.close()
+
+
+class FollowedLayer:
+    """A layer of the user's document that is looked at again and again, on all of the canvas."""
+
+    def __init__(self, document: Any, wanted: str) -> None:
+        """Raises LayerError: it is gone, or its colors are not of 8 bits."""
+        self._document, self._wanted = document, wanted
+        node = self._node()
+        if (node.colorModel(), node.colorDepth()) != ("RGBA", "U8"):
+            raise LayerError("Live needs a picture in RGB with 8 bits: see Image, Convert Image Color Space.")
+        self.rect = canvas(document)
+        self._known: list[bytes] = []  # what the layer was, stripe by stripe
+        self._at = 0  # the stripe that is looked at next
+        self._found: Rect | None = None  # what has changed in the stripes before
+
+    def idle(self) -> bool:
+        """Whether Krita is neither painting a stroke nor drawing"""
+        if not self._document.tryBarrierLock():
+            return False
+        self._document.unlock()
+        return True
+
+    def stripes(self) -> Iterator[tuple[int, int, bytes]]:
+        """(y, rows, pixels) from the top, for the first time"""
+        for y, rows in stripes(self.rect.height, _LOOKED_ROWS):
+            self._known.append(self._read(Rect(0, y, self.rect.width, rows)))
+            yield y, rows, self._known[-1]
+
+    def change(self, most_ms: int) -> tuple[Rect, bytes] | None:
+        """Look on for a few milliseconds. Once all of it has been looked at: where it has changed, and what is there."""
+        clock = QtCore.QElapsedTimer()
+        clock.start()
+        while self._at < len(self._known):
+            y = self._at * _LOOKED_ROWS
+            rect = Rect(0, y, self.rect.width, min(_LOOKED_ROWS, self.rect.height - y))
+            pixels = self._read(rect)
+            if pixels != self._known[self._at]:
+                self._found = united(self._found, different(self._known[self._at], pixels, rect))
+                self._known[self._at] = pixels
+            self._at += 1
+            if clock.elapsed() >= most_ms and self._at < len(self._known):
+                return None
+        self._at, found, self._found = 0, self._found, None
+        return None if found is None else (found, self._read(found))
+
+    def _node(self) -> Any:
+        node = find(self._document, self._wanted)
+        if node is None:
+            raise LayerError("Live has ended: its layer is gone.")
+        return node
+
+    def _read(self, rect: Rect) -> bytes:
+        return bytes(self._node().projectionPixelData(*rect))
+
+
+class LiveResult:
+    """The layer of a painting that goes on changing. Only its coming is a step to undo: strokes are undone as ever."""
+
+    def __init__(self, document: Any, name: str, rect: Rect) -> None:
+        self._document = document
+        self._layer = document.createNode(name, "paintlayer")
+        self._key = key(self._layer)
+        self._added = False
+
+    def write(self, x: int, y: int, width: int, rows: int, pixels: bytes) -> None:
+        """Raises LayerError: the user has removed it."""
+        if self._added and find(self._document, self._key) is None:
+            raise LayerError("Live has ended: its painting has been removed.")
+        self._layer.setPixelData(QtCore.QByteArray(pixels), x, y, width, rows)
+
+    def show(self, above: str) -> None:
+        """Above the layer with that key"""
+        if self._added:
+            self._document.refreshProjection()
+            return
+        add(self._document, self._layer, find(self._document, above))
+        self._added = True
+
+    def step_back(self, other: str) -> bool:
+        """Where this layer has become the active one, the one with that key is that again; Krita activates what is added."""
+        active, node = self._document.activeNode(), find(self._document, other)
+        if active is None or node is None or key(active) != self._key:
+            return False
+        self._document.setActiveNode(node)
+        return True
+
+
+def united(one: Rect | None, other: Rect) -> Rect:
+    if one is None:
+        return other
+    left, top = min(one.x, other.x), min(one.y, other.y)
+    right, bottom = max(one.x + one.width, other.x + other.width), max(one.y + one.height, other.y + other.height)
+    return Rect(left, top, right - left, bottom - top)
+
+
+def different(before: bytes, now: bytes, rect: Rect) -> Rect:
+    """Where two pictures of a rectangle differ, to a few pixels' width; they do."""
+    stride, block = 4 * rect.width, 4 * _LOOKED_COLUMNS
+    rows = [n for n in range(rect.height) if before[n * stride : (n + 1) * stride] != now[n * stride : (n + 1) * stride]]
+    left, right = stride, 0
+    for n in rows:
+        one, other = before[n * stride : (n + 1) * stride], now[n * stride : (n + 1) * stride]
+        while left and one[:left] != other[:left]:
+            left = max(0, left - block)
+        while right < stride and one[right:] != other[right:]:
+            right = min(stride, right + block)
+    return Rect(rect.x + left // 4, rect.y + rows[0], (right - left) // 4, rows[-1] - rows[0] + 1)

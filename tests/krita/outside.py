@@ -70,7 +70,7 @@ def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
     for name in [name for name in sys.modules if name.split(".")[0] == "impasto_krita"]:
         del sys.modules[name]
-    names = ("docker", "engine", "environment", "extension", "form", "job", "layers", "settings", "version")
+    names = ("docker", "engine", "environment", "extension", "form", "job", "layers", "settings", "task", "version")
     modules = types.SimpleNamespace(**{name: importlib.import_module(f"impasto_krita.{name}") for name in names}, Krita=Krita)
     assert modules.engine.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
     monkeypatch.setenv("IMPASTO_ENGINE", sys.executable)
@@ -148,8 +148,8 @@ def task(plugin: Any) -> Callable[..., Any]:
             "strength": 0.5,
             "weights": os.environ["IMPASTO_TEST_WEIGHTS"],
         }
-        style = plugin.job.Style("Style", layer="style layer")
-        return plugin.job.Task(plugin.Krita.document, layer, "Photo", [style], {**small, **options})
+        style = plugin.task.Style("Style", layer="style layer")
+        return plugin.task.Task(plugin.Krita.document, layer, "Photo", [style], {**small, **options})
 
     return make
 
@@ -338,6 +338,24 @@ def test_an_engine_of_another_version_is_told_with_the_remedy(plugin: Any, monke
     assert docker._need() == told + "set it up again."
     runner.changed.emit()
     assert not docker._setup.isHidden()
+
+
+def test_where_a_layer_has_changed_is_found_whatever_has(plugin: Any) -> None:
+    layers = plugin.layers
+    rect = layers.Rect(0, 64, 100, 30)
+    before = bytes(4 * 100 * 30)
+    for places in ([(0, 0)], [(99, 29)], [(50, 3), (52, 9)], [(0, 5), (99, 5)], [(37, 7)]):
+        now = bytearray(before)
+        for x, y in places:
+            now[4 * (100 * y + x) + 2] = 9
+        found = layers.different(before, bytes(now), rect)
+        left, top = min(x for x, _ in places), 64 + min(y for _, y in places)
+        right, bottom = max(x for x, _ in places) + 1, 64 + max(y for _, y in places) + 1
+        assert (found.y, found.y + found.height) == (top, bottom)
+        assert max(0, left - 16) <= found.x <= left
+        assert right <= found.x + found.width <= min(100, right + 16)
+    assert layers.united(None, rect) == rect
+    assert layers.united(layers.Rect(90, 60, 30, 8), rect) == layers.Rect(0, 60, 120, 34)
 
 
 def test_settings_that_cannot_be_read_count_as_none(plugin: Any) -> None:
