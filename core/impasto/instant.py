@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -116,11 +115,8 @@ class Painter:
     @property
     def recipe(self) -> str:
         """JSON: which net it was, and what it was told, other pictures aside"""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self._net.state.items()):
-            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
         told = {name: getattr(self.options, name) for name in OF_NETS if name not in ASIDE and name != "device"}
-        about = {"name": self._name, "sha256": digest.hexdigest(), "styles": [style.name for style in self._net.styles]}
+        about = {"name": self._name, "sha256": self._net.digest, "styles": [style.name for style in self._net.styles]}
         return json.dumps({"impasto": __version__, "net": about, "options": told})
 
     def modulation(self) -> Modulation:

@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 from .borders import STRIDE, Wraps
 from .images import SMALLEST_SIDE, fit
-from .options import STEPS, Options
+from .options import FROM_NET, STEPS, Options
 
 #: The smallest rung of the ladder, by its longest side: what the network sees there in one look is most of the picture.
 _BOTTOM = 128
+#: Where a net has painted the start: the smallest rung, which is about as large as pictures that nets learn by, and takes so
+#: many times the steps: that leads as far as all the rungs below would, in three quarters of their time. Measured.
+_LEARNED, _MORE = 512, 2
 
 
 class Rung(NamedTuple):
@@ -24,7 +27,8 @@ class Rung(NamedTuple):
 def ladder(size: tuple[int, int], options: Options) -> list[Rung]:
     """The sizes to work at for a content of some size, each about sqrt 2 of the one below, and the steps at each.
 
-    Where edges are to meet, sides are rounded to multiples of the network's stride.
+    Where a net has painted the start, small rungs are left out. Where edges are to meet, sides are rounded to multiples of the
+    network's stride.
     """
     longest = options.size or max(size)
     wraps = Wraps.of(options.padding)
@@ -40,12 +44,17 @@ def ladder(size: tuple[int, int], options: Options) -> list[Rung]:
     rungs = [rung((width, height), _top_steps(longest, options))]
     if not options.ladder:
         return rungs
+    ahead = options.init.startswith(FROM_NET)
     short, long = min(width, height), max(width, height)
     bottom = max(_BOTTOM, math.ceil(long / short * 2 * SMALLEST_SIDE))
     count = max(0, round(2 * math.log2(long / bottom)))
     for below in range(1, count + 1):
         side = round(long / 2 ** (below / 2))
+        if ahead and side < _LEARNED:
+            break
         rungs.append(rung(fit((width, height), side), _steps(side, options)))
+    if ahead and (len(rungs) > 1 or options.iterations is None):
+        rungs[-1] = rungs[-1]._replace(steps=_MORE * rungs[-1].steps)
     return rungs[::-1]
 
 

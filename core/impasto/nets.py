@@ -16,6 +16,7 @@ them when the next convolution reads them. What comes out is that of the whole p
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import itertools
 import json
@@ -171,6 +172,14 @@ class Net:
     def layers(self) -> tuple[Layer, ...]:
         """Its layers"""
         return layers(len(self.state["stem.weight"]), sum(name.endswith("_1.weight") for name in self.state))
+
+    @property
+    def digest(self) -> str:
+        """What it is known again by"""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state.items()):
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def copy(self, device: torch.device | str) -> Net:
         """Another of the same, on a device"""

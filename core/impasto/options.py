@@ -33,6 +33,8 @@ PADDINGS = {
 }
 #: The figures of the paper that `impasto paper` makes.
 FIGURES = ("content", "style", "grid", "ratio", "layers", "inits", "gallery")
+#: What a start begins with that a net paints
+FROM_NET = "net:"
 #: What makes a network's name the normalised one's.
 NORMALISED = "-normalised"
 NETWORKS = (*BLOCKS, *(network + NORMALISED for network in BLOCKS))
@@ -221,7 +223,11 @@ class Options:
         choices=("plain", "inside", "all"),
     )
     keep: Any = setting(None, "where the content stays as it is: a picture, white where it does", kind="picture")
-    init: str = setting(None, "what to start from", choices=("content", "noise", "gray", "style", "image"))
+    init: str = setting(
+        None,
+        "what to start from; net:NAME is what that net paints of the content at once",
+        choices=("content", "noise", "gray", "style", "image", f"{FROM_NET}NAME"),
+    )
     init_image: Any = setting(None, "the picture to start from, with init image", kind="picture")
     init_noise: float = setting(0.0, "share of white noise in what to start from", low=0, high=1)
     optimizer: str = setting(None, "the optimizer", choices=("lbfgs", "adam"))
@@ -364,6 +370,8 @@ def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
     if value is None or about.metadata["kind"] == "picture":
         return about.default if value is None else value
     if about.metadata["choices"]:
+        if name == "init" and isinstance(value, str) and value.startswith(FROM_NET):
+            return value  # of any name
         return choose(name, value, about.metadata["choices"])
     kind = str(about.type)
     if about.metadata["kind"] == "pictures":

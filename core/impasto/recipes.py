@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from . import __version__
-from .options import PICTURES, Options, parse_layers
+from .options import FROM_NET, PICTURES, Options, parse_layers
 from .targets import Given
 from .weights import sha256
 
@@ -29,6 +29,10 @@ def recipe(options: Options, given: Given) -> dict[str, Any]:
     written: dict[str, Any] = {"impasto": __version__, "options": {name: getattr(options, name) for name in names}}
     if options.weights is not None:
         written["weights"] = {"name": Path(options.weights).name, "sha256": sha256(Path(options.weights))}
+    if given.net is not None:  # nobody needs to know in which folder it was
+        name = Path(options.init.removeprefix(FROM_NET)).stem
+        written["options"]["init"] = FROM_NET + name
+        written["init_net"] = {"name": name, "sha256": given.net.digest}
     for role, sources in given.sources.items():
         digests = [picture.digest for _, picture in sources]
         if digests:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import images
+from . import images, library
 from .engine import Run, options_from
-from .errors import ImageError, WeightsError
+from .errors import ImageError, NetError, WeightsError
 from .experiments import canvas
+from .nets import Net
+from .options import FROM_NET
 from .recipes import ASIDE, SEVERAL
 from .targets import ROLES
 from .weights import sha256
@@ -40,7 +42,10 @@ def _is_recipe(found: Any) -> bool:
 
     if not isinstance(found, dict) or not isinstance(found.get("options"), dict):
         return False
-    size, names, weights = found.get("content_size"), found.get("names", {}), found.get("weights", {"name": "", "sha256": ""})
+    size, names = found.get("content_size"), found.get("names", {})
+    files = [found[key] for key in ("weights", "init_net") if key in found]
+    if str(found["options"].get("init")).startswith(FROM_NET) and "init_net" not in found:
+        return False
     return (
         isinstance(found.get("impasto"), str)
         and isinstance(size, list)
@@ -48,8 +53,8 @@ def _is_recipe(found: Any) -> bool:
         and all(type(side) is int and side > 0 for side in size)
         and isinstance(names, dict)
         and all(texts(each, None) for each in names.values())
-        and isinstance(weights, dict)
-        and all(isinstance(weights.get(name), str) for name in ("name", "sha256"))
+        and all(isinstance(file, dict) for file in files)
+        and all(isinstance(file.get(name), str) for file in files for name in ("name", "sha256"))
         and all(texts(found[role]) if role in SEVERAL else isinstance(found[role], str) for role in ROLES if role in found)
     )
 
@@ -58,7 +63,7 @@ def run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: str | None 
     """A run that paints a recipe again, with its pictures looked for in folders by their content.
 
     weights: the file with the network's weights, where the recipe had one; settings: what is to be otherwise
-    Raises ImageError, WeightsError: an ingredient is not there.
+    Raises ImageError, NetError, WeightsError: an ingredient is not there.
     """
     # The file may be a stranger's: it names no file of this computer, and a picture only by its content.
     options = {name: value for name, value in recipe["options"].items() if value is not None and name not in ASIDE}
@@ -70,6 +75,8 @@ def run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: str | None 
     given = _ingredients(recipe, searched, limit)
     if "content" not in given:
         given["content"] = canvas(*recipe["content_size"])
+    if str(options.get("init", "")).startswith(FROM_NET) and "init" not in settings:
+        options["init"] = FROM_NET + str(_net(recipe["init_net"]))
     if "weights" in recipe:
         about = recipe["weights"]
         if weights is None or not os.path.isfile(weights) or sha256(Path(weights)) != about["sha256"]:
@@ -78,6 +85,14 @@ def run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: str | None 
         options["weights"] = weights
     content, styles = given.pop("content"), given.pop("styles", [])
     return Run(content, styles, options_from(settings, options_from({**options, **given})))
+
+
+def _net(about: Mapping[str, str]) -> Path:
+    """The net that a painting began with, if there is one of that name.  Raises NetError."""
+    path = library.known().get(about["name"])
+    if path is None or Net.load(path).digest != about["sha256"]:
+        raise NetError(f"the painting began with the net {about['name']!r}: name its file with --init {FROM_NET}FILE")
+    return path
 
 
 def _ingredients(recipe: Mapping[str, Any], folders: list[Path], limit: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import borders, colors, images
+from . import borders, colors, images, library
 from .borders import Wraps
 from .devices import give_back, ran_out_of_memory
 from .errors import ImageError, OptionError
@@ -20,8 +20,9 @@ from .guides import guides, mask
 from .guides import resized as resized_mask
 from .images import Picture
 from .losses import Moments, blend
+from .nets import Net
 from .objective import Evaluation, Objective, Region
-from .options import Options, parse_layers
+from .options import FROM_NET, Options, parse_layers
 from .ranks import Ranks
 from .tiles import SMALLEST_TILE, reach, survey, tiles
 from .vgg import Network
@@ -44,11 +45,12 @@ class Given:
     style_masks: tuple[Tensor, ...] = ()  # (H, W) each, of its style
     keep: Tensor | None = None  # (H, W), of the content
     start: Picture | None = None
+    net: Net | None = None  # whose painting of the content is the start
     sources: Mapping[str, Sequence[tuple[str | None, Picture]]]  # role -> what each file is called, and what was in it
 
     @classmethod
     def read(cls, content: Any, styles: Any, options: Options) -> Given:
-        """Read everything, and see that it belongs together.  Raises ImageError, OptionError."""
+        """Read everything, and see that it belongs together.  Raises ImageError, NetError, OptionError."""
         listed = list(styles) if isinstance(styles, list | tuple) else [styles]
         if len(listed) == 1 and len(options.masks or ()) > 1:
             listed *= len(options.masks)  # one painting, with a region of it for each of the content's
@@ -76,6 +78,7 @@ class Given:
             ),
             keep=mask(pictures["keep"][0], picture, "the mask of what is kept") if pictures["keep"] else None,
             start=pictures["init_image"][0] if pictures["init_image"] else None,
+            net=Net.load(library.find(options.init[len(FROM_NET) :])) if options.init.startswith(FROM_NET) else None,
             sources=sources,
         )
 
@@ -144,6 +147,8 @@ class Targets:
             image = torch.full_like(noise, 0.5, device=self.device)
         elif self.options.init == "style":
             image = self._style_shown(0, self.given.styles[0].resized(width, height))
+        elif self.given.net is not None:
+            image = self._painted_at_once(self.given.net, self.content.resized(width, height, self.wraps))
         else:
             start = self.content if self.options.init == "content" else self.given.start
             assert start is not None
@@ -151,6 +156,17 @@ class Targets:
         if self.options.init_noise and self.options.init != "noise":
             image = torch.lerp(image, noise.to(self.device), self.options.init_noise)
         return image
+
+    def _painted_at_once(self, net: Net, content: Picture) -> Tensor:
+        """What a net makes of the content, in all of its styles, with this strength and size of strokes"""
+        here = net.copy(self.device)
+        strength = 0.5 if self.options.strength is None else self.options.strength
+        told = (
+            torch.tensor(each, device=self.device)
+            for each in (net.shares(), strength, (self.options.style_scale or (1.0,))[0])
+        )
+        image = here.paint(self._shown(content.pixels), here.modulation(*told))
+        return colors.gray(image) if self.gray else image
 
     def held(self, width: int, height: int) -> Callable[[Tensor], Tensor]:
         """What puts the content, as it is shown at this size, back where all of it is to stay"""

@@ -58,7 +58,7 @@ def test_a_net_looks_no_farther_than_its_reach() -> None:
     values, net = picture(401, 205), made(1)
     live = Live(net, Options(), values)
     before = live.whole().values
-    part, after = stroke(values, 200, 100, 1, 1)
+    _, after = stroke(values, 200, 100, 1, 1)
     live._values = after
     changed = live._painter.paint(live._picture((0, 0, 401, 205)))
     different = np.abs((changed.pixels * 255).numpy() - before[..., :3]).max(-1) > 0.75
