@@ -143,7 +143,7 @@ def _nets(command: Callable[..., argparse.ArgumentParser]) -> None:
     _options(train, without=[name for name in _FIELDS if name not in _OF_TRAINING], says=_TRAINING_SAYS)
 
     apply = command("apply", net_commands.apply, "paint pictures with a net, in one pass")
-    apply.add_argument("net", metavar="NET", help="a file of `impasto train`, or the name of a net that came with Impasto")
+    apply.add_argument("net", metavar="NET", help="a file of `impasto train`, or the name of a net that `impasto nets` shows")
     apply.add_argument("content", metavar="PHOTO", nargs="+", help="the pictures to paint, or folders of them")
     apply.add_argument("-o", "--output", metavar="OUT", required=True, help="a file for one picture, a folder for more")
     apply.add_argument("--format", metavar="ENDING", default="png", help="in a folder: png (the default), jpg, webp or tif")
@@ -152,13 +152,13 @@ def _nets(command: Callable[..., argparse.ArgumentParser]) -> None:
     _options(apply, without=[name for name in _FIELDS if name not in OF_NETS], own=_TO_NETS, says=_NETS_SAY)
 
     export = command("export", net_commands.export, "write a net as ONNX, for programs of other kinds")
-    export.add_argument("net", metavar="NET", help="a file of `impasto train`, or the name of a net that came with Impasto")
+    export.add_argument("net", metavar="NET", help="a file of `impasto train`, or the name of a net that `impasto nets` shows")
     export.add_argument("--onnx", dest="output", metavar="OUT", required=True, help="the .onnx file")
     export.add_argument("--force", action="store_true", help="replace a file that is there")
     told = ("strength", "style_weights", "style_scale")
     _options(export, without=[name for name in _FIELDS if name not in told], own=_TO_NETS, says=_NETS_SAY)
 
-    nets = command("nets", net_commands.nets, "show the nets that came with Impasto, or the ones named")
+    nets = command("nets", net_commands.nets, "show the nets that came with Impasto and your own, or the ones named")
     nets.add_argument("net", metavar="NET", nargs="*", help="files of `impasto train`")
 
 

@@ -30,7 +30,7 @@ def shipped() -> dict[str, Path]:
 
 def known() -> dict[str, Path]:
     """All; one of the user's takes the place of another of its name."""
-    return shipped() | _within(folder())
+    return dict(sorted((shipped() | _within(folder())).items()))
 
 
 def find(name: str | os.PathLike[str]) -> Path:

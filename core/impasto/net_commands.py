@@ -186,8 +186,8 @@ def nets(arguments: argparse.Namespace) -> int:
         if facts:
             learned = f"{facts.get('steps')} steps in {facts.get('minutes')} min on {facts.get('photos')} photographs"
             print(f"  {learned}, loss {facts.get('loss')}")
-    if not paths:
-        print("impasto: there are none: train one with `impasto train`", file=sys.stderr)
+    if not arguments.net:
+        print(f"impasto: your own lie in {library.folder()}", file=sys.stderr)
     return 0
 
 

@@ -12,6 +12,9 @@ import torch
 from PIL import Image
 
 import impasto
+from impasto import instant, library
+from impasto.nets import Net
+from impasto.options import Options
 from tests.conftest import scene
 
 FOLDER = Path(__file__).parent
@@ -31,6 +34,8 @@ CASES: dict[str, dict[str, Any]] = {
     "two": {"style_weights": (1, 2), "style_scale": (0.7,)},
     "masks": {"masks": True, "keep": True, "guides": "inside"},
     "smooth": {"tv": 1.0, "init": "noise", "init_noise": 0.5, "seed": 5},
+    "instant": {"net": "harvest"},
+    "begun": {"init": "net:rose_window"},
 }
 
 
@@ -38,6 +43,9 @@ def painted(name: str, threads: int = 1, **changes: Any) -> Image.Image:
     """One of them, as it comes out now"""
     settings = {**PLAIN, **CASES[name], **changes}
     content = scene(72, 56)
+    if "net" in settings:
+        options = Options(size=settings["size"], device="cpu")
+        return instant.Painter(Net.load(library.shipped()[settings["net"]]), options).paint(content).image
     styles = [scene(64, 80, 3)[:, ::-1].copy(), scene(60, 60, 7)]
     if settings.pop("masks", None):
         left = Image.linear_gradient("L").rotate(90).resize((72, 56))

@@ -192,3 +192,49 @@ def learns():
     yield (lambda: not runner().busy), 60
     yield 0.2
     return {**told, "names": names(doc), "problem": runner().problem}
+
+
+def measured(strokes=8):
+    """Seconds from the end of a brush stroke to its repaint, and the longest time in a stroke in which Krita's event loop did
+    not turn, with Live on and off: no test, for tests/benchmarks/krita.py
+    """
+    *_, whole = yield from gone_live()
+    brush()
+    yield 3
+    shown, gaps, label, last = [], {}, [""], [time.perf_counter()]
+    show = plugin().layers.LiveResult.show
+
+    def noted(self, above):
+        show(self, above)
+        shown.append(time.perf_counter())
+
+    def tick():
+        now = time.perf_counter()
+        gaps[label[0]] = max(gaps.get(label[0], 0), now - last[0])
+        last[0] = now
+
+    plugin().layers.LiveResult.show = noted
+    ticker = QtCore.QTimer()
+    ticker.timeout.connect(tick)
+    ticker.start(1)
+    after = []
+    for live in (True, False):
+        if not live:
+            child(docker(), "live").click()
+            yield 1
+        for n in range(strokes):
+            yield 0.5 if n % 2 else 3  # at once, and after it has settled
+            label[0] = "a stroke, Live on" if live else "a stroke, Live off"
+            yield from stroke([(120 + 60 * (n % 8) + 2 * m, 150 + 20 * n + 3 * m) for m in range(25)])
+            ended = time.perf_counter()
+            label[0] = "after it, Live on" if live else "after it, Live off"
+            if live:
+                shown.clear()
+                yield (lambda: shown), 20
+                after.append(shown[0] - ended)
+            else:
+                yield 0.5
+            label[0] = ""
+    ticker.stop()
+    gaps.pop("", None)
+    return {"whole": whole, "after": after, "gaps": gaps, "problem": runner().problem + runner().live.status}

@@ -1,0 +1,53 @@
+"""The nets that there are: those that came with Impasto, and the user's own."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from impasto import NetError, library
+from impasto.cli import main
+from impasto.nets import Net
+from tests.unit.test_nets import made
+
+
+def test_three_nets_come_with_impasto() -> None:
+    assert set(library.shipped()) == {"harvest", "rose_window", "alpenglow"}
+    for path in library.shipped().values():
+        net = Net.load(path)
+        assert path.stat().st_size < 1_500_000
+        assert [style.licence for style in net.styles] == ["CC0-1.0"]
+        assert Image.open(io.BytesIO(base64.b64decode(net.styles[0].thumbnail))).size == (96, 72)
+        assert net.facts["steps"] == 3000
+        assert net.facts["options"]["network"] == "vgg16"
+
+
+def test_the_users_own_are_known_by_name_and_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPASTO_NETS", str(tmp_path / "nets"))
+    assert library.known() == library.shipped()
+    (tmp_path / "nets").mkdir()
+    for name in ("waves", "harvest"):
+        made(1).save(tmp_path / "nets" / f"{name}.safetensors")
+    assert library.find("waves") == library.known()["waves"] == tmp_path / "nets" / "waves.safetensors"
+    assert library.find("harvest").parent == tmp_path / "nets"
+    assert library.find(tmp_path / "nets" / "waves.safetensors") == library.find("waves")
+    with pytest.raises(
+        NetError, match="there is no net 'storm': check its name; there are: alpenglow, harvest, rose_window, waves"
+    ):
+        library.find("storm")
+    assert library.title("rose_window") == "Rose window"
+
+
+def test_nets_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("IMPASTO_NETS", str(tmp_path))
+    made(1).save(tmp_path / "waves.safetensors")
+    assert main(["nets"]) == 0
+    said = capsys.readouterr()
+    assert "rose_window  0." in said.out
+    assert "waves  0." in said.out
+    assert "  harvest  (CC0-1.0)" in said.out
+    assert f"your own lie in {tmp_path}" in said.err
