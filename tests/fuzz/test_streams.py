@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from impasto import OptionError
 from impasto.engine import Warm
 from impasto.frames import FORMATS, FrameError, Header, Reader, pack
 from impasto.worker import Worker
 from tests.conftest import scene
 from tests.fuzz.cases import anything, cases, damaged
+from tests.unit.test_nets import made
 
 SIDE = 20
 PIXELS = bytes(scene(SIDE, SIDE).tobytes() + bytes(SIDE * SIDE))
@@ -32,6 +34,35 @@ def job(number: int = 1) -> list[tuple[Header, bytes]]:
         frames.append(({"op": "rows", "job": number, "role": role, "index": 0, "y": 0, "rows": SIDE}, PIXELS))
     frames.append(({"op": "estimate", "width": SIDE, "height": SIDE, "options": SETTINGS}, b""))
     return [*frames, ({"op": "start", "job": number, "options": SETTINGS}, b"")]
+
+
+def live_job(number: int = 1) -> list[tuple[Header, bytes]]:
+    """All frames of one that stays, by a net"""
+    about = {"job": number, "width": SIDE, "height": SIDE, "format": "bgra8"}
+    patch = {"op": "patch", "job": number, "x": 3, "y": 4, "width": 5, "height": 2}
+    return [
+        ({"op": "image", "role": "content", **about}, b""),
+        ({"op": "rows", "job": number, "role": "content", "index": 0, "y": 0, "rows": SIDE}, PIXELS),
+        ({"op": "image", "job": number, "role": "style", "net": "waves"}, b""),
+        ({"op": "start", "job": number, "options": {"device": "cpu"}, "live": True}, b""),
+        (patch, bytes(40)),
+        ({"op": "settle", "job": number}, b""),
+        ({"op": "nets"}, b""),
+        (patch, bytes(40)),
+    ]
+
+
+@pytest.fixture
+def waves(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A net of the user's; nothing to learn another by"""
+    folder = tmp_path_factory.mktemp("nets")
+    made(1, blocks=1).save(folder / "waves.safetensors")
+    monkeypatch.setenv("IMPASTO_NETS", str(folder))
+
+    def none() -> None:
+        raise OptionError("no photographs to learn on")
+
+    monkeypatch.setattr("impasto.photographs.own", none)
 
 
 class Outgoing(io.BytesIO):
@@ -78,17 +109,23 @@ def test_a_bent_stream_is_answered(stream: bytes, monkeypatch: pytest.MonkeyPatc
     answers(stream, monkeypatch)
 
 
+OPS = ("image", "rows", "start", "cancel", "estimate", "hello", "patch", "settle", "train", "finish", "nets")
 _headers = st.fixed_dictionaries(
     {},
     optional={
-        "op": st.sampled_from(("image", "rows", "start", "cancel", "estimate", "hello")) | anything,
+        "op": st.sampled_from(OPS) | anything,
         "job": st.integers(0, 2),
         "role": st.sampled_from(("content", "style", "mask", "region")) | anything,
         "index": st.integers(-1, 2) | anything,
         "width": st.integers(-1, 40) | anything,
         "height": st.integers(-1, 40) | anything,
         "format": st.sampled_from(sorted(FORMATS)) | anything,
+        "x": st.integers(-1, 40) | anything,
         "y": st.integers(-1, 40) | anything,
+        "net": st.sampled_from(("waves", "/nowhere/gone", "", "a\0b")) | anything,
+        "live": anything,
+        "name": anything,
+        "minutes": anything,
         "rows": st.integers(-1, 40) | anything,
         "path": st.sampled_from(("/nowhere/gone.png", "/", "a\0b", "")),
         "options": st.dictionaries(st.sampled_from(("masks", "tv", "colors", "x")), anything).map(lambda some: SETTINGS | some)
@@ -102,7 +139,7 @@ _headers = st.fixed_dictionaries(
     changes=st.lists(st.tuples(st.integers(0, len(job()) - 1), _headers, st.booleans()), max_size=3),
     more=st.lists(_headers, max_size=4),
 )
-@pytest.mark.usefixtures("tiny")
+@pytest.mark.usefixtures("tiny", "waves")
 def test_headers_that_say_anything_are_answered(
     changes: list[tuple[int, Header, bool]], more: list[Header], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +147,26 @@ def test_headers_that_say_anything_are_answered(
     for at, header, whole in changes:
         frames[at] = (header if whole else frames[at][0] | header), frames[at][1]
     frames[-1:-1] = [(header, b"") for header in more]
+    answers(b"".join(pack(*frame) for frame in frames), monkeypatch)
+
+
+@pytest.mark.usefixtures("waves")
+def test_the_live_job_that_is_bent_follows_when_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    ops = [header["op"] for header in answers(b"".join(pack(*frame) for frame in live_job()), monkeypatch)]
+    assert ops[1:] == ["rows", "done", "patch", "nets", "patch"]  # there is more to come: it does not settle
+
+
+@cases(200)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, len(live_job()) - 1), _headers, st.binary(max_size=80)), min_size=1, max_size=3),
+)
+@pytest.mark.usefixtures("tiny", "waves")
+def test_a_live_job_that_is_bent_is_answered(
+    changes: list[tuple[int, Header, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = live_job()
+    for at, header, blob in changes:
+        frames[at] = frames[at][0] | header, blob or frames[at][1]
     answers(b"".join(pack(*frame) for frame in frames), monkeypatch)
 
 

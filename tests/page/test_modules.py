@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto import ImageError, OptionError, Options, WeightsError
+from impasto import ImageError, OptionError, Options, WeightsError, library
+from impasto.instant import Painter
+from impasto.nets import Net, Style
 from impasto.options import describe
 from tests.conftest import scene
 from tests.page.conftest import resident
@@ -139,6 +141,8 @@ def test_a_gpu_is_asked_for_by_the_work(modules: Modules) -> None:
     def seconds(**values: Any) -> int:
         return int(studio.duration(studio.Order(photo, [photo], studio.settings((1024, 768), values), "", limit=100)))
 
+    by_a_net = studio.Order(photo, [], studio.settings((1024, 768), {}), "", limit=100, net="harvest")
+    assert studio.duration(by_a_net) <= seconds(size=256, quality="draft")
     assert seconds(size=256, quality="draft") < seconds(size=512) < seconds(size=1024, quality="fine") <= 115
 
 
@@ -211,6 +215,65 @@ def test_a_painter_that_dies_is_told_and_replaced(modules: Modules, tmp_path: Pa
         studio.paint.close()
 
 
+@pytest.fixture
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Net]:
+    """Writes an untrained net: nets("mine", 3). There are no others."""
+    folder = tmp_path / "nets"
+    folder.mkdir()
+    monkeypatch.setenv("IMPASTO_NETS", str(folder))
+    monkeypatch.setattr(library, "shipped", dict)
+
+    def write(name: str, seed: int = 0, thumbnail: str = "") -> Net:
+        Net.new([Style(name, thumbnail)], seed, width=8, blocks=1).save(folder / f"{name}.safetensors")
+        return Net.load(folder / f"{name}.safetensors")
+
+    return write
+
+
+def test_a_net_paints_in_one_frame(modules: Modules, nets: Callable[..., Net], tmp_path: Path) -> None:
+    studio = modules("studio")
+    photo, values = scene(320, 240), {"size": 200, "strength": 0.3, "style_scale": 3, "quality": "fine", "preset": "johnson"}
+    order = studio.Order(photo, [], studio.settings((320, 240), values), str(tmp_path), net="mine")
+    painted = []
+    try:
+        for seed in (0, 1):  # another net of its name is noticed
+            net = nets("mine", seed)
+            (frame,) = studio.paint(order)
+            wanted = Painter(net, Options(size=200, strength=0.3)).paint(photo).image
+            assert (frame.ended, frame.size, frame.painting.shape) == ("done", (200, 150), (150, 200, 3))
+            assert np.abs(frame.painting.astype(int) - np.asarray(wanted)).max() <= 1
+            assert frame.recipe["net"]["name"] == "mine"
+            assert frame.recipe["options"] == {**frame.recipe["options"], "strength": 0.3, "style_scale": [1.4]}
+            painted.append(frame.painting)
+            (tmp_path / "stop").unlink()  # left when the last frame has come
+        assert np.abs(painted[0].astype(int) - painted[1]).mean() > 5
+        studio.stop(tmp_path)
+        with pytest.raises(studio.Stopped):
+            list(studio.paint(order))
+    finally:
+        studio.paint.close()
+
+
+def test_instant_styles_are_the_nets_that_there_are(modules: Modules, nets: Callable[..., Net]) -> None:
+    for name, thumbnail in (("harvest", ""), ("my_own", "bm9uZQ==")):
+        nets(name, thumbnail=thumbnail)
+    app = modules("app")
+    assert [each.title for each in app.INSTANT.values()] == ["Harvest", "My own"]
+    assert Path(app.INSTANT["harvest"].painting) == ROOT / "gradio_app" / "assets" / "harvest.jpg"
+    assert app.INSTANT["my_own"].painting == ""
+    assert app.instant.parent.visible
+    frame = modules("studio").Frame(1.0, (90, 60), 1, None, "", "done", np.zeros((60, 90, 3), np.uint8))
+    line = "Done in 0.6 s: 90 × 60 pixels, by the instant style "
+    assert app.outcome(frame, 0.63, "harvest") == line + "Harvest. Press Stylize to paint it exactly."
+    assert app.outcome(frame, 0.63, "my_own") == line + "My own. Drag the line; move Strength to fade it."
+
+
+def test_without_nets_there_is_no_shelf_for_them(modules: Modules, nets: Callable[..., Net]) -> None:
+    app = modules("app")
+    assert app.INSTANT == {}
+    assert not app.instant.parent.visible
+
+
 def test_an_error_tells_no_path(modules: Modules, caplog: pytest.LogCaptureFixture) -> None:
     app = modules("app")
     told = app.sentence(RuntimeError("cannot open /home/somebody/secret.png"))
@@ -280,6 +343,9 @@ def test_the_spaces_folder(modules: Modules, tmp_path: Path) -> None:
     assert any(line.startswith("safetensors") for line in listed)
     assert any(line.startswith("pillow-heif") for line in listed)
     assert not any(line.startswith(("gradio", "pytest", "impasto")) for line in listed)  # gradio is the platform's
+    trained = folder / "impasto" / "trained"
+    assert {path.stem for path in trained.iterdir()} == set(library.shipped())
+    assert not (folder / "train_nets.py").exists()
     assert all(path.stat().st_size < 10 << 20 for path in folder.rglob("*") if path.is_file())
     program = [sys.executable, "-c", "import impasto; print(impasto.__file__)"]
     where = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=True)

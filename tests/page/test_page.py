@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.page.conftest import Visitor
+from impasto import images, library
+from tests.page.conftest import ROOT, Visitor
 
 Arrive = Callable[..., Visitor]
 
@@ -85,6 +86,51 @@ def test_a_painting_is_finished_faded_reopened_and_painted_from(arrive: Arrive, 
     assert again["content"] != json.loads(whole.text["impasto"])["content"]
 
 
+def test_an_instant_style_paints_at_once_and_is_there_for_the_next(arrive: Arrive, small: Path, tmp_path: Path) -> None:
+    names = list(library.known())
+    name = next(name for name in names if name != "harvest")  # that is on Style from the beginning
+    with Image.open(small) as image:
+        photo = pixels(image)
+    visitor = arrive()
+    button = visitor.find("instant").locator("button").nth(names.index(name))
+    button.click()
+    visitor.page.get_by_text("Add a photo first").wait_for()
+    visitor.give("photo", small)
+    visitor.set("strength", "0.6")
+    for times in (1, 2):  # the same one again is another painting
+        button.click()
+        visitor.until(lambda times=times: visitor.find("session").locator("button").count() == times)
+    said = rf"Done in \d+(\.\d)? s: 72 × 54 pixels, by the instant style {library.title(name)}\. Press Stylize .*"
+    assert re.fullmatch(said, visitor.status().strip())
+    whole = visitor.download(tmp_path / "instant.png")
+    assert (whole.format, whole.size) == ("PNG", (72, 54))
+    recipe = json.loads(whole.text["impasto"])
+    assert (recipe["net"]["name"], recipe["options"]["strength"], recipe["page"]["ended"]) == (name, 0.6, "done")
+    assert np.abs(pixels(whole) - photo).mean() > 5
+    visitor.set("strength", "0.3")
+    visitor.until(lambda: "painting-50" in visitor.shown())
+    assert np.abs(pixels(visitor.download(tmp_path / "half.png")) - (pixels(whole) + photo) / 2).max() < 2
+    visitor.set("strength", "0.9")
+    visitor.until(lambda: "click its instant style again" in visitor.status())
+    visitor.paint()
+    recipe = json.loads(visitor.download(tmp_path / "exact.png").text["impasto"])
+    assert "net" not in recipe
+    assert recipe["styles"] == [images.read(ROOT / "gradio_app" / "assets" / f"{name}.jpg").digest]
+
+
+def test_an_instant_style_does_not_disturb_a_painting(arrive: Arrive, large: Path) -> None:
+    visitor = arrive()
+    visitor.give("photo", large)
+    visitor.begin()
+    visitor.until(lambda: "preview" in visitor.shown())
+    visitor.find("instant").locator("button").first.evaluate("button => button.click()")  # a mouse does not reach it
+    visitor.page.get_by_text("One painting at a time").wait_for()
+    assert visitor.find("stop").is_visible()
+    visitor.find("stop").click()
+    visitor.until(lambda: visitor.status().startswith("Stopped: 480 × 360"))
+    visitor.find("go").wait_for()
+
+
 def test_a_mask_limits_the_painting(arrive: Arrive, small: Path, tmp_path: Path) -> None:
     with Image.open(small) as image:
         photo = pixels(image)
@@ -122,6 +168,11 @@ def test_a_mask_limits_the_painting(arrive: Arrive, small: Path, tmp_path: Path)
     visitor.paint()
     change = np.abs(pixels(visitor.download(tmp_path / "keys.png")) - photo).mean(2)
     assert change[24:30, 50:56].mean() > 10
+    assert change[:, :30].max() <= 1
+    visitor.find("instant").locator("button").first.click()
+    visitor.until(lambda: "instant style" in visitor.status())
+    change = np.abs(pixels(visitor.download(tmp_path / "instant.png")) - photo).mean(2)
+    assert change[24:30, 50:56].mean() > 5
     assert change[:, :30].max() <= 1
 
     visitor.give("second", small)  # now it is where the second style goes, and all is painted
@@ -316,7 +367,7 @@ def test_it_can_be_used_without_a_mouse_and_without_sight(arrive: Arrive, small:
         }).map(each => each.outerHTML.slice(0, 200))"""
     )
     assert unnamed == []
-    for shelf in ("library", "examples"):
+    for shelf in ("library", "instant", "examples"):
         for image in visitor.find(shelf).locator("img").all():
             assert image.get_attribute("alt")
 
