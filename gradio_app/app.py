@@ -29,53 +29,34 @@ from starlette.middleware import Middleware
 
 import pictures
 import widgets
-from impasto import DeviceError, ImageError, ImpastoError, OptionError, OutOfMemoryError, WeightsError
+from impasto import ImageError, ImpastoError, OptionError
 from impasto.commands import heed_termination
 from impasto.plans import size_of
 from impasto.terminal import duration
 from kept import Kept, keep
-from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, TooMany, Visitors, keep_sweeping, made, new_folder, own_folder
+from said import GONE, outcome, sentence, where
+from shelves import ASSETS, EXAMPLES, INSTANT, LOOKS, PAINTINGS
+from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, Visitors, keep_sweeping, made, new_folder, own_folder
 
-HERE = Path(__file__).parent
-ASSETS = HERE / "assets"
-EXAMPLES: list[dict[str, Any]] = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))
-PAINTINGS: list[dict[str, str]] = json.loads((ASSETS / "paintings.json").read_text(encoding="utf-8"))
-LOOKS: list[tuple[str, str]] = [(label, value) for label, value in widgets.offers("style_loss") if value]
 SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= studio.LARGEST]
-GONE = "That painting has been deleted: they are kept for less than an hour."
 #: Visitors who may wait.
 QUEUE = 12
 
-logger = logging.getLogger("impasto.page")
 visitors = Visitors(RATE if studio.ON_SPACE else None)
 
 
-def checked(photo: Any, *styles: Any) -> tuple[Image.Image, list[Image.Image]]:
-    """The pictures, where they can be painted from.  Raises ImageError."""
+def checked(photo: Any, *styles: Any, net: str = "") -> tuple[Image.Image, list[Image.Image]]:
+    """The pictures, where they can be painted from; a net takes no styles.  Raises ImageError."""
+    styles = () if net else styles
     for picture in (photo, *styles):
         if isinstance(picture, ImageError):
             raise picture
     if photo is None:
         raise ImageError("Add a photo first: drop one on Photo, paste it, or take one.")
     given = [style for style in styles if style is not None]
-    if not given:
+    if not given and not net:
         raise ImageError("Choose a painting first: click one below the photo, or drop your own on Style.")
     return photo, given
-
-
-def sentence(error: BaseException) -> str:
-    """What a visitor is told of an error: no path, no trace; what is unexpected gets a reference, for the log."""
-    if isinstance(error, gr.Error):  # of ZeroGPU: no quota left, no GPU to be had
-        return str(error.message)
-    if isinstance(error, ImageError | OptionError | OutOfMemoryError | DeviceError | TooMany):
-        text = str(error)
-        return text[0].upper() + text[1:]
-    if isinstance(error, WeightsError):
-        logger.error("%s", error)
-        return "The network's weights could not be fetched: this page's computer has no way to them. Try again later."
-    reference = uuid.uuid4().hex[:8]
-    logger.error("reference %s", reference, exc_info=error)
-    return f"Something went wrong here (reference {reference}). Try again, or with another picture."
 
 
 def address(request: gr.Request | None) -> str:
@@ -86,20 +67,21 @@ def address(request: gr.Request | None) -> str:
     return forwarded.split(",")[0].strip() or request.client.host
 
 
-def order(photo: Image.Image, styles: list[Image.Image], values: dict[str, Any], folder: Path) -> studio.Order:
+def order(photo: Image.Image, styles: list[Image.Image], values: dict[str, Any], folder: Path, **more: Any) -> studio.Order:
     """Raises OptionError."""
     arrays = [np.asarray(style) for style in styles]
-    return studio.Order(np.asarray(photo), arrays, studio.settings(photo.size, values), str(folder))
+    return studio.Order(np.asarray(photo), arrays, studio.settings(photo.size, values), str(folder), **more)
 
 
 # the page's own events
 
 
-def check(photo: Any, style: Any, second: Any) -> tuple[dict[str, Any], dict[str, Any], None]:
-    """Before the queue: is there something to paint? Raises gr.Error."""
+def check(photo: Any, style: Any, second: Any, net: str, request: gr.Request) -> tuple[dict[str, Any], dict[str, Any], None]:
+    """Before the queue: is there something to paint, and nothing being painted? Raises gr.Error."""
     try:
-        checked(photo, style, second)  # they are there or not; what is in them is looked at when it is painted from
-    except ImageError as error:
+        visitors.see_free(request.session_hash or "")
+        checked(photo, style, second, net=net)  # they are there or not; what is in them is looked at when it is painted from
+    except ImpastoError as error:
         raise gr.Error(sentence(error), print_exception=False) from None
     return gr.update(visible=False), gr.update(visible=True), None
 
@@ -157,15 +139,17 @@ def paint(
     style_scale: float,
     mask: str,
     runs: list[Kept],
+    net: str,
     request: gr.Request,
 ) -> Iterator[dict[Any, Any]]:
-    """Paint, and show how far it is. What goes wrong is said in the status line; what was shown before stays.
+    """Paint, by a net where one is named, and show how far it is.
 
+    What goes wrong is said in the status line; what was shown before stays.
     Gradio makes the schemas of what is not yielded anew each time: a few outputs, and values alone, keep the previews cheap.
     """
     visitor = request.session_hash or uuid.uuid4().hex
     try:
-        photo, styles = checked(photo, style, second)
+        photo, styles = checked(photo, style, second, net=net)
         values = {"preset": preset, "strength": strength, "colors": colors, "style_loss": look, "padding": seamless}
         values |= {"quality": quality, "size": size, "seed": seed, "style_scale": style_scale}
         covered = pictures.read_mask(mask, photo.size)
@@ -176,7 +160,7 @@ def paint(
             values["style_weights"] = (1 - share, share)
             values["style_layers"] = studio.FINE_AND_COARSE if together == "coarse" else None
         with visitors.painting(visitor, address(request)) as folder:
-            ordered = order(photo, styles, values, folder)._replace(masks=masks)
+            ordered = order(photo, styles, values, folder, masks=masks, net=net)
             before = pictures.show(photo, folder / "before.jpg")
             yield {status: "Starting…", leave: gr.update(visible=False), stop: gr.update(visible=True)}
             started, frame = time.monotonic(), None
@@ -189,7 +173,7 @@ def paint(
             assert frame is not None
             assert frame.painting is not None
             recipe = {**(frame.recipe or {}), "page": {"ended": frame.ended, "painted_at": frame.size}}
-            line = outcome(frame, time.monotonic() - started)
+            line = outcome(frame, time.monotonic() - started, net)
             kept = keep(folder, photo, Image.fromarray(frame.painting), strength, recipe, line, covered)
             made(folder)
             yield {painted: kept, history: [kept, *runs][:24]}
@@ -203,21 +187,6 @@ def done(kept: Kept | None, runs: list[Kept]) -> dict[Any, Any]:
     if kept is not None:
         page |= {**opened(kept), session: strip(runs), past: gr.update(visible=True)}
     return page
-
-
-def where(frame: studio.Frame) -> str:
-    """The status line of a painting under way"""
-    width, height = frame.size
-    return f"Painting at {width} × {height}, step {frame.iteration}" + (f" · {duration(frame.eta)} left" if frame.eta else "")
-
-
-def outcome(frame: studio.Frame, seconds: float) -> str:
-    """The status line of a finished painting"""
-    assert frame.painting is not None
-    ended = {"done": f"Done in {duration(seconds)}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
-    width, height = frame.painting.shape[1::-1]
-    painted_at = "" if frame.size == (width, height) else f", painted at {frame.size[0]} × {frame.size[1]}"
-    return f"{ended}: {width} × {height} pixels{painted_at}. Drag the line; move Strength to fade it."
 
 
 def opened(kept: Kept) -> dict[Any, Any]:
@@ -243,7 +212,8 @@ def fade(strength: float, kept: Kept | None, request: gr.Request) -> dict[Any, A
         return {status: GONE}
     page = {**shown(kept.faded(strength)), download: gr.update(interactive=False)}
     if strength > kept.strength:
-        page[status] = f"It was painted at {kept.strength:g}: press Stylize to paint it stronger."
+        how = "click its instant style again" if "net" in kept.recipe else "press Stylize"
+        page[status] = f"It was painted at {kept.strength:g}: {how} to paint it stronger."
     return page
 
 
@@ -279,6 +249,12 @@ def example(event: gr.SelectData) -> dict[Any, Any]:
 
 def choose(event: gr.SelectData) -> str:
     return str(ASSETS / PAINTINGS[event.index]["file"])
+
+
+def choose_instant(event: gr.SelectData) -> dict[Any, Any]:
+    """The net that is to paint, and for the next painting, the style that it has learned"""
+    chosen = list(INSTANT.values())[event.index]
+    return {net: chosen.net, style: chosen.painting or gr.skip()}
 
 
 def choose_look(event: gr.SelectData) -> str:
@@ -352,6 +328,7 @@ if __name__ == "__main__":
 with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S, KEPT_S)) as demo:
     gr.Markdown("# Impasto\nPaint a photo in the style of any painting.", elem_id="title")
     history, painted, current, shape = gr.State([]), gr.State(None), gr.State(None), gr.State(None)
+    no_net, net = gr.State(""), gr.State("")
     with gr.Row():
         with gr.Column(scale=5, min_width=320):
             with gr.Row():
@@ -364,6 +341,12 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
                 "Paintings: click one to paint in its style",
                 "library",
             )
+            with gr.Column(visible=bool(INSTANT)):
+                instant = widgets.shelf(
+                    [(each.thumbnail, each.title) for each in INSTANT.values()],
+                    "Instant styles: click one, and the photo is painted in a second",
+                    "instant",
+                )
             strength = widgets.field("strength")
             colors = widgets.field("colors", info=None)
             go = gr.Button("Stylize", variant="primary", elem_id="go")
@@ -433,23 +416,32 @@ with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S,
     for button, picture in ((as_photo, photo), (as_style, style)):
         button.click(reuse, current, picture, **at_once)
 
-    # In the queue, without a limit: outside of it an error would not be told.
-    begun = go.click(
-        check, [photo, style, second], [go, leave, painted], preprocess=False, js=GO_TO, concurrency_limit=None, **quiet
-    )
     asked = [photo, style, second, share, strength, together, colors, look, seamless, preset, quality, size, seed]
     asked += [style_scale, mask, history]
-    job = begun.success(
-        paint,
-        asked,
-        [result, status, leave, stop, painted, history],
-        show_progress_on=[status],
-        api_visibility="private",
-        **compute,
-    )
-    for after in (job.then, job.failure):  # `then` does not run after a failure
-        after(done, [painted, history], [*page, session, past, go, leave, stop], **at_once)
-    leave.click(lambda: "Left the queue.", None, status, cancels=[job], **at_once)
+    jobs = []
+    chosen = instant.select(choose_instant, None, [net, style], **at_once)
+    for begin, by in ((go.click, no_net), (chosen.success, net)):
+        begun = begin(
+            check,
+            [photo, style, second, by],
+            [go, leave, painted],
+            preprocess=False,
+            js=GO_TO,
+            concurrency_limit=None,  # in the queue all the same: outside of it an error would not be told
+            **quiet,
+        )
+        job = begun.success(
+            paint,
+            [*asked, by],
+            [result, status, leave, stop, painted, history],
+            show_progress_on=[status],
+            api_visibility="private",
+            **compute,
+        )
+        for after in (job.then, job.failure):  # `then` does not run after a failure
+            after(done, [painted, history], [*page, session, past, go, leave, stop], **at_once)
+        jobs.append(job)
+    leave.click(lambda: "Left the queue.", None, status, cancels=jobs, **at_once)
     stop.click(halt, None, None, **at_once)
     demo.unload(halt)
 

@@ -8,6 +8,9 @@ be a third slower, for OpenMP lets its threads sleep as soon as there are more o
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
+import json
 import logging
 import os
 import pickle
@@ -31,10 +34,13 @@ import torch
 from PIL import Image
 
 import pictures
-from impasto import ImpastoError, OptionError, Options, WeightsError
+from impasto import ImpastoError, OptionError, Options, WeightsError, instant, library
 from impasto.engine import Run, Warm, options_from
 from impasto.ladder import ladder
+from impasto.nets import Net
+from impasto.options import OF_NETS
 from impasto.plans import forecast
+from impasto.training import STROKES
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
 ON_ZERO = bool(os.environ.get("SPACES_ZERO_GPU"))
@@ -67,6 +73,11 @@ class Order(NamedTuple):
     folder: str  # of this order alone; a file `stop` in it ends the painting
     limit: float = LIMIT_S  # seconds
     masks: list[np.ndarray] | None = None  # where each style goes, (H, W) uint8; None: everywhere
+    net: str = ""  # the name of one that paints it at once; of the options, those of OF_NETS count then, and no styles
+
+
+class Stopped(ImpastoError):
+    """There is nothing to keep: a net was stopped, or its time was up."""
 
 
 class Frame(NamedTuple):
@@ -76,7 +87,7 @@ class Frame(NamedTuple):
     size: tuple[int, int]
     iteration: int
     eta: float | None  # seconds left, once there is a pace to tell it by
-    preview: str  # path of a JPEG
+    preview: str  # path of a JPEG; a net makes none
     ended: str = ""  # done, stopped or time
     painting: np.ndarray | None = None  # (h, w, 3 or 4) uint8
     recipe: dict[str, Any] | None = None
@@ -97,6 +108,8 @@ def settings(photo: tuple[int, int], values: dict[str, Any]) -> dict[str, Any]:
 
 def duration(order: Order) -> int:
     """Seconds of a GPU that an order asks ZeroGPU for: fewer mean a better place in the queue."""
+    if order.net:
+        return _ZERO_START_S
     height, width = order.photo.shape[:2]
     return int(min(order.limit, _zero_seconds((width, height), options_from(order.options))) + _ZERO_START_S)
 
@@ -118,6 +131,9 @@ def _paint(order: Order) -> Iterator[Frame]:
     """Paint, with a frame every now and then.  Raises ImpastoError."""
     if ON_ZERO:
         torch.set_num_threads(1)  # the pool of the process that this one was forked from is not here
+    if order.net:
+        yield _by_net(order)
+        return
     started = time.perf_counter()
     folder, stop = Path(order.folder), Path(order.folder, "stop")
     run = Run(order.photo, order.styles, options_from({**order.options, "masks": order.masks}), warm=_warm)
@@ -146,6 +162,28 @@ def _paint(order: Order) -> Iterator[Frame]:
         after = time.perf_counter()
         pace = min(_LATEST_S, max(_SOONEST_S, _PACE * (after - started)))
         due = after + max(pace, (after - now) / _MAKING)
+
+
+def _by_net(order: Order) -> Frame:
+    """Paint in one pass, with strokes of a size that nets know.  Raises ImpastoError."""
+    options = options_from({name: value for name, value in order.options.items() if name in OF_NETS})
+    strokes = tuple(np.clip(options.style_scale or 1.0, STROKES[0], STROKES[-1]).reshape(-1).tolist())
+    path, started = library.known()[order.net], time.perf_counter()
+    net = _net(path, path.stat().st_mtime_ns)
+    painter = instant.Painter(net, dataclasses.replace(options, style_scale=strokes), name=order.net)
+
+    def check() -> None:
+        if Path(order.folder, "stop").exists() or time.perf_counter() - started > order.limit:
+            raise Stopped("Stopped before anything was painted: a smaller size takes less time.")
+
+    image = painter.paint(order.photo, check).image
+    return Frame(1.0, image.size, 1, None, "", "done", np.asarray(image), json.loads(painter.recipe))
+
+
+@functools.lru_cache(maxsize=8)
+def _net(path: Path, written: int) -> Net:
+    """written: when; another file of its name is another net"""
+    return Net.load(path)
 
 
 def stop(folder: str | os.PathLike[str]) -> None:

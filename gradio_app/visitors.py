@@ -132,8 +132,7 @@ class Visitors:
 
     def _begin(self, visitor: str, address: str) -> Path:
         with self._lock:
-            if visitor in self._folders:
-                raise TooMany("One painting at a time: stop the one under way, or wait for it.")
+            self.see_free(visitor)
             now = time.monotonic()
             for known in [known for known, times in self._begun.items() if times[-1] < now - RATE_S]:
                 del self._begun[known]
@@ -145,6 +144,11 @@ class Visitors:
             begun.append(now)
             folder = self._folders[visitor] = new_folder()
             return folder
+
+    def see_free(self, visitor: str) -> None:
+        """Raises TooMany: the visitor has a painting under way."""
+        if self.paints(visitor):
+            raise TooMany("One painting at a time: stop the one under way, or wait for it.")
 
     def paints(self, visitor: str) -> bool:
         """Whether the visitor has a painting under way"""

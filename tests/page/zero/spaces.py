@@ -52,7 +52,7 @@ def GPU(*, duration: Callable[..., int] | int = 60) -> Callable[..., Any]:
 
 
 def _work(function: Callable[..., Iterator[Any]], arguments: bytes, pipe: Any) -> None:
-    # The page's connections are not this process's: one that the page closes stays open for the browser as long as anybody has it.
+    # Not the page's connections: one that the page closes stays open for the browser as long as anybody has it.
     os.closerange(3, pipe.fileno())
     os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
     frames = function(*pickle.loads(arguments))
