@@ -14,17 +14,17 @@ One file for both ends, without Qt, Krita or torch, in the Python of the oldest 
     estimate {width, height, options}                   estimate {width, height, seconds, memory, tile} or {text}
     nets {}                                             nets {nets}: of each its name, title and thumbnail; also after ready
     patch {job, x, y, width, height} + BGRA             patch {job, x, y, width, height, last} + BGRA
-    settle {job}                                        patch ..., if nothing else arrives meanwhile
-    train {job, name, minutes}                          progress, preview, done {job, net, steps, seconds}
+    settle {job}                                        patch ..., settled {job, done}
+    train {job, name, minutes, options}                 progress, preview, done {job, net, steps, seconds}
     finish {job}: keep what has been learned
 
 Pictures travel in stripes of at most STRIPE rows. A role is content, style, mask or region; styles are numbered by `index`, in
 the order of their `image` frames. A region says where the second of two styles goes, the first has the rest: what is opaque
 of it, or what is light where all of it is; or, as gray8, what is white.
 
-Where the style is a net, the content (8 bits) is painted at once. With `live` the job stays: what changes of the content is
+Where the style is a net, the content is painted at once. With `live` (8 bits) the job stays: what changes of the content is
 sent as a patch, and comes back as the part of the painting that changes with it, in one or more patches, until the job is
-cancelled; `settle` has all of it painted anew, by its own statistics.
+cancelled; `settle` has all of it painted anew, by its own statistics, unless something more pressing arrives meanwhile.
 """
 
 from __future__ import annotations

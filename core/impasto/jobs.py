@@ -22,7 +22,7 @@ class Job:
 
     number: int
     failed: bool = False
-    _images: dict[tuple[str, int], Incoming] = field(default_factory=dict)
+    _images: dict[tuple[str, int], _Incoming] = field(default_factory=dict)
 
     def begin(self, header: Header) -> None:
         role = header.get("role")
@@ -32,7 +32,7 @@ class Job:
         if index and role != "style":
             raise ImageError(f"a second {role}: a job has one")
         if role == "style" and ("path" in header or "net" in header):
-            self._images[role, index] = Incoming(path=str(header.get("path", "")), net=str(header.get("net", "")))
+            self._images[role, index] = _Incoming(path=str(header.get("path", "")), net=str(header.get("net", "")))
             return
         width, height, kind = header.get("width"), header.get("height"), header.get("format")
         if not isinstance(kind, str) or kind not in FORMATS or (role != "region" and (kind == "gray8") != (role == "mask")):
@@ -42,7 +42,7 @@ class Job:
         size = width * height * FORMATS[kind]
         if size + sum(len(image.pixels) for image in self._images.values()) > _MOST_BYTES:
             raise ImageError(f"{width} x {height} pixels are too many for one job: choose a smaller layer, or a selection")
-        self._images[role, index] = Incoming(width, height, kind, bytearray(size))
+        self._images[role, index] = _Incoming(width, height, kind, bytearray(size))
 
     def add(self, header: Header, blob: bytes) -> None:
         y, rows, index = header.get("y"), header.get("rows"), header.get("index", 0)
@@ -68,6 +68,8 @@ class Job:
         indices = [index for role, index in self._images if role == "style"]
         if not indices:
             raise ImageError("a job without a style")
+        if any(self._images["style", index].net for index in indices):
+            raise ImageError("a net is a style by itself, and learns none")
         return [self._images["style", index].path or self.picture("style", index) for index in indices]
 
     @property
@@ -109,7 +111,7 @@ class Job:
             raise ImageError("the region of the second style is empty, or is everything: paint on its layer where it goes")
         return [1 - where, where]
 
-    def _as_large_as_the_content(self, role: str) -> Incoming | None:
+    def _as_large_as_the_content(self, role: str) -> _Incoming | None:
         image, content = self._images.get((role, 0)), self._images.get(("content", 0))
         if image and (content is None or (content.width, content.height) != (image.width, image.height)):
             raise ImageError(f"the {role} has to be as large as the content")
@@ -117,7 +119,7 @@ class Job:
 
 
 @dataclass
-class Incoming:
+class _Incoming:
     width: int = 0
     height: int = 0
     format: str = ""
@@ -138,10 +140,10 @@ class Incoming:
 
 def settings(header: Header) -> dict[str, Any]:
     """The settings in a frame.  Raises OptionError."""
-    settings = header.get("options", {})
-    if not isinstance(settings, dict) or settings.keys() & set(PICTURES):  # these are sent
+    found = header.get("options", {})
+    if not isinstance(found, dict) or found.keys() & set(PICTURES):  # these are sent
         raise OptionError("a job's options are a JSON object of settings by name, pictures aside")
-    return settings
+    return found
 
 
 def bgra(values: Any) -> bytes:

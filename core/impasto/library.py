@@ -54,9 +54,9 @@ def title(name: str) -> str:
 def place(name: str) -> Path:
     """The file for a new net of the user's: by its name, with a number where there is one already.  Raises ImageError."""
     plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name.strip())[:_LONGEST] or "style"
-    there = known()
+    there = {each.casefold() for each in known()}  # some disks do not tell the case
     names = itertools.chain([plain], (f"{plain}_{n}" for n in itertools.count(2)))
-    target = folder() / (next(each for each in names if each not in there) + _ENDING)
+    target = folder() / (next(each for each in names if each.casefold() not in there) + _ENDING)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -83,10 +83,10 @@ class Live:
         if not self._values[..., 3].any():  # nothing to see as yet
             return Part(0, 0, np.zeros_like(self._values))
         picture = images.read(self._values)
-        if picture.alpha is not None:
-            self._mean = (picture.pixels * picture.alpha[..., None]).sum((0, 1)) / picture.alpha.sum()
         with self._held.noting():
             found = self._painter.paint(picture, check)
+        seen = torch.ones(picture.pixels.shape[:2]) if picture.alpha is None else picture.alpha
+        self._mean = (picture.pixels * seen[..., None]).sum((0, 1)) / seen.sum()
         return Part(0, 0, _opaque(found))
 
     def change(self, x: int, y: int, values: NDArray[np.uint8], check: Callable[[], None] = lambda: None) -> Part:

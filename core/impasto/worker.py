@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .engine import Warm
     from .images import Picture
-    from .live import Live
+    from .live import Live, Part
     from .nets import Net
 
 #: The longest side of a preview, and the least time from one to the next.
@@ -36,6 +36,12 @@ _PREVIEW_SIDE = 512
 _PREVIEW_SECONDS = 0.5
 #: The same while a net is trained: what it paints takes some time itself.
 _LESSON_SECONDS = 10
+#: Seconds between two nets that are kept while one is trained
+_KEPT_SECONDS = 30
+#: The most jobs that may be arriving at once; of more, the first is forgotten.
+_MOST_JOBS = 2
+#: What can wait until a live picture has settled
+_PATIENT = ("settle", "estimate", "nets", "hello")
 
 
 def main() -> int:
@@ -74,6 +80,7 @@ class Worker:
         self._sending = threading.Lock()
         self._cancelled: set[int] = set()
         self._finished: set[int] = set()  # what is to end with what there is
+        self._came = self._taken = 0  # frames that are not to wait: each number is counted by one thread
         self._warm: Warm | None = None
         self._live: tuple[int, Live] | None = None
         self._net: tuple[Path, int, Net] | None = None  # the last one, and when its file was written
@@ -85,13 +92,14 @@ class Worker:
         )
         threading.Thread(target=self._listen, daemon=True).start()
         self._warm_up()
-        job: Job | None = None
+        jobs: dict[int, Job] = {}  # that arrive; one that is to be live may come between the frames of another
         while (arrived := self._arrived.get()) is not None:
             header, blob = arrived
             number = header.get("job", 0)
+            self._taken += header.get("op") not in _PATIENT
             try:
                 if header.get("op") == "cancel":
-                    job = None
+                    jobs.pop(number, None)
                     self._cancelled.discard(number)
                     if self._live and self._live[0] == number:
                         self._live = None
@@ -103,8 +111,9 @@ class Worker:
                 elif header.get("op") in ("patch", "settle"):
                     self._follow(header, blob)
                 elif header.get("op") in ("image", "rows", "start", "train"):
-                    if job is None or job.number != number:
-                        job = Job(number)
+                    if number not in jobs and len(jobs) == _MOST_JOBS:
+                        del jobs[next(iter(jobs))]
+                    job = jobs.setdefault(number, Job(number))
                     if not job.failed:
                         self._take(job, header, blob)
             except _Cancelled:
@@ -112,11 +121,11 @@ class Worker:
             except BrokenPipeError:
                 break
             except Exception as error:
-                if job is not None and job.number == number:
-                    job.failed = True
+                if number in jobs:
+                    jobs[number].failed = True
                 self._say({"op": "error", "job": number, **_described(error)})
             if header.get("op") in ("start", "train"):
-                job = None
+                jobs.pop(number, None)
         return 0
 
     def _listen(self) -> None:
@@ -128,6 +137,7 @@ class Worker:
                         self._cancelled.add(header.get("job", 0))
                     if header.get("op") == "finish":
                         self._finished.add(header.get("job", 0))
+                    self._came += header.get("op") not in _PATIENT
                     self._arrived.put((header, blob))
         except FrameError as error:
             self._say({"op": "error", "job": 0, **_described(error)})
@@ -196,13 +206,13 @@ class Worker:
 
         return check
 
-    def _paint(self, job: Job, settings: dict[str, Any]) -> None:
+    def _paint(self, job: Job, told: dict[str, Any]) -> None:
         from . import engine
         from .borders import Wraps
 
         started, check = time.monotonic(), self._checking(job.number)
         content = job.picture("content")
-        options = engine.options_from({**settings, "masks": job.regions()})
+        options = engine.options_from({**told, "masks": job.regions()})
         run = engine.Run(content, job.styles(), options, warm=self._warm)
 
         def fetched(done: int, total: int) -> None:
@@ -226,7 +236,7 @@ class Worker:
         facts = {"seconds": time.monotonic() - started, "width": step.size[0], "height": step.size[1]}
         self._say({"op": "done", "job": job.number, "network": result.options.network, **facts})
 
-    def _paint_at_once(self, job: Job, settings: dict[str, Any], stays: bool) -> None:
+    def _paint_at_once(self, job: Job, told: dict[str, Any], stays: bool) -> None:
         """By a net; where it is to be live, it stays."""
         from . import engine, instant, library
         from .live import Live
@@ -239,7 +249,7 @@ class Worker:
             self._net = path, written, Net.load(path)
         net = self._net[2]
         # A net has its own styles, and paints a layer as large as it is.
-        options = engine.options_from({**settings, "size": 0, "style_weights": None})
+        options = engine.options_from({**told, "size": 0, "style_weights": None})
         if stays:
             live = Live(net, options, job.values())
             self._rows(job.number, live.whole(check).values)
@@ -262,20 +272,23 @@ class Worker:
 
         def overtaken() -> None:
             check()
-            if not self._arrived.empty():
+            if self._came > self._taken:
                 raise _Overtaken
 
         if header["op"] == "settle":
             try:
-                part = live.whole(overtaken)
+                self._say_part(number, live.whole(overtaken))
+                self._say({"op": "settled", "job": number, "done": True})
             except _Overtaken:
-                return
+                self._say({"op": "settled", "job": number, "done": False})
         else:
             x, y, width, height = (side if isinstance(side, int) else -1 for side in box)
             if min(width, height) < 1 or len(blob) != width * height * 4:
                 raise ImageError(f"a patch of {box[2]} x {box[3]} pixels with {len(blob)} bytes")
             values = np.frombuffer(blob, np.uint8).reshape(height, width, 4)
-            part = live.change(x, y, values[..., [2, 1, 0, 3]], check)
+            self._say_part(number, live.change(x, y, values[..., [2, 1, 0, 3]], check))
+
+    def _say_part(self, number: int, part: Part) -> None:
         height, width = part.values.shape[:2]
         for y, rows in stripes(height):
             about = {"op": "patch", "job": number, "x": part.x, "y": part.y + y, "width": width, "height": rows}
@@ -283,7 +296,7 @@ class Worker:
 
     def _train(self, job: Job, header: Header) -> None:
         """Learn the job's style, and keep the net among the user's own."""
-        from . import images, library, photographs
+        from . import engine, images, library, photographs
         from .nets import Style
         from .options import number
         from .training import Lesson
@@ -293,11 +306,22 @@ class Worker:
         style = images.read(job.styles()[0])
         target = library.place(str(header.get("name", "")))
         photos = photographs.own()
-        lesson = Lesson([style], photos, Options(**settings(header)), about=[Style.of(target.stem, style.image)])
-        lesson.load_weights(lambda done, total: self._progress(job.number, "weights", done / total, 0, None))
-        told, shown, step = 0.0, -math.inf, None
-        for step in lesson.steps(60 * minutes):
+        options = engine.options_from(settings(header))
+        lesson = Lesson([style], photos, options, about=[Style.of(target.stem, style.image)])
+
+        def fetched(done: int, total: int) -> None:
             check()
+            self._progress(job.number, "weights", done / total, 0, None)
+
+        lesson.load_weights(fetched)
+        told, shown, kept, step = 0.0, -math.inf, 0.0, None
+        for step in lesson.steps(60 * minutes):
+            if job.number in self._cancelled and kept:
+                target.unlink(missing_ok=True)
+            check()
+            if step.seconds - kept >= _KEPT_SECONDS:  # should this end before its time
+                kept = step.seconds
+                step.net.save(target)
             if step.seconds - told >= _PREVIEW_SECONDS:
                 told = step.seconds
                 left = step.seconds * (1 / step.fraction - 1)

@@ -48,6 +48,8 @@ def go_live(form: Form) -> None:
     """Have the active layer's painting follow it from now on; what is in the way is shown in the docker."""
     try:
         task = task_from(form)
+        if runner().setup.running or runner().command() is None:
+            raise layers.LayerError("There is no engine yet: set it up first.")
         if form.instant is None:
             raise layers.LayerError("Live needs an instant style: choose one, or make this style instant first.")
     except layers.LayerError as error:
@@ -194,7 +196,7 @@ class ImpastoDocker(DockWidget):
         self._bar.setValue(round(1000 * it.fraction))
         self._estimate.setText(it.estimate)
         self._estimate.setVisible(bool(it.estimate) and not it.busy and not self.form.instant)
-        status = it.live.status if it.live.status and not it.busy else it.status
+        status = it.status if it.busy or not it.live.status else it.live.status
         self._status.setText(status)
         self._status.setVisible(bool(status))
         self._live.setChecked(it.live.on)

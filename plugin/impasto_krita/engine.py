@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any
+from typing import Any, Iterable, Iterator
 
 from .frames import FrameError, Reader, pack
-from .qt import QtCore
+from .qt import QtCore, QtGui
 
 #: What Krita sets for itself and the engine's Python must not see.
 _KRITAS_OWN = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "QT_PLUGIN_PATH", "QML2_IMPORT_PATH", "VIRTUAL_ENV")
 #: Bytes that are taken from the pipe before Krita gets its turn.
 _AT_A_TIME = 1 << 21
 _LAST_WORDS = 8192
+#: Bytes that may wait for the pipe while a layer is read.
+_WAITING = 32 << 20
+#: What Krita's event loop is given between two pieces of our work, and when there is nothing to do but to wait.
+NEXT_MS, IDLE_MS = 0, 20
 
 
 def clean_environment() -> Any:
@@ -37,6 +41,12 @@ def find_command(setting: str, own_python: str | None) -> list[str] | None:
         return [own_python, "-m", "impasto"]
     found = shutil.which("impasto")
     return [found] if found else None
+
+
+def picture(header: dict[str, Any], blob: bytes) -> Any:
+    """A preview that the engine has sent, as a QImage of its own"""
+    width, height = header["width"], header["height"]
+    return QtGui.QImage(blob, width, height, 4 * width, QtGui.QImage.Format.Format_ARGB32).copy()
 
 
 class Engine(QtCore.QObject):
@@ -76,6 +86,18 @@ class Engine(QtCore.QObject):
         """Write a frame; Qt keeps what the pipe does not take yet. Nothing happens where no process runs."""
         if self._process is not None:
             self._process.write(pack(header, blob))
+
+    def send_rows(
+        self, number: int, role: str, index: int, size: tuple[int, int], kind: str, stripes: Iterable[tuple[int, int, bytes]]
+    ) -> Iterator[int]:
+        """Send a picture, a stripe at a time. Yields milliseconds to wait.  size: width and height"""
+        about = {"op": "image", "job": number, "role": role}
+        self.send({**about, "width": size[0], "height": size[1], "format": kind})
+        for y, rows, pixels in stripes:
+            self.send({"op": "rows", "job": number, "role": role, "index": index, "y": y, "rows": rows}, pixels)
+            yield NEXT_MS
+            while self.pending() > _WAITING:
+                yield IDLE_MS
 
     def pending(self) -> int:
         """Bytes that wait for the pipe"""

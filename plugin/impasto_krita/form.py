@@ -6,6 +6,7 @@ Which options there are in it is said here; what they are called, what they may 
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 from typing import Any
 
@@ -218,7 +219,8 @@ class StylePicker(QtWidgets.QComboBox):
 def _icon(jpeg: str) -> Any:
     """From what the engine says of a net, in base64"""
     picture = QtGui.QPixmap()
-    picture.loadFromData(base64.b64decode(jpeg))
+    with contextlib.suppress(ValueError):  # a stranger's net may carry anything
+        picture.loadFromData(base64.b64decode(jpeg))
     return QtGui.QIcon(picture)
 
 

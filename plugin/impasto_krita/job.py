@@ -10,21 +10,17 @@ import traceback
 from typing import Any, Iterator
 
 from . import environment, layers, settings
-from .engine import Engine, find_command
+from .engine import IDLE_MS, NEXT_MS, Engine, find_command, picture
 from .frames import PROTOCOL
 from .lesson import Lesson
 from .live import Live
-from .qt import QtCore, QtGui
+from .qt import QtCore
 from .task import Task
 
-#: Bytes that may wait for the engine's pipe while a layer is read.
-_WAITING = 32 << 20
 #: An engine that has not said `cancelled` by then hangs, or is in the middle of a very long step.
 _PATIENCE_MS = 3000
 #: The same while it starts: importing torch from a slow disk takes its time.
 _START_MS = 60_000
-#: What Krita's event loop is given between two pieces of our work, and when there is nothing to do but to wait.
-_NEXT_MS, _IDLE_MS = 0, 20
 #: How often it is looked whether the document is still open.
 _LOOK_MS = 500
 
@@ -108,6 +104,7 @@ class Runner(QtCore.QObject):
             self.refuse(what)
             return
         self.problem = self.details = ""
+        self.live.hush()
         self.last, self._task = task, task
         self._number += 1
         self.preview, self.fraction = None, 0.0
@@ -142,6 +139,8 @@ class Runner(QtCore.QObject):
     def set_up(self) -> None:
         """Make the engine's environment anew, with the engine that came with the plugin."""
         self.cancel()
+        self.live.stop()
+        self.lesson.close()
         self.engine.stop()
         self.problem = self.details = ""
         self.setup.start()
@@ -162,12 +161,12 @@ class Runner(QtCore.QObject):
         snapshot = layers.Snapshot(task.document)
         selected = layers.selection(task.document)
         try:
-            yield _NEXT_MS  # the clone was enough for one turn
+            yield NEXT_MS  # the clone was enough for one turn
             keys = [task.layer] + [each.layer for each in (*task.styles, task.region) if each and each.layer]
             for _ in snapshot.show(keys):
-                yield _IDLE_MS
+                yield IDLE_MS
             while not self.engine.hello:
-                yield _IDLE_MS
+                yield IDLE_MS
                 self._check_engine()
             self._become("reading", "Reading the layers")
             content = snapshot.picture(task.layer)
@@ -177,16 +176,18 @@ class Runner(QtCore.QObject):
                     raise layers.LayerError("The selection is beside the layer: there is nothing to paint in it.")
                 content = snapshot.picture(task.layer, rect)
             self._rect, self._depth, self._note = content.rect, content.depth, content.note
-            yield from self._picture(number, "content", 0, content)
+            send, size = self.engine.send_rows, content.rect[2:]
+            yield from send(number, "content", 0, size, content.format, content.stripes())
             if selected is not None:
-                yield from self._rows(number, "mask", 0, content.rect, "gray8", layers.mask_stripes(selected[0], content.rect))
+                yield from send(number, "mask", 0, size, "gray8", layers.mask_stripes(selected[0], content.rect))
             for index, style in enumerate(task.styles):
                 if style.path or style.net:
                     self.engine.send({"op": "image", "job": number, "role": "style", **style.named()})
                 else:
-                    yield from self._picture(number, "style", index, snapshot.picture(style.layer))
+                    shown = snapshot.picture(style.layer)
+                    yield from send(number, "style", index, shown.rect[2:], shown.format, shown.stripes())
             if task.region is not None:
-                yield from self._rows(number, "region", 0, content.rect, *snapshot.region(task.region.layer, content.rect))
+                yield from send(number, "region", 0, size, *snapshot.region(task.region.layer, content.rect))
         finally:
             snapshot.close()
         self._become("painting", "Painting")
@@ -199,7 +200,7 @@ class Runner(QtCore.QObject):
                     self.cancel()
                     return
             if not self._arrived:
-                yield _IDLE_MS
+                yield IDLE_MS
                 self._check_engine()
                 continue
             arrived = self._arrived.pop(0)
@@ -209,7 +210,7 @@ class Runner(QtCore.QObject):
                 self._become("writing", "Adding the layer")
                 self._result = layers.ResultLayer(task.document, task.title, self._rect, self._depth)
             for _ in self._result.write(*arrived):
-                yield _NEXT_MS
+                yield NEXT_MS
         assert self._result is not None
         self._result.add(task.layer)
 
@@ -217,21 +218,9 @@ class Runner(QtCore.QObject):
         if not self.engine.running:
             raise layers.LayerError("The engine has ended. Press Stylize again.")
 
-    def _picture(self, number: int, role: str, index: int, picture: layers.LayerPicture) -> Iterator[int]:
-        yield from self._rows(number, role, index, picture.rect, picture.format, picture.stripes())
-
-    def _rows(self, number: int, role: str, index: int, rect: layers.Rect, kind: str, stripes: Any) -> Iterator[int]:
-        about = {"op": "image", "job": number, "role": role}
-        self.engine.send({**about, "width": rect.width, "height": rect.height, "format": kind})
-        for y, rows, pixels in stripes:
-            self.engine.send({"op": "rows", "job": number, "role": role, "index": index, "y": y, "rows": rows}, pixels)
-            yield _NEXT_MS
-            while self.engine.pending() > _WAITING:
-                yield _IDLE_MS
-
     def _work(self, steps: Iterator[int]) -> None:
         self._steps = steps
-        self._ticking.start(_NEXT_MS)
+        self._ticking.start(NEXT_MS)
 
     def _tick(self) -> None:
         steps = self._steps
@@ -296,9 +285,7 @@ class Runner(QtCore.QObject):
             self.fraction = float(header.get("fraction", 0))
             self._say(_progress(header))
         elif op == "preview":
-            width, height = header["width"], header["height"]
-            image = QtGui.QImage(blob, width, height, 4 * width, QtGui.QImage.Format.Format_ARGB32)
-            self.preview = image.copy()  # the bytes go, the picture stays
+            self.preview = picture(header, blob)
             self.changed.emit()
         elif op == "rows":
             self._arrived.append((header["y"], header["rows"], blob))
@@ -325,6 +312,7 @@ class Runner(QtCore.QObject):
 
     def _hung(self) -> None:
         """An engine that does not answer is ended. Who has pressed Stylize again meanwhile gets a new one."""
+        self.live.stop()
         self.engine.stop()
         task = self._task
         self._end()

@@ -1,7 +1,8 @@
 """All work on Krita's pixels: which layers there are, reading them as they look, and adding a result as one undo step.
 
 Layers are read from a clone of the document: a frozen picture of the moment, in which hidden layers can be shown without
-touching the user's. Pixels travel in stripes, so that Krita never waits. Colors outside of here are sRGB, 8 or 16 bits.
+touching the user's; only Live looks at the user's own. Pixels travel in stripes, so that Krita never waits. Colors outside of
+here are sRGB, 8 or 16 bits.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _MARGIN = 64
 _CONVERTED_ROWS = 64
 #: Rows of a layer that is followed which are compared at a time, and to how many columns a change is told.
 _LOOKED_ROWS, _LOOKED_COLUMNS = 64, 16
+#: The most pixels of such a layer
+_MOST_LIVE = 40_000_000
 #: The largest side of a layer that is taken whole, beyond the canvas too.
 _LARGEST = 32768
 
@@ -275,18 +278,24 @@ def convert(pixels: bytes, width: int, height: int, source: Space, target: Space
 
 
 class FollowedLayer:
-    """A layer of the user's document that is looked at again and again, on all of the canvas."""
+    """A layer of the user's document itself that is looked at again and again, on all of the canvas.
+
+    Its numbers are taken as they are: what the painting's colors are in another profile than sRGB, that profile says.
+    """
 
     def __init__(self, document: Any, wanted: str) -> None:
         """Raises LayerError: it is gone, or its colors are not of 8 bits."""
         self._document, self._wanted = document, wanted
-        node = self._node()
-        if (node.colorModel(), node.colorDepth()) != ("RGBA", "U8"):
-            raise LayerError("Live needs a picture in RGB with 8 bits: see Image, Convert Image Color Space.")
+        node = self._found()
         self.rect = canvas(document)
+        for each in (node, document):
+            if (each.colorModel(), each.colorDepth()) != ("RGBA", "U8") or each.colorProfile() != node.colorProfile():
+                raise LayerError("Live needs a picture in RGB with 8 bits: see Image, Convert Image Color Space.")
+        if self.rect.width * self.rect.height > _MOST_LIVE:
+            raise LayerError("Live is for pictures of up to 40 megapixels.")
         self._known: list[bytes] = []  # what the layer was, stripe by stripe
         self._at = 0  # the stripe that is looked at next
-        self._found: Rect | None = None  # what has changed in the stripes before
+        self._differs: Rect | None = None  # what has changed in the stripes before
 
     def idle(self) -> bool:
         """Whether Krita is neither painting a stroke nor drawing"""
@@ -297,35 +306,41 @@ class FollowedLayer:
 
     def stripes(self) -> Iterator[tuple[int, int, bytes]]:
         """(y, rows, pixels) from the top, for the first time"""
+        node = self._found()
         for y, rows in stripes(self.rect.height, _LOOKED_ROWS):
-            self._known.append(self._read(Rect(0, y, self.rect.width, rows)))
+            self._known.append(self._read(node, Rect(0, y, self.rect.width, rows)))
             yield y, rows, self._known[-1]
 
     def change(self, most_ms: int) -> tuple[Rect, bytes] | None:
         """Look on for a few milliseconds. Once all of it has been looked at: where it has changed, and what is there."""
-        clock = QtCore.QElapsedTimer()
+        node, clock = self._found(), QtCore.QElapsedTimer()
+        if canvas(self._document) != self.rect:
+            raise LayerError("Live has ended: the picture has another size.")
         clock.start()
         while self._at < len(self._known):
             y = self._at * _LOOKED_ROWS
             rect = Rect(0, y, self.rect.width, min(_LOOKED_ROWS, self.rect.height - y))
-            pixels = self._read(rect)
+            pixels = self._read(node, rect)
             if pixels != self._known[self._at]:
-                self._found = united(self._found, different(self._known[self._at], pixels, rect))
+                self._differs = united(self._differs, different(self._known[self._at], pixels, rect))
                 self._known[self._at] = pixels
             self._at += 1
             if clock.elapsed() >= most_ms and self._at < len(self._known):
                 return None
-        self._at, found, self._found = 0, self._found, None
-        return None if found is None else (found, self._read(found))
+        self._at, found, self._differs = 0, self._differs, None
+        return None if found is None else (found, self._read(node, found))
 
-    def _node(self) -> Any:
+    def _found(self) -> Any:
         node = find(self._document, self._wanted)
         if node is None:
             raise LayerError("Live has ended: its layer is gone.")
         return node
 
-    def _read(self, rect: Rect) -> bytes:
-        return bytes(self._node().projectionPixelData(*rect))
+    def _read(self, node: Any, rect: Rect) -> bytes:
+        pixels = bytes(node.projectionPixelData(*rect))
+        if len(pixels) != 4 * rect.width * rect.height:
+            raise LayerError("Live has ended: the picture has other colors.")
+        return pixels
 
 
 class LiveResult:

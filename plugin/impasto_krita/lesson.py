@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, Callable, Iterator
 
 from . import layers
-from .engine import Engine
+from .engine import IDLE_MS, NEXT_MS, Engine, picture
 from .frames import PROTOCOL
-from .qt import QtCore, QtGui
+from .qt import QtCore
 from .task import Style
 
-_NEXT_MS, _IDLE_MS = 0, 20
 #: How long a style is learned. Twice as long makes it better, not twice as good.
 MINUTES = 20
 _NUMBER = 1
@@ -49,7 +48,7 @@ class Lesson(QtCore.QObject):
         self._say(f"Learning {style.name}: starting")
         self._engine.start(command)
         self._steps = self._send(document, style, options, minutes)
-        self._ticking.start(_NEXT_MS)
+        self._ticking.start(NEXT_MS)
 
     def finish(self) -> None:
         """Keep what has been learned so far; where that is nothing, give it up."""
@@ -68,22 +67,17 @@ class Lesson(QtCore.QObject):
     def _send(self, document: Any, style: Style, options: dict[str, Any], minutes: float) -> Iterator[int]:
         """The style to the engine. Yields milliseconds to wait."""
         send = self._engine.send
-        about = {"op": "image", "job": _NUMBER, "role": "style"}
         snapshot = None if style.path else layers.Snapshot(document)
         try:
             while not self._engine.ready:
-                yield _IDLE_MS
+                yield IDLE_MS
             if snapshot is None:
-                send({**about, **style.named()})
+                send({"op": "image", "job": _NUMBER, "role": "style", **style.named()})
             else:
                 for _ in snapshot.show([style.layer]):
-                    yield _IDLE_MS
-                picture = snapshot.picture(style.layer)
-                send({**about, "width": picture.rect.width, "height": picture.rect.height, "format": picture.format})
-                for y, rows, pixels in picture.stripes():
-                    rows_of = {"op": "rows", "job": _NUMBER, "role": "style", "index": 0, "y": y, "rows": rows}
-                    send(rows_of, pixels)
-                    yield _NEXT_MS
+                    yield IDLE_MS
+                shown = snapshot.picture(style.layer)
+                yield from self._engine.send_rows(_NUMBER, "style", 0, shown.rect[2:], shown.format, shown.stripes())
         finally:
             if snapshot is not None:
                 snapshot.close()
@@ -98,6 +92,8 @@ class Lesson(QtCore.QObject):
             self._steps = None
         except layers.LayerError as error:
             self._end(str(error))
+        except Exception as error:  # a dialog of Krita's for each would help nobody
+            self._end(f"Something went wrong in the plugin: {type(error).__name__}: {error}")
 
     def _hear(self, header: dict[str, Any], blob: bytes) -> None:
         op = header.get("op")
@@ -111,9 +107,7 @@ class Lesson(QtCore.QObject):
             else:
                 self._say(f"Learning {self._name}: downloading the network, once: {header['fraction']:.0%}")
         elif op == "preview":
-            width, height = header["width"], header["height"]
-            image = QtGui.QImage(blob, width, height, 4 * width, QtGui.QImage.Format.Format_ARGB32)
-            self.preview = image.copy()  # the bytes go, the picture stays
+            self.preview = picture(header, blob)
             self.changed.emit()
         elif op == "done":
             self._end(f"{self._name} is an instant style now.")

@@ -38,8 +38,8 @@ class Live(QtCore.QObject):
         self._layer: layers.FollowedLayer | None = None
         self._result: Any = None
         self._painted: list[Any] = []  # parts of the painting that wait to be written
-        self._sending: Iterator[None] | None = None
-        self._waiting = self._settled = False
+        self._sending: Iterator[int] | None = None
+        self._waiting = self._settled = self._settling = False
         self._young = 0  # looks for which the painting's layer may still become the active one
         self._quiet = QtCore.QElapsedTimer()
         self._timer = QtCore.QTimer(self)
@@ -54,7 +54,8 @@ class Live(QtCore.QObject):
         self.stop()
         self._number += 1
         self._task, self.status = task, "Live: reading the layer"
-        self._waiting, self._settled, self._result, self._painted = True, True, None, []
+        self._waiting, self._settled, self._settling = True, True, False
+        self._result, self._painted = None, []
         self._sending = self._send(task)
         self._timer.start(_LOOK_MS)
         self.changed.emit()
@@ -70,11 +71,18 @@ class Live(QtCore.QObject):
         self.status = sentence
         self.changed.emit()
 
+    def hush(self) -> None:
+        """What it has said last is heard: something else begins."""
+        if not self.on:
+            self.status = ""
+
     def _tick(self) -> None:
         try:
             self._look()
         except layers.LayerError as error:
             self.stop(str(error))
+        except Exception as error:  # a dialog of Krita's for each would help nobody
+            self.stop(f"Something went wrong in the plugin: {type(error).__name__}: {error}")
 
     def _look(self) -> None:
         task = self._task
@@ -89,7 +97,8 @@ class Live(QtCore.QObject):
             clock = QtCore.QElapsedTimer()
             clock.start()
             while self._sending is not None and self._engine.ready and not self._busy() and clock.elapsed() < _TURN_MS:
-                next(self._sending, None)
+                if next(self._sending, 0):  # the pipe is full
+                    break
             return
         if self._result is not None and self._young:
             self._young = 0 if self._result.step_back(task.layer) else self._young - 1
@@ -106,21 +115,15 @@ class Live(QtCore.QObject):
             self._engine.send({"op": "patch", "job": self._number, **about}, pixels)
             self._waiting, self._settled = True, False
             self._quiet.start()
-        elif not self._settled and self._quiet.elapsed() > _SETTLED_MS:
-            self._settled = True
+        elif not self._settled and not self._settling and self._quiet.elapsed() > _SETTLED_MS:
+            self._settling = True
             self._engine.send({"op": "settle", "job": self._number})
 
-    def _send(self, task: Task) -> Iterator[None]:
+    def _send(self, task: Task) -> Iterator[int]:
         """The layer and the style, a stripe at a time"""
         number = self._number
         self._layer = layers.FollowedLayer(task.document, task.layer)
-        rect = self._layer.rect
-        about = {"op": "image", "job": number, "role": "content"}
-        self._engine.send({**about, "width": rect.width, "height": rect.height, "format": "bgra8"})
-        for y, rows, pixels in self._layer.stripes():
-            about = {"op": "rows", "job": number, "role": "content", "index": 0, "y": y, "rows": rows}
-            self._engine.send(about, pixels)
-            yield
+        yield from self._engine.send_rows(number, "content", 0, self._layer.rect[2:], "bgra8", self._layer.stripes())
         self._engine.send({"op": "image", "job": number, "role": "style", **task.styles[0].named()})
         self._engine.send({"op": "start", "job": number, "options": task.options, "live": True})
         self._sending = None
@@ -150,10 +153,13 @@ class Live(QtCore.QObject):
             if header["last"]:
                 self._waiting = False
                 self._tick()  # now, and not at the next look
+        elif op == "settled":
+            self._settling = False
+            self._settled = self._settled or (bool(header["done"]) and not self._waiting)
         elif op == "done":
             self._waiting = False
-            self._tick()
             self._say("Live: follows your brush")
+            self._tick()
         elif op == "error":
             self.stop(str(header.get("text")))
 

@@ -2,7 +2,22 @@
 
 import time
 
-from hands import QtCore, QtGui, QtWidgets, child, docker, document, layer, names, painting, photo, pixels, plugin, runner
+from hands import (
+    SRGB,
+    QtCore,
+    QtGui,
+    QtWidgets,
+    child,
+    docker,
+    document,
+    layer,
+    names,
+    painting,
+    photo,
+    pixels,
+    plugin,
+    runner,
+)
 from krita import Krita, ManagedColor
 
 _CANVASES = ("KisOpenGLCanvas2", "KisQPainterCanvas")
@@ -26,8 +41,8 @@ def brush():
     Krita.instance().action("KritaShape/KisToolBrush").trigger()
 
 
-def stroke(points):
-    """Press, move and release the mouse on the canvas: a brush stroke, as a hand makes it"""
+def stroke(points, pressed=lambda: None):
+    """Press, move and release the mouse on the canvas: a brush stroke, as a hand makes it.  pressed: called when it has begun"""
     widget = canvas()
     kinds, left, none = QtCore.QEvent.Type, QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.MouseButton.NoButton
     plain = QtCore.Qt.KeyboardModifier.NoModifier
@@ -41,6 +56,7 @@ def stroke(points):
     send(kinds.MouseMove, points[0], none, none)
     yield 0.05
     send(kinds.MouseButtonPress, points[0], left, left)
+    pressed()
     for point in points[1:]:
         yield 0.01
         send(kinds.MouseMove, point, none, left)
@@ -90,18 +106,18 @@ def follows():
     told["painted"] = changed(photo_was, was) is not None
     brush()
     yield 0.5
-    looked, followed = [0], plugin().layers.FollowedLayer
+    looked, followed = [], plugin().layers.FollowedLayer
     change = followed.change
 
     def counted(self, most_ms):
-        looked[0] += 1
+        looked.append(most_ms)
         return change(self, most_ms)
 
     followed.change = counted
     yield 0.3
-    told["looks"], looked[0] = looked[0], 0
-    yield from stroke([(200 + 5 * n, 200 + 2 * n) for n in range(30)])
-    told["looks_in_a_stroke"] = looked[0]
+    told["looks"] = len(looked)
+    yield from stroke([(200 + 5 * n, 200 + 2 * n) for n in range(30)], looked.clear)
+    told["looks_in_a_stroke"] = len(looked)
     yield (lambda: pixels(result, 0, 0, WIDTH, HEIGHT) != was), 20
     yield 0.1
     told["stroke"] = changed(photo_was, pixels(first, 0, 0, WIDTH, HEIGHT))
@@ -130,6 +146,10 @@ def ends(how):
         yield from stroke([(200, 200), (300, 220)])
     elif how == "layer removed":
         first.remove()
+    elif how == "picture resized":
+        doc.resizeImage(0, 0, 1000, HEIGHT)
+    elif how == "picture converted":
+        doc.setColorSpace("RGBA", "U16", SRGB)
     elif how == "engine gone":
         runner().engine._process.kill()
     else:

@@ -33,13 +33,15 @@ def test_the_painting_follows_the_brush_where_it_was(inside) -> None:
     [
         ("painting removed", "its painting has been removed"),
         ("layer removed", "its layer is gone"),
+        ("picture resized", "the picture has another size"),
+        ("picture converted", "the picture has other colors"),
         ("engine gone", ""),
         ("document closed", ""),
     ],
 )
 def test_live_ends_with_what_it_lives_on(inside, how: str, says: str) -> None:
     told = inside("living.ends", how=how, limit=120)
-    assert says in told["status"]
+    assert told["status"] == (f"Live has ended: {says}." if says else "")
     assert not told["checked"]
     assert ("ended" in told["problem"]) == (how == "engine gone")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from impasto import ImageError
+from impasto.images import Picture
 from impasto.live import Live
 from impasto.nets import reach
 from impasto.options import Options
@@ -21,11 +25,11 @@ def picture(width: int, height: int, alpha: bool = False) -> np.ndarray:
     return values
 
 
-def stroke(values: np.ndarray, x: int, y: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+def stroke(values: np.ndarray, x: int, y: int, width: int, height: int, erases: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """The part after a brush stroke, and the whole with it"""
     part = values[y : y + height, x : x + width].copy()
     part[..., :3] = 255 - part[..., :3]
-    part[..., 3] = 255
+    part[..., 3] = 0 if erases else 255
     after = values.copy()
     after[y : y + height, x : x + width] = part
     return part, after
@@ -34,19 +38,22 @@ def stroke(values: np.ndarray, x: int, y: int, width: int, height: int) -> tuple
 @pytest.mark.parametrize("place", [(150, 120, 21, 13), (0, 0, 5, 5), (235, 197, 18, 14), (3, 100, 1, 60)])
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("colors", ["style", "content"])
-def test_a_part_is_painted_as_in_the_whole(place: tuple[int, int, int, int], alpha: bool, colors: str) -> None:
+@pytest.mark.parametrize("erases", [False, True])
+def test_a_part_is_painted_as_in_the_whole(place: tuple[int, int, int, int], alpha: bool, colors: str, erases: bool) -> None:
     values = picture(253, 211, alpha)
     net, options = made(1, blocks=1), Options(colors=colors)
     live = Live(net, options, values)
     painted = live.whole().values.copy()
-    part, after = stroke(values, *place)
+    part, after = stroke(values, *place, erases)
     found = live.change(*place[:2], part)
     assert found.values.size < 0.5 * painted.size
     # What it has to be: the whole, painted by the statistics from before the stroke.
     other = Live(net, options, values)
     other.whole()
-    other._values = after
-    wanted = other._painter.paint(other._picture((0, 0, 253, 211)))
+    shown = Picture(torch.from_numpy(after[..., :3]).float() / 255, torch.from_numpy(after[..., 3]).float() / 255)
+    seen = torch.from_numpy(values[..., 3:]).float() / 255
+    mean = (torch.from_numpy(values[..., :3]) / 255 * seen).sum((0, 1)) / seen.sum()  # where nothing is, that is shown
+    wanted = other._painter.paint(replace(shown, pixels=torch.where(shown.alpha[..., None] > 0, shown.pixels, mean)))
     height, width = found.values.shape[:2]
     painted[found.y : found.y + height, found.x : found.x + width] = found.values
     pixels = (wanted.pixels * 255).round().numpy()

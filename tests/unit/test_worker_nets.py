@@ -110,6 +110,37 @@ def test_a_live_job_follows_its_content(client: Client) -> None:
     assert "nothing is live" in client.until("error")[-1][0]["text"]
 
 
+def test_a_live_job_and_a_painting_may_arrive_at_once(client: Client) -> None:
+    values = bgra()
+    client.image(20, "content", values)
+    begun(client, 21, values, live=True)  # between the frames of the other
+    client.send({"op": "cancel", "job": 21})
+    client.until("cancelled")
+    client.send({"op": "image", "job": 20, "role": "style", "net": "green_waves"})
+    client.send({"op": "start", "job": 20, "options": {}})
+    assert client.until("done", "error")[-1][0]["op"] == "done"
+
+
+def test_what_is_more_pressing_overtakes_what_settles(client: Client) -> None:
+    begun(client, 22, bgra(), live=True)
+    patch = {"op": "patch", "job": 22, "x": 5, "y": 5, "width": 1, "height": 1}
+    client.send({"op": "settle", "job": 22})
+    client.send({"op": "nets"})  # is not
+    assert client.until("settled")[-1][0]["done"]
+    client.until("nets")
+    for _ in range(20):  # whichever of the two is the quicker, it is answered
+        client.send({"op": "settle", "job": 22})
+        client.send(patch, bytes(4))
+        frames = client.until("settled")
+        if not frames[-1][0]["done"]:
+            break
+        client.until("patch")
+    assert [header["op"] for header, _ in frames] == ["settled"]
+    client.until("patch")
+    client.send({"op": "cancel", "job": 22})
+    client.until("cancelled")
+
+
 def test_a_style_is_learned_and_kept_among_the_users_nets(client: Client, folder: Path, made_up_file: Path) -> None:
     options = {"weights": str(made_up_file), "network": "vgg16", "precision": "float32"}
 
