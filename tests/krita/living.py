@@ -42,7 +42,7 @@ def brush():
 
 
 def stroke(points, pressed=lambda: None):
-    """Press, move and release the mouse on the canvas: a brush stroke, as a hand makes it.  pressed: called when it has begun"""
+    """Press, move and release the mouse on the canvas: a brush stroke by hand.  pressed: called when it has begun"""
     widget = canvas()
     kinds, left, none = QtCore.QEvent.Type, QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.MouseButton.NoButton
     plain = QtCore.Qt.KeyboardModifier.NoModifier
