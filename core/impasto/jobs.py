@@ -32,7 +32,10 @@ class Job:
         if index and role != "style":
             raise ImageError(f"a second {role}: a job has one")
         if role == "style" and ("path" in header or "net" in header):
-            self._images[role, index] = _Incoming(path=str(header.get("path", "")), net=str(header.get("net", "")))
+            path, net = str(header.get("path", "")), str(header.get("net", ""))
+            if not path and not net:
+                raise ImageError("a style without a name: give the path of a picture, or a net")
+            self._images[role, index] = _Incoming(path=path, net=net)
             return
         width, height, kind = header.get("width"), header.get("height"), header.get("format")
         if not isinstance(kind, str) or kind not in FORMATS or (role != "region" and (kind == "gray8") != (role == "mask")):

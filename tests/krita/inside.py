@@ -448,7 +448,7 @@ def two_styles():
     it.setVisible(True)
     it.form.refresh(doc)
     it.form.second_picker.choose_layer(plugin().layers.key(third))
-    it.form._enable_balance()
+    it.form._enable()
     it.form.balance.setValue(0.25)
     yield from press_stylize(second)
     options = dict(runner().last.options)

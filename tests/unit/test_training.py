@@ -13,7 +13,7 @@ from PIL import Image
 
 from impasto import ImageError, OptionError, OutOfMemoryError, images, photographs, training
 from impasto.cli import main
-from impasto.instant import Painter
+from impasto.instant import Painter, Steady
 from impasto.nets import Net, Style
 from impasto.options import Options
 from impasto.training import Lesson, Progress
@@ -270,7 +270,7 @@ def test_masks_say_where_each_style_goes_and_what_stays() -> None:
 def test_a_films_frames_are_kept_steady() -> None:
     frames = [scene(48, 48), scene(48, 48, 5)]
     loose = [Painter(made()).paint(frame).pixels for frame in frames]
-    painter = Painter(made(), steady=0.9)
+    painter = Painter(made(), steady=Steady(0.9))
     steady = [painter.paint(frame).pixels for frame in frames]
     assert torch.equal(steady[0], loose[0])
     assert not torch.equal(steady[1], loose[1])
