@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from . import files
+from .bands import STRIDE
 from .errors import OptionError
-from .nets import FLOOR, STRIDE, Modulation, Net
+from .nets import FLOOR, Modulation, Net
 
 _OPSET = 17
 

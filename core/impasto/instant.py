@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from . import __version__, colors, images
+from .bands import STRIDE, Place
 from .borders import APART
 from .devices import choose_device, memory_kept, memory_or, memory_taken
 from .engine import Painted
@@ -17,7 +18,7 @@ from .errors import OptionError, OutOfMemoryError
 from .guides import mask
 from .guides import resized as resized_mask
 from .images import Picture
-from .nets import STRIDE, WIDTH, Modulation, Net, Place
+from .nets import WIDTH, Modulation, Net
 from .options import OF_NETS, Options
 from .plans import room_on, size_of
 from .recipes import ASIDE

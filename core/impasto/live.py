@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import images
+from .bands import STRIDE
 from .errors import ImageError
 from .images import Picture
 from .instant import Painter
-from .nets import STRIDE, Net, reach
+from .nets import Net, reach
 from .options import Options
 
 #: Where more than such a share of the picture would be painted anew, all of it is.

@@ -35,11 +35,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from . import files
+from .bands import STRIDE, Map, Moments, Pixels, Place, grain
 from .devices import tidy
 from .errors import NetError, OptionError, choose
 
-#: Sides of what is painted are rounded up to multiples of it.
-STRIDE = 4
 #: Channels at half the size; there are twice as many at a quarter of it. And residual blocks.
 WIDTH, BLOCKS = 32, 5
 #: Side of the square that the grain repeats, and its standard deviation, in a picture from 0 to 1
@@ -133,8 +132,6 @@ class Style(NamedTuple):
         return cls(name, base64.b64encode(buffer.getvalue()).decode(), licence)
 
 
-#: x and y
-Place = tuple[int, int]
 #: Per layer: gain and shift, (C,) each, or (B, C) for a batch
 Modulation = Mapping[str, tuple[Tensor, Tensor]]
 #: Per layer: mean and variance of its channels, (C,) each
@@ -217,8 +214,8 @@ class Net:
 
         place: as in `paint`
         """
-        grained = images + _grain(self.state["grain"], place, *images.shape[2:]).permute(2, 0, 1)
-        features = before = functional.pixel_unshuffle(2 * grained - 1, 2)
+        read = images + grain(self.state["grain"], place, *images.shape[2:]).permute(2, 0, 1)
+        features = before = functional.pixel_unshuffle(2 * read - 1, 2)
         for layer in self.layers:
             read, before = before, features
             if layer.enlarges:
@@ -255,8 +252,8 @@ class Net:
         height, width = picture.shape[:2]
         tall = -(-height // STRIDE) * STRIDE
         band = tall if band is None else band
-        source: _Pixels | _Map = _Pixels(picture, self.state["grain"], place)
-        read: _Pixels | _Map | None = None  # what a residual block begins with
+        source: Pixels | Map = Pixels(picture, self.state["grain"], place)
+        read: Pixels | Map | None = None  # what a residual block begins with
         for layer, following in itertools.zip_longest(self.layers, self.layers[1:]):
             tidy(picture.device)
             if following is not None and following.adds:
@@ -264,7 +261,7 @@ class Net:
             pieces = self._pieces(layer, source, band / tall, check)
             if not layer.normalised:
                 break
-            raw, sums = None, _Moments()
+            raw, sums = None, Moments()
             for start, piece in pieces:
                 if raw is None:
                     size = source.height * (2 if layer.enlarges else 1) // layer.stride
@@ -275,7 +272,7 @@ class Net:
             mean, variance = sums.found() if steady is None else steady(layer.name, *sums.found())
             gain, shift = modulation[layer.name]
             scale = gain / (variance + FLOOR).sqrt()
-            source = _Map(raw, scale, shift - mean * scale, layer.rectified)
+            source = Map(raw, scale, shift - mean * scale, layer.rectified)
             if layer.adds and read is not None:
                 source, read = source.plus(read, band / tall), None
         found = torch.empty_like(picture)
@@ -286,7 +283,7 @@ class Net:
         return found
 
     def _pieces(
-        self, layer: Layer, source: _Pixels | _Map, share: float, check: Callable[[], None]
+        self, layer: Layer, source: Pixels | Map, share: float, check: Callable[[], None]
     ) -> Iterator[tuple[int, Tensor]]:
         """A layer's raw results, with their first rows, for so large a share of the picture at a time"""
         times = 2 if layer.enlarges else 1
@@ -351,84 +348,3 @@ class Net:
             return False
         alike = {name: tuple(tensor.shape) for name, tensor in self.state.items()} == shapes(count, width, blocks)
         return alike and all(bool(tensor.isfinite().all()) for tensor in self.state.values())
-
-
-class _Pixels(NamedTuple):
-    """A picture as a net reads it: four pixels at a time, its sides rounded up to multiples of STRIDE"""
-
-    picture: Tensor  # (H, W, 3)
-    grain: Tensor
-    place: Place
-
-    @property
-    def height(self) -> int:
-        return -(-len(self.picture) // STRIDE) * STRIDE // 2
-
-    def rows(self, start: int, stop: int) -> Tensor:
-        """Some of its rows.  (1, 12, stop - start, w)"""
-        part = self.picture[2 * start : 2 * stop].permute(2, 0, 1)[None]
-        missing = 2 * (stop - start) - part.shape[2], -part.shape[3] % STRIDE
-        part = functional.pad(part, (0, missing[1], 0, missing[0]), mode="replicate")
-        place = self.place[0], self.place[1] + 2 * start
-        part = part + _grain(self.grain, place, *part.shape[2:]).permute(2, 0, 1)
-        return functional.pixel_unshuffle(part.mul(2).sub_(1), 2)
-
-
-class _Map(NamedTuple):
-    """A map that is normalised when it is read"""
-
-    raw: Tensor  # (1, C, h, w)
-    scale: Tensor | None = None  # (C,), with the shift
-    shift: Tensor | None = None
-    rectified: bool = False
-
-    @property
-    def height(self) -> int:
-        return self.raw.shape[2]
-
-    def rows(self, start: int, stop: int) -> Tensor:
-        """Some of its rows.  (1, C, stop - start, w)"""
-        part = self.raw[:, :, start:stop]
-        if self.scale is None or self.shift is None:
-            return part
-        part = torch.addcmul(self.shift[:, None, None], part, self.scale[:, None, None])
-        return part.relu_() if self.rectified else part
-
-    def plus(self, other: _Pixels | _Map, share: float) -> _Map:
-        """Its sum with another, in its own memory, for so large a share at a time"""
-        count = max(1, round(share * self.height))
-        for start in range(0, self.height, count):
-            rows = start, min(self.height, start + count)
-            self.raw[:, :, slice(*rows)] = self.rows(*rows).add_(other.rows(*rows))
-        return _Map(self.raw)
-
-
-class _Moments:
-    """Mean and variance of the channels of a map that comes in pieces"""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[int, Tensor, Tensor]] = []
-
-    def add(self, piece: Tensor) -> None:
-        """piece: (1, C, h, w)"""
-        variance, mean = torch.var_mean(piece[0].permute(1, 2, 0).flatten(0, 1), 0, correction=0)
-        self._parts.append((piece.shape[2] * piece.shape[3], mean, variance))
-
-    def found(self) -> tuple[Tensor, Tensor]:
-        """(C,) each"""
-        counts, means, variances = zip(*self._parts, strict=True)
-        shares = torch.tensor(counts, dtype=torch.float64)[:, None] / sum(counts)
-        mean, variance = (torch.stack(each).cpu().double() for each in (means, variances))
-        variance += (mean - (shares * mean).sum(0)).square()
-        mean, variance = ((shares * each).sum(0) for each in (mean, variance))
-        like = self._parts[0][1]
-        return mean.to(like), variance.to(like)
-
-
-def _grain(grain: Tensor, place: Place, height: int, width: int) -> Tensor:
-    """What lies over a part of a picture.  (height, width, 3)"""
-    rows, columns = (
-        torch.arange(begin, begin + side, device=grain.device) % _GRAIN_SIDE
-        for begin, side in ((place[1], height), (place[0], width))
-    )
-    return grain[rows][:, columns]

@@ -161,10 +161,8 @@ class Targets:
         """What a net makes of the content, in all of its styles, with this strength and size of strokes"""
         here = net.copy(self.device)
         strength = 0.5 if self.options.strength is None else self.options.strength
-        told = (
-            torch.tensor(each, device=self.device)
-            for each in (net.shares(), strength, (self.options.style_scale or (1.0,))[0])
-        )
+        stroke = (self.options.style_scale or (1.0,))[0]
+        told = (torch.tensor(each, device=self.device) for each in (net.shares(), strength, stroke))
         image = here.paint(self._shown(content.pixels), here.modulation(*told))
         return colors.gray(image) if self.gray else image
 

@@ -321,7 +321,8 @@ class Worker:
             check()
             if step.seconds - kept >= _KEPT_SECONDS:  # should this end before its time
                 kept = step.seconds
-                step.net.save(target)
+                with contextlib.suppress(ImageError):  # no reason to stop
+                    step.net.save(target)
             if step.seconds - told >= _PREVIEW_SECONDS:
                 told = step.seconds
                 left = step.seconds * (1 / step.fraction - 1)
@@ -331,6 +332,7 @@ class Worker:
                 self._preview(job.number, images.read(step.preview(photos[0])))
             if job.number in self._finished:
                 break
+        self._finished.discard(job.number)
         assert step is not None
         step.net.save(target)
         facts = {"net": target.stem, "steps": step.steps, "seconds": step.seconds}

@@ -64,18 +64,23 @@ def stroke(points, pressed=lambda: None):
     send(kinds.MouseButtonRelease, points[-1], left, none)
 
 
-def gone_live(net="harvest", width=WIDTH, height=HEIGHT):
-    """A photo that Live follows, and the layer of its painting"""
-    doc = yield from document(width, height)
-    first = layer(doc, "Photo", photo)
+def offered(doc):
+    """A photo, which is active, and the docker once it has instant styles to offer"""
+    first, it = layer(doc, "Photo", photo), docker()
     doc.refreshProjection()
     doc.waitForDone()
     yield 0.3
     doc.setActiveNode(first)
-    it = docker()
     it.setVisible(True)
     yield (lambda: it.form.described and runner().nets), 60
     it.form.refresh(doc)
+    return first, it
+
+
+def gone_live(net="harvest", width=WIDTH, height=HEIGHT):
+    """A photo that Live follows, and the layer of its painting"""
+    doc = yield from document(width, height)
+    first, it = yield from offered(doc)
     it.form.style_picker.choose_net(net)
     began = time.monotonic()
     child(it, "live").click()
@@ -163,13 +168,7 @@ def ends(how):
 def paints_at_once():
     """Stylize with an instant style: a layer as any other, with one step to undo"""
     doc = yield from document()
-    first = layer(doc, "Photo", photo)
-    yield 0.2
-    doc.setActiveNode(first)
-    it = docker()
-    it.setVisible(True)
-    yield (lambda: it.form.described and runner().nets), 60
-    it.form.refresh(doc)
+    _, it = yield from offered(doc)
     it.form.style_picker.choose_net("rose_window")
     told = {"estimate": child(it, "estimate").isVisible(), "learn": child(it, "learn").isVisible()}
     told["icon"] = not it.form.style_picker.itemIcon(it.form.style_picker.currentIndex()).isNull()
@@ -185,13 +184,8 @@ def paints_at_once():
 def learns():
     """Make this style instant: it is learned beside, while the other engine paints, and is in the list then"""
     doc = yield from document()
-    first, second = layer(doc, "Photo", photo), layer(doc, "My painting", painting)
-    yield 0.2
-    doc.setActiveNode(first)
-    it = docker()
-    it.setVisible(True)
-    yield (lambda: it.form.described and runner().nets), 60
-    it.form.refresh(doc)
+    second = layer(doc, "My painting", painting)
+    first, it = yield from offered(doc)
     it.form.style_picker.choose_layer(plugin().layers.key(second))
     lesson = runner().lesson
     child(it, "learn").click()
