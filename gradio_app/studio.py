@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import json
 import logging
 import os
@@ -37,7 +36,6 @@ import pictures
 from impasto import ImpastoError, OptionError, Options, WeightsError, instant, library
 from impasto.engine import Run, Warm, options_from
 from impasto.ladder import ladder
-from impasto.nets import Net
 from impasto.options import OF_NETS
 from impasto.plans import forecast
 from impasto.training import STROKES
@@ -168,8 +166,8 @@ def _by_net(order: Order) -> Frame:
     """Paint in one pass, with strokes of a size that nets know.  Raises ImpastoError."""
     options = options_from({name: value for name, value in order.options.items() if name in OF_NETS})
     strokes = tuple(np.clip(options.style_scale or 1.0, STROKES[0], STROKES[-1]).reshape(-1).tolist())
-    path, started = library.known()[order.net], time.perf_counter()
-    net = _net(path, path.stat().st_mtime_ns)
+    started = time.perf_counter()
+    net = library.load(library.known()[order.net])  # a name, and no path
     painter = instant.Painter(net, dataclasses.replace(options, style_scale=strokes), name=order.net)
 
     def check() -> None:
@@ -178,12 +176,6 @@ def _by_net(order: Order) -> Frame:
 
     image = painter.paint(order.photo, check).image
     return Frame(1.0, image.size, 1, None, "", "done", np.asarray(image), json.loads(painter.recipe))
-
-
-@functools.lru_cache(maxsize=8)
-def _net(path: Path, written: int) -> Net:
-    """written: when; another file of its name is another net"""
-    return Net.load(path)
 
 
 def stop(folder: str | os.PathLike[str]) -> None:

@@ -153,9 +153,7 @@ class Painter:
         return torch.where(covered > 1, found / covered, found + (1 - covered).clamp(min=0) * shown)
 
     def _modulation(self, shares: list[float], stroke: float) -> Modulation:
-        strength = 0.5 if self.options.strength is None else self.options.strength
-        told = (torch.tensor(each, device=self.device) for each in (shares, strength, stroke))
-        return self._net.modulation(*told)
+        return self._net.told(shares, self.options.strength, stroke)
 
     def _shares(self) -> list[float]:
         names = [style.name for style in self._net.styles]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from pathlib import Path
@@ -43,6 +44,17 @@ def find(name: str | os.PathLike[str]) -> Path:
         return there[str(name)]
     listed = f"; there are: {', '.join(there)}" if there else ""
     raise NetError(f"there is no net {str(name)!r}: check its name{listed}")
+
+
+def load(name: str | os.PathLike[str]) -> Net:
+    """A net by its path or name; the last few are kept, as long as their files are the same.  Raises NetError."""
+    path = find(name)
+    return _loaded(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(path: Path, written: int) -> Net:
+    return Net.load(path)
 
 
 def title(name: str) -> str:

@@ -209,6 +209,11 @@ class Net:
         normalised = [layer.name for layer in self.layers if layer.normalised]
         return {name: (at(self.state[f"{name}.gain"]), at(self.state[f"{name}.shift"])) for name in normalised}
 
+    def told(self, shares: Sequence[float], strength: float | None, stroke: float) -> Modulation:
+        """The same, of settings as people give them; strength None: the middle"""
+        numbers = (shares, 0.5 if strength is None else strength, stroke)
+        return self.modulation(*(torch.tensor(each, device=self.state["grain"].device) for each in numbers))
+
     def forward(self, images: Tensor, modulation: Modulation, place: Place = (0, 0)) -> Tensor:
         """A batch of pictures whose sides are multiples of STRIDE, at once, for autograd.  (B, 3, H, W) -> (B, 3, H, W)
 

@@ -370,8 +370,9 @@ def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
     if value is None or about.metadata["kind"] == "picture":
         return about.default if value is None else value
     if about.metadata["choices"]:
-        if name == "init" and isinstance(value, str) and value.startswith(FROM_NET):
-            return value  # of any name
+        named = tuple(choice.removesuffix("NAME") for choice in about.metadata["choices"] if choice.endswith(":NAME"))
+        if isinstance(value, str) and value.startswith(named):
+            return value
         return choose(name, value, about.metadata["choices"])
     kind = str(about.type)
     if about.metadata["kind"] == "pictures":

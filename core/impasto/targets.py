@@ -160,10 +160,8 @@ class Targets:
     def _painted_at_once(self, net: Net, content: Picture) -> Tensor:
         """What a net makes of the content, in all of its styles, with this strength and size of strokes"""
         here = net.copy(self.device)
-        strength = 0.5 if self.options.strength is None else self.options.strength
-        stroke = (self.options.style_scale or (1.0,))[0]
-        told = (torch.tensor(each, device=self.device) for each in (net.shares(), strength, stroke))
-        image = here.paint(self._shown(content.pixels), here.modulation(*told))
+        modulation = here.told(net.shares(), self.options.strength, (self.options.style_scale or (1.0,))[0])
+        image = here.paint(self._shown(content.pixels), modulation)
         return colors.gray(image) if self.gray else image
 
     def held(self, width: int, height: int) -> Callable[[Tensor], Tensor]:

@@ -24,12 +24,9 @@ from .jobs import Job, bgra, settings
 from .options import BLOCKS, Options, describe
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .engine import Warm
     from .images import Picture
     from .live import Live, Part
-    from .nets import Net
 
 #: The longest side of a preview, and the least time from one to the next.
 _PREVIEW_SIDE = 512
@@ -83,7 +80,6 @@ class Worker:
         self._came = self._taken = 0  # frames that are not to wait: each number is counted by one thread
         self._warm: Warm | None = None
         self._live: tuple[int, Live] | None = None
-        self._net: tuple[Path, int, Net] | None = None  # the last one, and when its file was written
 
     def serve(self) -> int:
         """Until the incoming stream ends."""
@@ -240,14 +236,9 @@ class Worker:
         """By a net; where it is to be live, it stays."""
         from . import engine, instant, library
         from .live import Live
-        from .nets import Net
 
         started, check = time.monotonic(), self._checking(job.number)
-        path = library.find(job.net)
-        written = path.stat().st_mtime_ns
-        if self._net is None or self._net[:2] != (path, written):
-            self._net = path, written, Net.load(path)
-        net = self._net[2]
+        net = library.load(job.net)
         # A net has its own styles, and paints a layer as large as it is.
         options = engine.options_from({**told, "size": 0, "style_weights": None})
         if stays:

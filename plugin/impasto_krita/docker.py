@@ -203,13 +203,14 @@ class ImpastoDocker(DockWidget):
         self._live.setVisible(it.live.on or self.form.instant is not None)
         self._learn.setText("Stop learning, and keep it" if it.lesson.busy else "Make this style instant")
         self._learn.setVisible(it.lesson.busy or (self.form.instant is None and bool(self.form.styles())))
-        self._learn.setEnabled(it.lesson.busy or it.command() is not None)
+        need = self._need()
+        self._learn.setEnabled(it.lesson.busy or not need)
         self._learning.setText(it.lesson.status)
         self._learning.setVisible(bool(it.lesson.status))
         self._lesson.show_image(it.lesson.preview)
         self._problem.show_problem(it.problem, it.details)
         self._preview.show_image(it.preview)
-        self._setup.show_need(self._need())
+        self._setup.show_need(need)
 
     def _need(self) -> str:
         """Why the engine has to be set up, or nothing"""
