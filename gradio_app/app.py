@@ -479,4 +479,5 @@ def launch(**more: Any) -> Any:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     heed_termination()  # a container's end is one in good order
-    launch()
+    with contextlib.suppress(KeyboardInterrupt):  # Gradio heeds it too, once it waits for visitors
+        launch()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,3 +45,19 @@ def test_what_visitors_sent_goes_with_the_page(tmp_path: Path) -> None:
     assert sent(temporary) == []
     assert list(temporary.glob(".impasto-*")) == []
     assert "Traceback" not in (tmp_path / "stopped" / "log").read_text()
+
+
+def test_a_page_that_is_ended_as_it_begins_ends_in_good_order(tmp_path: Path) -> None:
+    """Gradio heeds the signal only once it waits for visitors."""
+    variables = {"TMPDIR": str(tmp_path), "GRADIO_TEMP_DIR": "", "PYTHONPATH": QUICK, "IMPASTO_TEST_ENDED": "1"}
+    page = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT / "gradio_app",
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "Running on" in page.stdout
+    assert (page.returncode, "Traceback" in page.stderr) == (0, False)
+    assert list(tmp_path.glob(".impasto-*")) == []

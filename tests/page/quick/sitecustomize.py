@@ -1,10 +1,12 @@
-"""On the path of a page under test, and of its painter: tiny pictures take a dozen steps, and what visitors send is forgotten
-after IMPASTO_TEST_KEPT seconds, where that is set. The rest is as it is.
+"""On the path of a page under test, and of its painter: tiny pictures take a dozen steps, what visitors send is forgotten after
+IMPASTO_TEST_KEPT seconds, where that is set, and with IMPASTO_TEST_ENDED the page is ended as it is about to wait for visitors.
+The rest is as it is.
 """
 
 import importlib.abc
 import importlib.util
 import os
+import signal
 import sys
 
 
@@ -19,7 +21,12 @@ def forgetful(visitors):
         visitors.sweep.__defaults__ = (kept,)
 
 
-CHANGES = {"impasto.ladder": quick, "visitors": forgetful}
+def ended(networking):
+    if os.environ.get("IMPASTO_TEST_ENDED"):
+        networking.url_ok = lambda url: signal.raise_signal(signal.SIGTERM)
+
+
+CHANGES = {"impasto.ladder": quick, "visitors": forgetful, "gradio.networking": ended}
 
 
 class Changed(importlib.abc.MetaPathFinder):
