@@ -156,9 +156,7 @@ class Painter:
         return self._net.told(shares, self.options.strength, stroke)
 
     def _shares(self) -> list[float]:
-        names = [style.name for style in self._net.styles]
-        weights = self.options.style_weights
-        return self._net.shares(None if weights is None else dict(zip(names, weights, strict=True)))
+        return self._net.shares(self.options.style_weights)
 
     def _needed(self, width: int, height: int) -> float:
         """Bytes that a painting of that size takes.  Raises OutOfMemoryError: they are not there."""

@@ -37,7 +37,7 @@ from torch import Tensor
 from . import files
 from .bands import STRIDE, Map, Moments, Pixels, Place, grain
 from .devices import tidy
-from .errors import NetError, OptionError, choose
+from .errors import NetError, OptionError
 
 #: Channels at half the size; there are twice as many at a quarter of it. And residual blocks.
 WIDTH, BLOCKS = 32, 5
@@ -184,18 +184,13 @@ class Net:
             self.styles, {name: tensor.detach().to(device, copy=True) for name, tensor in self.state.items()}, self.facts
         )
 
-    def shares(self, wanted: Mapping[str, float] | None = None) -> list[float]:
-        """Of each style its share, which add up to 1; equal ones if nothing is wanted.  Raises OptionError."""
-        names = [style.name for style in self.styles]
-        wanted = wanted or dict.fromkeys(names, 1.0)
-        for name, share in wanted.items():
-            choose("style in this net", name, names)
-            if not 0 <= share < math.inf:
-                raise OptionError(f"the share of {name!r} is {share!r}: give a number from 0 up")
-        total = sum(wanted.values())
+    def shares(self, weights: Sequence[float] | None = None) -> list[float]:
+        """Of each style its share, which add up to 1; by their weights, 0 or more, or equal ones.  Raises OptionError."""
+        weights = weights or [1.0] * len(self.styles)
+        total = sum(weights)
         if total <= 0:
-            raise OptionError("all styles have a share of 0: give at least one of them more")
-        return [wanted.get(name, 0.0) / total for name in names]
+            raise OptionError("all styles have a weight of 0: give at least one of them more")
+        return [weight / total for weight in weights]
 
     def modulation(self, shares: Tensor, strength: Tensor, stroke: Tensor) -> Modulation:
         """Gain and shift of each layer.  shares: (..., styles); strength, from 0 to 1, and stroke, 1 as in the style: (...)"""

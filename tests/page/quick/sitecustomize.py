@@ -1,6 +1,6 @@
-"""On the path of a page under test, and of its painter: tiny pictures take a dozen steps, what visitors send is forgotten after
-IMPASTO_TEST_KEPT seconds, where that is set, and with IMPASTO_TEST_ENDED the page is ended as it is about to wait for visitors.
-The rest is as it is.
+"""On the path of a page under test, and of its painter: tiny pictures take a dozen steps, what visitors send is forgotten
+after IMPASTO_TEST_KEPT seconds, where that is set, and with IMPASTO_TEST_ENDED the page is ended as it is about to wait for
+visitors. The rest is as it is.
 """
 
 import importlib.abc
