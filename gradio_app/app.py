@@ -30,8 +30,8 @@ from starlette.middleware import Middleware
 import pictures
 import widgets
 from impasto import ImageError, ImpastoError, OptionError
-from impasto.commands import heed_termination
 from impasto.plans import size_of
+from impasto.stops import heed_termination
 from impasto.terminal import duration
 from kept import Kept, keep
 from said import GONE, outcome, sentence, where

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from . import __version__, commands, net_commands
+from . import __version__, commands, net_commands, stops
 from .errors import ImpastoError, OptionError, choose
 from .options import FIGURES, OF_NETS, PICTURES, PRESETS, Options, default_of
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SIGTERM.
     """
     try:
-        commands.heed_termination()
+        stops.heed_termination()
         logging.basicConfig(format="impasto: %(message)s", stream=sys.stderr)
         logging.getLogger("impasto").setLevel(logging.INFO)
         parser = _parser()
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt as stop:
         print("impasto: stopped", file=sys.stderr)
-        return commands.status_of(stop)
+        return stops.status_of(stop)
     except BrokenPipeError:  # whoever read our output has gone
         sys.stderr.close()
         return 0

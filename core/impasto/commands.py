@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import signal
@@ -12,10 +11,11 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from .errors import ImageError, OptionError
 from .options import FIGURES, NORMALISED, PRESETS, STEPS, Options
+from .stops import status_of, undisturbed
 from .terminal import Bar, duration
 
 if TYPE_CHECKING:
@@ -23,25 +23,6 @@ if TYPE_CHECKING:
 
 #: How the figures of the paper are painted unless they are told otherwise.
 OF_FIGURES = {"size": 256, "quality": "draft"}
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which asks for the same as Ctrl-C"""
-
-
-def heed_termination() -> None:
-    """From now on SIGTERM stops a painting as Ctrl-C does, with what there is of it saved."""
-
-    def stop(*_: object) -> NoReturn:
-        raise Terminated
-
-    with contextlib.suppress(ValueError):  # only a program's main thread is told of signals
-        signal.signal(signal.SIGTERM, stop)
-
-
-def status_of(stop: KeyboardInterrupt) -> int:
-    """The exit status that a shell expects of a program that was stopped so"""
-    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
 
 def stylize(arguments: argparse.Namespace) -> int:
@@ -245,18 +226,21 @@ def _make_and_write(make_run: Callable[[], Run], arguments: argparse.Namespace) 
         assert interrupted is not None
         print("impasto: stopped before the first step; nothing is written", file=sys.stderr)
         return status_of(interrupted)
-    result = run.result(step)
-    _save(result, target)
-    if plot:
-        plots.save(plot, curve)
-    if arguments.json:
-        tell({"output": str(target), "interrupted": interrupted is not None} | _facts(result) | {"size": list(step.size)})
-    if interrupted:
-        reached = f"{step.size[0]} x {step.size[1]}"
-        print(f"impasto: stopped at {step.fraction:.0%}; {target} is the picture so far, {reached}", file=sys.stderr)
-        return status_of(interrupted)
-    print(f"impasto: {target}, {step.size[0]} x {step.size[1]}, {result.seconds:.0f} s", file=sys.stderr)
-    return 0
+    with undisturbed():  # there is nothing left to stop
+        result = run.result(step)
+        _save(result, target)
+        if plot:
+            plots.save(plot, curve)
+        if arguments.json:
+            more = {"interrupted": interrupted is not None, "size": list(step.size)}
+            tell({"output": str(target)} | _facts(result) | more)
+        width, height = step.size
+        if interrupted:
+            so_far = f"{target} is the picture so far, {width} x {height}"
+            print(f"impasto: stopped at {step.fraction:.0%}; {so_far}", file=sys.stderr)
+            return status_of(interrupted)
+        print(f"impasto: {target}, {width} x {height}, {result.seconds:.0f} s", file=sys.stderr)
+        return 0
 
 
 def _save(result: Result, target: Path) -> None:
@@ -265,13 +249,19 @@ def _save(result: Result, target: Path) -> None:
 
 
 def elsewhere(save: Callable[[Path], None], target: Path, what: str) -> None:
-    """Write a file; where that fails after all the work, among the temporary files.  Raises ImageError, says where."""
-    try:
-        save(target)
-    except ImageError as error:
-        other = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
-        save(other)
-        raise ImageError(f"{error}; {what} is in {str(other)!r}") from error
+    """Write a file; where that fails after all the work, among the temporary files.  Raises ImageError, says where.
+
+    Ctrl-C and SIGTERM are heard when it is written.
+    """
+    with undisturbed() as signals:
+        try:
+            save(target)
+        except ImageError as error:
+            other = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
+            save(other)
+            raise ImageError(f"{error}; {what} is in {str(other)!r}") from error
+    for each in signals:
+        signal.raise_signal(each)
 
 
 def _snap(result: Result, target: Path) -> None:

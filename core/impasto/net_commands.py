@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .commands import elsewhere, free, refuse_ranks, status_of, summed_up, tell, told
+from .commands import elsewhere, free, refuse_ranks, summed_up, tell, told
 from .errors import ImageError, ImpastoError
 from .options import Options, number
+from .stops import status_of
 from .terminal import Bar, duration
 
 if TYPE_CHECKING:

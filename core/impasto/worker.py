@@ -140,8 +140,8 @@ class Worker:
         except (OSError, ValueError):  # the pipe broke, or was closed under us
             pass
         finally:  # whatever ended it: nobody would be heard any more
-            self._arrived.put(None)
             self._gone()
+            self._arrived.put(None)
 
     def _say(self, header: Header, blob: bytes = b"") -> None:
         frame = memoryview(pack(header, blob))

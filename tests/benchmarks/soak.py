@@ -153,7 +153,8 @@ def verdict(what: str, samples: list[Sample], allowed: float, kept: float) -> bo
     settled = 6 * kept < samples[-1].seconds
     if settled:
         print(f"temporary files, the same: {means[3][4] - means[1][4]:+.1f}")
-    flat = growth <= allowed and all(means[3][at] <= means[1][at] + 0.5 for at in (2, 3))
+    least, most = ([pick(values) for values in zip(*quarters[n], strict=True)] for pick, n in ((min, 3), (max, 1)))
+    flat = growth <= allowed and all(least[at] <= most[at] for at in (2, 3))  # what is just being closed is no leak
     return flat and (not settled or means[3][4] <= 1.1 * means[1][4])
 
 

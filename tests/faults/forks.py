@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,14 +39,23 @@ class Forks:
     def pid(self) -> int:
         return self._server.pid
 
-    def run(self, *arguments: object, folder: Path, stop: int = 0, after: float = 0.0, largest: int = 0, **more: str) -> Ended:
+    def run(
+        self,
+        *arguments: object,
+        folder: Path,
+        stop: int = 0,
+        after: float = 0.0,
+        once: str = "",
+        largest: int = 0,
+        **more: str,
+    ) -> Ended:
         """impasto ARGUMENTS in a folder; stop: the signal that it gets so many seconds `after` it began to read them
 
-        largest: bytes of the largest file that it can write; more: environment variables
+        once: or after there is such a file; largest: bytes of the largest file that it can write; more: environment variables
         """
         assert self._server.stdin
         assert self._server.stdout
-        asked = {"arguments": list(map(str, arguments)), "folder": str(folder), "signal": stop, "after": after}
+        asked = {"arguments": list(map(str, arguments)), "folder": str(folder), "signal": stop, "after": after, "once": once}
         print(json.dumps(asked | {"largest": largest, "environment": more}), file=self._server.stdin, flush=True)
         return Ended(**json.loads(self._server.stdout.readline()))
 
@@ -59,7 +70,7 @@ class Forks:
 def _serve() -> None:
     import torch  # noqa: F401
 
-    from impasto import cli, engine, rerun  # noqa: F401
+    from impasto import cli, engine, rerun, stops  # noqa: F401
 
     sys.path.pop(0)
     print("ready", flush=True)
@@ -79,8 +90,10 @@ def _serve() -> None:
                     signal.signal(each, signal.SIG_DFL if each == signal.SIGTERM else signal.default_int_handler)
                 status = 99
                 try:
-                    os.write(begins, b"x")
+                    # Told when both are heeded, not before
+                    stops.heed_termination = partial(_one_and_other, stops.heed_termination, partial(os.write, begins, b"x"))
                     status = cli.main(asked["arguments"])
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)
                 except BaseException:
                     import traceback
 
@@ -92,11 +105,20 @@ def _serve() -> None:
             os.read(begun, 1)
             os.close(begun)
             if asked["signal"]:
+                while asked["once"] and not os.path.exists(os.path.join(asked["folder"], asked["once"])):
+                    if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                        break
+                    time.sleep(0.02)
                 time.sleep(asked["after"])  # the moment of the signal is what is tried: there is nothing to wait for
                 os.kill(child, asked["signal"])  # it is not waited for yet: the number is still its own
             _, status = os.waitpid(child, 0)
             said.seek(0)
             print(json.dumps({"status": os.waitstatus_to_exitcode(status), "said": said.read().decode()}), flush=True)
+
+
+def _one_and_other(one: Callable[[], Any], other: Callable[[], Any]) -> None:
+    one()
+    other()
 
 
 if __name__ == "__main__":

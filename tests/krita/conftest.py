@@ -81,7 +81,7 @@ def home(warm_profile: Path, tmp_path: Path) -> Path:
 def inside(home: Path, display: str) -> Callable[..., Any]:
     """Runs a test of inside.py in Krita: inside("name", argument=value) gives what it returns."""
 
-    def run(test: str, limit: float = 60, engine: str | None = sys.executable, **arguments: Any) -> Any:
+    def run(test: str, limit: float = 180, engine: str | None = sys.executable, **arguments: Any) -> Any:
         return run_in_krita(home, display, test, arguments, limit, engine)
 
     return run

@@ -74,7 +74,7 @@ def pair(doc, **about):
     doc.waitForDone()
     yield 0.2
     doc.setActiveNode(first)
-    yield (lambda: doc.activeNode() == first), 5
+    yield (lambda: doc.activeNode() == first), 30
     return first, second
 
 
@@ -93,7 +93,7 @@ def press_stylize(style, **options):
     plugin().settings.store(options={k: v for k, v in {**SMALL, **options}.items() if v is not None})
     it = docker()
     it.setVisible(True)
-    yield (lambda: it.form.described), 30
+    yield (lambda: it.form.described), 90
     it.form.reload()
     it.form.refresh(Krita.instance().activeDocument())
     it.form.style_picker.choose_layer(plugin().layers.key(style))
@@ -114,7 +114,7 @@ def painted(style, limit=60, **options):
 def begun(style):
     """Press the button for what takes long, and wait until it is under way."""
     yield from press_stylize(style, size=256, iterations=500)
-    yield (lambda: runner().preview is not None), 30
+    yield (lambda: runner().preview is not None), 90
 
 
 def names(doc):

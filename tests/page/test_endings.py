@@ -24,8 +24,8 @@ def ended(server: SimpleNamespace, number: signal.Signals) -> None:
     children = psutil.Process(server.process.pid).children()
     assert children  # the painter
     server.process.send_signal(number)
-    server.process.wait(20)
-    assert psutil.wait_procs(children, 10)[1] == []
+    server.process.wait(60)
+    assert psutil.wait_procs(children, 60)[1] == []
 
 
 def sent(temporary: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from impasto import cli
+from impasto.engine import Result
 from impasto.options import Options
 
 Maker = Callable[..., Path]
@@ -164,6 +166,51 @@ def test_ctrl_c_saves_what_there_is(tmp_path: Path, picture: Maker, made_up_file
     assert "Traceback" not in error
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (48, 40)
+
+
+@pytest.mark.parametrize(
+    ("command", "stops", "status", "said"),
+    [
+        ("stylize", [signal.SIGINT], 0, r"out\.png, 32 x 27, \d+ s"),  # there is nothing left to stop
+        ("stylize", [signal.SIGTERM], 0, r"out\.png, 32 x 27, \d+ s"),
+        ("stylize", [signal.SIGINT, signal.SIGINT], 130, "impasto: stopped"),  # who insists is heard
+        ("batch", [signal.SIGTERM], 143, "stopped; .*"),  # the next one is not begun
+    ],
+)
+def test_ctrl_c_while_it_is_written_loses_nothing(
+    command: str,
+    stops: list[signal.Signals],
+    status: int,
+    said: str,
+    tmp_path: Path,
+    picture: Maker,
+    made_up_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photo, save = str(picture("photo.png")), Result.save
+
+    def interrupted(result: Result, path: Path) -> None:
+        save(result, path)
+        for stop in stops:
+            signal.raise_signal(stop)
+
+    monkeypatch.setattr(Result, "save", interrupted)
+    settings = ["--size", "32", "--iterations", "1", "--weights", str(made_up_file)]
+    pair = [photo, photo, "-o", str(tmp_path / "out.png")]
+    if command == "batch":
+        pair = ["--contents", photo, str(picture("other.png")), "--styles", photo, "-o", str(tmp_path / "all")]
+    heard = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert cli.main([command, *pair, *settings]) == status
+        assert signal.getsignal(signal.SIGINT) == heard[signal.SIGINT]
+    finally:
+        for each, handler in heard.items():
+            signal.signal(each, handler)
+    assert re.search(f"{said}$", capsys.readouterr().err.strip())
+    (written,) = [*tmp_path.glob("out.png"), *tmp_path.glob("all/*.png")]
+    with Image.open(written) as image:
+        assert image.size == (32, 27)
 
 
 def test_help_names_every_option_and_needs_no_torch(tmp_path: Path) -> None:

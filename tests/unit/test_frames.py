@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impasto.frames import FrameError, Reader, pack, stripes
+from tests.fuzz.cases import cases
 
 names = st.text(max_size=8).filter(lambda name: name != "job")  # which is a number
 plain = st.dictionaries(names, st.integers() | st.text(max_size=20) | st.booleans(), max_size=4)
 frames = st.lists(st.tuples(plain, st.binary(max_size=50)), max_size=6)
 
 
+@cases(100)
 @given(frames=frames, cuts=st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_a_stream_cut_anywhere_gives_its_frames(frames: list[tuple[dict, bytes]], cuts: list[int]) -> None:
     stream = b"".join(pack(header, blob) for header, blob in frames)
@@ -49,6 +51,7 @@ def test_what_is_no_frame_is_refused(stream: bytes) -> None:
         list(Reader().feed(stream))
 
 
+@cases(100)
 @given(height=st.integers(1, 3000), rows=st.integers(1, 300))
 def test_stripes_cover_a_picture_once(height: int, rows: int) -> None:
     covered = [y for top, count in stripes(height, rows) for y in range(top, top + count)]
