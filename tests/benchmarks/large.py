@@ -1,11 +1,14 @@
 """A large picture in little memory: what it takes at most, and whether its tiles can be seen.
 
-    python tests/benchmarks/large.py CONTENT STYLE OUT.png [--size 4096] [--memory 3GB] [more options of `impasto stylize`]
+    python tests/benchmarks/large.py CONTENT STYLE OUT.png [--size 4096] [--memory 3GB] [--whole PICTURE] [more options]
 
 It paints with the command, as a process of its own, and asks the system for the most memory that process had. Then it
 compares how much the picture changes from pixel to pixel across the lines where tiles meet with how much it does across
 lines near them where no tile ends, and which lie alike on the network's grid, whose pooling leaves traces of its own: a seam
 would show as more, or less. How much the same comparison gives where no tile ends at all is what chance makes of it.
+
+More options are those of `impasto stylize`. --whole is the same painting with memory enough for one tile: both pictures are
+then compared across the same lines, which shows far smaller seams, for there the same is painted in both.
 """
 
 from __future__ import annotations
@@ -34,6 +37,17 @@ def seam(changes: np.ndarray, lines: np.ndarray) -> float:
     return float(changes[lines].mean() / np.mean([changes[lines + off].mean() for off in BESIDE]) - 1)
 
 
+def changes_in(path: str, axis: int) -> np.ndarray:
+    """How much a picture changes to each row or column, on average"""
+    with Image.open(path) as image:
+        return np.abs(np.diff(np.asarray(image.convert("L"), dtype=float), axis=axis, prepend=0)).mean(1 - axis)
+
+
+def beside_the_whole(tiled: np.ndarray, whole: np.ndarray, lines: np.ndarray) -> float:
+    """How much more the one changes across lines than the other, as a share"""
+    return float(tiled[lines].mean() / whole[lines].mean() - 1)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # what it does not know is for `impasto`
     parser.add_argument("content")
@@ -41,6 +55,7 @@ def main() -> int:
     parser.add_argument("out")
     parser.add_argument("--size", default="4096")
     parser.add_argument("--memory", default="3GB")
+    parser.add_argument("--whole")
     arguments, others = parser.parse_known_args()
     line = [sys.executable, "-m", "impasto", "stylize", arguments.content, arguments.style, "-o", arguments.out, "--force"]
     line += ["--size", arguments.size, "--memory", arguments.memory, "--network", "vgg16", *others]
@@ -57,8 +72,7 @@ def main() -> int:
         return process.returncode
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     with Image.open(arguments.out) as image:
-        picture = np.asarray(image.convert("L"), dtype=float)
-    height, width = picture.shape
+        width, height = image.size
     print(f"{width} x {height}, {time.perf_counter() - started:.0f} s, peak {peak / 1e9:.2f} GB of {arguments.memory}")
     found = re.search(r"in tiles of (\d+) pixels", said)
     if found is None:
@@ -66,7 +80,7 @@ def main() -> int:
         return 0
     around = reach("vgg16", Options(network="vgg16").layers("vgg16"))
     for name, axis, size in (("rows", 0, height), ("columns", 1, width)):
-        changes = np.abs(np.diff(picture, axis=axis, prepend=0)).mean(1 - axis)
+        changes = changes_in(arguments.out, axis)
         lines = np.array([span.start for span in spans(size, int(found[1]), around, False)[1:]])
         if not len(lines):
             print(f"{name}: no lines")
@@ -74,6 +88,10 @@ def main() -> int:
         near = [off for off in ELSEWHERE if lines[0] + off + BESIDE[0] > 0 and lines[-1] + off + BESIDE[-1] < size]
         chance = np.std([seam(changes, lines + off) for off in near])
         print(f"{name}: {len(lines)} lines, change across them {seam(changes, lines):+.2%}; by chance {chance:.2%}")
+        if arguments.whole:
+            whole = changes_in(arguments.whole, axis)
+            chance = np.std([beside_the_whole(changes, whole, lines + off) for off in near])
+            print(f"{name}: beside the whole {beside_the_whole(changes, whole, lines):+.2%}; by chance {chance:.2%}")
     return 0
 
 
