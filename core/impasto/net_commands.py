@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .commands import elsewhere, free, refuse_ranks, summed_up, tell, told
 from .errors import ImageError, ImpastoError
 from .options import Options, number
-from .stops import status_of
+from .stops import status_of, undisturbed
 from .terminal import Bar, duration
 
 if TYPE_CHECKING:
@@ -82,15 +82,16 @@ def train(arguments: argparse.Namespace) -> int:
         print("impasto: stopped before the first step; nothing is written", file=sys.stderr)
         assert interrupted is not None
         return status_of(interrupted)
-    elsewhere(last.net.save, target, "the net")
-    with _told():
-        show(last)
-    if interrupted:
-        so_far = f"{target} is the net so far: go on with --resume {target}"
-        print(f"impasto: stopped at {last.fraction:.0%}; {so_far}", file=sys.stderr)
-        return status_of(interrupted)
-    print(f"impasto: {target}, {last.steps} steps in {duration(last.seconds)}, loss {last.loss:.3f}", file=sys.stderr)
-    return 0
+    with undisturbed():  # there is nothing left to stop
+        elsewhere(last.net.save, target, "the net")
+        with _told():
+            show(last)
+        if interrupted:
+            so_far = f"{target} is the net so far: go on with --resume {target}"
+            print(f"impasto: stopped at {last.fraction:.0%}; {so_far}", file=sys.stderr)
+            return status_of(interrupted)
+        print(f"impasto: {target}, {last.steps} steps in {duration(last.seconds)}, loss {last.loss:.3f}", file=sys.stderr)
+        return 0
 
 
 def apply(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -183,6 +184,22 @@ def test_a_training_that_is_stopped_keeps_what_was_learned(
     assert Net.load("net.safetensors").facts["steps"] == 2
     assert main([*line, "--resume", "net.safetensors", "--force"]) == 130
     assert Net.load("net.safetensors").facts["steps"] == 4
+
+
+def test_ctrl_c_while_the_net_is_written_loses_nothing(
+    folder: Path, made_up_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Net.save
+
+    def interrupted(self: Net, path: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        save(self, path)
+
+    monkeypatch.setattr(Net, "save", interrupted)
+    line = ["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "64", "--steps", "1"]
+    assert main([*line, "--weights", str(made_up_file), "--network", "vgg16"]) == 0
+    assert "net.safetensors, 1 steps in" in capsys.readouterr().err
+    assert Net.load("net.safetensors").facts["steps"] == 1
 
 
 def test_a_preview_that_cannot_be_written_stops_no_training(
