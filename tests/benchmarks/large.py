@@ -86,12 +86,12 @@ def main() -> int:
             print(f"{name}: no lines")
             continue
         near = [off for off in ELSEWHERE if lines[0] + off + BESIDE[0] > 0 and lines[-1] + off + BESIDE[-1] < size]
-        chance = np.std([seam(changes, lines + off) for off in near])
-        print(f"{name}: {len(lines)} lines, change across them {seam(changes, lines):+.2%}; by chance {chance:.2%}")
+        chance = f"{np.std([seam(changes, lines + off) for off in near]):.2%}" if near else "not to be told"
+        print(f"{name}: {len(lines)} lines, change across them {seam(changes, lines):+.2%}; by chance {chance}")
         if arguments.whole:
             whole = changes_in(arguments.whole, axis)
-            chance = np.std([beside_the_whole(changes, whole, lines + off) for off in near])
-            print(f"{name}: beside the whole {beside_the_whole(changes, whole, lines):+.2%}; by chance {chance:.2%}")
+            spread = np.std([beside_the_whole(changes, whole, lines + off) for off in BESIDE])
+            print(f"{name}: beside the whole {beside_the_whole(changes, whole, lines):+.2%}; by chance {spread:.2%}")
     return 0
 
 
