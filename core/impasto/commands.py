@@ -249,19 +249,13 @@ def _save(result: Result, target: Path) -> None:
 
 
 def elsewhere(save: Callable[[Path], None], target: Path, what: str) -> None:
-    """Write a file; where that fails after all the work, among the temporary files.  Raises ImageError, says where.
-
-    Ctrl-C and SIGTERM are heard when it is written.
-    """
-    with undisturbed() as signals:
-        try:
-            save(target)
-        except ImageError as error:
-            other = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
-            save(other)
-            raise ImageError(f"{error}; {what} is in {str(other)!r}") from error
-    for each in signals:
-        signal.raise_signal(each)
+    """Write a file; where that fails after all the work, among the temporary files.  Raises ImageError, says where."""
+    try:
+        save(target)
+    except ImageError as error:
+        other = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
+        save(other)
+        raise ImageError(f"{error}; {what} is in {str(other)!r}") from error
 
 
 def _snap(result: Result, target: Path) -> None:
@@ -329,10 +323,17 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
         title = f"{numbers[item.target]} of {len(items)}: {item.target.name}"
         bars.setdefault(item.target, Bar(title)).step(step, run.rungs[step.scale].steps)
 
+    stops: list[int] = []
+
+    def save(result: Result, target: Path) -> None:
+        with undisturbed() as came:
+            _save(result, target)
+        stops.extend(came)
+
     count = {"painted": 0, "there": 0, "failed": 0}
     interrupted = None
     try:
-        for outcome in batches.paint(items, force=arguments.force, same=same, watch=watch, save=_save):
+        for outcome in batches.paint(items, force=arguments.force, same=same, watch=watch, save=save):
             if outcome.target in bars:
                 bars.pop(outcome.target).close()
             count[outcome.state] += 1
@@ -341,6 +342,8 @@ def _paint_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = 
             if arguments.json:
                 facts = _facts(outcome.result) if outcome.result else {"error": str(outcome.error)} if outcome.error else {}
                 tell({"output": str(outcome.target), "state": outcome.state} | facts)
+            for each in stops:
+                signal.raise_signal(each)
     except KeyboardInterrupt as stop:
         interrupted = stop
     return summed_up(count, len(items), folder, interrupted), not (interrupted or count["failed"])

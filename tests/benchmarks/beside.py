@@ -18,12 +18,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import autograd
 import torch
 import torch.nn.functional as functional
-from PIL import Image
+from instant import times
 from torch import Tensor
 
 from impasto import images, library, photographs, weights
@@ -78,15 +77,6 @@ def painted(net: torch.nn.Module, photo: Picture) -> Picture:
     return Picture((found / 255).clamp(0, 1).permute(1, 2, 0).contiguous())
 
 
-def seconds_of(paint: Callable[[], Any]) -> float:
-    taken = []
-    for _ in range(4):
-        started = time.perf_counter()
-        paint()
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken[1:])
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("example", type=Path)
@@ -99,7 +89,10 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, default=Path("beside.jpg"))
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.example))
+    sys.path.insert(0, str(Path(__file__).parents[2] / "gradio_app"))
     from transformer_net import TransformerNet
+
+    from demo import strip
 
     ours, photo, style = library.load(arguments.net), images.read(arguments.photo), images.read(arguments.style)
     photo, style = (picture.resized(*images.fit(picture.size, arguments.size)) for picture in (photo, style))
@@ -116,12 +109,10 @@ def main() -> int:
     pair: list[Callable[[], Picture]] = [lambda: painter.paint(photo), lambda: painted(theirs, photo)]
     sizes = [sum(tensor.numel() for tensor in state.values()) for state in (ours.state, theirs.state_dict())]
     for name, paint, numbers in zip(("Impasto", "PyTorch's example"), pair, sizes, strict=True):
-        print(f"{name}: {numbers / 1e6:.2f} million numbers, {seconds_of(paint):.2f} s for {photo.size[0]} x {photo.size[1]}")
+        seconds = statistics.median(times(paint))
+        print(f"{name}: {numbers / 1e6:.2f} million numbers, {seconds:.2f} s for {photo.size[0]} x {photo.size[1]}")
     shown = [photo.image, *(paint().image for paint in pair)]
-    whole = Image.new("RGB", (sum(picture.width + 8 for picture in shown) - 8, photo.size[1]), "white")
-    for n, picture in enumerate(shown):
-        whole.paste(picture.convert("RGB"), (n * (picture.width + 8), 0))
-    whole.save(arguments.out, quality=88)
+    strip(shown, photo.size[1]).save(arguments.out, quality=88)
     return 0
 
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from impasto import images
@@ -33,13 +34,12 @@ def judged(photo: Picture, style: Picture, options: Options, painted: Picture) -
     return next(iter(run.steps())).loss
 
 
-def times(net: Net, photo: Picture, side: int) -> list[float]:
+def times(paint: Callable[[], Picture]) -> list[float]:
     """Seconds of a few paintings, after one to warm up"""
-    painter, picture = Painter(net), photo.resized(*images.fit(photo.size, side))
     taken = []
     for _ in range(6):
         started = time.perf_counter()
-        painter.paint(picture)
+        paint()
         taken.append(time.perf_counter() - started)
     return taken[1:]
 
@@ -68,7 +68,9 @@ def main() -> int:
     # Before this process has grown: what it starts is told to have had as much as this has, and it is as quick as `apply`.
     sides = {side: peak(arguments.net, arguments.photos[0], side) for side in (1024, 4096)}
     net, style = Net.load(arguments.net), images.read(arguments.style)
-    taken = times(net, images.read(arguments.photos[0]), 1024)
+    painter, photo = Painter(net), images.read(arguments.photos[0])
+    photo = photo.resized(*images.fit(photo.size, 1024))
+    taken = times(lambda: painter.paint(photo))
     print(f"1024 px: {statistics.median(taken):.2f} s")
     options = Options(size=arguments.size, network="vgg16")
     rows = []

@@ -37,10 +37,14 @@ def seam(changes: np.ndarray, lines: np.ndarray) -> float:
     return float(changes[lines].mean() / np.mean([changes[lines + off].mean() for off in BESIDE]) - 1)
 
 
-def changes_in(path: str, axis: int) -> np.ndarray:
-    """How much a picture changes to each row or column, on average"""
+def gray(path: str) -> np.ndarray:
     with Image.open(path) as image:
-        return np.abs(np.diff(np.asarray(image.convert("L"), dtype=float), axis=axis, prepend=0)).mean(1 - axis)
+        return np.asarray(image.convert("L"), dtype=float)
+
+
+def changes_in(picture: np.ndarray, axis: int) -> np.ndarray:
+    """How much it changes to each row or column, on average"""
+    return np.abs(np.diff(picture, axis=axis, prepend=0)).mean(1 - axis)
 
 
 def beside_the_whole(tiled: np.ndarray, whole: np.ndarray, lines: np.ndarray) -> float:
@@ -71,8 +75,9 @@ def main() -> int:
     if process.returncode:
         return process.returncode
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    with Image.open(arguments.out) as image:
-        width, height = image.size
+    picture = gray(arguments.out)
+    whole = gray(arguments.whole) if arguments.whole else None
+    height, width = picture.shape
     print(f"{width} x {height}, {time.perf_counter() - started:.0f} s, peak {peak / 1e9:.2f} GB of {arguments.memory}")
     found = re.search(r"in tiles of (\d+) pixels", said)
     if found is None:
@@ -80,7 +85,7 @@ def main() -> int:
         return 0
     around = reach("vgg16", Options(network="vgg16").layers("vgg16"))
     for name, axis, size in (("rows", 0, height), ("columns", 1, width)):
-        changes = changes_in(arguments.out, axis)
+        changes = changes_in(picture, axis)
         lines = np.array([span.start for span in spans(size, int(found[1]), around, False)[1:]])
         if not len(lines):
             print(f"{name}: no lines")
@@ -88,10 +93,10 @@ def main() -> int:
         near = [off for off in ELSEWHERE if lines[0] + off + BESIDE[0] > 0 and lines[-1] + off + BESIDE[-1] < size]
         chance = f"{np.std([seam(changes, lines + off) for off in near]):.2%}" if near else "not to be told"
         print(f"{name}: {len(lines)} lines, change across them {seam(changes, lines):+.2%}; by chance {chance}")
-        if arguments.whole:
-            whole = changes_in(arguments.whole, axis)
-            spread = np.std([beside_the_whole(changes, whole, lines + off) for off in BESIDE])
-            print(f"{name}: beside the whole {beside_the_whole(changes, whole, lines):+.2%}; by chance {spread:.2%}")
+        if whole is not None:
+            there = changes_in(whole, axis)
+            spread = np.std([beside_the_whole(changes, there, lines + off) for off in BESIDE])
+            print(f"{name}: beside the whole {beside_the_whole(changes, there, lines):+.2%}; by chance {spread:.2%}")
     return 0
 
 

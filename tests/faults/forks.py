@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,7 +68,7 @@ class Forks:
 def _serve() -> None:
     import torch  # noqa: F401
 
-    from impasto import cli, engine, rerun, stops  # noqa: F401
+    from impasto import cli, engine, rerun  # noqa: F401
 
     sys.path.pop(0)
     print("ready", flush=True)
@@ -90,8 +88,7 @@ def _serve() -> None:
                     signal.signal(each, signal.SIG_DFL if each == signal.SIGTERM else signal.default_int_handler)
                 status = 99
                 try:
-                    # Told when both are heeded, not before
-                    stops.heed_termination = partial(_one_and_other, stops.heed_termination, partial(os.write, begins, b"x"))
+                    os.write(begins, b"x")
                     status = cli.main(asked["arguments"])
                     signal.signal(signal.SIGINT, signal.SIG_IGN)
                 except BaseException:
@@ -108,17 +105,12 @@ def _serve() -> None:
                 while asked["once"] and not os.path.exists(os.path.join(asked["folder"], asked["once"])):
                     if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                         break
-                    time.sleep(0.02)
+                    time.sleep(0.02)  # the system says of no file that it has come
                 time.sleep(asked["after"])  # the moment of the signal is what is tried: there is nothing to wait for
                 os.kill(child, asked["signal"])  # it is not waited for yet: the number is still its own
             _, status = os.waitpid(child, 0)
             said.seek(0)
             print(json.dumps({"status": os.waitstatus_to_exitcode(status), "said": said.read().decode()}), flush=True)
-
-
-def _one_and_other(one: Callable[[], Any], other: Callable[[], Any]) -> None:
-    one()
-    other()
 
 
 if __name__ == "__main__":

@@ -256,7 +256,7 @@ def document_closed():
     yield from begun(second)
     doc.setModified(False)
     doc.close()
-    yield ended(30)
+    yield ended(5)
     return {"problem": runner().problem, "documents": len(Krita.instance().documents())}
 
 
@@ -284,7 +284,7 @@ def engine_killed():
     yield from begun(second)
     it = runner()
     os.kill(int(it.engine._process.processId()), signal.SIGKILL)
-    yield ended(30)
+    yield ended(5)
     told = {**state(doc), "kept": names(doc) == was}
     yield from painted(second)
     told["next"] = names(doc)
@@ -300,7 +300,7 @@ def engine_hangs():
     os.kill(int(it.engine._process.processId()), signal.SIGSTOP)
     child(docker(), "button").click()
     idle = not it.busy
-    yield (lambda: not it.engine.running), 30
+    yield (lambda: not it.engine.running), 6
     yield from painted(second)
     return {**state(doc), "idle": idle}
 

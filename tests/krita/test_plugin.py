@@ -101,7 +101,7 @@ def test_stop_is_prompt_and_leaves_no_layer_and_a_warm_engine(inside) -> None:
     told = inside("cancelled")
     assert told["kept"]
     assert told["stopped_in"] < 1
-    assert told["answered_in"] < 3  # the plugin has no patience for more
+    assert told["answered_in"] < 1
     assert told["warm"]
     assert told["problem"] == ""
     assert "Photo x Painting (50 %)" in told["next"]
@@ -134,7 +134,7 @@ def test_an_engine_that_hangs_is_replaced(inside) -> None:
 
 def test_no_engine_outlives_krita(inside) -> None:
     process = inside("quits_in_the_middle")
-    until = time.monotonic() + 30
+    until = time.monotonic() + 5
     while time.monotonic() < until and _runs(process):
         time.sleep(0.05)
     assert not _runs(process)

@@ -45,7 +45,7 @@ def test_a_photo_is_painted_watched_stopped_and_kept(
     visitor.find("stop").click()
     began = time.monotonic()
     visitor.until(lambda: visitor.status().startswith("Stopped: 480 × 360 pixels, painted at"))
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 15
     visitor.find("go").wait_for()
     kept = visitor.download(tmp_path / "kept.png")
     assert (kept.format, kept.size) == ("PNG", (480, 360))
@@ -202,7 +202,7 @@ def test_everything_under_more_has_its_say(arrive: Arrive, small: Path, large: P
     visitor.find("together").get_by_label("The large shapes").check()
     visitor.find("padding").get_by_label("Both ways").check()
     visitor.find("looks").locator("button").nth(3).click()
-    visitor.until(lambda: visitor.find("style_loss").get_by_label("Wasserstein").is_checked())
+    visitor.until(lambda: visitor.find("style_loss").get_by_label("Wasserstein").is_checked(), 5)
     visitor.begin()
     visitor.until(lambda: "preview" in visitor.shown())
     visitor.find("stop").click()
@@ -216,17 +216,17 @@ def test_everything_under_more_has_its_say(arrive: Arrive, small: Path, large: P
 def test_the_library_and_the_examples_answer_at_once(arrive: Arrive, tmp_path: Path) -> None:
     visitor = arrive()
     chosen = visitor.find("style").locator("img").get_attribute("src")
-    visitor.until(lambda: visitor.find("library").locator("button").count() == 6)
+    visitor.until(lambda: visitor.find("library").locator("button").count() == 6, 5)
     visitor.find("library").locator("button").nth(1).click()
-    visitor.until(lambda: visitor.find("style").locator("img").get_attribute("src") != chosen)
-    visitor.until(lambda: visitor.find("examples").locator("button").count() >= 3)
+    visitor.until(lambda: visitor.find("style").locator("img").get_attribute("src") != chosen, 5)
+    visitor.until(lambda: visitor.find("examples").locator("button").count() >= 3, 5)
     visitor.find("examples").locator("button").nth(1).click()
-    visitor.until(lambda: visitor.status().startswith("An example"))
+    visitor.until(lambda: visitor.status().startswith("An example"), 5)
     visitor.find("photo").locator("img").wait_for()
     example = visitor.download(tmp_path / "example.png")
     assert max(example.size) >= 400
     visitor.set("strength", "0.1")
-    visitor.until(lambda: "painting-20" in visitor.shown())
+    visitor.until(lambda: "painting-20" in visitor.shown(), 5)
 
 
 def test_what_is_missing_or_broken_is_said_and_nothing_is_lost(
@@ -284,7 +284,7 @@ def test_a_painting_whose_hour_is_over_is_said_to_be_gone(arrive: Arrive, small:
     for folder in page_server.uploads.glob("paintings/*"):
         shutil.rmtree(folder)
     visitor.find("session").locator("button").first.click()
-    visitor.until(lambda: "has been deleted" in visitor.status())
+    visitor.until(lambda: "has been deleted" in visitor.status(), 10)
     visitor.paint()
     assert visitor.status().startswith("Done in")
 
@@ -306,8 +306,8 @@ def test_who_waits_can_leave_and_two_do_not_meet(
     second.page.wait_for_timeout(500)
     assert second.find("leave").is_visible()
     second.find("leave").click()
-    second.until(lambda: second.status() == "Left the queue.")
-    second.find("go").wait_for()
+    second.until(lambda: second.status() == "Left the queue.", 5)
+    second.find("go").wait_for(timeout=5000)
     first.until(lambda: "preview" in first.shown())
     second.find("go").click()
     second.find("leave").wait_for()
@@ -330,9 +330,9 @@ def test_a_closed_tab_frees_the_machine(arrive: Arrive, large: Path, small: Path
     began = time.monotonic()
     second.paint()
     assert second.status().startswith("Done in")
-    assert time.monotonic() - began < 90  # the other painting would have taken minutes
+    assert time.monotonic() - began < 40  # the other painting would have taken minutes
     if page_server.kind == "zero":
-        second.until(lambda: not children())
+        second.until(lambda: not children(), 15)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -352,6 +352,7 @@ def test_it_can_be_used_without_a_mouse_and_without_sight(arrive: Arrive, small:
     visitor.give("photo", small)
     visitor.find("go").focus()
     visitor.page.keyboard.press("Enter")
+    visitor.find("stop").wait_for()
     visitor.until(lambda: visitor.status().startswith("Done in"))
     assert visitor.find("live").get_attribute("role") == "status"  # is read aloud
     assert visitor.find("live").inner_text() == visitor.status()

@@ -174,7 +174,7 @@ def test_ctrl_c_saves_what_there_is(tmp_path: Path, picture: Maker, made_up_file
         ("stylize", [signal.SIGINT], 0, r"out\.png, 32 x 27, \d+ s"),  # there is nothing left to stop
         ("stylize", [signal.SIGTERM], 0, r"out\.png, 32 x 27, \d+ s"),
         ("stylize", [signal.SIGINT, signal.SIGINT], 130, "impasto: stopped"),  # who insists is heard
-        ("batch", [signal.SIGTERM], 143, "stopped; .*"),  # the next one is not begun
+        ("batch", [signal.SIGTERM], 143, "stopped; 1 painted, .*"),  # the next one is not begun
     ],
 )
 def test_ctrl_c_while_it_is_written_loses_nothing(
