@@ -145,8 +145,8 @@ def _sound(found: Checkpoint) -> bool:
     def count(value: Any) -> bool:
         return type(value) is int and value >= 0
 
-    def whole(tensor: Tensor) -> bool:  # a bound of the optimizer's may be infinite
-        alike = tensor.ndim < 3 or (tensor.shape == found.image.shape and tensor.dtype == torch.float32)
+    def whole(tensor: Tensor) -> bool:  # a bound of the optimizer's may be infinite, and what it keeps be rounded
+        alike = tensor.ndim < 3 or (tensor.shape == found.image.shape and tensor.dtype in (torch.float32, torch.bfloat16))
         return alike and not bool(tensor.isnan().any())
 
     plan = found.plan
@@ -155,6 +155,8 @@ def _sound(found: Checkpoint) -> bool:
         and 0 <= found.seconds < math.inf
         and isinstance(found.recipe["options"], dict)
         and (not plan or (count(plan["history"]) and all(each is None or (count(each) and each) for each in plan["tiles"])))
+        and isinstance(plan.get("rounded", False), bool)
+        and found.image.dtype == torch.float32
         and found.image.ndim == 3
         and found.image.shape[2] == 3
         and all(map(whole, (found.image, *found.tensors.values())))

@@ -23,7 +23,7 @@ from .guides import resized as resized_mask
 from .images import Picture
 from .ladder import ladder
 from .options import Options
-from .plans import Forecast
+from .plans import Forecast, Plan
 from .ranks import Ranks
 from .targets import Cache, Given, HalvingObjective, Targets
 from .vgg import Network
@@ -275,7 +275,7 @@ class Run:
         plan = self.plan
         statistics = self._warm.statistics(self.options, self.device, self._dtype)
         targets = Targets(self.given, self.options, self.rungs[-1][:2], self.device, statistics)
-        optimizer = _optimizer(self.options, self.rungs[0].steps, plan.history)
+        optimizer = _optimizer(self.options, self.rungs[0].steps, plan)
         work = sum(width * height * steps for width, height, steps in self.rungs)
         done = 0
         image = first = None
@@ -291,7 +291,7 @@ class Run:
             held = targets.held(width, height)
             begun = 0
             if taken and scale == taken.scale:
-                optimizer = _optimizer(self.options, steps, plan.history)
+                optimizer = _optimizer(self.options, steps, plan)
                 taken.restore(optimizer)
                 image, begun, started = taken.image, taken.iteration, started - taken.seconds
                 done += width * height * begun
@@ -348,8 +348,10 @@ def _in_8_bits(image: Tensor) -> Tensor:
     return (image * 255).round_().div_(255)
 
 
-def _optimizer(options: Options, steps: int, history: int) -> optimize.Adam | optimize.LBFGS:
-    return optimize.LBFGS(history) if options.optimizer == "lbfgs" else optimize.Adam(steps)
+def _optimizer(options: Options, steps: int, plan: Plan) -> optimize.Adam | optimize.LBFGS:
+    if options.optimizer == "adam":
+        return optimize.Adam(steps)
+    return optimize.LBFGS(plan.history, rounded=plan.rounded, on_host=plan.on_host)
 
 
 def options_from(settings: dict[str, Any], options: Options | None = None) -> Options:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,7 +26,7 @@ logger = logging.getLogger("impasto")
 
 #: A step may end above the last loss, but not above all of so many.
 _MEMORY = 4
-#: Numbers that Adam works on at a time.
+#: Numbers that are worked on at a time.
 _BAND = 4_000_000
 #: How often in a row a step may come to no number.
 _TRIES = 3
@@ -39,10 +39,13 @@ class LBFGS:
     next two are damped, until there are three pairs to know the curvature by. Only pairs with s'y > 0 are kept. A step that
     ends above all of the last few losses is taken back: what it has told of the curvature is kept, and the next one, from
     where it began, may be a quarter as long.
+
+    What there is little memory for is the pairs: `rounded`, they are kept in bfloat16; `on_host`, in the host's memory. What
+    is told of a pair (s's, s'y, y'y) is told of it as it is kept, so that the inverse Hessian stays positive definite.
     """
 
-    def __init__(self, history: int = 50, first: float = 0.03) -> None:
-        self.first = first
+    def __init__(self, history: int = 50, first: float = 0.03, *, rounded: bool = False, on_host: bool = False) -> None:
+        self.first, self.rounded, self.on_host = first, rounded, on_host
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self._last: tuple[Tensor, Tensor] | None = None  # where it stands, and the gradient there
         self._losses: deque[float] = deque(maxlen=_MEMORY)
@@ -51,10 +54,7 @@ class LBFGS:
     def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
         """The next picture, from a picture, the gradient and the loss there"""
         if self._last is not None:
-            s, y = image - self._last[0], gradient - self._last[1]
-            length, curvature = _dot(s, s) ** 0.5, _dot(s, y)
-            if curvature > 1e-10 * _dot(y, y) ** 0.5 * length:
-                self._pairs.append((s, y, curvature))
+            length = self._learn(image - self._last[0], gradient - self._last[1])
             taken = self.accepts(loss)
             self._longest = max(self._longest, 2 * length) if taken else length / 4
             if not taken:
@@ -73,6 +73,16 @@ class LBFGS:
             direction *= self._longest / length
         return (image + direction).clamp_(0, 1)
 
+    def _learn(self, s: Tensor, y: Tensor) -> float:
+        """Keep the pair of a step, if it is one to keep. The step's length"""
+        if self.rounded:
+            s, y = s.bfloat16(), y.bfloat16()
+        length, curvature = math.sqrt(_dot(s, s)), _dot(s, y)
+        if curvature > 1e-10 * _dot(y, y) ** 0.5 * length:
+            home = "cpu" if self.on_host else s.device
+            self._pairs.append((s.to(home), y.to(home), curvature))
+        return length
+
     def _direction(self, gradient: Tensor) -> Tensor:
         """-H g by the two-loop recursion"""
         q = -gradient
@@ -80,12 +90,12 @@ class LBFGS:
         for s, y, curvature in reversed(self._pairs):
             alpha = _dot(s, q) / curvature
             alphas.append(alpha)
-            q.add_(y, alpha=-alpha)
+            _add(q, y, -alpha)
         if self._pairs:
             _, y, curvature = self._pairs[-1]
             q.mul_(curvature / _dot(y, y))
         for (s, y, curvature), alpha in zip(self._pairs, reversed(alphas), strict=True):
-            q.add_(s, alpha=alpha - _dot(y, q) / curvature)
+            _add(q, s, alpha - _dot(y, q) / curvature)
         return q
 
     def average(self, image: Tensor) -> Tensor:
@@ -131,7 +141,7 @@ class LBFGS:
 
     def at(self, width: int, height: int, steps: int) -> LBFGS:
         """A fresh one for another rung: curvature at one size says little about another."""
-        return LBFGS(self._pairs.maxlen or 1, self.first)
+        return LBFGS(self._pairs.maxlen or 1, self.first, rounded=self.rounded, on_host=self.on_host)
 
 
 class Adam:
@@ -165,15 +175,12 @@ class Adam:
         self._rung = steps, taken + 1
         self._steps += 1
         result = torch.empty_like(image)
-        count = max(1, _BAND // max(1, image[0].numel()))
-        for start in range(0, len(image), count):  # in bands, for what is worked on would take as much as the picture
-            rows = slice(start, start + count)
-            g, first, second = gradient[rows], self._first[rows], self._second[rows]
+        for old, new, g, first, second in _bands(image, result, gradient, self._first, self._second):
             first.lerp_(g, 1 - self.betas[0])
             second.mul_(self.betas[1]).addcmul_(g, g, value=1 - self.betas[1])
             mean = first / (1 - self.betas[0] ** self._steps)
             spread = (second / (1 - self.betas[1] ** self._steps)).sqrt_().add_(1e-12)
-            torch.addcdiv(image[rows], mean, spread, value=-rate, out=result[rows]).clamp_(0, 1)
+            torch.addcdiv(old, mean, spread, value=-rate, out=new).clamp_(0, 1)
         image = result
         fresh = (1 - self.decay) / (1 - self.decay ** (taken + 1))  # the first iterate's weight is 1: no bias to correct
         self._average = image if self._average is None else torch.lerp(self._average, image, fresh)
@@ -247,8 +254,23 @@ def stepped(
     )
 
 
+def _bands(*fields: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The same rows of each, a few at a time: what is worked on would take as much memory as a picture otherwise"""
+    rows = max(1, _BAND // max(1, fields[0][0].numel()))
+    return zip(*(torch.split(field, rows) for field in fields), strict=True)
+
+
 def _dot(a: Tensor, b: Tensor) -> float:
-    return float(torch.dot(a.flatten(), b.flatten()))
+    """a'b, on the device of b, and at least in float32"""
+    wide = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
+    parts = ((one.to(other.device, wide), other.to(wide)) for one, other in _bands(a, b))
+    return float(sum(torch.dot(one.flatten(), other.flatten()) for one, other in parts))
+
+
+def _add(a: Tensor, b: Tensor, factor: float) -> None:
+    """a += factor b, on the device of a"""
+    for one, other in _bands(a, b):
+        one.add_(other.to(one.device), alpha=factor)
 
 
 def _resize(field: Tensor, width: int, height: int, mode: str) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -38,6 +38,8 @@ _BANDS = 250_000_000
 #: A tile of this side is worth some of L-BFGS's history, which is not cut below so many pairs.
 _GOOD_TILE = 512
 _HISTORY = (5, 50)
+#: Bytes that a pair takes a pixel, in float32 and in bfloat16
+_PAIR, _ROUNDED_PAIR = 24, 12
 
 #: How long the probe tries, in seconds, for the first trials are slow; and how much of what it finds a step does. Measured.
 _PROBE, _SHARE = 0.3, 0.75
@@ -61,16 +63,20 @@ class Plan(NamedTuple):
 
     tiles: tuple[int | None, ...]  # for each rung, the longest side of a tile in pixels; None: the picture is one
     history: int  # of L-BFGS, in pairs
+    rounded: bool  # whether these are kept in bfloat16
+    on_host: bool  # whether they are kept in the host's memory
     memory: int  # bytes at the most
     work: float  # floating-point operations of all convolutions
 
     def written(self) -> dict[str, Any]:
         """What the last bits of a painting depend on"""
-        return {"tiles": self.tiles, "history": self.history}
+        return {"tiles": self.tiles, "history": self.history, "rounded": self.rounded}
 
     def again(self, written: Mapping[str, Any]) -> Plan:
         """The same with what was written of another"""
-        return self._replace(tiles=tuple(written["tiles"]), history=written["history"]) if written else self
+        if not written:
+            return self
+        return self._replace(tiles=tuple(written["tiles"]), history=written["history"], rounded=written.get("rounded", False))
 
 
 def forecast(size: tuple[int, int], options: Options, *, network_there: bool = False) -> Forecast:
@@ -111,7 +117,8 @@ def plan(
     if not network_there:
         coming += network_memory(network, options.layers(network), device, precision)
     room = ranks.least(room_on(device, options) - coming, device)
-    found = make(options, network, rungs, precision, room, device.type == "cpu", ranks.count)
+    host = ranks.least(_free(torch.device("cpu")), device) if device.type == "cuda" else 0  # MPS has the host's own
+    found = make(options, network, rungs, precision, room, host=host, any_size=device.type == "cpu", ranks=ranks.count)
     return ranks.agree(found._replace(memory=found.memory + memory_taken(device) + coming))
 
 
@@ -120,7 +127,7 @@ def room_on(device: torch.device, options: Options) -> float:
     most = options.most_memory()
     if most is not None:
         return most - memory_taken(device)
-    return _OF_FREE * memory_free(device) / (Ranks().here if device.type == "cpu" else 1)
+    return _free(device)
 
 
 def make(
@@ -129,16 +136,20 @@ def make(
     rungs: Sequence[Rung],
     precision: torch.dtype,
     room: float,
+    *,
+    host: float = 0,
     any_size: bool = True,
     ranks: int = 1,
 ) -> Plan:
     """The plan of a run on a network, for a device with room for so many bytes more, or as many of them as there are ranks.
 
+    host: bytes of room beside it, in the host's memory
     any_size: whether its convolutions can be asked for maps with more than 2^31 numbers
     Raises OutOfMemoryError: the largest size that fits is in its text.
     """
     around = reach(network, options.layers(network))
-    plan = _fitting(options, network, rungs, precision, room, around, any_size, ranks)
+    fitting = partial(_fitting, options, network, precision, room, host, around, any_size, ranks)
+    plan = fitting(rungs)
     if plan is None:
         width, height, _ = rungs[-1]
         said = f"{width} x {height} pixels do not fit into the {size_of(max(0, room))} of memory that are left for them: "
@@ -147,7 +158,7 @@ def make(
             side = STRIDE * (middle := (fits + too_large) // 2)
             scale = side / max(width, height)
             smaller = [Rung(max(STRIDE, round(width * scale)), max(STRIDE, round(height * scale)), 1)]
-            if _fitting(options, network, smaller, precision, room, around, any_size, ranks):
+            if fitting(smaller):
                 fits = middle
             else:
                 too_large = middle
@@ -192,28 +203,35 @@ def network_memory(network: str, looked_at: Iterable[str], device: torch.device,
     )
 
 
+def _free(device: torch.device) -> float:
+    """Bytes of what is free that a process may take"""
+    return _OF_FREE * memory_free(device) / (Ranks().here if device.type == "cpu" else 1)
+
+
 def _fitting(
     options: Options,
     network: str,
-    rungs: Sequence[Rung],
     precision: torch.dtype,
     room: float,
+    host: float,
     around: int,
     any_size: bool,
     ranks: int,
+    rungs: Sequence[Rung],
 ) -> Plan | None:
     """The plan, if there is one."""
     looked_at = options.layers(network)
     maps = sum(outputs / stride_of(name) ** 2 for name, _, outputs in _shapes(network, looked_at))
     one = (maps + _WORK * _WIDEST) * precision.itemsize  # bytes of a block's pixel
-    sides, history, most, work = [], _HISTORY[1], 0.0, 0.0
+    per_pixel, history, rounded, on_host = _per_pixel(options), _HISTORY[1], False, False
+    if options.optimizer == "lbfgs":
+        pixels = rungs[-1].width * rungs[-1].height
+        left = room - per_pixel * pixels - _BANDS - one * min(_GOOD_TILE**2, pixels)
+        history, rounded, on_host = _pairs(left / pixels, host / pixels)
+        per_pixel += 0 if on_host else history * (_ROUNDED_PAIR if rounded else _PAIR)
+    sides, most, work = [], 0.0, 0.0
     for width, height, steps in rungs:
-        pixels = width * height
-        fixed = _per_pixel(options) * pixels
-        if options.optimizer == "lbfgs":
-            left = room - fixed - _BANDS - one * min(_GOOD_TILE**2, pixels)
-            history = min(history, max(_HISTORY[0], int(left // (24 * pixels))))
-            fixed += 24 * history * pixels
+        fixed = per_pixel * width * height
         found = None
         for side in _sides(max(width, height)):
             cover = Cover.of(width, height, side, around, Wraps.of(options.padding))
@@ -228,7 +246,20 @@ def _fitting(
         sides.append(side)
         most = max(most, needed)
         work += steps * operations(network, looked_at, cover) * math.ceil(cover.number / ranks) / cover.number
-    return Plan(tuple(sides), history, round(most), work)
+    return Plan(tuple(sides), history, rounded, on_host, round(most), work)
+
+
+def _pairs(room: float, host: float) -> tuple[int, bool, bool]:
+    """How many pairs L-BFGS keeps, whether in bfloat16, and whether in the host's memory, for so many bytes a pixel in both.
+
+    In bfloat16 they tell as much. Measured.
+    """
+    fewest, most = _HISTORY
+    if room >= most * _PAIR:
+        return most, False, False
+    here, there = (min(most, int(bytes_ // _ROUNDED_PAIR)) for bytes_ in (room, host))
+    on_host = here < fewest <= there
+    return there if on_host else max(fewest, here), True, on_host
 
 
 def _sides(longest: int) -> Iterable[int | None]:

@@ -114,11 +114,11 @@ def test_a_resumed_run_has_the_tiles_that_it_began_with(quick: dict[str, object]
     """However much memory there is now: its last bits depend on them."""
     settings = quick | {"size": 96, "iterations": 3, "ladder": False}
     first = engine.Run(scene(96, 64), scene(48, 48, 1), **settings, checkpoint=tmp_path / "run")
-    first.plan = first.plan._replace(tiles=(64,), history=7)
+    first.plan = first.plan._replace(tiles=(64,), history=7, rounded=True)
     for _ in first.steps():
         pass
     again = engine.Run(scene(96, 64), scene(48, 48, 1), **settings, resume=tmp_path / "run")
     assert again.plan.tiles == (None,)
     for _ in again.steps():
         pass
-    assert (again.plan.tiles, again.plan.history) == ((64,), 7)
+    assert (again.plan.tiles, again.plan.history, again.plan.rounded) == ((64,), 7, True)

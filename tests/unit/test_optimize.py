@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 
+from impasto import optimize
 from impasto.optimize import LBFGS, Adam
 
 
@@ -17,7 +18,7 @@ def quadratic(size: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
     return goal, scale
 
 
-@pytest.mark.parametrize(("optimizer", "steps"), [(LBFGS(), 300), (Adam(800), 800)])
+@pytest.mark.parametrize(("optimizer", "steps"), [(LBFGS(), 300), (LBFGS(rounded=True, on_host=True), 300), (Adam(800), 800)])
 def test_the_minimum_in_the_box_is_found(optimizer: LBFGS | Adam, steps: int) -> None:
     goal, scale = quadratic()
     image = torch.full_like(goal, 0.5)
@@ -66,7 +67,36 @@ def test_lbfgs_takes_back_a_step_that_ends_far_above() -> None:
     assert shown[-1] < 1e-9
 
 
-@pytest.mark.parametrize("make", [LBFGS, lambda: Adam(9)], ids=["lbfgs", "adam"])
+def test_rounded_pairs_take_half_the_memory_and_tell_as_much() -> None:
+    """Where rows are worked on one at a time, too"""
+    goal, scale = (field.float() for field in quadratic())
+
+    def walk(optimizer: LBFGS) -> tuple[list[float], int]:
+        image, losses = torch.full_like(goal, 0.5), []
+        for _ in range(60):
+            losses.append(float((scale * (image - goal) ** 2).sum()) / 2)
+            image = optimizer.step(image, scale * (image - goal), losses[-1])
+        return losses, sum(each.nbytes for each in optimizer.state().values() if each.ndim == 3)
+
+    (exact, bytes_), (rounded, fewer) = walk(LBFGS(10)), walk(LBFGS(10, rounded=True))
+    assert exact != rounded
+    assert fewer == goal.nbytes * 2 + (bytes_ - goal.nbytes * 2) // 2
+    least = float((scale * (goal.clamp(0, 1) - goal) ** 2).sum()) / 2
+    assert rounded[-1] - least < 1.1 * (exact[-1] - least) + 1e-4 * least
+    assert LBFGS(10, rounded=True, on_host=True).at(8, 8, 3).rounded
+
+
+def test_bands_are_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = torch.rand(2, 9, 7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(optimize, "_BAND", 50)
+    assert optimize._dot(one, other) == pytest.approx(float((one * other).sum()), rel=1e-12)
+    there = one.clone()
+    optimize._add(there, other, -2.5)
+    torch.testing.assert_close(there, one - 2.5 * other)
+    assert optimize._dot(other.bfloat16(), one) == pytest.approx(float((other.bfloat16() * one).sum()), rel=1e-12)
+
+
+@pytest.mark.parametrize("make", [LBFGS, lambda: LBFGS(rounded=True), lambda: Adam(9)], ids=["lbfgs", "rounded", "adam"])
 def test_what_it_knows_can_be_put_away_and_taken_up(make) -> None:
     goal, scale = quadratic(4)
 

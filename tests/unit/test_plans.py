@@ -16,9 +16,9 @@ from impasto.plans import Plan
 from tests.conftest import scene
 
 
-def made(room: float, size: tuple[int, int] = (4096, 3072), *, ranks: int = 1, **settings: object) -> Plan:
+def made(room: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: object) -> Plan:
     options = Options(**{"size": 0, "network": "vgg16", **settings})
-    return plans.make(options, "vgg16", ladder(size, options), torch.float32, room, ranks=ranks)
+    return plans.make(options, "vgg16", ladder(size, options), torch.float32, room, host=host, ranks=ranks)
 
 
 def test_more_memory_means_larger_tiles_down_to_none() -> None:
@@ -56,6 +56,21 @@ def test_a_long_history_goes_before_tiles_get_small() -> None:
     assert 5 <= poor.history < 50
     assert poor.tiles[-1] is not None
     assert poor.tiles[-1] >= 350
+
+
+def test_pairs_are_rounded_before_there_are_fewer_and_on_the_host_where_it_has_room() -> None:
+    rich, less, poor = (made(room, optimizer="lbfgs") for room in (100e9, 14e9, 8e9))
+    assert (rich.history, rich.rounded) == (50, False)
+    assert (less.history, less.rounded) == (50, True)
+    assert (poor.rounded, poor.on_host) == (True, False)
+    bare = made(2.5e9, optimizer="lbfgs", host=3e9)
+    assert (bare.rounded, bare.on_host) == (True, True)
+    assert 10 < bare.history < 50
+    assert bare.memory <= 2.5e9
+    with pytest.raises(OutOfMemoryError, match="give size"):
+        made(2.3e9, optimizer="lbfgs")
+    assert not made(8e9, optimizer="lbfgs", host=100e9).on_host  # that is slower
+    assert not made(2.5e9, host=3e9).on_host  # Adam keeps no pairs
 
 
 def test_tiles_cost_work_and_ranks_share_it() -> None:
