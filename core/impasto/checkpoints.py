@@ -36,7 +36,7 @@ _AGAIN = 60.0
 
 class Optimizer(Protocol):
     def state(self) -> dict[str, Tensor]: ...
-    def restore(self, state: Mapping[str, Tensor], /) -> None: ...
+    def restore(self, state: Mapping[str, Tensor], device: torch.device, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,13 @@ class Checkpoint:
         return self
 
     def on(self, device: torch.device) -> Checkpoint:
-        """The same with its tensors on a device"""
-        # Single numbers are in double precision, which not every device has.
-        moved = {name: each if each.dtype == torch.float64 else each.to(device) for name, each in self.tensors.items()}
-        return replace(self, image=self.image.to(device), tensors=moved)
+        """The same with its picture on a device"""
+        return replace(self, image=self.image.to(device))
 
     def restore(self, optimizer: Optimizer) -> None:
-        """Let an optimizer go on from here.  Raises CheckpointError: this is no state of its kind."""
+        """Let an optimizer go on from here, where the picture is.  Raises CheckpointError: this is no state of its kind."""
         try:
-            optimizer.restore(self.tensors)
+            optimizer.restore(self.tensors, self.image.device)
         except (KeyError, IndexError, ValueError, RuntimeError) as error:
             raise _damaged(self.name) from error
 

@@ -79,9 +79,13 @@ class LBFGS:
             s, y = s.bfloat16(), y.bfloat16()
         length, curvature = math.sqrt(_dot(s, s)), _dot(s, y)
         if curvature > 1e-10 * _dot(y, y) ** 0.5 * length:
-            home = "cpu" if self.on_host else s.device
+            home = self._home(s.device)
             self._pairs.append((s.to(home), y.to(home), curvature))
         return length
+
+    def _home(self, device: torch.device) -> torch.device:
+        """Where pairs are kept"""
+        return torch.device("cpu") if self.on_host else device
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """-H g by the two-loop recursion"""
@@ -124,12 +128,13 @@ class LBFGS:
             state |= {"last": self._last[0], "gradient": self._last[1], "numbers": numbers}
         return state
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` returned."""
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Go on from what `state` returned, on a device."""
         for at in range(sum(name.startswith("c0") for name in state)):
-            self._pairs.append((state[f"s{at:03}"], state[f"y{at:03}"], float(state[f"c{at:03}"])))
+            s, y = (state[f"{letter}{at:03}"].to(self._home(device)) for letter in "sy")
+            self._pairs.append((s, y, float(state[f"c{at:03}"])))
         if "last" in state:
-            self._last = state["last"], state["gradient"]
+            self._last = state["last"].to(device), state["gradient"].to(device)
             self._longest, *losses = state["numbers"].tolist()
             self._losses.extend(losses)
 
@@ -208,10 +213,11 @@ class Adam:
         tensors = {"first": self._first, "second": self._second, "average": self._average}
         return state | {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` returned."""
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Go on from what `state` returned, on a device."""
         self._rung, self._steps = (self._rung[0], int(state["taken"][0])), int(state["taken"][1])
-        self._first, self._second, self._average = (state.get(name) for name in ("first", "second", "average"))
+        kept = (state.get(name) for name in ("first", "second", "average"))
+        self._first, self._second, self._average = (None if each is None else each.to(device) for each in kept)
 
     def forget(self) -> None:
         """Start anew from the next picture, at the rate of this place on the rung."""

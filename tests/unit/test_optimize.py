@@ -86,6 +86,22 @@ def test_rounded_pairs_take_half_the_memory_and_tell_as_much() -> None:
     assert LBFGS(10, rounded=True, on_host=True).at(8, 8, 3).rounded
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_pairs_on_the_host_are_the_same_pairs() -> None:
+    goal, scale = (field.float().cuda() for field in quadratic())
+    images = []
+    for on_host in (False, True):
+        optimizer, image = LBFGS(on_host=on_host), torch.full_like(goal, 0.5)
+        for _ in range(10):
+            image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
+        images.append(image)
+        again = LBFGS(on_host=on_host)
+        again.restore(optimizer.state(), goal.device)
+        for each in (optimizer, again):
+            assert each.state()["s000"].device.type == ("cpu" if on_host else "cuda")
+    torch.testing.assert_close(*images)
+
+
 def test_bands_are_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = torch.rand(2, 9, 7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(optimize, "_BAND", 50)
@@ -108,7 +124,7 @@ def test_what_it_knows_can_be_put_away_and_taken_up(make) -> None:
     first = make()
     there = walk(first, torch.full_like(goal, 0.5), 5)
     second = make()
-    second.restore(copy.deepcopy(first.state()))
+    second.restore(copy.deepcopy(first.state()), goal.device)
     assert torch.equal(walk(second, there, 4), walk(first, there, 4))
     assert torch.equal(second.average(there), first.average(there))
 
