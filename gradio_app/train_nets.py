@@ -46,7 +46,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"which ones: {', '.join(LEARNED)} (default: all)")
     parser.add_argument("--show", action="store_true", help="train none; make the picture in README")
-    parser.add_argument("--steps", type=int, default=3000, help="how long (default: 3000)")
+    parser.add_argument("--steps", type=int, default=4000, help="how long (default: 4000)")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(LEARNED):
         parser.error(f"no such net: {', '.join(unknown)}")

@@ -32,13 +32,25 @@ from .targets import Given, Targets
 from .vgg import Network
 from .weights import Progress as WeightsProgress
 
-#: Side of the pieces, in pixels; and how large their strokes may be, against those of the style at the size that is asked for
-PIECE = 192
+
+class Phase(NamedTuple):
+    """A part of a training"""
+
+    side: int  # of its pieces, in pixels
+    share: float  # of the steps, or of the time
+    rate: float  # Adam's at its beginning
+
+
+#: Small pieces for most of the steps, then larger ones, whose moments are more like those of a whole picture
+PHASES = (Phase(192, 0.7, 1.5e-3), Phase(320, 0.3, 1e-3))
+#: Adam's rate at the end of a phase, and over how many steps the kept net is averaged
+_LAST_RATE, _AVERAGED = 1e-4, 300
+#: How large the strokes of a piece may be, against those of the style at the size that is asked for
 STROKES = (0.7, 1.0, 1.4)
 #: Between which strengths it learns; the rest is where a straight line leads.
 _STRENGTHS = (0.25, 0.8)
-#: Adam's rates at the beginning and in the end, and over how many steps the kept net is averaged
-_FIRST_RATE, _LAST_RATE, _AVERAGED = 3e-3, 1e-4, 300
+#: How many of the steps are about what most paintings ask for, and which strength and stroke these are
+_PLAIN, _MIDDLE = 0.5, (0.5, 1.0)
 #: Styles are looked at in tiles of such a side.
 _TILE = 512
 #: Gradients in the net's numbers are cut to such a length.
@@ -50,7 +62,7 @@ _SMOOTHED = 50
 class Progress(NamedTuple):
     """Where a training stands"""
 
-    fraction: float  # of its time, or steps
+    fraction: float  # of its time, or of the work of its steps
     steps: int
     seconds: float
     loss: float  # of the objective, the mean over the last steps; relative, but for the Gram loss
@@ -70,7 +82,7 @@ class Progress(NamedTuple):
 class _Task(NamedTuple):
     """A piece of a photograph, and how to paint it"""
 
-    piece: Tensor  # (PIECE, PIECE, 3)
+    piece: Tensor  # (side, side, 3)
     style: int
     strength: float
     stroke: float
@@ -83,6 +95,25 @@ class _Task(NamedTuple):
         shares = torch.zeros(self.styles)
         shares[self.style] = 1
         return shares.to(self.piece), self.piece.new_tensor(self.strength), self.piece.new_tensor(self.stroke)
+
+
+def _phase(part: float) -> tuple[Phase, float]:
+    """The phase in which such a part of a training is done, and which part of that phase is"""
+    for phase in PHASES:
+        if part < phase.share:
+            return phase, part / phase.share
+        part -= phase.share
+    return PHASES[-1], 1.0
+
+
+def _worked(part: float) -> float:
+    """Which part of the work is done with such a part of the steps: a step takes as long as its piece is large."""
+    whole = done = 0.0
+    for phase in PHASES:
+        whole += phase.share * phase.side**2
+        done += min(part, phase.share) * phase.side**2
+        part -= min(part, phase.share)
+    return done / whole
 
 
 class Lesson:
@@ -151,9 +182,9 @@ class Lesson:
         sentence = f"there is not enough memory on {self.device} to train with"
         with memory_or(sentence), memory_kept(self.device):
             for step in itertools.count(1):
-                left = 1 - min(1.0, max((time.perf_counter() - started) / seconds, (step - 1) / count))
-                optimizer.param_groups[0]["lr"] = _LAST_RATE + (_FIRST_RATE - _LAST_RATE) * math.sin(math.pi / 2 * left) ** 2
-                task = self._task(generator)
+                phase, done = _phase(max((time.perf_counter() - started) / seconds, (step - 1) / count))
+                optimizer.param_groups[0]["lr"] = _LAST_RATE + (phase.rate - _LAST_RATE) * math.cos(math.pi / 2 * done) ** 2
+                task = self._task(phase.side, generator)
                 with torch.enable_grad():
                     painted = net.forward(task.piece.permute(2, 0, 1)[None], net.modulation(*task.told), task.place)
                 found = self._objective(task)(painted.detach()[0].permute(1, 2, 0).contiguous())
@@ -167,19 +198,21 @@ class Lesson:
                         mean.lerp_(tensor, max(1 / step, 1 / _AVERAGED))
                 taken = time.perf_counter() - started
                 kept.facts = self._facts(step, taken, sum(losses) / max(1, len(losses)))
-                fraction = min(1.0, max(taken / seconds, step / count))
+                ended = taken >= seconds or step >= count
+                fraction = 1.0 if ended else max(taken / seconds, _worked(step / count))
                 yield Progress(fraction, step, taken, kept.facts["loss"], kept)
-                if fraction == 1:
+                if ended:
                     return
 
-    def _task(self, generator: torch.Generator) -> _Task:
+    def _task(self, side: int, generator: torch.Generator) -> _Task:
         """What a step is about, drawn by lot"""
         count = len(self.given.styles)
-        drawn = torch.rand(5, generator=generator).tolist()
-        piece = photographs.piece(self.photos, PIECE, generator).to(self.device)
+        drawn = torch.rand(6, generator=generator).tolist()
+        piece = photographs.piece(self.photos, side, generator).to(self.device)
         low, high = _STRENGTHS
-        stroke, place = STROKES[int(drawn[2] * len(STROKES))], (int(1000 * drawn[3]), int(1000 * drawn[4]))
-        return _Task(piece, int(drawn[0] * count), low + (high - low) * drawn[1], stroke, count, place)
+        various = low + (high - low) * drawn[1], STROKES[int(drawn[2] * len(STROKES))]
+        strength, stroke = _MIDDLE if drawn[5] < _PLAIN else various
+        return _Task(piece, int(drawn[0] * count), strength, stroke, count, (int(1000 * drawn[3]), int(1000 * drawn[4])))
 
     def _objective(self, task: _Task) -> Objective:
         """What a net's painting of a piece is to become"""
@@ -189,7 +222,7 @@ class Lesson:
         lists = options.layers_of_styles(network.name)
         layers = lists[task.style if len(lists) > 1 else 0]
         moments = self._targets.statistics(network, task.style, round(options.size * task.stroke), _TILE, list(layers))
-        alpha, papers = dataclasses.replace(options, strength=task.strength, ratio=None).balance(PIECE, PIECE)
+        alpha, papers = dataclasses.replace(options, strength=task.strength, ratio=None).balance(*task.piece.shape[:2])
         return Objective(
             network,
             task.piece,

@@ -22,7 +22,7 @@ def test_three_nets_come_with_impasto() -> None:
         assert path.stat().st_size < 1_500_000
         assert [style.licence for style in net.styles] == ["CC0-1.0"]
         assert Image.open(io.BytesIO(base64.b64decode(net.styles[0].thumbnail))).size == (96, 72)
-        assert net.facts["steps"] == 3000
+        assert net.facts["steps"] == 4000
         assert net.facts["options"]["network"] == "vgg16"
 
 

@@ -17,14 +17,14 @@ from impasto.cli import main
 from impasto.instant import Painter, Steady
 from impasto.nets import Net, Style
 from impasto.options import Options
-from impasto.training import Lesson, Progress
+from impasto.training import PHASES, Lesson, Phase, Progress
 from tests.conftest import scene
 from tests.unit.test_nets import made
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "PIECE", 32)
+    monkeypatch.setattr(training, "PHASES", (Phase(32, 0.7, 3e-3), Phase(48, 0.3, 2e-3)))
 
 
 def lesson(made_up_file: Path, styles: int = 1, **more: object) -> Lesson:
@@ -42,8 +42,39 @@ def test_a_net_learns(made_up_file: Path) -> None:
 
 def test_a_net_learns_the_same_from_the_same(made_up_file: Path) -> None:
     one, other = (list(lesson(made_up_file).steps(count=3)) for _ in range(2))
-    assert [progress.fraction for progress in one] == [1 / 3, 2 / 3, 1]
     assert all(torch.equal(tensor, other[-1].net.state[name]) for name, tensor in one[-1].net.state.items())
+
+
+def test_pieces_grow_and_half_of_the_steps_are_about_what_most_ask_for(
+    made_up_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sum(phase.share for phase in PHASES) == pytest.approx(1)
+    assert [phase.side for phase in PHASES] == sorted(phase.side for phase in PHASES)
+    drawn, draw = [], Lesson._task
+    monkeypatch.setattr(Lesson, "_task", lambda *told: drawn.append(draw(*told)) or drawn[-1])
+    begun = lesson(made_up_file)
+    told = [progress.fraction for progress in begun.steps(count=10)]
+    assert [task.piece.shape[0] for task in drawn] == 7 * [32] + 3 * [48]
+    work = 7 * [32**2] + 3 * [48**2]
+    assert told == pytest.approx([sum(work[: n + 1]) / sum(work) for n in range(10)])  # what is left of it is time
+    assert told[-1] == 1
+    generator = torch.Generator().manual_seed(0)
+    tasks = [draw(begun, 32, generator) for _ in range(200)]
+    assert 80 < sum((task.strength, task.stroke) == (0.5, 1.0) for task in tasks) < 120
+    assert {task.stroke for task in tasks} == set(training.STROKES)
+    assert min(task.strength for task in tasks) < 0.3 < 0.75 < max(task.strength for task in tasks)
+
+
+def test_the_rate_falls_in_each_phase(made_up_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates, step = [], torch.optim.Adam.step
+    monkeypatch.setattr(
+        torch.optim.Adam, "step", lambda self: rates.append(self.param_groups[0]["lr"]) or step(self), raising=True
+    )
+    list(lesson(made_up_file).steps(count=10))
+    assert (rates[0], rates[7]) == pytest.approx((3e-3, 2e-3))
+    for phase in (rates[:7], rates[7:]):
+        assert phase == sorted(phase, reverse=True)
+    assert rates[6] < 5e-4
 
 
 def test_a_net_of_two_styles_learns_both(made_up_file: Path) -> None:
