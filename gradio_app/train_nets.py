@@ -1,6 +1,6 @@
 """Trains the nets that come with Impasto, in three of the project's own paintings, on scikit-image's photographs.
 
-    python train_nets.py                        all of them; most of an hour each on two cores
+    python train_nets.py                        all of them; half an hour each on two cores
     python train_nets.py harvest --steps 100    this one, and not for long
     python train_nets.py --show                 none, only the picture in README, which all of them make in the end
 

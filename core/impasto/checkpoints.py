@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from . import files
+from .devices import ran_out_of_memory
 from .errors import CheckpointError, ImageError
 from .ladder import Rung
 from .recipes import differences
@@ -48,7 +49,7 @@ class Checkpoint:
     scale: int
     iteration: int
     seconds: float
-    plan: Mapping[str, Any]  # tiles and history, on which the last bits depend
+    plan: Mapping[str, Any]  # what of it the last bits depend on
     image: Tensor  # (H, W, 3)
     tensors: Mapping[str, Tensor]  # the optimizer's
 
@@ -72,6 +73,8 @@ class Checkpoint:
         try:
             optimizer.restore(self.tensors, self.image.device)
         except (KeyError, IndexError, ValueError, RuntimeError) as error:
+            if ran_out_of_memory(error):
+                raise
             raise _damaged(self.name) from error
 
 
@@ -143,9 +146,10 @@ def _sound(found: Checkpoint) -> bool:
     def count(value: Any) -> bool:
         return type(value) is int and value >= 0
 
-    def whole(tensor: Tensor) -> bool:  # a bound of the optimizer's may be infinite, and what it keeps be rounded
-        alike = tensor.ndim < 3 or (tensor.shape == found.image.shape and tensor.dtype in (torch.float32, torch.bfloat16))
-        return alike and not bool(tensor.isnan().any())
+    def whole(name: str, tensor: Tensor) -> bool:  # a bound of the optimizer's may be infinite
+        rounded = name[:1] in ("s", "y") and name[1:].isdigit() and tensor.dtype == torch.bfloat16  # L-BFGS's pairs may be
+        alike = tensor.shape == found.image.shape and (rounded or tensor.dtype == torch.float32)
+        return (alike or tensor.ndim < 3) and not bool(tensor.isnan().any())
 
     plan = found.plan
     return (
@@ -153,9 +157,9 @@ def _sound(found: Checkpoint) -> bool:
         and 0 <= found.seconds < math.inf
         and isinstance(found.recipe["options"], dict)
         and (not plan or (count(plan["history"]) and all(each is None or (count(each) and each) for each in plan["tiles"])))
-        and isinstance(plan.get("rounded", False), bool)
-        and found.image.dtype == torch.float32
+        and all(isinstance(plan.get(name, False), bool) for name in ("rounded", "on_host"))
         and found.image.ndim == 3
         and found.image.shape[2] == 3
-        and all(map(whole, (found.image, *found.tensors.values())))
+        and whole("image", found.image)
+        and all(whole(name, tensor) for name, tensor in found.tensors.items())
     )

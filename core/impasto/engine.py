@@ -295,6 +295,7 @@ class Run:
                 taken.restore(optimizer)
                 image, begun, started = taken.image, taken.iteration, started - taken.seconds
                 done += width * height * begun
+                taken = self._resumed = None  # what the optimizer has of it goes when the optimizer lets it go
             elif image is None:
                 image = targets.beginning(width, height)
             else:

@@ -269,7 +269,7 @@ def _bands(*fields: Tensor) -> Iterator[tuple[Tensor, ...]]:
 def _dot(a: Tensor, b: Tensor) -> float:
     """a'b, on the device of b, and at least in float32"""
     wide = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    parts = ((one.to(other.device, wide), other.to(wide)) for one, other in _bands(a, b))
+    parts = ((one.to(other.device).to(wide), other.to(wide)) for one, other in _bands(a, b))
     return float(sum(torch.dot(one.flatten(), other.flatten()) for one, other in parts))
 
 

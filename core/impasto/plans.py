@@ -54,7 +54,7 @@ class Forecast(NamedTuple):
     width: int
     height: int
     seconds: float
-    memory: int  # bytes at the most, with what is there already
+    memory: int  # bytes of the device's at the most, with what is there already
     tile: int | None  # the longest side of a tile at this size, in pixels
 
 
@@ -65,18 +65,19 @@ class Plan(NamedTuple):
     history: int  # of L-BFGS, in pairs
     rounded: bool  # whether these are kept in bfloat16
     on_host: bool  # whether they are kept in the host's memory
-    memory: int  # bytes at the most
+    memory: int  # bytes of the device's at the most
     work: float  # floating-point operations of all convolutions
 
     def written(self) -> dict[str, Any]:
         """What the last bits of a painting depend on"""
-        return {"tiles": self.tiles, "history": self.history, "rounded": self.rounded}
+        return {"tiles": self.tiles, "history": self.history, "rounded": self.rounded, "on_host": self.on_host}
 
     def again(self, written: Mapping[str, Any]) -> Plan:
         """The same with what was written of another"""
         if not written:
             return self
-        return self._replace(tiles=tuple(written["tiles"]), history=written["history"], rounded=written.get("rounded", False))
+        kept = {name: written.get(name, False) for name in ("rounded", "on_host")}
+        return self._replace(tiles=tuple(written["tiles"]), history=written["history"], **kept)
 
 
 def forecast(size: tuple[int, int], options: Options, *, network_there: bool = False) -> Forecast:
@@ -117,7 +118,9 @@ def plan(
     if not network_there:
         coming += network_memory(network, options.layers(network), device, precision)
     room = ranks.least(room_on(device, options) - coming, device)
-    host = ranks.least(_free(torch.device("cpu")), device) if device.type == "cuda" else 0  # MPS has the host's own
+    host = 0.0
+    if device.type == "cuda":  # MPS has the host's own memory; and to write a checkpoint takes twice as much again
+        host = ranks.least(_free(torch.device("cpu")), device) / 3
     found = make(options, network, rungs, precision, room, host=host, any_size=device.type == "cpu", ranks=ranks.count)
     return ranks.agree(found._replace(memory=found.memory + memory_taken(device) + coming))
 

@@ -1,8 +1,8 @@
 """Training a net: it paints pieces of photographs, and the hand-written gradient of Gatys' loss at what it has painted is
 where autograd begins, which goes through the small net only (Johnson et al., arXiv 1603.08155).
 
-Each step draws a style, a strength and a size of strokes, so that the net learns all of them; what is kept is the mean of the
-last few hundred nets, which paints better than any of them.
+Each step draws a style, and half of them a strength and a size of strokes too, so that the net learns all of them; the other
+half are about what most paintings ask for. What is kept is the mean of the last few hundred nets, which paints best.
 """
 
 from __future__ import annotations

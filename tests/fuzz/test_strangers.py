@@ -154,7 +154,7 @@ def test_a_checkpoint_that_says_something_else_is_refused_or_goes_on(
     names = sorted(tensors)
     name = data.draw(st.sampled_from(names))
     whole = tensors[name]
-    others = (whole, whole.double(), whole[:1].clone(), whole * torch.nan, torch.zeros(3))
+    others = (whole, whole.double(), whole.bfloat16(), whole[:1].clone(), whole * torch.nan, torch.zeros(3))
     tensors[name] = data.draw(st.sampled_from(others))
     if data.draw(st.integers(0, 5)) == 0:
         del tensors[name]

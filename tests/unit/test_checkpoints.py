@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import impasto
-from impasto import checkpoints, engine, files
+from impasto import checkpoints, engine, files, plans
 from impasto.errors import CheckpointError
 from tests.conftest import scene
 
@@ -43,6 +44,52 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(
     np.testing.assert_array_equal(np.asarray(resumed[-1].image), np.asarray(whole.image))
     assert resumed[-1].loss == whole.loss
     assert resumed[0].fraction > 0.05
+
+
+@pytest.mark.usefixtures("often")
+def test_a_run_with_rounded_pairs_goes_on_with_rounded_pairs(
+    made_up_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much memory there is now"""
+    settings = {"weights": str(made_up_file), "size": 64, "iterations": 6, "optimizer": "lbfgs", "precision": "float32"}
+    pictures = scene(64, 48), scene(48, 48, 1)
+    exact = impasto.stylize(*pictures, **settings)
+    with monkeypatch.context() as patch:
+        patch.setattr(plans, "_PAIR", 1e9)  # there is no room for them as they are
+        whole = impasto.stylize(*pictures, **settings)
+        steps = impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run")
+        for _ in range(8):
+            next(steps)
+        steps.close()
+    assert whole.loss != exact.loss
+    assert whole.loss == pytest.approx(exact.loss, rel=0.02)
+    assert load_file(tmp_path / "run")["optimizer.s000"].dtype == torch.bfloat16
+    resumed = engine.Run(*pictures, **settings, resume=tmp_path / "run")
+    *_, last = resumed.steps()
+    assert last.loss == whole.loss
+    np.testing.assert_array_equal(np.asarray(last.image), np.asarray(whole.image))
+
+
+def test_only_pairs_are_rounded(tmp_path: Path, quick: dict[str, object]) -> None:
+    path, settings = tmp_path / "run", quick | {"optimizer": "adam"}
+    list(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=path))
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    for name in ("image", "optimizer.first", "optimizer.average"):
+        tensors = load_file(path)
+        save_file(tensors | {name: tensors[name].bfloat16()}, tmp_path / "other", about)
+        with pytest.raises(CheckpointError, match="not a checkpoint, or is damaged"):
+            checkpoints.read(tmp_path / "other")
+
+
+def test_a_lack_of_memory_is_no_damage(tmp_path: Path, quick: dict[str, object]) -> None:
+    class Large:
+        def restore(self, *_: object) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    list(impasto.stream(scene(40, 40), scene(40, 40, 1), **quick, checkpoint=tmp_path / "run"))
+    with pytest.raises(torch.OutOfMemoryError):
+        checkpoints.read(tmp_path / "run").restore(Large())
 
 
 def test_a_checkpoint_is_there_before_the_first_step(made_up_file: Path, tmp_path: Path) -> None:
@@ -114,11 +161,11 @@ def test_a_resumed_run_has_the_tiles_that_it_began_with(quick: dict[str, object]
     """However much memory there is now: its last bits depend on them."""
     settings = quick | {"size": 96, "iterations": 3, "ladder": False}
     first = engine.Run(scene(96, 64), scene(48, 48, 1), **settings, checkpoint=tmp_path / "run")
-    first.plan = first.plan._replace(tiles=(64,), history=7, rounded=True)
+    first.plan = first.plan._replace(tiles=(64,), history=7, on_host=True)
     for _ in first.steps():
         pass
     again = engine.Run(scene(96, 64), scene(48, 48, 1), **settings, resume=tmp_path / "run")
     assert again.plan.tiles == (None,)
     for _ in again.steps():
         pass
-    assert (again.plan.tiles, again.plan.history, again.plan.rounded) == ((64,), 7, True)
+    assert (again.plan.tiles, again.plan.history, again.plan.on_host) == ((64,), 7, True)

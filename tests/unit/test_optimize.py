@@ -68,7 +68,6 @@ def test_lbfgs_takes_back_a_step_that_ends_far_above() -> None:
 
 
 def test_rounded_pairs_take_half_the_memory_and_tell_as_much() -> None:
-    """Where rows are worked on one at a time, too"""
     goal, scale = (field.float() for field in quadratic())
 
     def walk(optimizer: LBFGS) -> tuple[list[float], int]:
@@ -83,7 +82,9 @@ def test_rounded_pairs_take_half_the_memory_and_tell_as_much() -> None:
     assert fewer == goal.nbytes * 2 + (bytes_ - goal.nbytes * 2) // 2
     least = float((scale * (goal.clamp(0, 1) - goal) ** 2).sum()) / 2
     assert rounded[-1] - least < 1.1 * (exact[-1] - least) + 1e-4 * least
-    assert LBFGS(10, rounded=True, on_host=True).at(8, 8, 3).rounded
+    again = LBFGS(10, rounded=True, on_host=True).at(8, 8, 3)
+    assert again.rounded
+    assert again.on_host
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")

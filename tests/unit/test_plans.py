@@ -68,7 +68,7 @@ def test_pairs_are_rounded_before_there_are_fewer_and_on_the_host_where_it_has_r
     assert 10 < bare.history < 50
     assert bare.memory <= 2.5e9
     with pytest.raises(OutOfMemoryError, match="give size"):
-        made(2.3e9, optimizer="lbfgs")
+        made(2.5e9, optimizer="lbfgs")
     assert not made(8e9, optimizer="lbfgs", host=100e9).on_host  # that is slower
     assert not made(2.5e9, host=3e9).on_host  # Adam keeps no pairs
 

@@ -41,7 +41,7 @@ def test_a_net_learns(made_up_file: Path) -> None:
 
 
 def test_a_net_learns_the_same_from_the_same(made_up_file: Path) -> None:
-    one, other = (list(lesson(made_up_file).steps(count=3)) for _ in range(2))
+    one, other = (list(lesson(made_up_file).steps(count=4)) for _ in range(2))
     assert all(torch.equal(tensor, other[-1].net.state[name]) for name, tensor in one[-1].net.state.items())
 
 
@@ -63,6 +63,24 @@ def test_pieces_grow_and_half_of_the_steps_are_about_what_most_ask_for(
     assert 80 < sum((task.strength, task.stroke) == (0.5, 1.0) for task in tasks) < 120
     assert {task.stroke for task in tasks} == set(training.STROKES)
     assert min(task.strength for task in tasks) < 0.3 < 0.75 < max(task.strength for task in tasks)
+
+
+def test_phases_go_by_time_where_there_is_one(made_up_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock of our own, by which a step takes a second"""
+    clock, drawn, draw = [0.0], [], Lesson._task
+
+    def task(self: Lesson, side: int, generator: torch.Generator) -> object:
+        clock[0] += 1
+        drawn.append(side)
+        return draw(self, side, generator)
+
+    begun = lesson(made_up_file)
+    begun.load_weights()
+    monkeypatch.setattr(training.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(Lesson, "_task", task)
+    told = [progress.fraction for progress in begun.steps(seconds=10)]
+    assert drawn == 7 * [32] + 3 * [48]
+    assert told == pytest.approx([n / 10 for n in range(1, 11)])
 
 
 def test_the_rate_falls_in_each_phase(made_up_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
