@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from impasto import weights
-from impasto.options import LAYERS
+from impasto.networks import LAYERS
 from impasto.weights import Weights
 from tests.faults.forks import Forks
 

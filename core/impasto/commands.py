@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ImageError, OptionError
-from .options import FIGURES, NORMALISED, PRESETS, STEPS, Options
+from .networks import NORMALISED
+from .options import FIGURES, PRESETS, STEPS, Options
 from .stops import status_of, undisturbed
 from .terminal import Bar, duration
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from .borders import APART, Wraps, padded
 from .errors import ImageError
 from .images import Picture
-from .options import LAYERS, NORMALISED
+from .networks import LAYERS, NORMALISED
 
 #: A region that covers less than this share of a layer has no say in it.
 _LEAST = 1e-4

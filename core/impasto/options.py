@@ -9,18 +9,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .errors import OptionError, choose
+from .networks import NETWORKS, parse_layers
 
-#: The layers of the networks by block: VGG-16 has three convolutions in its last three blocks, VGG-19 four.
-BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-LAYERS = {
-    network: tuple(f"conv{b}_{i}" for b, count in enumerate(counts, 1) for i in range(1, count + 1))
-    for network, counts in BLOCKS.items()
-}
 QUALITIES = ("draft", "normal", "fine")
 STYLE_LOSSES = ("gram", "moments", "covariance", "wasserstein")
 #: For each kind of padding, what lies above and below, and what lies left and right. Edges that meet are `circular`.
@@ -35,9 +29,6 @@ PADDINGS = {
 FIGURES = ("content", "style", "grid", "ratio", "layers", "inits", "gallery")
 #: What a start begins with that a net paints
 FROM_NET = "net:"
-#: What makes a network's name the normalised one's.
-NORMALISED = "-normalised"
-NETWORKS = (*BLOCKS, *(network + NORMALISED for network in BLOCKS))
 
 #: Content to style at strength 0.5, each loss relative to the pictures' own: measured, so that all of them leave as much of
 #: the content (relative conv4_2 distance about 0.85, coffee in the style of harvest).
@@ -308,33 +299,6 @@ OF_NETS = (
     *("size", "strength", "colors", "color_match", "style_weights", "style_scale", "masks", "keep"),
     *("device", "memory", "max_megapixels"),
 )
-
-
-def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
-    """`conv1_1:2,conv2_1` -> layer weights that sum to 1; `none` -> none.  Raises OptionError: no layer of `network`"""
-    if text.strip() == "none":
-        return {}
-    known = LAYERS[network.removesuffix(NORMALISED)] if network else max(LAYERS.values(), key=len)
-    weights: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, number = part.partition(":")
-        try:
-            weight = float(number) if number else 1.0
-        except ValueError:
-            weight = math.nan
-        if not 0 <= weight < math.inf:
-            raise OptionError(f"layer weight {number!r} of {name!r} is not a number from 0 up")
-        weights[choose(f"layer in {network}" if network else "layer", name.strip(), known)] = weight
-    total = sum(weights.values())
-    if total <= 0:
-        raise OptionError(f"layers {text!r}: name at least one layer with a weight above 0")
-    return {name: weight / total for name, weight in weights.items() if weight > 0}
-
-
-def up_to_deepest(network: str, layers: Iterable[str]) -> tuple[str, ...]:
-    """A network's layers, up to the deepest of some"""
-    names = LAYERS[network.removesuffix(NORMALISED)]
-    return names[: max(names.index(name) for name in layers) + 1]
 
 
 def default_of(about: dataclasses.Field[Any], preset: str = "impasto") -> Any:

@@ -19,7 +19,8 @@ from .convolution import Convolution
 from .devices import choose_device, choose_precision, memory_free, memory_kept, memory_taken
 from .errors import OutOfMemoryError
 from .ladder import Rung, ladder
-from .options import NORMALISED, Options, up_to_deepest
+from .networks import NORMALISED, up_to_deepest
+from .options import Options
 from .ranks import Ranks
 from .tiles import SMALLEST_TILE, Cover, reach, stride_of
 from .weights import likely, shapes

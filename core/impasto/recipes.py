@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from . import __version__
-from .options import FROM_NET, PICTURES, Options, parse_layers
+from .networks import parse_layers
+from .options import FROM_NET, PICTURES, Options
 from .targets import Given
 from .weights import sha256
 

@@ -19,7 +19,7 @@ from . import weights
 from .errors import WeightsError
 from .files import write
 from .images import Picture
-from .options import NORMALISED
+from .networks import NORMALISED
 from .vgg import Network
 from .weights import PAPER_UNIT, Weights
 

@@ -21,8 +21,9 @@ from .guides import resized as resized_mask
 from .images import Picture
 from .losses import Moments, blend
 from .nets import Net
+from .networks import parse_layers
 from .objective import Evaluation, Objective, Region
-from .options import FROM_NET, Options, parse_layers
+from .options import FROM_NET, Options
 from .ranks import Ranks
 from .tiles import SMALLEST_TILE, reach, survey, tiles
 from .vgg import Network

@@ -25,7 +25,7 @@ from .borders import APART, STRIDE, Wraps
 from .devices import tidy
 from .errors import OutOfMemoryError
 from .losses import Sums
-from .options import up_to_deepest
+from .networks import up_to_deepest
 from .ranks import Ranks
 from .vgg import Network
 from .weights import cache_folder

@@ -25,8 +25,9 @@ from .engine import Warm
 from .errors import OptionError
 from .images import Picture
 from .nets import MOST_STYLES, Net, Style
+from .networks import parse_layers
 from .objective import Objective, Region
-from .options import Options, parse_layers
+from .options import Options
 from .photographs import Photograph
 from .targets import Given, Targets
 from .vgg import Network

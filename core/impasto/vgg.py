@@ -14,7 +14,8 @@ from torch import Tensor
 
 from .borders import Wraps, folded, padded, trimmed, widened
 from .convolution import Convolution
-from .options import PADDINGS, up_to_deepest
+from .networks import up_to_deepest
+from .options import PADDINGS
 from .weights import Weights
 
 #: The gradient (h, w, channels) that flows into a layer from deeper ones, or None -> the same with the layer's own added.

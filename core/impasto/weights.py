@@ -37,7 +37,7 @@ from torch import Tensor
 
 from .errors import WeightsError, choose
 from .files import unfinished
-from .options import BLOCKS, LAYERS, NORMALISED
+from .networks import BLOCKS, LAYERS, NORMALISED
 
 logger = logging.getLogger("impasto")
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all

@@ -21,7 +21,8 @@ from . import __version__
 from .errors import ImageError, ImpastoError
 from .frames import PROTOCOL, FrameError, Header, Reader, pack, stripes
 from .jobs import Job, bgra, settings
-from .options import BLOCKS, Options, describe
+from .networks import BLOCKS
+from .options import Options, describe
 
 if TYPE_CHECKING:
     from .engine import Warm

@@ -39,7 +39,8 @@ from torch import Tensor
 
 from impasto import images, weights
 from impasto.engine import Run
-from impasto.options import LAYERS, Options
+from impasto.networks import LAYERS
+from impasto.options import Options
 from impasto.weights import PAPER_UNIT, Weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")

@@ -10,8 +10,9 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from impasto.losses import Moments
+from impasto.networks import BLOCKS
 from impasto.objective import Objective, Region
-from impasto.options import BLOCKS, PADDINGS
+from impasto.options import PADDINGS
 from impasto.vgg import Network, pool, pool_gradient
 from impasto.weights import PAPER_UNIT, Weights
 from tests.conftest import made_up_weights

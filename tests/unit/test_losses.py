@@ -53,8 +53,8 @@ def test_gram_loss_is_equation_4_and_its_gradient_equation_6() -> None:
 
 
 def test_equations_5_and_7_weigh_layers_and_sum() -> None:
+    from impasto.networks import parse_layers
     from impasto.objective import Objective, Region
-    from impasto.options import parse_layers
     from impasto.vgg import Network
     from impasto.weights import PAPER_UNIT
     from tests.conftest import made_up_weights

@@ -9,7 +9,8 @@ import pytest
 
 from impasto import Options
 from impasto.errors import OptionError
-from impasto.options import LAYERS, PRESETS, STEPS, parse_layers
+from impasto.networks import LAYERS, parse_layers
+from impasto.options import PRESETS, STEPS
 
 
 def test_a_preset_fills_what_is_not_given_and_a_single_option_overrides_it() -> None:

@@ -13,7 +13,7 @@ from impasto import engine, images, targets
 from impasto.errors import ImageError
 from impasto.images import Picture
 from impasto.losses import STYLE_LOSSES, moments, total_variation
-from impasto.options import parse_layers
+from impasto.networks import parse_layers
 from impasto.targets import Targets
 from impasto.vgg import Network
 from impasto.weights import PAPER_UNIT

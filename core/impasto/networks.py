@@ -1,0 +1,45 @@
+"""The networks that look at the pictures, and their layers, by name. Reading it needs neither torch nor NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from .errors import OptionError, choose
+
+#: The layers of the networks by block: VGG-16 has three convolutions in its last three blocks, VGG-19 four.
+BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+LAYERS = {
+    network: tuple(f"conv{b}_{i}" for b, count in enumerate(counts, 1) for i in range(1, count + 1))
+    for network, counts in BLOCKS.items()
+}
+#: What makes a network's name the normalised one's.
+NORMALISED = "-normalised"
+NETWORKS = (*BLOCKS, *(network + NORMALISED for network in BLOCKS))
+
+
+def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
+    """`conv1_1:2,conv2_1` -> layer weights that sum to 1; `none` -> none.  Raises OptionError: no layer of `network`"""
+    if text.strip() == "none":
+        return {}
+    known = LAYERS[network.removesuffix(NORMALISED)] if network else max(LAYERS.values(), key=len)
+    weights: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, number = part.partition(":")
+        try:
+            weight = float(number) if number else 1.0
+        except ValueError:
+            weight = math.nan
+        if not 0 <= weight < math.inf:
+            raise OptionError(f"layer weight {number!r} of {name!r} is not a number from 0 up")
+        weights[choose(f"layer in {network}" if network else "layer", name.strip(), known)] = weight
+    total = sum(weights.values())
+    if total <= 0:
+        raise OptionError(f"layers {text!r}: name at least one layer with a weight above 0")
+    return {name: weight / total for name, weight in weights.items() if weight > 0}
+
+
+def up_to_deepest(network: str, layers: Iterable[str]) -> tuple[str, ...]:
+    """A network's layers, up to the deepest of some"""
+    names = LAYERS[network.removesuffix(NORMALISED)]
+    return names[: max(names.index(name) for name in layers) + 1]
