@@ -24,7 +24,8 @@ of it, or what is light where all of it is; or, as gray8, what is white.
 
 Where the style is a net, the content is painted at once. With `live` (8 bits) the job stays: what changes of the content is
 sent as a patch, and comes back as the part of the painting that changes with it, in one or more patches, until the job is
-cancelled; `settle` has all of it painted anew, by its own statistics, unless something more pressing arrives meanwhile.
+cancelled; `settle` has all of it painted anew, by its own statistics, unless something more pressing arrives meanwhile. What
+takes long gives way to that too: then `done` comes without rows, or a patch without pixels, and is to be settled.
 """
 
 from __future__ import annotations

@@ -38,8 +38,10 @@ _LESSON_SECONDS = 10
 _KEPT_SECONDS = 30
 #: The most jobs that may be arriving at once; of more, the first is forgotten.
 _MOST_JOBS = 2
-#: What can wait until a live picture has settled
+#: What can wait until a live picture has been painted
 _PATIENT = ("settle", "estimate", "nets", "hello")
+#: Seconds that the painting of a live picture may take before it gives way to what cannot
+_GIVES_WAY = 0.5
 
 
 def main() -> int:
@@ -203,6 +205,17 @@ class Worker:
 
         return check
 
+    def _giving_way(self, number: int, after: float = _GIVES_WAY) -> Callable[[], None]:
+        """The same, which also raises _Overtaken where something that cannot wait has come, after so many seconds from now"""
+        check, began = self._checking(number), time.monotonic()
+
+        def overtaken() -> None:
+            check()
+            if self._came > self._taken and time.monotonic() - began >= after:
+                raise _Overtaken
+
+        return overtaken
+
     def _paint(self, job: Job, told: dict[str, Any]) -> None:
         from . import engine
         from .borders import Wraps
@@ -244,7 +257,8 @@ class Worker:
         options = engine.options_from({**told, "size": 0, "style_weights": None})
         if stays:
             live = Live(net, options, job.values())
-            self._rows(job.number, live.whole(check).values)
+            with contextlib.suppress(_Overtaken):
+                self._rows(job.number, live.whole(self._giving_way(job.number)).values)
             self._live = job.number, live
         else:
             content = job.picture("content")
@@ -260,16 +274,10 @@ class Worker:
         number, box = header.get("job", 0), [header.get(name) for name in ("x", "y", "width", "height")]
         if self._live is None or self._live[0] != number:
             raise ImageError("nothing is live under this number")
-        live, check = self._live[1], self._checking(number)
-
-        def overtaken() -> None:
-            check()
-            if self._came > self._taken:
-                raise _Overtaken
-
+        live = self._live[1]
         if header["op"] == "settle":
             try:
-                self._say_part(number, live.whole(overtaken))
+                self._say_part(number, live.whole(self._giving_way(number, 0)))
                 self._say({"op": "settled", "job": number, "done": True})
             except _Overtaken:
                 self._say({"op": "settled", "job": number, "done": False})
@@ -278,7 +286,12 @@ class Worker:
             if min(width, height) < 1 or len(blob) != width * height * 4:
                 raise ImageError(f"a patch of {box[2]} x {box[3]} pixels with {len(blob)} bytes")
             values = np.frombuffer(blob, np.uint8).reshape(height, width, 4)
-            self._say_part(number, live.change(x, y, values[..., [2, 1, 0, 3]], check))
+            try:
+                part = live.change(x, y, values[..., [2, 1, 0, 3]], self._giving_way(number))
+            except _Overtaken:
+                self._say({"op": "patch", "job": number, "x": x, "y": y, "width": 0, "height": 0, "last": True})
+            else:
+                self._say_part(number, part)
 
     def _say_part(self, number: int, part: Part) -> None:
         height, width = part.values.shape[:2]

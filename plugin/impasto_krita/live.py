@@ -106,7 +106,7 @@ class Live(QtCore.QObject):
             return
         if self._painted:
             self._write()
-        if self._waiting or self._result is None:
+        if self._waiting:
             return
         change = self._layer.change(_TURN_MS)
         if change is not None:
@@ -149,7 +149,8 @@ class Live(QtCore.QObject):
         if op == "rows" and self._layer is not None:
             self._painted.append((0, header["y"], self._layer.rect.width, header["rows"], blob))
         elif op == "patch":
-            self._painted.append((header["x"], header["y"], header["width"], header["height"], blob))
+            if blob:  # there is none where something more pressing was in its way: it settles later
+                self._painted.append((header["x"], header["y"], header["width"], header["height"], blob))
             if header["last"]:
                 self._waiting = False
                 self._tick()  # now, and not at the next look
@@ -158,6 +159,8 @@ class Live(QtCore.QObject):
             self._settled = self._settled or (bool(header["done"]) and not self._waiting)
         elif op == "done":
             self._waiting = False
+            self._settled = bool(self._painted) or self._result is not None
+            self._quiet.start()
             self._say("Live: follows your brush")
             self._tick()
         elif op == "error":

@@ -7,6 +7,7 @@ from hands import (
     QtCore,
     QtGui,
     QtWidgets,
+    bgra,
     child,
     docker,
     document,
@@ -16,6 +17,7 @@ from hands import (
     photo,
     pixels,
     plugin,
+    press_stylize,
     runner,
 )
 from krita import Krita, ManagedColor
@@ -187,6 +189,45 @@ def paints_at_once():
     Krita.instance().action("edit_undo").trigger()
     yield 0.5
     return {**told, "undone": names(doc)}
+
+
+def gives_way():
+    """Stylize, and Stop at once, while Live paints all of a large layer: neither waits for it, and it goes on afterwards"""
+    width, height = 3200, 2400
+    doc = yield from document(width, height)
+    second = layer(doc, "Painting", painting, width=96, height=64)
+    first = doc.createNode("Photo", "paintlayer")
+    row = bgra(width, 1, photo)
+    first.setPixelData(QtCore.QByteArray(row * height), 0, 0, width, height)
+    doc.rootNode().addChildNode(first, None)
+    doc.refreshProjection()
+    doc.waitForDone()
+    it = docker()
+    it.setVisible(True)
+    yield (lambda: it.form.described and runner().nets), 60
+    doc.setActiveNode(first)
+    yield 0.3
+    it.form.refresh(doc)
+    it.form.style_picker.choose_net("harvest")
+    child(it, "live").click()
+    live, engine = runner().live, runner().engine
+    yield (lambda: "painting all" in live.status), 60
+    process, heard = engine._process.processId(), []
+    engine.said.connect(lambda header, blob: heard.append((header.get("op"), header.get("job"))))
+    yield 0.6
+    yield from press_stylize(second, size=256, iterations=500)
+    yield (lambda: runner().state == "painting" or not runner().busy), 60
+    began = time.monotonic()
+    child(it, "button").click()
+    yield (lambda: "cancelled" in [op for op, _ in heard]), 20
+    told = {"answered": time.monotonic() - began, "names": names(doc), "problem": runner().problem}
+    told["live"] = [op for op, job in heard if job == live._number]
+    yield settled()
+    yield 0.3
+    told.update(same=engine._process.processId() == process, on=live.on, after=names(doc))
+    result = next(node for node in doc.rootNode().childNodes() if "live" in node.name())
+    told["painted"] = pixels(result, 1500, 2300, 20, 20) != pixels(first, 1500, 2300, 20, 20)
+    return told
 
 
 def learns():

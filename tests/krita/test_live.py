@@ -46,6 +46,17 @@ def test_live_ends_with_what_it_lives_on(inside, how: str, says: str) -> None:
     assert ("ended" in told["problem"]) == (how == "engine gone")
 
 
+def test_live_gives_way_to_a_painting_and_goes_on_after_it(inside) -> None:
+    told = inside("living.gives_way", limit=240)
+    assert told["problem"] == ""
+    assert told["live"] == ["done"]  # without rows
+    assert told["names"] == ["Background", "Painting", "Photo"]
+    assert told["same"]  # the engine that was cancelled has answered, and need not be ended
+    assert told["on"]
+    assert told["after"] == ["Background", "Painting", "Photo", "Photo x Harvest (50 %) live"]
+    assert told["painted"]
+
+
 def test_an_instant_style_paints_a_layer_like_any_other(inside) -> None:
     told = inside("living.paints_at_once")
     assert told["problem"] == ""

@@ -45,16 +45,20 @@ def bgra(seed: int = 0) -> np.ndarray:
     return np.dstack([scene(WIDTH, HEIGHT, seed)[..., ::-1], np.full((HEIGHT, WIDTH), 255, np.uint8)])
 
 
-def assembled(frames: list[tuple[Header, bytes]], op: str) -> np.ndarray:
+def assembled(frames: list[tuple[Header, bytes]], op: str, width: int = WIDTH) -> np.ndarray:
     rows = [(header, blob) for header, blob in frames if header["op"] == op]
-    width = rows[0][0].get("width", WIDTH)
+    width = rows[0][0].get("width", width)
     return np.concatenate([np.frombuffer(blob, np.uint8).reshape(-1, width, 4) for _, blob in rows])
 
 
-def begun(client: Client, job: int, values: np.ndarray, **more: Any) -> list[tuple[Header, bytes]]:
+def begin(client: Client, job: int, values: np.ndarray, **more: Any) -> None:
     client.image(job, "content", values)
     client.send({"op": "image", "job": job, "role": "style", "net": "green_waves"})
     client.send({"op": "start", "job": job, "options": {"strength": 0.7}, **more})
+
+
+def begun(client: Client, job: int, values: np.ndarray, **more: Any) -> list[tuple[Header, bytes]]:
+    begin(client, job, values, **more)
     return client.until("done", "error")
 
 
@@ -139,6 +143,26 @@ def test_what_is_more_pressing_overtakes_what_settles(client: Client) -> None:
     client.until("patch")
     client.send({"op": "cancel", "job": 22})
     client.until("cancelled")
+
+
+def test_what_is_more_pressing_overtakes_a_live_picture_that_takes_long(client: Client) -> None:
+    large = np.tile(bgra(), (7, 9, 1))
+    begin(client, 30, large, live=True)
+    client.send({"op": "cancel", "job": 31})  # of another painting
+    frames = client.until("cancelled")
+    assert [header["op"] for header, _ in frames] == ["done", "cancelled"]  # without rows
+    # All of it changes: what comes is a patch without pixels. Both are there once it settles.
+    after = large[:, ::-1].copy()
+    height, width = after.shape[:2]
+    client.send({"op": "patch", "job": 30, "x": 0, "y": 0, "width": width, "height": height}, after.tobytes())
+    client.send({"op": "cancel", "job": 31})
+    frames = client.until("cancelled")
+    assert [(header["op"], header.get("last"), len(blob)) for header, blob in frames[:-1]] == [("patch", True, 0)]
+    client.send({"op": "settle", "job": 30})
+    settled = assembled(client.until("settled"), "patch")
+    client.send({"op": "cancel", "job": 30})
+    client.until("cancelled")
+    assert (settled == assembled(begun(client, 32, after), "rows", width)).all()
 
 
 def test_a_style_is_learned_and_kept_among_the_users_nets(client: Client, folder: Path, made_up_file: Path) -> None:
