@@ -55,6 +55,11 @@ def test_a_large_photo_is_turned_and_made_smaller(modules: Modules) -> None:
     assert not found.getexif()
 
 
+def test_a_photo_as_large_as_phones_take_them_is_read(modules: Modules) -> None:
+    found = modules("pictures").read(encoded(Image.new("RGB", (8064, 6048), "teal"), "JPEG"), "the photo")
+    assert found.size == (4096, 3072)
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -66,7 +71,7 @@ def test_a_large_photo_is_turned_and_made_smaller(modules: Modules) -> None:
         (encoded(Image.new("RGB", (9, 9))), "too small"),
         (encoded(Image.new("RGBA", (40, 40))), "fully transparent"),
         (encoded(Image.fromarray(scene(64, 48)))[:900], "damaged|cannot be read"),
-        (encoded(Image.new("1", (7000, 7000))), "7000 x 7000 pixels, the limit is 40 megapixels"),
+        (encoded(Image.new("1", (7200, 7200))), "7200 x 7200 pixels, the limit is 50 megapixels"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_a_sentence(modules: Modules, content: bytes, sentence: str) -> None:
