@@ -8,7 +8,6 @@ On Hugging Face Spaces the same file is the Space. Its only public function is `
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import time
@@ -23,57 +22,23 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import studio  # isort: skip  -- spaces wants to be imported before torch
 
 import gradio as gr
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from starlette.middleware import Middleware
 
 import pictures
 import widgets
-from impasto import ImageError, ImpastoError, OptionError
-from impasto.plans import size_of
+from impasto import ImageError, ImpastoError
 from impasto.stops import heed_termination
-from impasto.terminal import duration
 from kept import Kept, keep
+from orders import checked, hint, order, regions
+from programs import stylize
 from said import GONE, outcome, sentence, where
 from shelves import ASSETS, EXAMPLES, INSTANT, LOOKS, PAINTINGS
-from visitors import KEPT_S, LOOKED_S, RATE, BoundedBodies, Visitors, keep_sweeping, made, new_folder, own_folder
+from visitors import KEPT_S, LOOKED_S, BoundedBodies, address, keep_sweeping, made, new_folder, own_folder, visitors
 
 SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= studio.LARGEST]
 #: Visitors who may wait.
 QUEUE = 12
-
-visitors = Visitors(RATE if studio.ON_SPACE else None)
-
-
-def checked(photo: Any, *styles: Any, net: str = "") -> tuple[Image.Image, list[Image.Image]]:
-    """The pictures, where they can be painted from; a net takes no styles.  Raises ImageError."""
-    styles = () if net else styles
-    for picture in (photo, *styles):
-        if isinstance(picture, ImageError):
-            raise picture
-    if photo is None:
-        raise ImageError("Add a photo first: drop one on Photo, paste it, or take one.")
-    given = [style for style in styles if style is not None]
-    if not given and not net:
-        raise ImageError("Choose a painting first: click one below the photo, or drop your own on Style.")
-    return photo, given
-
-
-def address(request: gr.Request | None) -> str:
-    """Where a request comes from; on a Space, what its proxy says, which can be made up: a courtesy, no lock."""
-    if request is None or not request.client:
-        return ""
-    forwarded = request.headers.get("x-forwarded-for", "") if studio.ON_SPACE else ""
-    return forwarded.split(",")[0].strip() or request.client.host
-
-
-def order(photo: Image.Image, styles: list[Image.Image], values: dict[str, Any], folder: Path, **more: Any) -> studio.Order:
-    """Raises OptionError."""
-    arrays = [np.asarray(style) for style in styles]
-    return studio.Order(np.asarray(photo), arrays, studio.settings(photo.size, values), str(folder), **more)
-
-
-# the page's own events
 
 
 def check(photo: Any, style: Any, second: Any, net: str, request: gr.Request) -> tuple[dict[str, Any], dict[str, Any], None]:
@@ -89,29 +54,6 @@ def check(photo: Any, style: Any, second: Any, net: str, request: gr.Request) ->
 def arrived(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None]:
     """There is another photo: what the mask is painted on, and how large it is."""
     return widgets.mask_photo(photo), photo.size if isinstance(photo, Image.Image) else None
-
-
-def hint(photo: tuple[int, int] | None, preset: str, quality: str, size: int, look: str, seamless: str) -> str:
-    """What a painting would take, said beside the button before it begins"""
-    if photo is None or visitors.busy:  # what is painted now takes memory that is free afterwards
-        return ""
-    try:
-        values = {"preset": preset, "quality": quality, "size": size, "style_loss": look, "padding": seamless}
-        (width, height), seconds, memory = studio.estimate(tuple(photo), values)
-    except OptionError:  # not of this page's fields
-        return ""
-    except ImpastoError as error:
-        return sentence(error)
-    return f"{width} × {height} pixels, about {duration(seconds)}" + (f" and {size_of(memory)} of memory" if memory else "")
-
-
-def regions(covered: Image.Image | None) -> list[np.ndarray]:
-    """Where the first style goes and where the second: under the brush.  Raises ImageError."""
-    if covered is None:
-        raise ImageError("Paint on the photo where the second style goes: More, The brush.")
-    if covered.getextrema()[0] > 254:
-        raise ImageError("The brush covers all of the photo: nothing is left for the first style.")
-    return [np.asarray(ImageOps.invert(covered)), np.asarray(covered)]
 
 
 def took(photo: Any) -> Any:
@@ -263,52 +205,6 @@ def choose_look(event: gr.SelectData) -> str:
 
 def halt(request: gr.Request) -> None:
     visitors.stop(request.session_hash or "")
-
-
-# for programs
-
-
-def stylize(
-    photo: Any,
-    style: Any,
-    strength: float = 0.5,
-    colors: str = "style",
-    quality: str = "normal",
-    size: int = 512,
-    seed: int = 0,
-    request: gr.Request | None = None,
-    progress: gr.Progress = gr.Progress(),  # noqa: B008  -- how Gradio finds it
-) -> str:
-    """Paint a photo in the style of a painting (Gatys, Ecker and Bethge's method).
-
-    Args:
-        photo: the picture to paint, as an uploaded file or a data URL
-        style: the picture in whose style to paint it
-        strength: how strong the style is, from 0 to 1; 0.5 is the balance to begin with
-        colors: "style" for the colors of the style, "content" to keep those of the photo
-        quality: how much work: "draft", "normal" or "fine"
-        size: longest side of the result in pixels, never more than the photo's own; 0 is the photo's own
-        seed: the same seed gives the same picture
-
-    Returns:
-        A PNG file with the painting, which carries its recipe.
-    """
-    visitor = f"program {address(request) if studio.ON_SPACE else uuid.uuid4().hex}"
-    try:
-        photo, styles = checked(photo, style)
-        values = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
-        with visitors.painting(visitor, address(request)) as folder:
-            frame = None
-            with contextlib.closing(studio.paint(order(photo, styles, values, folder))) as frames:
-                for frame in frames:
-                    progress(frame.fraction, where(frame))
-            assert frame is not None
-            assert frame.painting is not None
-            return pictures.save(Image.fromarray(frame.painting), folder / "impasto.png", json.dumps(frame.recipe))
-    except gr.Error:
-        raise
-    except Exception as error:
-        raise gr.Error(sentence(error), print_exception=False) from None
 
 
 THEME = gr.themes.Soft(

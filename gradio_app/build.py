@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ENGINE = HERE.parent / "core" / "impasto"
 #: What is there to make the page, and is no part of it.
-_TOOLS = ("build.py", "demo.py", "make_assets.py", "paintings.py", "brushes.py", "train_nets.py")
+_TOOLS = ("build.py", "demo.py", "make_assets.py", "paintings.py", "strokes.py", "crafts.py", "brushes.py", "train_nets.py")
 
 
 def build(folder: Path) -> Path:

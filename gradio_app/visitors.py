@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.responses import PlainTextResponse
 
@@ -165,3 +166,14 @@ class Visitors:
             folder = self._folders.get(visitor)
         if folder is not None:
             studio.stop(folder)
+
+
+def address(request: gr.Request | None) -> str:
+    """Where a request comes from; on a Space, what its proxy says, which can be made up: a courtesy, no lock."""
+    if request is None or not request.client:
+        return ""
+    forwarded = request.headers.get("x-forwarded-for", "") if studio.ON_SPACE else ""
+    return forwarded.split(",")[0].strip() or request.client.host
+
+
+visitors = Visitors(RATE if studio.ON_SPACE else None)
