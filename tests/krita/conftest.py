@@ -100,7 +100,7 @@ def environment(home: Path, display: str, engine: str | None = None) -> dict[str
 def run_in_krita(
     home: Path, display: str, test: str, arguments: dict[str, Any], limit: float, engine: str | None = None
 ) -> Any:
-    """What a test of inside.py returns, or "showing.NAME" of showing.py"""
+    """What a test of inside.py returns, or "mishaps.NAME" of mishaps.py"""
     out = home / "result.json"
     out.unlink(missing_ok=True)
     order = {"folder": str(HERE), "test": test, "arguments": arguments, "out": str(out), "limit": limit}

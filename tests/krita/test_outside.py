@@ -29,8 +29,9 @@ def test_engine_job_and_form(binding: str, made_up_file: Path) -> None:
         "IMPASTO_TEST_WEIGHTS": str(made_up_file),
         "QT_QPA_PLATFORM": "offscreen",
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "outside.py")]
-    ran = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
+    plugins = ["-p", "no:cacheprovider", "-p", "tests.krita.stand_in"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, str(HERE / "outside.py")]
+    ran = subprocess.run(command, env=variables, cwd=HERE.parents[1], capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
 
 

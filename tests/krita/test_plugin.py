@@ -98,7 +98,7 @@ def test_any_color_space(inside, model: str, depth: str, profile: str) -> None:
 
 
 def test_stop_is_prompt_and_leaves_no_layer_and_a_warm_engine(inside) -> None:
-    told = inside("cancelled")
+    told = inside("mishaps.cancelled")
     assert told["kept"]
     assert told["stopped_in"] < 1
     assert told["answered_in"] < 1
@@ -108,32 +108,32 @@ def test_stop_is_prompt_and_leaves_no_layer_and_a_warm_engine(inside) -> None:
 
 
 def test_closing_the_document_ends_the_work_silently(inside) -> None:
-    assert inside("document_closed") == {"problem": "", "documents": 0}
+    assert inside("mishaps.document_closed") == {"problem": "", "documents": 0}
 
 
 def test_where_the_layer_is_undone_the_result_goes_on_top(inside) -> None:
-    told = inside("anchor_undone")
+    told = inside("mishaps.anchor_undone")
     assert told["gone"]
     assert told["problem"] == ""
     assert told["names"] == ["Background", "Painting", "Photo x Painting (50 %)"]
 
 
 def test_a_killed_engine_is_told_and_the_next_picture_starts_it_again(inside) -> None:
-    told = inside("engine_killed")
+    told = inside("mishaps.engine_killed")
     assert told["kept"]
     assert "engine ended unexpectedly" in told["problem"]
     assert "Photo x Painting (50 %)" in told["next"]
 
 
 def test_an_engine_that_hangs_is_replaced(inside) -> None:
-    told = inside("engine_hangs")
+    told = inside("mishaps.engine_hangs")
     assert told["idle"]
     assert told["problem"] == ""
     assert "Photo x Painting (50 %)" in told["names"]
 
 
 def test_no_engine_outlives_krita(inside) -> None:
-    process = inside("quits_in_the_middle")
+    process = inside("mishaps.quits_in_the_middle")
     until = time.monotonic() + 5
     while time.monotonic() < until and _runs(process):
         time.sleep(0.05)
@@ -141,7 +141,7 @@ def test_no_engine_outlives_krita(inside) -> None:
 
 
 def test_two_windows_show_one_job_and_refuse_a_second(inside) -> None:
-    told = inside("two_windows")
+    told = inside("mishaps.two_windows")
     assert told["labels"] == ["Stop", "Stop"]
     assert "stop it first" in told["refused"]
     assert told["names"].count("Photo x Painting (50 %)") == 1
@@ -160,13 +160,13 @@ def test_two_windows_show_one_job_and_refuse_a_second(inside) -> None:
     ],
 )
 def test_what_cannot_be_painted_is_said_in_a_sentence(inside, case: str, sentence: str) -> None:
-    told = inside("refused", case=case)
+    told = inside("mishaps.refused", case=case)
     assert sentence in told["problem"]
     assert told["kept"]
 
 
 def test_without_a_picture_the_action_is_off_and_the_button_says_why(inside) -> None:
-    told = inside("no_document")
+    told = inside("mishaps.no_document")
     assert told["enabled"] is False
     assert told["with"] is True
     assert told["shown"] == "There is no layer to paint: open a picture first."
@@ -188,7 +188,7 @@ def test_two_styles_are_mixed_by_their_shares_or_go_to_regions(inside) -> None:
 
 
 def test_without_an_engine_the_docker_offers_to_set_one_up(inside) -> None:
-    told = inside("engine_missing", engine=None)
+    told = inside("mishaps.engine_missing", engine=None)
     assert told["shown"]
     assert told["says"] == "Set up the engine"
     assert "set it up" in told["problem"]
@@ -196,12 +196,12 @@ def test_without_an_engine_the_docker_offers_to_set_one_up(inside) -> None:
 
 
 def test_a_stopped_set_up_leaves_nothing_behind(inside) -> None:
-    told = inside("set_up_stopped", engine=None)
+    told = inside("mishaps.set_up_stopped", engine=None)
     assert told == {"problem": "Setting up the engine was stopped.", "left": False, "running": False}
 
 
 def test_the_button_sets_the_engine_up(inside, home) -> None:
-    told = inside("sets_up_the_engine", engine=None, limit=2400)
+    told = inside("mishaps.sets_up_the_engine", engine=None, limit=2400)
     assert told["running"]
     assert told["setup"] == "", told["log"]
     assert told["problem"] == ""
