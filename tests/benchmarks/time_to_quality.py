@@ -14,6 +14,7 @@ targets counts for both, importing torch for neither.
 its losses, which a preset has for Impasto: for neural-style-pt, `neural-style -gpu c -content_image {content} -style_image
 {style} -output_image {out} -image_size {size} -num_iterations {iterations} -model_file {weights} -disable_check -tv_weight 0`.
 {weights} is VGG-16 in a file of the form that torchvision's have, in Caffe's units. What counts is its picture in 8 bits.
+Both are given pictures of the final size: each program has its own way to make them smaller, which changes the finest layers.
 """
 
 from __future__ import annotations
@@ -180,6 +181,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         content, style = (Path(name) for name in arguments.pictures or _demo_pictures(Path(folder)))
         if arguments.older:
+            content, style = (_smaller(path, arguments.size, Path(folder)) for path in (content, style))
             options = Options(**{**given, "preset": arguments.preset, "ratio": None})
             theirs, judge = older(arguments.older, content, style, options, arguments.iterations, Path(folder))
         else:
@@ -203,6 +205,14 @@ def main() -> int:
 
 def _seconds(seconds: float | None) -> str:
     return f"{'never' if seconds is None else f'{seconds:.1f} s':>9}"
+
+
+def _smaller(path: Path, size: int, folder: Path) -> Path:
+    """A copy of a picture, of a size"""
+    picture = images.read(path)
+    target = folder / f"{path.stem}_{size}.png"
+    images.save(target, picture.resized(*images.fit(picture.size, size)))
+    return target
 
 
 def _machine() -> str:
