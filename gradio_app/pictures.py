@@ -17,8 +17,8 @@ from PIL import Image, ImageFilter
 
 from impasto import ImageError, images
 
-#: Limits for what a visitor sends: bytes of a file, millions of pixels (phones take 48), and the side kept of a larger picture
-MEGABYTES, MEGAPIXELS, LONGEST = 20, 50, 4096
+#: Limits for what a visitor sends: bytes of a file, millions of pixels (phones take 50), and the side kept of a larger picture
+MEGABYTES, MEGAPIXELS, LONGEST = 20, 51, 4096
 #: No decoder that runs programs or scripts (EPS, PDF, SVG) is among these.
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 Image.init()  # Pillow knows its decoders only when it first opens something

@@ -16,11 +16,12 @@ from impasto.frames import Header, Reader, pack, stripes
 class Client:
     """A worker with a pipe at either end"""
 
-    def __init__(self, *, silent: bool = False, **variables: str) -> None:
+    def __init__(self, *, silent: bool = False, first: str = "", **variables: str) -> None:
+        """first: Python that is run before the worker, which is imported"""
         command = [sys.executable, "-m", "impasto", "worker"]
         if not silent:  # a library that prints, from Python and from below
             noise = "import os; print('noise'); os.write(1, b'more noise')"
-            patch = f"def noisy(self):\n    {noise}\n    return serve(self)\nworker.Worker.serve = noisy\n"
+            patch = f"{first}\ndef noisy(self):\n    {noise}\n    return serve(self)\nworker.Worker.serve = noisy\n"
             code = (
                 f"from impasto import cli, worker\nserve = worker.Worker.serve\n{patch}raise SystemExit(cli.main(['worker']))"
             )

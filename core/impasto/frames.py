@@ -35,7 +35,7 @@ import struct
 from typing import Any, Dict, Iterator
 
 #: Changes whenever one end could misunderstand the other.
-PROTOCOL = 2
+PROTOCOL = 3
 #: The most rows in one frame: what either end copies without its user noticing.
 STRIPE = 256
 #: Bytes of a pixel in each format. Channels are in Krita's order, 16 bits are little-endian, colors are sRGB.

@@ -93,6 +93,7 @@ class Live:
     def change(self, x: int, y: int, values: NDArray[np.uint8], check: Callable[[], None] = lambda: None) -> Part:
         """The picture has changed: its part from (x, y) on is `values`. What of the painting changes with it.
 
+        Where `check` ends it, the picture has changed all the same: `whole` paints it.
         Raises ImageError: it lies outside of the picture.
         """
         height, width = self._values.shape[:2]

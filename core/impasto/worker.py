@@ -205,7 +205,7 @@ class Worker:
 
         return check
 
-    def _giving_way(self, number: int, after: float = _GIVES_WAY) -> Callable[[], None]:
+    def _giving_way(self, number: int, after: float) -> Callable[[], None]:
         """The same, which also raises _Overtaken where something that cannot wait has come, after so many seconds from now"""
         check, began = self._checking(number), time.monotonic()
 
@@ -258,7 +258,7 @@ class Worker:
         if stays:
             live = Live(net, options, job.values())
             with contextlib.suppress(_Overtaken):
-                self._rows(job.number, live.whole(self._giving_way(job.number)).values)
+                self._rows(job.number, live.whole(self._giving_way(job.number, _GIVES_WAY)).values)
             self._live = job.number, live
         else:
             content = job.picture("content")
@@ -287,7 +287,7 @@ class Worker:
                 raise ImageError(f"a patch of {box[2]} x {box[3]} pixels with {len(blob)} bytes")
             values = np.frombuffer(blob, np.uint8).reshape(height, width, 4)
             try:
-                part = live.change(x, y, values[..., [2, 1, 0, 3]], self._giving_way(number))
+                part = live.change(x, y, values[..., [2, 1, 0, 3]], self._giving_way(number, _GIVES_WAY))
             except _Overtaken:
                 self._say({"op": "patch", "job": number, "x": x, "y": y, "width": 0, "height": 0, "last": True})
             else:

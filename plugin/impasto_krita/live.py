@@ -18,6 +18,7 @@ _LOOK_MS, _TURN_MS = 40, 6
 _YOUNG = 25
 #: After so long without a change all of it is painted anew, by its own statistics.
 _SETTLED_MS = 1500
+_FOLLOWS = "Live: follows your brush"
 #: The engine's numbers for these jobs, apart from those of paintings
 _FIRST_NUMBER = 1 << 20
 
@@ -152,16 +153,18 @@ class Live(QtCore.QObject):
             if blob:  # there is none where something more pressing was in its way: it settles later
                 self._painted.append((header["x"], header["y"], header["width"], header["height"], blob))
             if header["last"]:
-                self._waiting = False
+                self._waiting = self._waiting and self._settling  # of the two, what settles is answered first
                 self._tick()  # now, and not at the next look
         elif op == "settled":
             self._settling = False
             self._settled = self._settled or (bool(header["done"]) and not self._waiting)
+            if header["done"]:
+                self._say(_FOLLOWS)
         elif op == "done":
             self._waiting = False
             self._settled = bool(self._painted) or self._result is not None
             self._quiet.start()
-            self._say("Live: follows your brush")
+            self._say(_FOLLOWS if self._settled else "Live: follows your brush once the other painting is done")
             self._tick()
         elif op == "error":
             self.stop(str(header.get("text")))

@@ -12,7 +12,8 @@ targets counts for both, importing torch for neither.
 
 --older takes an older program's own code in the baseline's place, by its command, with its own starting point and weights of
 its losses, which a preset has for Impasto: for neural-style-pt, `neural-style -gpu c -content_image {content} -style_image
-{style} -output_image {out} -image_size {size} -num_iterations {iterations} -model_file {weights} -disable_check -tv_weight 0`.
+{style} -output_image {out} -image_size {size} -num_iterations {iterations} -model_file {weights} -disable_check -tv_weight 0
+-save_iter 0 -init image`.
 {weights} is VGG-16 in a file of the form that torchvision's have, in Caffe's units. What counts is its picture in 8 bits.
 Both are given pictures of the final size: each program has its own way to make them smaller, which changes the finest layers.
 """
@@ -180,8 +181,10 @@ def main() -> int:
     given = {**SETTINGS, "size": arguments.size}
     with tempfile.TemporaryDirectory() as folder:
         content, style = (Path(name) for name in arguments.pictures or _demo_pictures(Path(folder)))
+        names = content.name, style.name
         if arguments.older:
-            content, style = (_smaller(path, arguments.size, Path(folder)) for path in (content, style))
+            content = _smaller(content, arguments.size, Path(folder, "content.png"))
+            style = _smaller(style, arguments.size, Path(folder, "style.png"))
             options = Options(**{**given, "preset": arguments.preset, "ratio": None})
             theirs, judge = older(arguments.older, content, style, options, arguments.iterations, Path(folder))
         else:
@@ -189,7 +192,7 @@ def main() -> int:
             theirs, judge = baseline(content, style, arguments.size, arguments.iterations)
         goal = min(point.loss for point in theirs)
         ours = impasto(content, style, options, judge, goal)
-    print(f"{content.name} in the style of {style.name}, {arguments.size} px; {_machine()}")
+    print(f"{names[0]} in the style of {names[1]}, {arguments.size} px; {_machine()}")
     print(f"{'loss':>10}  {'older' if arguments.older else 'baseline':>9}  {'impasto':>9}  {'ratio':>6}")
     rows = []
     for factor in (1,) if arguments.older else (8, 4, 2, 1.5, 1.2, 1):
@@ -207,11 +210,10 @@ def _seconds(seconds: float | None) -> str:
     return f"{'never' if seconds is None else f'{seconds:.1f} s':>9}"
 
 
-def _smaller(path: Path, size: int, folder: Path) -> Path:
-    """A copy of a picture, of a size"""
+def _smaller(path: Path, size: int, target: Path) -> Path:
+    """A copy of a picture, at most so many pixels long"""
     picture = images.read(path)
-    target = folder / f"{path.stem}_{size}.png"
-    images.save(target, picture.resized(*images.fit(picture.size, size)))
+    images.save(target, picture.resized(*images.fit(picture.size, min(size, max(picture.size)))))
     return target
 
 

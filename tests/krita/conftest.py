@@ -79,7 +79,7 @@ def home(warm_profile: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def inside(home: Path, display: str) -> Callable[..., Any]:
-    """Runs a test of inside.py in Krita: inside("name", argument=value) gives what it returns."""
+    """Runs a test of inside.py in Krita: inside("name", argument=value) gives what it returns; "mishaps.name" is another's."""
 
     def run(test: str, limit: float = 180, engine: str | None = sys.executable, **arguments: Any) -> Any:
         return run_in_krita(home, display, test, arguments, limit, engine)
@@ -100,7 +100,7 @@ def environment(home: Path, display: str, engine: str | None = None) -> dict[str
 def run_in_krita(
     home: Path, display: str, test: str, arguments: dict[str, Any], limit: float, engine: str | None = None
 ) -> Any:
-    """What a test of inside.py returns, or "mishaps.NAME" of mishaps.py"""
+    """What a test of inside.py returns, or "MODULE.NAME" of another"""
     out = home / "result.json"
     out.unlink(missing_ok=True)
     order = {"folder": str(HERE), "test": test, "arguments": arguments, "out": str(out), "limit": limit}

@@ -10,6 +10,7 @@ import os
 import signal
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -194,6 +195,26 @@ def test_an_engine_of_another_version_is_told_with_the_remedy(plugin: Any, monke
     assert docker._need() == told + "set it up again."
     runner.changed.emit()
     assert not docker._setup.isHidden()
+
+
+def test_a_change_that_gives_way_while_all_settles_is_settled_once_more(plugin: Any) -> None:
+    sent: list[dict[str, Any]] = []
+    engine = SimpleNamespace(
+        running=True, said=SimpleNamespace(connect=lambda hear: None), send=lambda header: sent.append(header)
+    )
+    live = plugin.live.Live(engine, lambda: False)
+    live._task = SimpleNamespace(document=plugin.Krita.document, layer="photo")
+    live._layer = SimpleNamespace(idle=lambda: True, change=lambda most_ms: None)
+    live._result = SimpleNamespace(write=lambda *part: None, show=lambda above: None)
+    live._quiet.start()
+    live._waiting = live._settling = True  # a change was sent while all settles, too late to overtake it
+    about = {"job": live._number, "x": 0, "y": 0, "width": 4, "height": 4, "last": True}
+    live._hear({"op": "patch", **about}, bytes(64))
+    live._hear({"op": "settled", "job": live._number, "done": True}, b"")
+    live._hear({"op": "patch", **about, "width": 0, "height": 0}, b"")  # the change's
+    assert not sent
+    wait(lambda: bool(live._tick() or sent))
+    assert sent == [{"op": "settle", "job": live._number}]
 
 
 def test_where_a_layer_has_changed_is_found_whatever_has(plugin: Any) -> None:

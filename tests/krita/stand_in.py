@@ -64,7 +64,7 @@ def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
     for name in [name for name in sys.modules if name.split(".")[0] == "impasto_krita"]:
         del sys.modules[name]
-    names = ("docker", "engine", "environment", "extension", "form", "job", "layers", "settings", "task", "version")
+    names = ("docker", "engine", "environment", "extension", "form", "job", "layers", "live", "settings", "task", "version")
     modules = types.SimpleNamespace(**{name: importlib.import_module(f"impasto_krita.{name}") for name in names}, Krita=Krita)
     assert modules.engine.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
     monkeypatch.setenv("IMPASTO_ENGINE", sys.executable)

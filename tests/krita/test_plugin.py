@@ -1,4 +1,4 @@
-"""The plugin in a real Krita, with the real engine at a small size. What happens inside Krita is in inside.py."""
+"""The plugin in a real Krita, with the real engine at a small size. What happens inside is in inside.py and mishaps.py."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ CHROMIUM = ["--no-sandbox", *_QUIET, "--disable-component-update", "--disable-sy
 #: KeyError where the garbage is collected in the middle of another import. What stays open is counted by the soak.
 WARNINGS = "default,ignore::ResourceWarning"
 #: What the page's modules are called where they are imported without being installed.
-MODULES = ("app", "build", "kept", "pictures", "said", "shelves", "studio", "visitors", "widgets")
+MODULES = ("app", "build", "kept", "orders", "pictures", "programs", "said", "shelves", "studio", "visitors", "widgets")
 
 
 @contextlib.contextmanager

@@ -263,7 +263,7 @@ def test_a_picture_bomb_costs_nothing(page_server: SimpleNamespace, picture: dic
     before = resident(page_server.process.pid)
     event, data = called(page_server, {"url": data_url(path)}, picture, *DEFAULTS)
     assert event == "error"
-    assert "the limit is 50 megapixels" in json.dumps(data)
+    assert "the limit is 51 megapixels" in json.dumps(data)
     assert resident(page_server.process.pid) - before < 60  # unpacked it would be 432
 
 
