@@ -66,9 +66,9 @@ def stroke(points, pressed=lambda: None):
     send(kinds.MouseButtonRelease, points[-1], left, none)
 
 
-def offered(doc):
+def offered(doc, first=None):
     """A photo, which is active, and the docker once it has instant styles to offer"""
-    first, it = layer(doc, "Photo", photo), docker()
+    first, it = first or layer(doc, "Photo", photo), docker()
     doc.refreshProjection()
     doc.waitForDone()
     yield 0.3
@@ -200,14 +200,7 @@ def gives_way():
     row = bgra(width, 1, photo)
     first.setPixelData(QtCore.QByteArray(row * height), 0, 0, width, height)
     doc.rootNode().addChildNode(first, None)
-    doc.refreshProjection()
-    doc.waitForDone()
-    it = docker()
-    it.setVisible(True)
-    yield (lambda: it.form.described and runner().nets), 60
-    doc.setActiveNode(first)
-    yield 0.3
-    it.form.refresh(doc)
+    _, it = yield from offered(doc, first)
     it.form.style_picker.choose_net("harvest")
     child(it, "live").click()
     live, engine = runner().live, runner().engine
