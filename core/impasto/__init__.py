@@ -10,8 +10,10 @@ for step in impasto.stream("photo.jpg", "painting.jpg", impasto.Options(quality=
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__
 from .errors import (
     CheckpointError,
     DeviceError,
@@ -25,10 +27,10 @@ from .errors import (
 from .options import Options
 
 if TYPE_CHECKING:
-    from .engine import Result, Step, stream, stylize
-    from .plans import Forecast, forecast
+    from .api import stream, stylize
+    from .optimization.forecast import Forecast, forecast
+    from .optimization.run import Result, Step
 
-__version__ = "0.1.0"
 __all__ = [
     "CheckpointError",
     "DeviceError",
@@ -42,16 +44,26 @@ __all__ = [
     "Result",
     "Step",
     "WeightsError",
+    "__version__",
     "forecast",
     "stream",
     "stylize",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """The engine's names, imported when first used: torch takes a second or two, and `--help` does not need it."""
-    if name in ("Forecast", "Result", "Step", "forecast", "stream", "stylize"):
-        from . import engine, plans
+#: Where the names that need torch are defined. They are imported on first use: `impasto --help` does not wait for torch.
+_LAZY = {
+    "Forecast": ".optimization.forecast",
+    "Result": ".optimization.run",
+    "Step": ".optimization.run",
+    "forecast": ".optimization.forecast",
+    "stream": ".api",
+    "stylize": ".api",
+}
 
-        return getattr(plans if name in ("Forecast", "forecast") else engine, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """Import a public name that needs torch on first use."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name], __name__), name)

@@ -50,7 +50,7 @@ class OutOfMemoryError(ImpastoError):
     """The picture does not fit into the device's memory."""
 
 
-def choose(kind: str, name: object, known: Iterable[str]) -> str:
+def validate_choice(kind: str, name: object, known: Iterable[str]) -> str:
     """`name`, if it is one of `known`; else an OptionError that lists them, with the nearest first."""
     names = list(known)
     if isinstance(name, str) and name in names:

@@ -10,15 +10,16 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .errors import OptionError, choose
-from .networks import NETWORKS, parse_layers
+from .errors import OptionError, validate_choice
+from .layers import NETWORKS, parse_layers
+from .presets import MEAN_REDUCED_PRESETS, PAPER_RATIO, PRESETS
 
 QUALITIES = ("draft", "normal", "fine")
-STYLE_LOSSES = ("gram", "moments", "covariance", "wasserstein")
+STYLE_LOSS_NAMES = ("gram", "moments", "covariance", "wasserstein")
 #: For each kind of padding, what lies above and below, and what lies left and right. Edges that meet are `circular`.
-PADDINGS = {
+PADDING_MODES = {
     "zero": ("zero", "zero"),
     "replicate": ("replicate", "replicate"),
     "circular": ("circular", "circular"),
@@ -28,66 +29,17 @@ PADDINGS = {
 #: The figures of the paper that `impasto paper` makes.
 FIGURES = ("content", "style", "grid", "ratio", "layers", "inits", "gallery")
 #: What a start begins with that a net paints
-FROM_NET = "net:"
+NETWORK_PREFIX = "net:"
 
 #: Content to style at strength 0.5, each loss relative to the pictures' own: measured, so that all of them leave as much of
 #: the content (relative conv4_2 distance about 0.85, coffee in the style of harvest).
-_BALANCE = {"gram": 0.02, "moments": 0.125, "covariance": 0.15, "wasserstein": 0.055}
+_LOSS_BALANCE = {"gram": 0.02, "moments": 0.125, "covariance": 0.15, "wasserstein": 0.055}
 #: Powers of ten in a whole unit of strength, below 0.5 and above: the nearer to 1, the less of the content is left to give up.
-_DECADES_BELOW, _DECADES_ABOVE = 4.0, 2.5
-#: The paper's alpha/beta
-_PAPER_RATIO = 1e-3
-#: Where the paper sums over positions, these average: their alpha/beta in the paper's units is for this many pixels.
-_AVERAGED = ("johnson", "gatys2017")
-_POSITIONS = 512 * 384
-
-_EQUAL = "conv1_1,conv2_1,conv3_1,conv4_1,conv5_1"
-_BY_CHANNELS = "conv1_1:64,conv2_1:16,conv3_1:4,conv4_1:1,conv5_1:1"  # 1/N^2
-_PAPER: dict[str, Any] = {
-    "ratio": _PAPER_RATIO,
-    "pooling": "average",
-    "padding": "zero",
-    "content_layers": "conv4_2",
-    "style_layers": _EQUAL,
-    "style_loss": "gram",
-    "tv": 0.0,
-    "init": "noise",
-    "optimizer": "lbfgs",
-    "ladder": False,
-}
-_IMPASTO: dict[str, Any] = {
-    "strength": 0.5,
-    "pooling": "max",
-    "padding": "replicate",
-    "content_layers": "conv4_2",
-    "style_layers": "conv1_1:0.5,conv2_1:0.2,conv3_1:0.12,conv4_1:0.1,conv5_1:0.08",
-    "style_loss": "covariance",
-    "tv": 2.0,
-    "init": "content",
-    "optimizer": "adam",
-    "ladder": True,
-}
-#: What each preset sets. A field that is not given takes its value from here.
-PRESETS: dict[str, dict[str, Any]] = {
-    "impasto": _IMPASTO,
-    "paper": _PAPER,
-    # neural-style by J. Johnson, neural-style-pt, anishathalye/neural-style: content 5, style 100
-    "johnson": _PAPER | {"ratio": 4.85e-5, "pooling": "max", "style_layers": _BY_CHANNELS},
-    # L. Gatys's own PyTorch code, and the paper on controlling perceptual factors (arXiv 1611.07865)
-    "gatys2017": _PAPER | {"ratio": 9.7e-7, "pooling": "max", "style_layers": _BY_CHANNELS, "init": "content"},
-    # style-transfer-pytorch by K. Crowson: as far from the content as a picture of that program's is
-    "crowson": {name: value for name, value in _IMPASTO.items() if name != "strength"}
-    | {
-        "ratio": 8e-5,
-        "style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1",
-        "style_loss": "wasserstein",
-    },
-}
-#: Steps at the final size, at quality normal, of presets that have no ladder; and of every rung of one that has its own.
-STEPS = {"paper": 500, "johnson": 1000, "gatys2017": 500, "crowson": 500}
+_DECADES_WEAKER, _DECADES_STRONGER = 4.0, 2.5
+_REFERENCE_POSITIONS = 512 * 384
 
 
-def setting(
+def option(
     default: Any,
     help: str,
     *,
@@ -126,17 +78,17 @@ class Options:
     Raises OptionError: an unknown choice or layer, a number out of range, `strength` together with `ratio`.
     """
 
-    preset: str = setting("impasto", "where the other settings start from", choices=tuple(PRESETS), group="first")
-    size: int = setting(512, "longest side of the result, in pixels; 0 is the content's own", low=0, high=16384, group="first")
-    quality: str = setting("normal", "how much work", choices=QUALITIES, group="first")
-    strength: float | None = setting(
+    preset: str = option("impasto", "where the other settings start from", choices=tuple(PRESETS), group="first")
+    size: int = option(512, "longest side of the result, in pixels; 0 is the content's own", low=0, high=16384, group="first")
+    quality: str = option("normal", "how much work", choices=QUALITIES, group="first")
+    strength: float | None = option(
         None,
         "how strong the style is, from 0 to 1: much alike on every picture, at every size; 0.5 is the preset's own balance",
         low=0,
         high=1,
         group="first",
     )
-    colors: str = setting(
+    colors: str = option(
         "style",
         "colors of the result: those of the style; of the content (only light and dark are painted); or those of the style "
         "brought to the content's before (match)",
@@ -144,29 +96,29 @@ class Options:
         group="first",
         offers=(("The style's", "style"), ("The photo's", "content"), ("Matched to the photo's", "match")),
     )
-    color_match: str = setting(
+    color_match: str = option(
         "monge",
         "how colors are matched: moved as little as may be, along the principal axes, or by Cholesky factors",
         choices=("monge", "pca", "cholesky"),
     )
-    seed: int = setting(0, "seed of the noise to start from, where there is any (init, init_noise)", low=0, high=2**63 - 1)
-    ratio: float | None = setting(
+    seed: int = option(0, "seed of the noise to start from, where there is any (init, init_noise)", low=0, high=2**63 - 1)
+    ratio: float | None = option(
         None,
         "content to style instead of strength: with style loss gram alpha/beta in the paper's units (the paper: 1e-3); with "
         "another loss 1e-3 is its own balance",
         low=0,
     )
-    iterations: int | None = setting(None, "steps at the final size, instead of the quality's", low=1, high=100_000)
-    ladder: bool = setting(None, "work up from small sizes")
-    network: str = setting("auto", "the network that looks at the pictures", choices=("auto", *NETWORKS))
-    weights: str | None = setting(None, "a file with the network's weights (.safetensors or .pth)")
-    pooling: str = setting(None, "the network's pooling (the paper: average)", choices=("average", "max"))
-    padding: str = setting(
+    iterations: int | None = option(None, "steps at the final size, instead of the quality's", low=1, high=100_000)
+    ladder: bool = option(None, "work up from small sizes")
+    network: str = option("auto", "the network that looks at the pictures", choices=("auto", *NETWORKS))
+    weights: str | None = option(None, "a file with the network's weights (.safetensors or .pth)")
+    pooling: str = option(None, "the network's pooling (the paper: average)", choices=("average", "max"))
+    padding: str = option(
         None,
         "what lies beyond the picture's border: zeros (the paper); its edge once more at the first layer; or its other side, "
         "so that copies of the result join without a seam, both ways, side by side (x) or one above the other (y); sides that "
         "join are rounded to multiples of 16",
-        choices=tuple(PADDINGS),
+        choices=tuple(PADDING_MODES),
         title="Seamless",
         offers=(
             ("No", None),
@@ -175,17 +127,17 @@ class Options:
             ("One above the other", "circular-y"),
         ),
     )
-    content_layers: str = setting(None, "layers whose features the content keeps, as NAME or NAME:WEIGHT,... or none")
-    style_layers: str = setting(
+    content_layers: str = option(None, "layers whose features the content keeps, as NAME or NAME:WEIGHT,... or none")
+    style_layers: str = option(
         None,
         "layers whose statistics the style gives, as NAME or NAME:WEIGHT,... or none; with one list for each style between "
         "slashes, the fine layers of one go with the coarse ones of another",
     )
-    style_loss: str = setting(
+    style_loss: str = option(
         None,
         "what of the style is matched: Gram matrices (the paper), or, relative to the style's: Gram matrices, means and "
         "deviations (moments), means and covariances, or the Wasserstein distance between these",
-        choices=STYLE_LOSSES,
+        choices=STYLE_LOSS_NAMES,
         title="Look",
         offers=(
             ("The preset's", None),
@@ -195,9 +147,9 @@ class Options:
             ("Wasserstein", "wasserstein"),
         ),
     )
-    tv: float = setting(None, "weight of the total variation, which smooths", low=0)
-    style_weights: tuple[float, ...] | None = setting(None, "the share of each style; equal if not given", low=0)
-    style_scale: tuple[float, ...] | None = setting(
+    tv: float = option(None, "weight of the total variation, which smooths", low=0)
+    style_weights: tuple[float, ...] | None = option(None, "the share of each style; equal if not given", low=0)
+    style_scale: tuple[float, ...] | None = option(
         None,
         "size of the style against the result, one number or one for each style; up to 1 a style is not enlarged beyond "
         "its own pixels",
@@ -205,45 +157,45 @@ class Options:
         high=4,
         stands_for=1.0,
     )
-    masks: Any = setting(None, "where each style applies: one picture for each, white where it does", kind="pictures")
-    style_masks: Any = setting(None, "what of each style counts: one picture for each, white where it does", kind="pictures")
-    guides: str = setting(
+    masks: Any = option(None, "where each style applies: one picture for each, white where it does", kind="pictures")
+    style_masks: Any = option(None, "what of each style counts: one picture for each, white where it does", kind="pictures")
+    guides: str = option(
         "plain",
         "how masks reach the layers: counting what lies under a position, only positions that see nothing but the region "
         "(inside), or all that see some of it",
         choices=("plain", "inside", "all"),
     )
-    keep: Any = setting(None, "where the content stays as it is: a picture, white where it does", kind="picture")
-    init: str = setting(
+    keep: Any = option(None, "where the content stays as it is: a picture, white where it does", kind="picture")
+    init: str = option(
         None,
         "what to start from; net:NAME is what that net paints of the content at once",
-        choices=("content", "noise", "gray", "style", "image", f"{FROM_NET}NAME"),
+        choices=("content", "noise", "gray", "style", "image", f"{NETWORK_PREFIX}NAME"),
     )
-    init_image: Any = setting(None, "the picture to start from, with init image", kind="picture")
-    init_noise: float = setting(0.0, "share of white noise in what to start from", low=0, high=1)
-    optimizer: str = setting(None, "the optimizer", choices=("lbfgs", "adam"))
-    device: str = setting("auto", "where to compute: auto, cpu, cuda, cuda:N or mps")
-    precision: str = setting(
+    init_image: Any = option(None, "the picture to start from, with init image", kind="picture")
+    init_noise: float = option(0.0, "share of white noise in what to start from", low=0, high=1)
+    optimizer: str = option(None, "the optimizer", choices=("lbfgs", "adam"))
+    device: str = option("auto", "where to compute: auto, cpu, cuda, cuda:N or mps")
+    precision: str = option(
         "auto",
         "numbers in the convolutions; auto is bfloat16 where the device is fast at it, else float32",
         choices=("auto", "float32", "bfloat16"),
     )
-    memory: str = setting("auto", "memory to take at most, such as 4GB; auto is three quarters of what is free")
-    max_megapixels: float = setting(200, "the largest picture that is read, in millions of pixels", low=0.001)
+    memory: str = option("auto", "memory to take at most, such as 4GB; auto is three quarters of what is free")
+    max_megapixels: float = option(200, "the largest picture that is read, in millions of pixels", low=0.001)
 
     def __post_init__(self) -> None:
         if self.init_image is not None:
             if self.init not in (None, "image"):
                 raise OptionError(f"init is {self.init!r}, but there is an init_image: give one of the two")
             object.__setattr__(self, "init", "image")
-        preset = dict(PRESETS[choose("preset", self.preset, PRESETS)])
+        preset = dict(PRESETS[validate_choice("preset", self.preset, PRESETS)])
         if self.strength is not None or self.ratio is not None:  # they set the same thing, whichever the preset has
             preset = {name: value for name, value in preset.items() if name not in ("strength", "ratio")}
         for name, value in preset.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         for about in fields(self):
-            object.__setattr__(self, about.name, _checked(about, getattr(self, about.name)))
+            object.__setattr__(self, about.name, _validate(about, getattr(self, about.name)))
         if self.strength is not None and self.ratio is not None:
             raise OptionError("strength and ratio set the same thing: give one of the two")
         if self.size and self.size < 32:
@@ -283,32 +235,32 @@ class Options:
         """
         own = PRESETS[self.preset].get("ratio") if self.ratio is None else self.ratio
         weaker = 0.0 if self.strength is None else 0.5 - self.strength
-        turned = 10 ** (weaker * (_DECADES_BELOW if weaker > 0 else _DECADES_ABOVE))
+        turned = 10 ** (weaker * (_DECADES_WEAKER if weaker > 0 else _DECADES_STRONGER))
         if own is None:
-            return _BALANCE[self.style_loss] * turned, False
+            return _LOSS_BALANCE[self.style_loss] * turned, False
         if self.style_loss != "gram":
-            return _BALANCE[self.style_loss] * turned * own / _PAPER_RATIO, False
-        return turned * own * (_POSITIONS / (width * height) if self.preset in _AVERAGED else 1), True
+            return _LOSS_BALANCE[self.style_loss] * turned * own / PAPER_RATIO, False
+        return turned * own * (_REFERENCE_POSITIONS / (width * height) if self.preset in MEAN_REDUCED_PRESETS else 1), True
 
 
 #: What of Options is pictures
-PICTURES = tuple(about.name for about in fields(Options) if about.metadata["kind"])
+IMAGE_OPTIONS = tuple(about.name for about in fields(Options) if about.metadata["kind"])
 
 #: What a net can be told, whose own styles take the place of pictures
-OF_NETS = (
+FEEDFORWARD_OPTIONS = (
     *("size", "strength", "colors", "color_match", "style_weights", "style_scale", "masks", "keep"),
     *("device", "memory", "max_megapixels"),
 )
 
 
-def default_of(about: dataclasses.Field[Any], preset: str = "impasto") -> Any:
+def default_value(about: dataclasses.Field[Any], preset: str = "impasto") -> Any:
     """What a field is when nobody sets it, the preset's value included."""
     if about.default is not None:
         return about.default
     return PRESETS[preset].get(about.name, about.metadata["stands_for"])
 
 
-def describe() -> list[dict[str, Any]]:
+def option_schema() -> list[dict[str, Any]]:
     """Every option that can be written down, as a program of another kind needs it to make a form: names, kinds, ranges.
 
     kind: choice, bool, int, float, floats or text; offers: what a form lists of a choice, as label and value, where None
@@ -316,19 +268,19 @@ def describe() -> list[dict[str, Any]]:
     """
     described = []
     for about in fields(Options):
-        if about.name in PICTURES:
+        if about.name in IMAGE_OPTIONS:
             continue
         kind = "choice" if about.metadata["choices"] else str(about.type).split(" ")[0].replace("str", "text")
         kind = "floats" if kind.startswith("tuple") else kind
         facts = {name: about.metadata[name] for name in ("help", "low", "high", "choices", "group")}
         title = about.metadata["title"] or about.name.replace("_", " ").capitalize()
         offers = about.metadata["offers"] or tuple((choice.capitalize(), choice) for choice in about.metadata["choices"])
-        default = None if None in (value for _, value in offers) else default_of(about)
+        default = None if None in (value for _, value in offers) else default_value(about)
         described.append({"name": about.name, "kind": kind, "default": default, **facts, "title": title, "offers": offers})
     return described
 
 
-def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
+def _validate(about: dataclasses.Field[Any], value: Any) -> Any:
     """`value` in the field's type and within its range, or an OptionError."""
     name, low, high = about.name, about.metadata["low"], about.metadata["high"]
     if value is None or about.metadata["kind"] == "picture":
@@ -337,17 +289,17 @@ def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
         named = tuple(choice.removesuffix("NAME") for choice in about.metadata["choices"] if choice.endswith(":NAME"))
         if isinstance(value, str) and value.startswith(named):
             return value
-        return choose(name, value, about.metadata["choices"])
+        return validate_choice(name, value, about.metadata["choices"])
     kind = str(about.type)
     if about.metadata["kind"] == "pictures":
         return tuple(value) if isinstance(value, list | tuple) else (value,)
     if kind.startswith("tuple"):
         numbers = value if isinstance(value, list | tuple) else (value,)
-        return tuple(number(name, each, float, low, high) for each in numbers)
+        return tuple(parse_number(name, each, float, low, high) for each in numbers)
     if kind.startswith("float"):
-        return number(name, value, float, low, high)
+        return parse_number(name, value, float, low, high)
     if kind.startswith("int"):
-        return number(name, value, int, low, high)
+        return parse_number(name, value, int, low, high)
     if kind.startswith("bool"):
         if not isinstance(value, bool):
             raise OptionError(f"{name} is {value!r}: it is either true or false")
@@ -355,7 +307,7 @@ def _checked(about: dataclasses.Field[Any], value: Any) -> Any:
     return str(value)
 
 
-def number(name: str, value: Any, kind: type, low: float | None, high: float | None) -> Any:
+def parse_number(name: str, value: Any, kind: type, low: float | None, high: float | None) -> Any:
     """A value as a number of a kind within a range.  Raises OptionError."""
     try:
         found = kind(value)
@@ -369,3 +321,25 @@ def number(name: str, value: Any, kind: type, low: float | None, high: float | N
         span = f"from {low:g} to {high:g}" if low is not None and high is not None else f"{low:g} or more"
         raise OptionError(f"{name} is {value!r}: it has to be {span}")
     return found
+
+
+def resolve_options(settings: dict[str, Any], options: Options | None = None) -> Options:
+    """Options with settings by name, from the defaults or from other Options.  Raises OptionError, for unknown names too."""
+    for name in settings:
+        validate_choice("option", name, (about.name for about in dataclasses.fields(Options)))
+    if options is None:
+        return Options(**settings)
+    if "preset" in settings:
+        raise OptionError("a preset is what the other options start from: make new Options with it")
+    for one, other in (("strength", "ratio"), ("init", "init_image")):  # two names for one thing: the last one said counts
+        for said, before in ((one, other), (other, one)):
+            if settings.get(said) is not None:
+                settings = {before: None, **settings}
+    return dataclasses.replace(options, **settings) if settings else options
+
+
+if TYPE_CHECKING:
+    pass
+
+#: How the figures of the paper are painted unless they are told otherwise.
+FIGURE_DEFAULTS = {"size": 256, "quality": "draft"}

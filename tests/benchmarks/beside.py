@@ -22,12 +22,12 @@ from pathlib import Path
 import autograd
 import torch
 import torch.nn.functional as functional
+from impasto.instant import Painter
 from instant import times
 from torch import Tensor
 
 from impasto import images, library, photographs, weights
 from impasto.images import Picture
-from impasto.instant import Painter
 from impasto.options import Options
 
 LAYERS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")  # rectified

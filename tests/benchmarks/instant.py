@@ -20,11 +20,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from impasto import images
 from impasto.engine import Run
-from impasto.images import Picture
 from impasto.instant import Painter
 from impasto.nets import Net
+
+from impasto import images
+from impasto.images import Picture
 from impasto.options import Options
 
 

@@ -21,11 +21,11 @@ import sys
 import time
 
 import numpy as np
+from impasto.borders import STRIDE
+from impasto.tiles import reach, spans
 from PIL import Image
 
-from impasto.borders import STRIDE
 from impasto.options import Options
-from impasto.tiles import reach, spans
 
 #: How far from the lines the rest is looked at, in pixels, and how far off it is looked where no tile ends
 BESIDE = tuple(STRIDE * n for n in (-3, -2, -1, 1, 2, 3))

@@ -30,7 +30,6 @@ def measure(side: int, tile: int | None, optimizer: str) -> dict[str, Any]:
     import time
 
     import numpy as np
-
     from impasto.engine import Run
 
     generator = np.random.default_rng(0)

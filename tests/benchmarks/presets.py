@@ -17,9 +17,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import look
+from impasto.engine import Run, Step, Warm
 
 from impasto import options
-from impasto.engine import Run, Step, Warm
 
 SIZE = 384
 STRENGTHS = (0.35, 0.5, 0.74, 0.98)

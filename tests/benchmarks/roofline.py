@@ -23,17 +23,17 @@ from typing import Any
 
 import autograd
 import torch
+from impasto.devices import choose_device, choose_precision, memory_kept
+from impasto.networks import parse_layers, up_to_deepest
+from impasto.objective import Objective, Region
+from impasto.tiles import Cover
+from impasto.weights import Weights
 from torch import Tensor
 
 from impasto import plans, weights
-from impasto.devices import choose_device, choose_precision, memory_kept
 from impasto.losses import moments
-from impasto.networks import parse_layers, up_to_deepest
-from impasto.objective import Objective, Region
 from impasto.options import Options
-from impasto.tiles import Cover
 from impasto.vgg import Network
-from impasto.weights import Weights
 
 #: Content to style of the preset, its losses being relative
 ALPHA = 0.15

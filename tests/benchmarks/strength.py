@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 import look
+from impasto.engine import Warm
 
 import impasto
-from impasto.engine import Warm
 
 STRENGTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SIZES = (256, 512, 768)

@@ -35,15 +35,15 @@ from typing import NamedTuple
 
 import autograd
 import torch
+from impasto.engine import Run
+from impasto.networks import LAYERS
+from impasto.weights import PAPER_UNIT, Weights
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto import images, weights
-from impasto.engine import Run
-from impasto.networks import LAYERS
 from impasto.options import Options
-from impasto.weights import PAPER_UNIT, Weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT = "conv4_2"

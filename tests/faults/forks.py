@@ -68,7 +68,7 @@ class Forks:
 def _serve() -> None:
     import torch  # noqa: F401
 
-    from impasto import cli, engine, rerun  # noqa: F401
+    from impasto.cli.main import main
 
     sys.path.pop(0)
     print("ready", flush=True)
@@ -89,7 +89,7 @@ def _serve() -> None:
                 status = 99
                 try:
                     os.write(begins, b"x")
-                    status = cli.main(asked["arguments"])
+                    status = main(asked["arguments"])
                     signal.signal(signal.SIGINT, signal.SIG_IGN)
                 except BaseException:
                     import traceback

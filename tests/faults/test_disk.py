@@ -12,8 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto import checkpoints, files, images, optimize, weights
 from impasto.errors import ImageError, WeightsError
+from impasto.images.encode import save_picture
+from impasto.images.picture import read_picture
+from impasto.optimization.checkpoint import CheckpointWriter, read_checkpoint
+from impasto.optimization.optimizers import LBFGS
+from impasto.runtime.files import _PREFIX, write_atomic
+from impasto.vgg.download import fetch_weights
 from tests.conftest import Serve, publish, scene, torchvision_file
 from tests.faults.conftest import Disk
 from tests.faults.forks import Forks
@@ -85,13 +90,13 @@ def test_a_disk_without_room_for_a_checkpoint_costs_no_painting(
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(disk: Disk) -> None:
     place = disk(1 << 18)
-    keeper = checkpoints.Keeper(place / "run", {"options": {}}, {})
-    optimizer = optimize.LBFGS()
+    keeper = CheckpointWriter(place / "run", {"options": {}}, {})
+    optimizer = LBFGS()
     keeper.offer(0, 1, torch.zeros(64, 64, 3), optimizer, 0.0)
     fill(place)
     keeper._next = 0.0
     keeper.offer(0, 2, torch.ones(64, 64, 3), optimizer, 0.0)
-    assert checkpoints.read(place / "run").iteration == 1
+    assert read_checkpoint(place / "run").iteration == 1
 
 
 def test_files_that_may_not_grow_are_like_a_full_disk(forks: Forks, tmp_path: Path, made_up_file: Path) -> None:
@@ -111,7 +116,7 @@ def test_a_network_that_does_not_fit_into_the_cache_says_so(
         place = disk(size)
         monkeypatch.setenv("IMPASTO_CACHE", str(place))
         with pytest.raises(WeightsError, match=r"cannot be kept in .*(No space left|make room)"):
-            weights.fetch("vgg19")
+            fetch_weights("vgg19")
         assert list(place.iterdir()) == []
 
 
@@ -138,16 +143,16 @@ def test_folders_that_are_read_only_are_refused_before_the_work(
 
 def test_what_a_killed_process_has_begun_goes_with_the_next_file(tmp_path: Path) -> None:
     gone = 2**22 + 1  # no process has this number
-    left, others = tmp_path / f"{files._HERE}{gone}-7f", tmp_path / f".impasto-00000000-{gone}-7f"
-    folder, mine = tmp_path / f"{files._HERE}{gone}-80", tmp_path / f"{files._HERE}{os.getpid()}-1"
+    left, others = tmp_path / f"{_PREFIX}{gone}-7f", tmp_path / f".impasto-00000000-{gone}-7f"
+    folder, mine = tmp_path / f"{_PREFIX}{gone}-80", tmp_path / f"{_PREFIX}{os.getpid()}-1"
     folder.mkdir()
     for path in (left, others, mine, folder / "half"):
         path.write_bytes(b"half")
-    files.write(tmp_path / "whole", b"whole")
+    write_atomic(tmp_path / "whole", b"whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([others.name, mine.name, "whole"])
 
 
 def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
-    images.save(tmp_path / ("a" * 251 + ".png"), images.read(scene(20, 20)))
+    save_picture(tmp_path / ("a" * 251 + ".png"), read_picture(scene(20, 20)))
     with pytest.raises(ImageError, match="File name too long"):
-        images.save(tmp_path / ("a" * 252 + ".png"), images.read(scene(20, 20)))
+        save_picture(tmp_path / ("a" * 252 + ".png"), read_picture(scene(20, 20)))

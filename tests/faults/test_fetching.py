@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 import impasto
-from impasto import files, weights
 from impasto.errors import WeightsError
+from impasto.runtime.files import _PREFIX
+from impasto.vgg.download import fetch_weights
+from impasto.vgg.weights import load_weights
 from tests.conftest import Serve, publish, scene, torchvision_file
 
 
@@ -24,7 +26,7 @@ def test_a_source_that_dies_at_each_byte_leaves_nothing(cache: Path, serve: Serv
     publish(monkeypatch, serve(content, cut=lambda: next(ends)), content)
     for _ in range(len(content)):
         with pytest.raises(WeightsError) as refused:
-            weights.fetch("vgg19")
+            fetch_weights("vgg19")
         assert "\n" not in str(refused.value)
         assert list(cache.iterdir()) == []
 
@@ -35,8 +37,8 @@ def test_the_next_try_works(cache: Path, tmp_path: Path, serve: Serve, monkeypat
     publish(monkeypatch, serve(content, cut=lambda: next(ends)), content)
     for _ in range(4):
         with pytest.raises(WeightsError):
-            weights.load("vgg19")
-    assert weights.load("vgg19").network == "vgg19"
+            load_weights("vgg19")
+    assert load_weights("vgg19").network == "vgg19"
     assert [path.name for path in cache.iterdir()] == ["vgg19.safetensors"]
 
 
@@ -60,10 +62,10 @@ def test_what_a_killed_fetch_has_left_goes_with_the_next(
         assert process.stdout.readline() == "more\n"
         process.kill()
     (left,) = cache.iterdir()
-    assert left.name.startswith(f"{files._HERE}{process.pid}-")
+    assert left.name.startswith(f"{_PREFIX}{process.pid}-")
     assert process.returncode == -signal.SIGKILL
     publish(monkeypatch, address, content)
-    weights.fetch("vgg19")
+    fetch_weights("vgg19")
     assert [path.name for path in cache.iterdir()] == ["vgg19.safetensors"]
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import impasto
-from impasto import engine
 from impasto.errors import WeightsError
-from impasto.objective import Evaluation, Objective
+from impasto.optimization.objective import Evaluation, Objective
+from impasto.optimization.run import Run
 from tests.conftest import scene
 
 PICTURES = scene(48, 40), scene(40, 40, 1)
@@ -99,7 +99,7 @@ def test_memory_that_runs_out_in_the_middle_of_a_step_costs_no_step(
 
     whole = impasto.stylize(*PICTURES, **settings)
     break_at(monkeypatch, {3}, short)
-    run = engine.Run(*PICTURES, **settings)
+    run = Run(*PICTURES, **settings)
     (*_, last) = run.steps()
     assert last.iteration == 6
     # Tiles are exact: but for rounding it is the picture that it would have been.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from impasto import checkpoints
+from impasto.optimization.checkpoint import read_checkpoint
 from tests.conftest import scene
 from tests.faults.forks import Forks
 from tests.fuzz.cases import cases
@@ -57,7 +57,7 @@ def test_a_painting_is_stopped_at_any_moment(
         with Image.open(path) as image:
             image.load()
     if (folder / "run").exists():
-        checkpoints.read(folder / "run")
+        read_checkpoint(folder / "run")
     assert not psutil.Process(forks.pid).children()
 
 

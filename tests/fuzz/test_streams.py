@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impasto import OptionError
-from impasto.engine import Warm
-from impasto.frames import FORMATS, FrameError, Header, Reader, pack
-from impasto.worker import Worker
+from impasto.optimization.cache import ModelCache
+from impasto.worker.protocol import PIXEL_BYTES, FrameError, FrameReader, Header, encode_frame
+from impasto.worker.server import Worker
 from tests.conftest import scene
 from tests.fuzz.cases import anything, cases, damaged
 from tests.unit.test_nets import made
@@ -63,17 +63,17 @@ def waves(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     def none() -> None:
         raise OptionError("no photographs to learn on")
 
-    monkeypatch.setattr("impasto.photographs.own", none)
+    monkeypatch.setattr("impasto.feedforward.photos.sample_photos", none)
 
 
 class Outgoing(io.BytesIO):
     def frames(self) -> list[tuple[Header, bytes]]:
-        return list(Reader().feed(self.getvalue()))
+        return list(FrameReader().feed(self.getvalue()))
 
 
 def answers(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> list[Header]:
     """What a worker says to a stream, to its end"""
-    monkeypatch.setattr(Worker, "_warm_up", lambda self: setattr(self, "_warm", Warm()))
+    monkeypatch.setattr(Worker, "_warm_up", lambda self: setattr(self, "_warm", ModelCache()))
     outgoing, ended = Outgoing(), []
     assert Worker(io.BytesIO(stream), outgoing, gone=lambda: ended.append(True)).serve() == 0
     assert ended == [True]
@@ -85,7 +85,7 @@ def answers(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> list[Header]:
     return said
 
 
-WHOLE = b"".join(pack(*frame) for frame in job())
+WHOLE = b"".join(encode_frame(*frame) for frame in job())
 
 
 @pytest.mark.usefixtures("tiny")
@@ -96,7 +96,7 @@ def test_the_job_that_is_bent_is_done_when_it_is_not(monkeypatch: pytest.MonkeyP
 @cases(2500)
 @given(stream=damaged(WHOLE))
 def test_a_bent_stream_is_frames_or_a_frame_error(stream: bytes) -> None:
-    reader, found = Reader(), []
+    reader, found = FrameReader(), []
     with contextlib.suppress(FrameError):
         for at in range(0, len(stream), 997):
             found += reader.feed(stream[at : at + 997])
@@ -120,7 +120,7 @@ _headers = st.fixed_dictionaries(
         "index": st.integers(-1, 2) | anything,
         "width": st.integers(-1, 40) | anything,
         "height": st.integers(-1, 40) | anything,
-        "format": st.sampled_from(sorted(FORMATS)) | anything,
+        "format": st.sampled_from(sorted(PIXEL_BYTES)) | anything,
         "x": st.integers(-1, 40) | anything,
         "y": st.integers(-1, 40) | anything,
         "net": st.sampled_from(("waves", "/nowhere/gone", "", "a\0b")) | anything,
@@ -148,13 +148,13 @@ def test_headers_that_say_anything_are_answered(
     for at, header, whole in changes:
         frames[at] = (header if whole else frames[at][0] | header), frames[at][1]
     frames[-1:-1] = [(header, b"") for header in more]
-    answers(b"".join(pack(*frame) for frame in frames), monkeypatch)
+    answers(b"".join(encode_frame(*frame) for frame in frames), monkeypatch)
 
 
 @pytest.mark.usefixtures("waves")
 def test_the_live_job_that_is_bent_follows_when_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.worker._GIVES_WAY", math.inf)
-    ops = [header["op"] for header in answers(b"".join(pack(*frame) for frame in live_job()), monkeypatch)]
+    monkeypatch.setattr("impasto.worker.server._PREEMPT_SECONDS", math.inf)
+    ops = [header["op"] for header in answers(b"".join(encode_frame(*frame) for frame in live_job()), monkeypatch)]
     assert ops[1:] == ["rows", "done", "patch", "settled", "nets", "patch"]  # all has come already: it does not settle
 
 
@@ -169,7 +169,7 @@ def test_a_live_job_that_is_bent_is_answered(
     frames = live_job()
     for at, header, blob in changes:
         frames[at] = frames[at][0] | header, blob or frames[at][1]
-    answers(b"".join(pack(*frame) for frame in frames), monkeypatch)
+    answers(b"".join(encode_frame(*frame) for frame in frames), monkeypatch)
 
 
 @pytest.mark.parametrize("number", ["1", 1.5, None, [1], {"a": 1}, True, float("nan"), "\ud800"])
@@ -181,4 +181,4 @@ def test_a_job_that_is_no_number_is_no_frame(number: Any, monkeypatch: pytest.Mo
 
 def test_half_a_character_comes_through() -> None:
     header = {"op": "error", "job": 1, "text": "what is \ud800?"}
-    assert list(Reader().feed(pack(header))) == [(header, b"")]
+    assert list(FrameReader().feed(encode_frame(header))) == [(header, b"")]

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 import impasto
-from impasto import instant, library
-from impasto.nets import Net
+from impasto.feedforward.network import TransformNet
+from impasto.feedforward.registry import bundled_networks
+from impasto.feedforward.stylizer import FeedforwardStylizer
 from impasto.options import Options
 from tests.conftest import scene
 
@@ -45,7 +46,7 @@ def painted(name: str, threads: int = 1, **changes: Any) -> Image.Image:
     content = scene(72, 56)
     if "net" in settings:
         options = Options(size=settings["size"], device="cpu")
-        return instant.Painter(Net.load(library.shipped()[settings["net"]]), options).paint(content).image
+        return FeedforwardStylizer(TransformNet.load(bundled_networks()[settings["net"]]), options).paint(content).image
     styles = [scene(64, 80, 3)[:, ::-1].copy(), scene(60, 60, 7)]
     if settings.pop("masks", None):
         left = Image.linear_gradient("L").rotate(90).resize((72, 56))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto.engine import Run
+from impasto.optimization.run import Run
 from tests.conftest import scene
 from tests.faults.forks import Forks
 from tests.golden.paint import CASES, FOLDER, painted

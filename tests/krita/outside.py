@@ -14,8 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from impasto.frames import pack
+
 from tests.krita.stand_in import HEIGHT, WIDTH, QtCore, QtWidgets, World, wait
 
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from impasto.instant import Painter
+from impasto.nets import Net, Style
 from PIL import Image
 
 from impasto import ImageError, OptionError, Options, WeightsError, library
-from impasto.instant import Painter
-from impasto.nets import Net, Style
 from impasto.options import describe
 from tests.conftest import scene
 from tests.page.conftest import MODULES, resident

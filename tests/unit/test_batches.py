@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from impasto import batches, cli
+from impasto.cli.main import main
 from impasto.errors import ImageError
+from impasto.experiments.batch import output_paths
+from impasto.images.folder import find_images
+from impasto.optimization import cache, targets
 
 QUICK = ["--size", "32", "--iterations", "1"]
 
@@ -30,18 +33,18 @@ def folders(tmp_path: Path, picture, made_up_file: Path) -> list[str]:
 def test_every_content_in_every_style_and_finished_ones_are_left(
     folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(folders) == 0
+    assert main(folders) == 0
     names = ["one_blue.png", "one_red.png", "two_blue.png", "two_red.png"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     assert "4 painted, 0 were there already, 0 failed" in capsys.readouterr().err
     (tmp_path / "out" / "one_red.png").unlink()
     before = (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns
-    assert cli.main([*folders, "--json"]) == 0
+    assert main([*folders, "--json"]) == 0
     out, error = capsys.readouterr()
     assert [json.loads(line)["state"] for line in out.splitlines()] == ["there", "painted", "there", "there"]
     assert "1 painted, 3 were there already" in error
     assert (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns == before
-    assert cli.main([*folders, "--force"]) == 0
+    assert main([*folders, "--force"]) == 0
     assert (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns > before
 
 
@@ -49,7 +52,7 @@ def test_a_failed_item_is_told_and_the_rest_goes_on(
     folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
-    assert cli.main(folders) == 2
+    assert main(folders) == 2
     error = capsys.readouterr().err
     assert "broken_red.png failed: " in error
     assert "4 painted, 0 were there already, 2 failed, of 6" in error
@@ -59,21 +62,19 @@ def test_a_failed_item_is_told_and_the_rest_goes_on(
 def test_one_network_is_loaded_and_a_styles_statistics_are_found_once(
     folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from impasto import scales, targets
-
-    calls: dict[str, list[object]] = {"load": [], "survey": []}
-    for module, name in ((scales, "load"), (targets, "survey")):
+    calls: dict[str, list[object]] = {"load_named_weights": [], "accumulate_moments": []}
+    for module, name in ((cache, "load_named_weights"), (targets, "accumulate_moments")):
         plain = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, n=name, plain=plain: (calls[n].append(a), plain(*a))[1])
-    assert cli.main(folders) == 0
-    assert len(calls["load"]) == 1
-    assert len(calls["survey"]) == 2  # styles, for four paintings
+    assert main(folders) == 0
+    assert len(calls["load_named_weights"]) == 1
+    assert len(calls["accumulate_moments"]) == 2  # styles, for four paintings
 
 
 def test_ctrl_c_leaves_what_is_finished(
     folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from impasto.engine import Run
+    from impasto.optimization.run import Run
 
     steps, taken = Run.steps, []
 
@@ -84,21 +85,19 @@ def test_ctrl_c_leaves_what_is_finished(
         return steps(self)
 
     monkeypatch.setattr(Run, "steps", interrupted)
-    assert cli.main(folders) == 130
+    assert main(folders) == 130
     assert len(list((tmp_path / "out").iterdir())) == 2
     assert "stopped; 2 painted" in capsys.readouterr().err
 
 
 def test_formats_and_names_that_would_be_one(tmp_path: Path) -> None:
     files = [tmp_path / "a.png", tmp_path / "a.jpg", tmp_path / "b.png"]
-    found = batches.targets(files, [tmp_path / "s.png"], tmp_path, ".jpg")
+    found = output_paths(files, [tmp_path / "s.png"], tmp_path, ".jpg")
     assert [target.name for target in found] == ["a-png_s.jpg", "a-jpg_s.jpg", "b_s.jpg"]
-    found = batches.targets([tmp_path / "Photo.jpg", tmp_path / "photo.png"], [tmp_path / "s.png"], tmp_path, ".png")
+    found = output_paths([tmp_path / "Photo.jpg", tmp_path / "photo.png"], [tmp_path / "s.png"], tmp_path, ".png")
     assert [target.name for target in found] == ["Photo-jpg_s.png", "photo-png_s.png"]  # one name on some disks
     with pytest.raises(ImageError, match="two paintings would be called"):
-        batches.targets(
-            [tmp_path / "a_b.png", tmp_path / "a.png"], [tmp_path / "c.png", tmp_path / "b_c.png"], tmp_path, ".png"
-        )
+        output_paths([tmp_path / "a_b.png", tmp_path / "a.png"], [tmp_path / "c.png", tmp_path / "b_c.png"], tmp_path, ".png")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_formats_and_names_that_would_be_one(tmp_path: Path) -> None:
 def test_what_cannot_be_is_said_first(
     folders: list[str], capsys: pytest.CaptureFixture[str], change: tuple[str, ...], message: str
 ) -> None:
-    assert cli.main([*folders, *change]) == 2
+    assert main([*folders, *change]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -120,13 +119,13 @@ def test_what_cannot_be_is_said_first(
 
 def test_an_empty_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no picture in the folder"):
-        batches.pictures([tmp_path])
+        find_images([tmp_path])
 
 
 def test_files_that_are_no_pictures_are_passed_over_in_a_folder(tmp_path: Path, picture) -> None:
     picture("a.png")
     (tmp_path / "notes.txt").write_text("not this")
     (tmp_path / "more.png").mkdir()
-    assert batches.pictures([tmp_path]) == [tmp_path / "a.png"]
+    assert find_images([tmp_path]) == [tmp_path / "a.png"]
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (48, 40)

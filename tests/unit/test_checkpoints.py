@@ -12,17 +12,19 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import impasto
-from impasto import checkpoints, engine, files, plans
 from impasto.errors import CheckpointError
+from impasto.optimization.checkpoint import CheckpointWriter, read_checkpoint
+from impasto.optimization.optimizers import LBFGS
+from impasto.optimization.run import Run
 from tests.conftest import scene
 
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints after every step, and a ladder of two rungs"""
-    monkeypatch.setattr(checkpoints, "_SHARE", 1e9)
-    monkeypatch.setattr("impasto.ladder._BOTTOM", 32)
-    monkeypatch.setattr("impasto.ladder._steps", lambda *_: 4)
+    monkeypatch.setattr("impasto.optimization.checkpoint._MAX_TIME_FRACTION", 1e9)
+    monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
+    monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 4)
 
 
 @pytest.mark.usefixtures("often")
@@ -55,7 +57,7 @@ def test_a_run_with_rounded_pairs_goes_on_with_rounded_pairs(
     pictures = scene(64, 48), scene(48, 48, 1)
     exact = impasto.stylize(*pictures, **settings)
     with monkeypatch.context() as patch:
-        patch.setattr(plans, "_PAIR", 1e9)  # there is no room for them as they are
+        patch.setattr("impasto.optimization.memory_plan._PAIR_BYTES", 1e9)  # there is no room for them as they are
         whole = impasto.stylize(*pictures, **settings)
         steps = impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run")
         for _ in range(8):
@@ -64,7 +66,7 @@ def test_a_run_with_rounded_pairs_goes_on_with_rounded_pairs(
     assert whole.loss != exact.loss
     assert whole.loss == pytest.approx(exact.loss, rel=0.02)
     assert load_file(tmp_path / "run")["optimizer.s000"].dtype == torch.bfloat16
-    resumed = engine.Run(*pictures, **settings, resume=tmp_path / "run")
+    resumed = Run(*pictures, **settings, resume=tmp_path / "run")
     *_, last = resumed.steps()
     assert last.loss == whole.loss
     np.testing.assert_array_equal(np.asarray(last.image), np.asarray(whole.image))
@@ -79,7 +81,7 @@ def test_only_pairs_are_rounded(tmp_path: Path, quick: dict[str, object]) -> Non
         tensors = load_file(path)
         save_file(tensors | {name: tensors[name].bfloat16()}, tmp_path / "other", about)
         with pytest.raises(CheckpointError, match="not a checkpoint, or is damaged"):
-            checkpoints.read(tmp_path / "other")
+            read_checkpoint(tmp_path / "other")
 
 
 def test_a_lack_of_memory_is_no_damage(tmp_path: Path, quick: dict[str, object]) -> None:
@@ -89,7 +91,7 @@ def test_a_lack_of_memory_is_no_damage(tmp_path: Path, quick: dict[str, object])
 
     list(impasto.stream(scene(40, 40), scene(40, 40, 1), **quick, checkpoint=tmp_path / "run"))
     with pytest.raises(torch.OutOfMemoryError):
-        checkpoints.read(tmp_path / "run").restore(Large())
+        read_checkpoint(tmp_path / "run").restore(Large())
 
 
 def test_a_checkpoint_is_there_before_the_first_step(made_up_file: Path, tmp_path: Path) -> None:
@@ -129,22 +131,22 @@ def test_what_is_no_checkpoint_is_refused(made_up_file: Path, tmp_path: Path) ->
     (tmp_path / "half").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     for name in ("text", "tensors", "half"):
         with pytest.raises(CheckpointError, match="not a checkpoint, or is damaged"):
-            checkpoints.read(tmp_path / name)
+            read_checkpoint(tmp_path / name)
 
 
 def test_writing_costs_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock of our own: a write that takes 1 s is followed by none for 20."""
     clock, written = [0.0], []
-    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("impasto.optimization.checkpoint.time.monotonic", lambda: clock[0])
 
     def write(path: Path, content: bytes) -> None:
         written.append(clock[0])
         clock[0] += 1
 
-    monkeypatch.setattr(files, "write", write)
-    keeper = checkpoints.Keeper(tmp_path / "run", {}, {})
+    monkeypatch.setattr("impasto.optimization.checkpoint.write_atomic", write)
+    keeper = CheckpointWriter(tmp_path / "run", {}, {})
     for _ in range(100):
-        keeper.offer(0, 1, torch.zeros(4, 4, 3), impasto.engine.optimize.LBFGS(), 0.0)
+        keeper.offer(0, 1, torch.zeros(4, 4, 3), LBFGS(), 0.0)
         clock[0] += 1
     assert 3 <= len(written) <= 6
 
@@ -160,11 +162,11 @@ def test_a_painting_of_a_broken_run_is_a_picture(made_up_file: Path, tmp_path: P
 def test_a_resumed_run_has_the_tiles_that_it_began_with(quick: dict[str, object], tmp_path: Path) -> None:
     """However much memory there is now: its last bits depend on them."""
     settings = quick | {"size": 96, "iterations": 3, "ladder": False}
-    first = engine.Run(scene(96, 64), scene(48, 48, 1), **settings, checkpoint=tmp_path / "run")
+    first = Run(scene(96, 64), scene(48, 48, 1), **settings, checkpoint=tmp_path / "run")
     first.plan = first.plan._replace(tiles=(64,), history=7, on_host=True)
     for _ in first.steps():
         pass
-    again = engine.Run(scene(96, 64), scene(48, 48, 1), **settings, resume=tmp_path / "run")
+    again = Run(scene(96, 64), scene(48, 48, 1), **settings, resume=tmp_path / "run")
     assert again.plan.tiles == (None,)
     for _ in again.steps():
         pass

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from impasto import cli
-from impasto.engine import Result
+from impasto.cli.main import _commands, _parser, main
+from impasto.cli.option_flags import flag
+from impasto.optimization.run import Result
 from impasto.options import Options
 
 Maker = Callable[..., Path]
@@ -89,7 +90,7 @@ def test_a_reconstruction_and_a_texture(run: Run, tmp_path: Path) -> None:
     ],
 )
 def test_help_tells_the_commands_own_defaults(command: str, told: str) -> None:
-    words = " ".join(cli._commands(cli._parser())[command].format_help().split())
+    words = " ".join(_commands(_parser())[command].format_help().split())
     assert told in words
     assert ("(default: 512)" in words) == (command not in ("paper", "rerun", "texture"))
 
@@ -202,7 +203,7 @@ def test_ctrl_c_while_it_is_written_loses_nothing(
         pair = ["--contents", photo, str(picture("other.png")), "--styles", photo, "-o", str(tmp_path / "all")]
     heard = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        assert cli.main([command, *pair, *settings]) == status
+        assert main([command, *pair, *settings]) == status
         assert signal.getsignal(signal.SIGINT) == heard[signal.SIGINT]
     finally:
         for each, handler in heard.items():
@@ -220,13 +221,13 @@ def test_help_names_every_option_and_needs_no_torch(tmp_path: Path) -> None:
     assert done.stdout.rstrip().endswith("False")
     assert done.stderr == ""
     for about in dataclasses.fields(Options):
-        assert cli.flag(about) in done.stdout
+        assert flag(about) in done.stdout
 
 
 def test_presets_and_weights_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["presets"]) == 0
+    assert main(["presets"]) == 0
     assert "paper" in capsys.readouterr().out
-    assert cli.main(["weights"]) == 0
+    assert main(["weights"]) == 0
     shown = capsys.readouterr().out
     assert "CC BY 4.0" in shown
     assert "BSD-3-Clause" in shown

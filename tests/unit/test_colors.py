@@ -3,25 +3,34 @@ from __future__ import annotations
 import pytest
 import torch
 
-from impasto import colors
+from impasto.images.color import (
+    color_statistics,
+    from_oklab,
+    lightness_statistics,
+    match_colors,
+    match_luminance,
+    to_gray,
+    to_oklab,
+    transfer_luminance,
+)
 
 
 def test_oklab_of_known_colors() -> None:
     """White, and red and blue as their author gives them"""
     known = torch.tensor([[1.0, 1, 1], [1, 0, 0], [0, 0, 1]])
     expected = torch.tensor([[1.0, 0, 0], [0.62796, 0.22486, 0.12585], [0.45201, -0.03246, -0.31153]])
-    torch.testing.assert_close(colors.to_oklab(known), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(to_oklab(known), expected, rtol=0, atol=1e-4)
 
 
 def test_oklab_and_back() -> None:
     rgb = torch.rand(30, 40, 3)
-    torch.testing.assert_close(colors.from_oklab(colors.to_oklab(rgb)), rgb, rtol=0, atol=1e-4)
+    torch.testing.assert_close(from_oklab(to_oklab(rgb)), rgb, rtol=0, atol=1e-4)
 
 
 def test_gray_keeps_lightness_and_nothing_else() -> None:
     rgb = torch.rand(10, 12, 3)
-    lab = colors.to_oklab(colors.gray(rgb))
-    torch.testing.assert_close(lab[..., 0], colors.to_oklab(rgb)[..., 0], rtol=0, atol=1e-3)
+    lab = to_oklab(to_gray(rgb))
+    torch.testing.assert_close(lab[..., 0], to_oklab(rgb)[..., 0], rtol=0, atol=1e-3)
     assert float(lab[..., 1:].abs().max()) < 1e-3
 
 
@@ -30,24 +39,24 @@ def test_a_gray_style_takes_the_lightness_of_the_content() -> None:
     everywhere, half = torch.ones(30, 30, dtype=torch.bool), torch.zeros(40, 40, dtype=torch.bool)
     half[:20] = True  # the other half is transparent: whatever is there does not count
     style[20:] = 1
-    goal = colors.lightness(content, everywhere)
-    light = colors.to_oklab(colors.gray_like(style, half, goal))[:20, :, 0]
+    goal = lightness_statistics(content, everywhere)
+    light = to_oklab(match_luminance(style, half, goal))[:20, :, 0]
     assert float(light.mean()) == pytest.approx(goal[0], abs=0.01)
     assert float(light.std()) == pytest.approx(goal[1], abs=0.01)
 
 
 def test_hues_come_from_the_content_and_lightness_from_the_painting() -> None:
     painted, content = torch.rand(20, 20, 3) * 0.4 + 0.3, torch.rand(20, 20, 3) * 0.2 + 0.4
-    mixed = colors.to_oklab(colors.with_hues(painted, content))
-    torch.testing.assert_close(mixed[..., 0], colors.to_oklab(painted)[..., 0], rtol=0, atol=0.01)
-    torch.testing.assert_close(mixed[..., 1:], colors.to_oklab(content)[..., 1:], rtol=0, atol=0.01)
+    mixed = to_oklab(transfer_luminance(painted, content))
+    torch.testing.assert_close(mixed[..., 0], to_oklab(painted)[..., 0], rtol=0, atol=0.01)
+    torch.testing.assert_close(mixed[..., 1:], to_oklab(content)[..., 1:], rtol=0, atol=0.01)
 
 
 def test_a_color_too_vivid_for_its_new_lightness_keeps_its_hue() -> None:
     painted, content = torch.full((1, 1, 3), 0.95), torch.tensor([[[0.0, 0.0, 1.0]]])
-    mixed = colors.with_hues(painted, content)
+    mixed = transfer_luminance(painted, content)
     assert float(mixed.max()) <= 1
-    found, blue = colors.to_oklab(mixed)[0, 0], colors.to_oklab(content)[0, 0]
+    found, blue = to_oklab(mixed)[0, 0], to_oklab(content)[0, 0]
     assert abs(float(torch.atan2(found[2], found[1]) - torch.atan2(blue[2], blue[1]))) < 0.1
 
 
@@ -55,20 +64,20 @@ def test_a_color_too_vivid_for_its_new_lightness_keeps_its_hue() -> None:
 def test_matched_colors_have_the_others_mean_and_covariance(how: str) -> None:
     mixing = torch.tensor([[0.3, 0.1, 0.0], [0.05, 0.2, 0.1], [0.0, 0.1, 0.25]])
     style = torch.rand(60, 60, 3) * 0.5 + 0.2
-    goal = colors.palette((torch.rand(50, 50, 3) - 0.5) @ mixing + 0.5, torch.ones(50, 50, dtype=torch.bool))
+    goal = color_statistics((torch.rand(50, 50, 3) - 0.5) @ mixing + 0.5, torch.ones(50, 50, dtype=torch.bool))
     half = torch.zeros(60, 60, dtype=torch.bool)
     half[:30] = True  # the other half is transparent: whatever is there does not count
     style[30:] = 1
-    found = colors.palette(colors.matched(style, half, goal, how), half)
+    found = color_statistics(match_colors(style, half, goal, how), half)
     torch.testing.assert_close(found.mean, goal.mean, rtol=0, atol=1e-3)
     torch.testing.assert_close(found.covariance, goal.covariance, rtol=0, atol=1e-3)
 
 
 def test_monge_moves_colors_least() -> None:
     style, seen = torch.rand(60, 60, 3) @ torch.tensor([[0.4, 0.2, 0], [0.1, 0.3, 0], [0, 0.1, 0.5]]), torch.ones(60, 60) > 0
-    goal = colors.palette(torch.rand(50, 50, 3) * torch.tensor([0.4, 0.3, 0.2]) + 0.3, torch.ones(50, 50) > 0)
+    goal = color_statistics(torch.rand(50, 50, 3) * torch.tensor([0.4, 0.3, 0.2]) + 0.3, torch.ones(50, 50) > 0)
     moved = {
-        how: float((colors.matched(style, seen, goal, how) - style).square().mean()) for how in ("monge", "pca", "cholesky")
+        how: float((match_colors(style, seen, goal, how) - style).square().mean()) for how in ("monge", "pca", "cholesky")
     }
     assert moved["monge"] == min(moved.values())
     assert moved["monge"] < moved["cholesky"]
@@ -82,6 +91,6 @@ def test_a_gray_picture_and_one_of_a_single_color_can_be_matched() -> None:
     )
     for style, goal in ((gray, red), (red, gray), (red, red)):
         for how in ("monge", "pca", "cholesky"):
-            matched = colors.matched(style, everywhere, colors.palette(goal, everywhere), how)
+            matched = match_colors(style, everywhere, color_statistics(goal, everywhere), how)
             assert bool(matched.isfinite().all())
             torch.testing.assert_close(matched.mean((0, 1)), goal.mean((0, 1)), rtol=0, atol=0.02)

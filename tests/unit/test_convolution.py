@@ -8,8 +8,7 @@ import torch.nn.functional as functional
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impasto import convolution
-from impasto.convolution import Convolution, transform_kernel, winograd
+from impasto.vgg.convolution import Convolution, transform_kernel, winograd
 
 
 @settings(max_examples=60, deadline=None)
@@ -27,7 +26,7 @@ def test_winograd_is_the_convolution_at_every_size(height: int, width: int, chan
 def test_winograd_does_not_depend_on_its_bands(monkeypatch: pytest.MonkeyPatch) -> None:
     features, kernel = torch.randn(33, 21, 8, dtype=torch.float64), torch.randn(6, 8, 3, 3, dtype=torch.float64)
     whole = winograd(features, transform_kernel(kernel))
-    monkeypatch.setattr(convolution, "_BAND", 1)
+    monkeypatch.setattr("impasto.vgg.convolution._BAND_ELEMENTS", 1)
     torch.testing.assert_close(winograd(features, transform_kernel(kernel)), whole)
 
 

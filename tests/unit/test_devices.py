@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from impasto.devices import choose_device, choose_precision
 from impasto.errors import DeviceError
-from impasto.losses import moments
-from impasto.objective import Objective, Region
-from impasto.vgg import Network
+from impasto.losses.moments import compute_moments
+from impasto.optimization.objective import Objective, Region
+from impasto.runtime.device import choose_device, choose_precision
+from impasto.vgg.network import VGG
 from tests.conftest import made_up_weights
 
 
@@ -68,10 +68,10 @@ def test_a_device_computes_what_the_processor_does(kind: str) -> None:
         pytest.skip(f"this machine has no {kind} device that torch can use")
     slopes = []
     for device in (torch.device("cpu"), torch.device(kind)):
-        net = Network(made_up_weights("vgg16"), ["conv1_1", "conv3_1", "conv4_2"], pooling="max", device=device)
+        net = VGG(made_up_weights("vgg16"), ["conv1_1", "conv3_1", "conv4_2"], pooling="max", device=device)
         image, other = (torch.rand(64, 80, 3, generator=torch.Generator().manual_seed(n)).to(device) for n in (0, 1))
         maps = {name: layer.flatten(0, 1) for name, layer in net.forward(other).items()}
-        style = {name: (0.5, moments(maps[name])) for name in ("conv1_1", "conv3_1")}
+        style = {name: (0.5, compute_moments(maps[name])) for name in ("conv1_1", "conv3_1")}
         slopes.append(
             Objective(net, other, {"conv4_2": 1.0}, [Region(style)], style_loss="covariance", tv=1.0)(image).gradient.cpu()
         )

@@ -13,11 +13,16 @@ import torch
 from PIL import Image
 
 import impasto
-from impasto import colors, engine, images, targets
 from impasto.errors import DeviceError, ImageError, OptionError, OutOfMemoryError
-from impasto.ladder import ladder
-from impasto.objective import Objective
-from impasto.options import Options
+from impasto.images.color import to_oklab
+from impasto.images.picture import read_picture
+from impasto.optimization.cache import ModelCache
+from impasto.optimization.objective import Objective
+from impasto.optimization.pyramid import pyramid_levels
+from impasto.optimization.run import Run
+from impasto.optimization.targets import TargetBuilder
+from impasto.options import Options, resolve_options
+from impasto.vgg.network import VGG
 from tests.conftest import pixels, scene
 
 Maker = Callable[..., Path]
@@ -34,10 +39,10 @@ def test_the_same_seed_gives_the_same_picture(quick: dict[str, object], preset: 
 
 
 def test_steps_tell_where_the_run_stands(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.ladder._BOTTOM", 32)
-    monkeypatch.setattr("impasto.ladder._steps", lambda *_: 3)
+    monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
+    monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
     options = Options(**quick | {"preset": "paper", "ladder": True})
-    run = engine.Run(scene(48, 36), scene(40, 48, 1), options)
+    run = Run(scene(48, 36), scene(40, 48, 1), options)
     seen = list(run.steps())
     assert [(step.size, step.scale, step.iteration) for step in (seen[2], seen[-1])] == [((45, 34), 0, 3), ((64, 48), 1, 2)]
     assert [step.fraction for step in seen] == sorted(step.fraction for step in seen)
@@ -82,8 +87,8 @@ def test_a_png_carries_its_recipe(quick: dict[str, object], tmp_path: Path, dept
     assert recipe["impasto"] == impasto.__version__
     assert recipe["options"]["seed"] == 5
     assert recipe["options"]["network"] == "vgg16"
-    assert recipe["content"] == images.read(scene(40, 32)).digest  # whatever its depth
-    assert recipe["styles"] == [images.read(scene(40, 40, 1)).digest]
+    assert recipe["content"] == read_picture(scene(40, 32)).digest  # whatever its depth
+    assert recipe["styles"] == [read_picture(scene(40, 40, 1)).digest]
     assert str(quick["weights"]) not in json.dumps(recipe)
 
 
@@ -119,13 +124,13 @@ def test_alpha_and_depth_are_the_contents(quick: dict[str, object], tmp_path: Pa
     assert result.image.mode == "RGBA"
     np.testing.assert_array_equal(pixels(result.image)[..., 3], content[..., 3] // 257)
     result.save(tmp_path / "a.png")
-    assert impasto.engine.images.read(tmp_path / "a.png").depth == 16
+    assert read_picture(tmp_path / "a.png").depth == 16
 
 
 def test_the_contents_colors_stay_where_they_are_asked_to(quick: dict[str, object]) -> None:
     content = scene(64, 52)
     result = impasto.stylize(content, scene(40, 48, 1), **quick | {"colors": "content", "iterations": 5})
-    chroma = [colors.to_oklab(torch.from_numpy(x / 255.0))[..., 1:] for x in (pixels(result.image), content)]
+    chroma = [to_oklab(torch.from_numpy(x / 255.0))[..., 1:] for x in (pixels(result.image), content)]
     difference = (chroma[0] - chroma[1]).abs()
     assert float(difference.mean()) < 0.01  # only where a color cannot be shown so light or dark is it any different
     assert (pixels(result.image) != content).any()
@@ -168,15 +173,15 @@ def test_when_memory_runs_out_tiles_get_smaller_and_the_run_goes_on(
     whole = deque(impasto.stream(scene(48, 40), scene(40, 48, 1), **settings), maxlen=1)[0]
     shown: list[int] = []
     room = [10**9]
-    forward = engine.Network.forward
+    forward = VGG.forward
 
-    def crowded(self: engine.Network, image: torch.Tensor, *more: object, **about: object) -> object:
+    def crowded(self: VGG, image: torch.Tensor, *more: object, **about: object) -> object:
         if image[..., 0].numel() > room[0]:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
         shown.append(image[..., 0].numel())
         return forward(self, image, *more, **about)
 
-    monkeypatch.setattr(engine.Network, "forward", crowded)
+    monkeypatch.setattr(VGG, "forward", crowded)
     steps = []
     for step in impasto.stream(scene(48, 40), scene(40, 48, 1), **settings):
         steps.append(step)
@@ -196,12 +201,12 @@ def test_a_tiny_style_does_not_outweigh_everything(quick: dict[str, object]) -> 
 
 
 def test_the_ladder_climbs_by_the_square_root_of_two() -> None:
-    rungs = ladder((1024, 768), Options(size=512))
+    rungs = pyramid_levels((1024, 768), Options(size=512))
     assert [(rung.width, rung.height) for rung in rungs] == [(128, 96), (181, 136), (256, 192), (362, 272), (512, 384)]
     assert [rung.steps for rung in rungs] == sorted((rung.steps for rung in rungs), reverse=True)
-    assert len(ladder((1024, 768), Options(preset="paper"))) == 1
-    assert ladder((1024, 768), Options(size=1024, iterations=7))[-1] == (1024, 768, 7)
-    assert min(rung.height for rung in ladder((1600, 100), Options(size=1600))) >= 16
+    assert len(pyramid_levels((1024, 768), Options(preset="paper"))) == 1
+    assert pyramid_levels((1024, 768), Options(size=1024, iterations=7))[-1] == (1024, 768, 7)
+    assert min(rung.height for rung in pyramid_levels((1600, 100), Options(size=1600))) >= 16
 
 
 def test_a_painting_is_closer_to_the_style_and_still_the_photograph(vgg16: object) -> None:
@@ -216,11 +221,13 @@ def test_a_painting_is_closer_to_the_style_and_still_the_photograph(vgg16: objec
 
 def test_a_warm_run_uses_the_network_of_the_one_before(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    network = engine.Network
-    monkeypatch.setattr(engine, "Network", lambda *layers, **about: made.append(about["pooling"]) or network(*layers, **about))
-    warm, results = engine.Warm(), []
+    network = VGG
+    monkeypatch.setattr(
+        "impasto.optimization.cache.VGG", lambda *layers, **about: made.append(about["pooling"]) or network(*layers, **about)
+    )
+    warm, results = ModelCache(), []
     for pooling in ("max", "max", "average", "max"):
-        run = engine.Run(scene(40, 40), scene(40, 40, 5), warm=warm, **quick, pooling=pooling)
+        run = Run(scene(40, 40), scene(40, 40, 5), warm=warm, **quick, pooling=pooling)
         results.append(np.asarray(run.result(list(run.steps())[-1]).image))
     assert made == ["max", "average", "max"]
     assert (results[0] == results[1]).all()
@@ -263,11 +270,11 @@ def test_what_is_kept_is_what_the_network_sees_there_on_every_rung(
     quick: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Adam divides a gradient by its size: however small it is made, pixels would go where they like."""
-    monkeypatch.setattr("impasto.ladder._BOTTOM", 32)
-    monkeypatch.setattr("impasto.ladder._steps", lambda *_: 3)
+    monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
+    monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
     keep = np.zeros((48, 64), np.uint8)
     keep[10:40, 13:45] = 255
-    run = engine.Run(scene(64, 48), scene(48, 48, 1), **quick | {"ladder": True, "size": 90}, keep=keep)
+    run = Run(scene(64, 48), scene(48, 48, 1), **quick | {"ladder": True, "size": 90}, keep=keep)
     for step in run.steps():
         width, height = step.size
         content = run.given.content.resized(width, height).pixels
@@ -326,9 +333,9 @@ def test_strength_orders_content_and_style(quick: dict[str, object], vgg16: obje
 def test_the_last_step_counts(quick: dict[str, object]) -> None:
     """One step of L-BFGS is one step; one that ends far above is not what a run ends with."""
     settings = quick | {"preset": "paper", "iterations": 1}
-    run = engine.Run(scene(48, 40), scene(40, 40, 1), **settings)
+    run = Run(scene(48, 40), scene(40, 40, 1), **settings)
     (step,) = run.steps()
-    beginning = targets.Targets(run.given, run.options, (64, 53), run.device, {}).beginning(64, 53)
+    beginning = TargetBuilder(run.given, run.options, (64, 53), run.device, {}).beginning(64, 53)
     assert not torch.equal(step.painted.pixels, beginning)
     for iterations in range(2, 9):
         losses = [
@@ -338,8 +345,8 @@ def test_the_last_step_counts(quick: dict[str, object]) -> None:
 
 
 def test_of_two_names_for_one_thing_the_last_counts() -> None:
-    options = engine.options_from({"init_image": "a.png"}, Options())
+    options = resolve_options({"init_image": "a.png"}, Options())
     assert (options.init, options.init_image) == ("image", "a.png")
-    assert engine.options_from({"init": "noise"}, options).init_image is None
-    assert engine.options_from({"ratio": 1e-4}, Options()).strength is None
-    assert engine.options_from({"strength": 0.7}, Options(preset="paper")).ratio is None
+    assert resolve_options({"init": "noise"}, options).init_image is None
+    assert resolve_options({"ratio": 1e-4}, Options()).strength is None
+    assert resolve_options({"strength": 0.7}, Options(preset="paper")).ratio is None

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 import impasto
-from impasto import experiments, images
 from impasto.errors import OptionError
-from impasto.losses import moments
-from impasto.vgg import Network
-from impasto.weights import Weights
+from impasto.images.picture import read_picture
+from impasto.losses.moments import compute_moments
+from impasto.optimization.synthesis import reconstruction_run, texture_run
+from impasto.vgg.network import VGG
+from impasto.vgg.weight_files import Weights
 from tests.conftest import scene
 
 
@@ -24,7 +25,7 @@ def painted(run: object) -> np.ndarray:
 
 
 def seen(weights: Weights, layers: list[str], picture: np.ndarray) -> dict[str, torch.Tensor]:
-    maps = Network(weights, layers).forward(images.read(picture).pixels)
+    maps = VGG(weights, layers).forward(read_picture(picture).pixels)
     return {name: maps[name].flatten(0, 1) for name in layers}
 
 
@@ -35,7 +36,7 @@ def off(found: torch.Tensor, wanted: torch.Tensor) -> float:
 def test_a_low_layer_keeps_the_picture_and_a_high_one_only_what_is_where(vgg16: Weights) -> None:
     photo = scene(96, 64)
     low, high = (
-        painted(experiments.reconstruct(photo, layer, network="vgg16", size=96, iterations=150, seed=1))
+        painted(reconstruction_run(photo, layer, network="vgg16", size=96, iterations=150, seed=1))
         for layer in ("conv1_1", "conv4_1")
     )
     assert np.abs(low.astype(float) - photo).mean() < 12  # of 255: nearly the picture
@@ -49,11 +50,11 @@ def test_a_low_layer_keeps_the_picture_and_a_high_one_only_what_is_where(vgg16: 
 
 def test_a_texture_has_the_style_and_any_size(vgg16: Weights) -> None:
     style = scene(80, 80, seed=3)
-    made = painted(experiments.texture(style, (128, 72), network="vgg16", iterations=40))
+    made = painted(texture_run(style, (128, 72), network="vgg16", iterations=40))
     assert made.shape == (72, 128, 3)
     layers = ["conv1_1", "conv2_1", "conv3_1"]
-    wanted = {name: moments(features).second for name, features in seen(vgg16, layers, style).items()}
-    found = {name: moments(features).second for name, features in seen(vgg16, layers, made).items()}
+    wanted = {name: compute_moments(features).second for name, features in seen(vgg16, layers, style).items()}
+    found = {name: compute_moments(features).second for name, features in seen(vgg16, layers, made).items()}
     assert all(off(found[name], wanted[name]) < 0.1 for name in layers)
 
 
@@ -63,8 +64,8 @@ def test_a_run_needs_something_to_go_by(made_up_file: Path) -> None:
     with pytest.raises(OptionError, match="no style given"):
         impasto.stylize(scene(48, 40), [], weights=str(made_up_file))
     with pytest.raises(OptionError, match="init 'style' needs a style"):
-        experiments.reconstruct(scene(48, 40), "conv1_1", init="style")
+        reconstruction_run(scene(48, 40), "conv1_1", init="style")
     with pytest.raises(OptionError, match="a texture of 8 x 99 pixels"):
-        experiments.texture(scene(48, 40), (8, 99))
+        texture_run(scene(48, 40), (8, 99))
     with pytest.raises(OptionError, match="conv9_9"):
-        experiments.reconstruct(scene(48, 40), "conv9_9")
+        reconstruction_run(scene(48, 40), "conv9_9")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from impasto import export
-from impasto.nets import Net, Style
+from impasto.feedforward.network import Style, TransformNet
+from impasto.feedforward.onnx_export import export_onnx
 from tests.unit.test_nets import at, made, picture
 
 
@@ -19,10 +19,10 @@ def test_onnxruntime_paints_the_same(size: tuple[int, int], full: bool, tmp_path
     import onnx
     import onnxruntime
 
-    net = Net.new([Style("one")], seed=3) if full else made()
+    net = TransformNet.new([Style("one")], seed=3) if full else made()
     modulation = at(net, 1.0) if full else at(net, 0.3, 0.7, strength=0.9, stroke=1.3)
     path = tmp_path / "net.onnx"
-    export.save(net, modulation, path)
+    export_onnx(net, modulation, path)
     onnx.checker.check_model(str(path), full_check=True)
     image = picture(*size)
     planes = np.ascontiguousarray(image.permute(2, 0, 1)[None].numpy())

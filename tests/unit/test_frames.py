@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from impasto.frames import FrameError, Reader, pack, stripes
+from impasto.worker.protocol import FrameError, FrameReader, encode_frame, stripes
 from tests.fuzz.cases import cases
 
 names = st.text(max_size=8).filter(lambda name: name != "job")  # which is a number
@@ -19,8 +19,8 @@ frames = st.lists(st.tuples(plain, st.binary(max_size=50)), max_size=6)
 @cases(100)
 @given(frames=frames, cuts=st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_a_stream_cut_anywhere_gives_its_frames(frames: list[tuple[dict, bytes]], cuts: list[int]) -> None:
-    stream = b"".join(pack(header, blob) for header, blob in frames)
-    reader, found = Reader(), []
+    stream = b"".join(encode_frame(header, blob) for header, blob in frames)
+    reader, found = FrameReader(), []
     while stream:
         for cut in cuts:
             found += reader.feed(stream[:cut])
@@ -31,7 +31,7 @@ def test_a_stream_cut_anywhere_gives_its_frames(frames: list[tuple[dict, bytes]]
 def test_the_layout_is_two_lengths_a_header_and_a_blob() -> None:
     header = {"op": "rows", "name": "Bäume"}
     text = b'{"op":"rows","name":"B\\u00e4ume"}'
-    assert pack(header, b"abc") == struct.pack("<II", len(text), 3) + text + b"abc"
+    assert encode_frame(header, b"abc") == struct.pack("<II", len(text), 3) + text + b"abc"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_layout_is_two_lengths_a_header_and_a_blob() -> None:
 )
 def test_what_is_no_frame_is_refused(stream: bytes) -> None:
     with pytest.raises(FrameError):
-        list(Reader().feed(stream))
+        list(FrameReader().feed(stream))
 
 
 @cases(100)

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from impasto.losses import Moments
-from impasto.networks import BLOCKS
-from impasto.objective import Objective, Region
-from impasto.options import PADDINGS
-from impasto.vgg import Network, pool, pool_gradient
-from impasto.weights import PAPER_UNIT, Weights
+from impasto.layers import CONVS_PER_BLOCK
+from impasto.losses.moments import Moments
+from impasto.optimization.objective import Objective, Region
+from impasto.options import PADDING_MODES
+from impasto.vgg.network import VGG, pool, pool_gradient
+from impasto.vgg.weight_files import CAFFE_SCALE, Weights
 from tests.conftest import made_up_weights
 
 STYLE = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
@@ -24,12 +24,12 @@ def reference_forward(image: Tensor, weights: Weights, pooling: str, padding: st
     """VGG as anybody would write it with torch's own layers: image (H, W, 3) -> layer -> (N, h, w)"""
     x = ((image - weights.mean) / weights.deviation).permute(2, 0, 1)[None]
     maps = {}
-    for block, count in enumerate(BLOCKS[weights.network], 1):
+    for block, count in enumerate(CONVS_PER_BLOCK[weights.network], 1):
         if block > 1:
             x = functional.avg_pool2d(x, 2) if pooling == "average" else functional.max_pool2d(x, 2)
         for i in range(1, count + 1):
             name = f"conv{block}_{i}"
-            for pad, how in zip(((0, 0, 1, 1), (1, 1, 0, 0)), PADDINGS[padding], strict=True):
+            for pad, how in zip(((0, 0, 1, 1), (1, 1, 0, 0)), PADDING_MODES[padding], strict=True):
                 how = "zero" if how == "replicate" and name != "conv1_1" else how
                 x = functional.pad(x, pad, mode={"zero": "constant"}.get(how, how))
             x = functional.conv2d(x, *weights.layers[name])
@@ -43,7 +43,7 @@ def reference_phi(kind: str, found: Tensor, wanted: Moments) -> Tensor:
     channels, positions = features.shape
     second, mean = features @ features.T / positions, features.mean(1)
     if kind == "gram":
-        return PAPER_UNIT**4 * (second - wanted.second).square().sum() / (4 * channels**2)
+        return CAFFE_SCALE**4 * (second - wanted.second).square().sum() / (4 * channels**2)
     covariance = second - mean.outer(mean)
     goal = wanted.second - wanted.mean.outer(wanted.mean)
     spread = goal.square().sum() + 1e-4 * wanted.second.square().sum() + 1e-12
@@ -71,7 +71,7 @@ def test_the_gradient_by_hand_is_autograds(network: str, pooling: str, kind: str
     content = torch.rand_like(image)
     layers = {"conv2_2": 0.3, "conv4_2": 0.7}
     wanted = {name: reference_forward(content, weights, pooling, padding)[name] for name in layers}
-    net = Network(weights, [*STYLE, "conv4_2"], pooling=pooling, padding=padding, dtype=torch.float64)
+    net = VGG(weights, [*STYLE, "conv4_2"], pooling=pooling, padding=padding, dtype=torch.float64)
     style = {name: (0.2, Moments(kept[name].mean(0), kept[name].T @ kept[name] / len(kept[name]))) for name in STYLE}
     found = Objective(net, content, layers, [Region(style)], style_loss=kind, alpha=0.3, tv=0.5)(image)
 
@@ -80,7 +80,7 @@ def test_the_gradient_by_hand_is_autograds(network: str, pooling: str, kind: str
     loss = x.new_zeros(())
     for name, weight in layers.items():
         square = (maps[name] - wanted[name]).square().sum()
-        loss = loss + 0.3 * weight * (PAPER_UNIT**2 * square / 2 if kind == "gram" else square / wanted[name].square().sum())
+        loss = loss + 0.3 * weight * (CAFFE_SCALE**2 * square / 2 if kind == "gram" else square / wanted[name].square().sum())
     loss = loss + sum(0.2 * reference_phi(kind, maps[name], style[name][1]) for name in STYLE)
     loss = loss + 0.5 * reference_variation(x, padding)
     (expected,) = torch.autograd.grad(loss, x)
@@ -98,7 +98,7 @@ def reference_variation(image: Tensor, padding: str) -> Tensor:
         there = torch.roll(image, shift, (0, 1))
         apart = [(torch.roll(place, shift, (0, 1)) - place).abs() > 1 for place in (rows, columns)]
         counts = torch.ones_like(image, dtype=torch.bool)
-        for far, way in zip(apart, PADDINGS[padding], strict=True):
+        for far, way in zip(apart, PADDING_MODES[padding], strict=True):
             counts &= ~far | (way == "circular")
         total = total + weight * ((there - image).square() * counts).sum()
     return 2 * total / image.numel()
@@ -109,7 +109,7 @@ def test_regions_and_several_losses_at_one_layer_add_up() -> None:
     torch.manual_seed(4)
     weights = made_up_weights("vgg16", torch.float64, divide=8)
     image = torch.rand(33, 40, 3, dtype=torch.float64)
-    net = Network(weights, ["conv1_1", "conv3_1"], dtype=torch.float64)
+    net = VGG(weights, ["conv1_1", "conv3_1"], dtype=torch.float64)
     sizes = {name: layer.shape for name, layer in net.forward(image).items()}
     goals = [net.forward(torch.rand(20, 24, 3, dtype=torch.float64)) for _ in range(2)]
     names = ["conv1_1", "conv3_1"]
@@ -125,13 +125,13 @@ def test_regions_and_several_losses_at_one_layer_add_up() -> None:
     x = image.clone().requires_grad_()
     maps = reference_forward(x, weights, "average", "zero")
     wanted = reference_forward(content, weights, "average", "zero")["conv3_1"]
-    loss = 0.4 * PAPER_UNIT**2 * (maps["conv3_1"] - wanted).square().sum() / 2
+    loss = 0.4 * CAFFE_SCALE**2 * (maps["conv3_1"] - wanted).square().sum() / 2
     for style, guide, share in zip(styles, guides, (0.3, 0.7), strict=True):
         for name in names:
             f, weight = maps[name].flatten(1), guide[name].flatten()
             second = (f * weight) @ f.T / weight.sum()
             energy = (second - style[name][1].second).square().sum() / (4 * len(f) ** 2)
-            loss = loss + share * 0.5 * PAPER_UNIT**4 * energy
+            loss = loss + share * 0.5 * CAFFE_SCALE**4 * energy
     (expected,) = torch.autograd.grad(loss, x)
     torch.testing.assert_close(found.value, loss.detach(), rtol=1e-11, atol=0)
     assert float((found.gradient - expected).norm() / expected.norm()) < 1e-9
@@ -143,13 +143,13 @@ def test_where_edges_meet_the_gradient_does_not_know_where_they_are(padding: str
     torch.manual_seed(5)
     weights = made_up_weights("vgg16", torch.float64, divide=8)
     image, other = torch.rand(48, 64, 3, dtype=torch.float64), torch.rand(32, 32, 3, dtype=torch.float64)
-    net = Network(weights, STYLE, padding=padding, dtype=torch.float64)
+    net = VGG(weights, STYLE, padding=padding, dtype=torch.float64)
     features = {name: layer.flatten(0, 1) for name, layer in net.forward(other, "replicate").items()}
     style = {
         name: (0.2, Moments(features[name].mean(0), features[name].T @ features[name] / len(features[name]))) for name in STYLE
     }
     objective = Objective(net, None, {}, [Region(style)], style_loss="covariance", tv=1.0)
-    shifts = [16 if way == "circular" else 0 for way in PADDINGS[padding]]
+    shifts = [16 if way == "circular" else 0 for way in PADDING_MODES[padding]]
     plain, rolled = objective(image), objective(torch.roll(image, shifts, (0, 1)))
     torch.testing.assert_close(plain.value, rolled.value, rtol=1e-12, atol=0)
     torch.testing.assert_close(torch.roll(plain.gradient, shifts, (0, 1)), rolled.gradient, rtol=1e-9, atol=1e-15)
@@ -161,7 +161,7 @@ def test_positions_that_are_not_seen_do_not_count(kind: str) -> None:
     torch.manual_seed(2)
     weights = made_up_weights("vgg16", torch.float64, divide=8)
     image = torch.rand(32, 32, 3, dtype=torch.float64)
-    net = Network(weights, ["conv1_1", "conv2_1"], dtype=torch.float64)
+    net = VGG(weights, ["conv1_1", "conv2_1"], dtype=torch.float64)
     goal = {name: Moments(torch.rand(n, dtype=torch.float64), torch.rand(n, n, dtype=torch.float64)) for name, n in
             [("conv1_1", 8), ("conv2_1", 16)]}  # fmt: skip
     goal = {name: Moments(m.mean, m.second @ m.second.T) for name, m in goal.items()}
@@ -209,7 +209,7 @@ def test_low_precision_is_close(dtype: torch.dtype, vgg16: Weights) -> None:
         slopes = []
         for weights, precision in ((exact, torch.float64), (vgg16, dtype)):
             wide = torch.promote_types(precision, torch.float32)
-            net = Network(weights, [*STYLE, "conv4_2"], dtype=precision)
+            net = VGG(weights, [*STYLE, "conv4_2"], dtype=precision)
             maps = net.forward(other.to(wide))
             style = {}
             for name in STYLE:

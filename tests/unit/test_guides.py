@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from impasto.borders import Wraps
 from impasto.errors import ImageError
-from impasto.guides import guides, mask
-from impasto.images import Picture, read
-from impasto.vgg import Network
+from impasto.images.mask import read_mask
+from impasto.images.picture import Picture, read_picture
+from impasto.images.tileable import Tileable
+from impasto.optimization.guidance import propagate_mask
+from impasto.vgg.network import VGG
 from tests.conftest import made_up_weights, scene
 
 LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1"]
@@ -24,15 +25,18 @@ def half(width: int = 64, height: int = 48) -> torch.Tensor:
 
 @pytest.mark.parametrize("padding", ["zero", "circular-x"])
 def test_inside_and_all_are_what_the_network_sees(padding: str) -> None:
-    place, wraps = half(), Wraps.of(padding)
-    net = Network(made_up_weights("vgg16", torch.float64, divide=8), LAYERS, padding=padding, dtype=torch.float64)
+    place, wraps = half(), Tileable.of(padding)
+    net = VGG(made_up_weights("vgg16", torch.float64, divide=8), LAYERS, padding=padding, dtype=torch.float64)
     torch.manual_seed(0)
     image = torch.rand(48, 64, 3, dtype=torch.float64)
     without, within = image.clone(), image.clone()
     without[place == 0] = torch.rand_like(without[place == 0])
     within[place == 1] = torch.rand_like(within[place == 1])
     plain, outside_changed, inside_changed = (net.forward(each) for each in (image, without, within))
-    inside, every = guides(place, LAYERS, "vgg16", "inside", wraps), guides(place, LAYERS, "vgg16", "all", wraps)
+    inside, every = (
+        propagate_mask(place, LAYERS, "vgg16", "inside", wraps),
+        propagate_mask(place, LAYERS, "vgg16", "all", wraps),
+    )
     for name in LAYERS[:3]:  # deeper, nothing is inside in so small a picture
         same = (plain[name] - outside_changed[name]).abs().amax(2) == 0
         touched = (plain[name] - inside_changed[name]).abs().amax(2) > 0
@@ -43,7 +47,7 @@ def test_inside_and_all_are_what_the_network_sees(padding: str) -> None:
 
 
 def test_a_plain_guide_counts_what_lies_under_a_position() -> None:
-    found = guides(half(), LAYERS, "vgg16")
+    found = propagate_mask(half(), LAYERS, "vgg16")
     assert found["conv1_1"].mean() == 0.5
     assert found["conv4_1"][0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
 
@@ -51,28 +55,28 @@ def test_a_plain_guide_counts_what_lies_under_a_position() -> None:
 def test_where_nothing_is_inside_the_plain_guide_serves() -> None:
     small = torch.zeros(48, 64)
     small[8:16, 8:16] = 1
-    inside, plain = guides(small, LAYERS, "vgg16", "inside"), guides(small, LAYERS, "vgg16")
+    inside, plain = propagate_mask(small, LAYERS, "vgg16", "inside"), propagate_mask(small, LAYERS, "vgg16")
     assert torch.equal(inside["conv4_1"], plain["conv4_1"])
     assert not torch.equal(inside["conv1_1"], plain["conv1_1"])
 
 
 def test_a_mask_has_its_pictures_proportions_and_something_white() -> None:
-    picture = read(scene(60, 40))
+    picture = read_picture(scene(60, 40))
     drawn = scene(120, 80)
-    assert mask(read(drawn), picture, "mask 1").shape == (40, 60)
+    assert read_mask(read_picture(drawn), picture, "mask 1").shape == (40, 60)
     with pytest.raises(ImageError, match="mask 1 is 80 x 80 pixels, its picture 60 x 40"):
-        mask(read(scene(80, 80)), picture, "mask 1")
+        read_mask(read_picture(scene(80, 80)), picture, "mask 1")
     with pytest.raises(ImageError, match="black all over"):
-        mask(Picture(torch.zeros(40, 60, 3)), picture, "mask 1")
+        read_mask(Picture(torch.zeros(40, 60, 3)), picture, "mask 1")
 
 
 def test_true_and_false_are_white_and_black() -> None:
     drawn = np.zeros((40, 60), bool)
     drawn[:10] = True
-    assert mask(read(drawn), read(scene(60, 40)), "mask 1").mean() == 0.25
+    assert read_mask(read_picture(drawn), read_picture(scene(60, 40)), "mask 1").mean() == 0.25
 
 
 def test_a_transparent_mask_is_black_where_it_is_not_seen() -> None:
     white = Picture(torch.ones(40, 60, 3), torch.zeros(40, 60))
     white.alpha[:20] = 1
-    assert mask(white, read(scene(60, 40)), "mask 1").mean() == 0.5
+    assert read_mask(white, read_picture(scene(60, 40)), "mask 1").mean() == 0.5

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from impasto import __version__, cli, krita
+from impasto import __version__
+from impasto.cli.main import main
+from impasto.editor_plugins import build_zip, install_plugin
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +32,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
 
 
 def test_the_zip_is_what_kritas_importer_takes(wheel: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(krita.pack(tmp_path / "dist", wheel)) as archive:
+    with zipfile.ZipFile(build_zip(tmp_path / "dist", wheel)) as archive:
         names = archive.namelist()
         assert archive.read("impasto_krita/frames.py") == (ROOT / "core/impasto/frames.py").read_bytes()
         desktop = archive.read("impasto_krita.desktop").decode()
@@ -46,7 +48,7 @@ def test_the_zip_is_what_kritas_importer_takes(wheel: Path, tmp_path: Path) -> N
 
 
 def test_the_same_files_give_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
-    assert krita.pack(tmp_path / "a", wheel).read_bytes() == krita.pack(tmp_path / "b", wheel).read_bytes()
+    assert build_zip(tmp_path / "a", wheel).read_bytes() == build_zip(tmp_path / "b", wheel).read_bytes()
 
 
 def modules() -> list[Path]:
@@ -78,7 +80,7 @@ def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.Captur
     settings.parent.mkdir()
     before = "[General]\nname=x\n\n[python]\nenable_other=true\n\n[theme]\nTheme=Krita dark\n"
     settings.write_text(before)
-    assert cli.main(["krita", "install"]) == 0
+    assert main(["krita", "install"]) == 0
     assert (data / "pykrita/impasto_krita/docker.py").exists()
     assert (data / "pykrita/impasto_krita.desktop").exists()
     assert (data / "actions/impasto_krita.action").exists()
@@ -90,23 +92,23 @@ def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.Captur
         "enable_impasto_krita=true",
         "",
     ]
-    assert cli.main(["krita", "install"]) == 0  # again is as once
+    assert main(["krita", "install"]) == 0  # again is as once
     assert settings.read_text().splitlines() == lines
-    assert cli.main(["krita", "uninstall"]) == 0
+    assert main(["krita", "uninstall"]) == 0
     assert not [path for path in data.rglob("*") if "impasto" in path.name]
     assert settings.read_text() == before
     capsys.readouterr()
-    assert cli.main(["krita", "uninstall"]) == 0
+    assert main(["krita", "uninstall"]) == 0
     assert "no plugin to remove" in capsys.readouterr().err
 
 
 def test_installing_without_any_krita_yet(folders: tuple[Path, Path]) -> None:
-    krita.install()
+    install_plugin()
     assert folders[1].read_text() == "[python]\nenable_impasto_krita=true\n"
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(folders, capsys: pytest.CaptureFixture[str]) -> None:
     folders[0].parent.mkdir()
     folders[0].write_text("a file where a folder has to be")
-    assert cli.main(["krita", "install"]) == 2
+    assert main(["krita", "install"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from impasto import NetError, library
-from impasto.cli import main
-from impasto.nets import Net
+from impasto import NetError
+from impasto.cli.main import main
+from impasto.feedforward.network import TransformNet
+from impasto.feedforward.registry import available_networks, bundled_networks, display_name, resolve_network
 from tests.unit.test_nets import made
 
 
 def test_three_nets_come_with_impasto() -> None:
-    assert set(library.shipped()) == {"harvest", "rose_window", "alpenglow"}
-    for path in library.shipped().values():
-        net = Net.load(path)
+    assert set(bundled_networks()) == {"harvest", "rose_window", "alpenglow"}
+    for path in bundled_networks().values():
+        net = TransformNet.load(path)
         assert path.stat().st_size < 1_500_000
         assert [style.licence for style in net.styles] == ["CC0-1.0"]
         assert Image.open(io.BytesIO(base64.b64decode(net.styles[0].thumbnail))).size == (96, 72)
@@ -28,18 +29,18 @@ def test_three_nets_come_with_impasto() -> None:
 
 def test_the_users_own_are_known_by_name_and_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_NETS", str(tmp_path / "nets"))
-    assert library.known() == library.shipped()
+    assert available_networks() == bundled_networks()
     (tmp_path / "nets").mkdir()
     for name in ("waves", "harvest"):
         made(1).save(tmp_path / "nets" / f"{name}.safetensors")
-    assert library.find("waves") == library.known()["waves"] == tmp_path / "nets" / "waves.safetensors"
-    assert library.find("harvest").parent == tmp_path / "nets"
-    assert library.find(tmp_path / "nets" / "waves.safetensors") == library.find("waves")
+    assert resolve_network("waves") == available_networks()["waves"] == tmp_path / "nets" / "waves.safetensors"
+    assert resolve_network("harvest").parent == tmp_path / "nets"
+    assert resolve_network(tmp_path / "nets" / "waves.safetensors") == resolve_network("waves")
     with pytest.raises(
         NetError, match="there is no net 'storm': check its name; there are: alpenglow, harvest, rose_window, waves"
     ):
-        library.find("storm")
-    assert library.title("rose_window") == "Rose window"
+        resolve_network("storm")
+    assert display_name("rose_window") == "Rose window"
 
 
 def test_nets_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

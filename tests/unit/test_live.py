@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from impasto import ImageError
-from impasto.images import Picture
-from impasto.live import Live
-from impasto.nets import reach
+from impasto.feedforward.live import LivePainting
+from impasto.feedforward.network import receptive_radius
+from impasto.images.picture import Picture
 from impasto.options import Options
 from tests.conftest import scene
 from tests.unit.test_nets import made
@@ -42,13 +42,13 @@ def stroke(values: np.ndarray, x: int, y: int, width: int, height: int, erases: 
 def test_a_part_is_painted_as_in_the_whole(place: tuple[int, int, int, int], alpha: bool, colors: str, erases: bool) -> None:
     values = picture(253, 211, alpha)
     net, options = made(1, blocks=1), Options(colors=colors)
-    live = Live(net, options, values)
+    live = LivePainting(net, options, values)
     painted = live.whole().values.copy()
     part, after = stroke(values, *place, erases)
     found = live.change(*place[:2], part)
     assert found.values.size < 0.5 * painted.size
     # What it has to be: the whole, painted by the statistics from before the stroke.
-    other = Live(net, options, values)
+    other = LivePainting(net, options, values)
     other.whole()
     shown = Picture(torch.from_numpy(after[..., :3]).float() / 255, torch.from_numpy(after[..., 3]).float() / 255)
     seen = torch.from_numpy(values[..., 3:]).float() / 255
@@ -63,7 +63,7 @@ def test_a_part_is_painted_as_in_the_whole(place: tuple[int, int, int, int], alp
 
 def test_a_net_looks_no_farther_than_its_reach() -> None:
     values, net = picture(401, 205), made(1)
-    live = Live(net, Options(), values)
+    live = LivePainting(net, Options(), values)
     before = live.whole().values
     _, after = stroke(values, 200, 100, 1, 1)
     live._values = after
@@ -71,16 +71,16 @@ def test_a_net_looks_no_farther_than_its_reach() -> None:
     different = np.abs((changed.pixels * 255).numpy() - before[..., :3]).max(-1) > 0.75
     rows, columns = different.nonzero()
     assert rows.size
-    assert max(200 - columns.min(), columns.max() - 200, 100 - rows.min(), rows.max() - 100) <= reach(net.layers)
+    assert max(200 - columns.min(), columns.max() - 200, 100 - rows.min(), rows.max() - 100) <= receptive_radius(net.layers)
 
 
 def test_a_large_change_is_the_whole_anew_and_so_is_the_first_one() -> None:
     values = picture(120, 90)
-    live = Live(made(1), Options(), np.zeros_like(values))
+    live = LivePainting(made(1), Options(), np.zeros_like(values))
     assert not live.whole().values.any()  # nothing to see
     first = live.change(0, 0, values)
     assert first.values.shape == values.shape
-    assert (first.values == Live(made(1), Options(), values).whole().values).all()
+    assert (first.values == LivePainting(made(1), Options(), values).whole().values).all()
     with pytest.raises(ImageError, match="5 x 4 pixels from 118, 0 on are not in a picture of 120 x 90"):
         live.change(118, 0, np.zeros((4, 5, 4), np.uint8))
 
@@ -93,7 +93,7 @@ def test_a_whole_that_is_ended_early_leaves_the_parts_as_they_were() -> None:
         raise Ended
 
     values = picture(253, 211)
-    lives = [Live(made(1, blocks=1), Options(), values) for _ in range(2)]
+    lives = [LivePainting(made(1, blocks=1), Options(), values) for _ in range(2)]
     for live in lives:
         live.whole()
     with pytest.raises(Ended):

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 
 from impasto import NetError, OptionError
-from impasto.nets import Net, Style, layers
+from impasto.feedforward.network import Style, TransformNet, make_layers
 from tests.conftest import scene
 
 
-def made(styles: int = 2, *, width: int = 8, blocks: int = 2) -> Net:
+def made(styles: int = 2, *, width: int = 8, blocks: int = 2) -> TransformNet:
     """A net that has learned nothing, with gains and shifts of all kinds"""
-    net = Net.new([Style(f"style {n}") for n in range(1, styles + 1)], width=width, blocks=blocks)
+    net = TransformNet.new([Style(f"style {n}") for n in range(1, styles + 1)], width=width, blocks=blocks)
     generator = torch.Generator().manual_seed(1)
     for name, tensor in net.state.items():
         if name.endswith(("gain", "shift")):
@@ -28,7 +28,9 @@ def picture(width: int, height: int) -> torch.Tensor:
     return torch.from_numpy(scene(width, height)).float() / 255
 
 
-def at(net: Net, *shares: float, strength: float = 0.5, stroke: float = 1.0) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+def at(
+    net: TransformNet, *shares: float, strength: float = 0.5, stroke: float = 1.0
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     return dict(net.modulation(torch.tensor(shares), torch.tensor(strength), torch.tensor(stroke)))
 
 
@@ -93,31 +95,31 @@ def test_a_net_comes_back_from_its_file(tmp_path: Path) -> None:
     net.styles = Style.of("waves", Image.fromarray(scene(200, 100)), "CC0"), Style("rain")
     net.facts = {"minutes": 3}
     net.save(tmp_path / "net.safetensors")
-    read = Net.load(tmp_path / "net.safetensors")
-    assert (read.styles, read.facts, read.layers) == (net.styles, {"minutes": 3}, layers(8, 2))
+    read = TransformNet.load(tmp_path / "net.safetensors")
+    assert (read.styles, read.facts, read.layers) == (net.styles, {"minutes": 3}, make_layers(8, 2))
     assert all(torch.equal(read.state[name], tensor.half().float()) for name, tensor in net.state.items())
 
 
 def test_a_shipped_net_is_small(tmp_path: Path) -> None:
-    Net.new([Style.of("one", Image.fromarray(scene(96, 96)))]).save(tmp_path / "net.safetensors")
+    TransformNet.new([Style.of("one", Image.fromarray(scene(96, 96)))]).save(tmp_path / "net.safetensors")
     assert (tmp_path / "net.safetensors").stat().st_size < 1_500_000
 
 
 def test_a_file_that_is_no_net_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     with pytest.raises(NetError, match="there is no net"):
-        Net.load(path)
+        TransformNet.load(path)
     for content in (b"", b"no net", safetensors.torch.save({"stem.weight": torch.zeros(2, 2)}, {"impasto-net": "{}"})):
         path.write_bytes(content)
         with pytest.raises(NetError, match="is not a net, or is damaged"):
-            Net.load(path)
+            TransformNet.load(path)
     net = made()
     for name, bent in (
         ("up.gain", torch.zeros(3, 3, 8)),
         ("up.shift", torch.full((2, 3, 8), torch.nan)),
         ("stem.weight", torch.zeros(9, 12, 5, 5)),
     ):
-        other = Net(net.styles, {**net.state, name: bent})
+        other = TransformNet(net.styles, {**net.state, name: bent})
         other.save(path)
         with pytest.raises(NetError, match="is not a net, or is damaged"):
-            Net.load(path)
+            TransformNet.load(path)

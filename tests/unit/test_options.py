@@ -9,8 +9,8 @@ import pytest
 
 from impasto import Options
 from impasto.errors import OptionError
-from impasto.networks import LAYERS, parse_layers
-from impasto.options import PRESETS, STEPS
+from impasto.layers import LAYERS, parse_layers
+from impasto.presets import PRESET_STEPS, PRESETS
 
 
 def test_a_preset_fills_what_is_not_given_and_a_single_option_overrides_it() -> None:
@@ -47,7 +47,7 @@ def test_the_older_programs_presets_have_their_balance(preset: str, steps: int, 
     assert papers
     found = [alpha / weight for weight in parse_layers(options.style_layers).values()]
     assert found == pytest.approx(ratios, rel=0.02)
-    assert (options.style_loss, options.optimizer, STEPS[preset]) == ("gram", "lbfgs", steps)
+    assert (options.style_loss, options.optimizer, PRESET_STEPS[preset]) == ("gram", "lbfgs", steps)
     assert options.init == ("content" if preset == "gatys2017" else "noise")
     assert options.pooling == ("average" if preset == "paper" else "max")
 
@@ -61,7 +61,7 @@ def test_crowsons_preset_has_its_loss_and_layers() -> None:
     assert not papers  # the loss is relative: 1e-3 would be the balance of the style loss itself
     assert own == pytest.approx(Options(style_loss="wasserstein", ratio=1e-3).balance(512, 384)[0] * 0.08)
     assert Options(preset="crowson", strength=0.5).balance(512, 384)[0] == own
-    assert (options.init, options.pooling, options.tv, STEPS["crowson"]) == ("content", "max", 2, 500)
+    assert (options.init, options.pooling, options.tv, PRESET_STEPS["crowson"]) == ("content", "max", 2, 500)
 
 
 @pytest.mark.parametrize(

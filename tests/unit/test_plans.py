@@ -10,15 +10,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from impasto import Options, OutOfMemoryError, engine, plans
-from impasto.ladder import ladder
-from impasto.plans import Plan
+from impasto import Options, OutOfMemoryError
+from impasto.optimization.cache import ModelCache
+from impasto.optimization.forecast import forecast
+from impasto.optimization.memory_plan import MemoryPlan, fit_plan
+from impasto.optimization.pyramid import pyramid_levels
+from impasto.optimization.run import Run
+from impasto.vgg.network import VGG
 from tests.conftest import scene
 
 
-def made(room: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: object) -> Plan:
+def made(
+    room: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: object
+) -> MemoryPlan:
     options = Options(**{"size": 0, "network": "vgg16", **settings})
-    return plans.make(options, "vgg16", ladder(size, options), torch.float32, room, host=host, ranks=ranks)
+    return fit_plan(options, "vgg16", pyramid_levels(size, options), torch.float32, room, host=host, ranks=ranks)
 
 
 def test_more_memory_means_larger_tiles_down_to_none() -> None:
@@ -90,18 +96,18 @@ def test_work_is_that_of_the_convolutions() -> None:
         *((8, 256, 512), (8, 512, 512), (8, 512, 512), (4, 512, 512)),
     ):
         by_hand += 2 * 2 * 9 * inputs * outputs * side**2
-    plan = plans.make(options, "vgg16", ladder((64, 64), options), torch.float32, 1e11)
+    plan = fit_plan(options, "vgg16", pyramid_levels((64, 64), options), torch.float32, 1e11)
     assert plan.work == pytest.approx(3 * by_hand)
 
 
 def test_a_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "memory_taken", lambda device: 600_000_000)
-    small, large = (plans.forecast((512, 384), Options(network="vgg16", size=size, device="cpu")) for size in (128, 512))
+    monkeypatch.setattr("impasto.optimization.memory_plan.used_memory", lambda device: 600_000_000)
+    small, large = (forecast((512, 384), Options(network="vgg16", size=size, device="cpu")) for size in (128, 512))
     assert (large.width, large.height) == (512, 384)
     assert 0 < small.seconds < large.seconds
     assert small.memory < large.memory
     with pytest.raises(OutOfMemoryError, match="give size"):
-        plans.forecast((4000, 3000), Options(size=16384, memory="3GB", device="cpu"))
+        forecast((4000, 3000), Options(size=16384, memory="3GB", device="cpu"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the most that a process has had")
@@ -110,7 +116,7 @@ def test_memory_that_is_given_is_kept_to(made_up_file: Path) -> None:
     program = """
 import re, sys
 import numpy as np
-from impasto.engine import Run
+from impasto.optimization.run import Run
 peak = lambda: 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 scene = np.random.default_rng(0).integers(0, 255, (768, 1024, 3), np.uint8)
 file, memory = sys.argv[1:]
@@ -134,25 +140,25 @@ print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
 def test_a_run_that_does_not_fit_is_refused_before_it_starts(
     quick: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plans, "memory_taken", lambda device: 600_000_000)
+    monkeypatch.setattr("impasto.optimization.memory_plan.used_memory", lambda device: 600_000_000)
     with pytest.raises(OutOfMemoryError, match="give size"):
-        engine.Run(scene(64, 48), scene(48, 48, 1), **{**quick, "size": 16384, "memory": "6GB", "device": "cpu"})
+        Run(scene(64, 48), scene(48, 48, 1), **{**quick, "size": 16384, "memory": "6GB", "device": "cpu"})
 
 
 def test_a_network_that_is_there_is_not_counted_twice(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two runs with one network, the second finds it in the memory that is taken."""
-    monkeypatch.setattr(plans, "memory_taken", lambda device: 1_000_000_000)
-    warm = engine.Warm()
-    first = engine.Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
+    monkeypatch.setattr("impasto.optimization.memory_plan.used_memory", lambda device: 1_000_000_000)
+    warm = ModelCache()
+    first = Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
     for _ in first.steps():
         pass
-    second = engine.Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
+    second = Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
     assert first.plan.memory - second.plan.memory > 300_000_000
 
 
 def test_layers_of_the_larger_network_need_no_weights_to_be_planned_for(quick: dict[str, object]) -> None:
     """`auto` may be either network, as long as no file has been opened."""
-    engine.Run(scene(64, 48), scene(48, 48, 1), **quick, content_layers="conv4_4")
+    Run(scene(64, 48), scene(48, 48, 1), **quick, content_layers="conv4_4")
 
 
 @pytest.mark.parametrize("size", [(400, 100), (96, 64)])
@@ -160,15 +166,15 @@ def test_a_style_takes_no_more_than_the_picture(
     quick: dict[str, object], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     shown: list[int] = []
-    forward = engine.Network.forward
+    forward = VGG.forward
 
-    def watched(self: engine.Network, image: torch.Tensor, *more: object, **about: object) -> object:
+    def watched(self: VGG, image: torch.Tensor, *more: object, **about: object) -> object:
         shown.append(image[..., 0].numel())
         return forward(self, image, *more, **about)
 
-    monkeypatch.setattr(engine.Network, "forward", watched)
+    monkeypatch.setattr(VGG, "forward", watched)
     settings = quick | {"size": 0, "iterations": 1, "ladder": False, "style_scale": 4, "style_layers": "conv1_1"}
-    for _ in engine.Run(scene(*size), scene(96, 96, 1), **settings, content_layers="conv1_1").steps():
+    for _ in Run(scene(*size), scene(96, 96, 1), **settings, content_layers="conv1_1").steps():
         pass
     assert len(shown) > 4
     assert max(shown) <= 1.9 * size[0] * size[1]  # what a small tile is shown around it counts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto import cli
+from impasto.cli.main import _commands, _parser
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,8 +20,10 @@ def test_the_scripting_example_runs(
     for name in ("photo.jpg", "painting.jpg", "other.jpg"):
         picture(name, 60, 48)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("impasto.ladder._steps", lambda *_: 3)  # the words are what is tested; 250 steps say no more
-    monkeypatch.setattr("impasto.ladder._top_steps", lambda *_: 3)
+    monkeypatch.setattr(
+        "impasto.optimization.pyramid._level_steps", lambda *_: 3
+    )  # the words are what is tested; 250 steps say no more
+    monkeypatch.setattr("impasto.optimization.pyramid._final_steps", lambda *_: 3)
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
     assert Path("out.png").exists()
@@ -29,7 +31,7 @@ def test_the_scripting_example_runs(
 
 
 def test_the_options_it_names_are_there() -> None:
-    commands = cli._commands(cli._parser()).values()
+    commands = _commands(_parser()).values()
     known = {flag for each in commands for action in each._actions for flag in action.option_strings}
     foreign = {"--repo-type", "--delete", "--nproc-per-node"}  # of hf and torchrun
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - foreign
@@ -41,7 +43,7 @@ def test_the_command_lines_it_shows_can_be_parsed() -> None:
     lines = re.findall(r"^    impasto (.*?)(?:  +#.*)?$", README, re.MULTILINE)
     assert len(lines) >= 8
     for line in lines:
-        assert cli._parser().parse_known_args(line.split())[1] == [], line
+        assert _parser().parse_known_args(line.split())[1] == [], line
 
 
 def test_the_files_it_links_are_there() -> None:

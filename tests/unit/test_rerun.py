@@ -12,8 +12,11 @@ import pytest
 from PIL import Image
 
 import impasto
-from impasto import cli, experiments, rerun
+from impasto.cli.main import main
 from impasto.errors import ImageError, WeightsError
+from impasto.experiments.rerun import read_recipe, recreate_run
+from impasto.images.picture import read_picture
+from impasto.optimization.synthesis import reconstruction_run, texture_run
 from tests.conftest import scene
 
 
@@ -36,7 +39,7 @@ def made(tmp_path: Path, picture, made_up_file: Path) -> Path:
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
 def test_every_format_carries_the_recipe_and_comes_out_the_same(made: Path, made_up_file: Path, ending: str) -> None:
-    assert cli.main(["rerun", str(made / f"out.{ending}"), "--weights", str(made_up_file)]) == 0
+    assert main(["rerun", str(made / f"out.{ending}"), "--weights", str(made_up_file)]) == 0
     assert (made / f"out_again.{ending}").read_bytes() == (made / f"out.{ending}").read_bytes()
 
 
@@ -45,15 +48,15 @@ def test_sixteen_bits_carry_it_too(made: Path, made_up_file: Path) -> None:
         deep = scene(40, 32).astype(np.uint16) * 257
         result = impasto.stylize(deep, scene(40, 40, 1), weights=str(made_up_file), size=32, iterations=1)
         result.save(made / f"deep.{ending}")
-        assert rerun.read(made / f"deep.{ending}") == result.recipe
+        assert read_recipe(made / f"deep.{ending}") == result.recipe
 
 
 def test_larger_and_otherwise(made: Path, made_up_file: Path) -> None:
     line = ["rerun", str(made / "out.png"), "--weights", str(made_up_file), "-o", str(made / "large.png")]
-    assert cli.main([*line, "--size", "96", "--strength", "0.9"]) == 0
+    assert main([*line, "--size", "96", "--strength", "0.9"]) == 0
     with Image.open(made / "large.png") as image:
         assert image.size == (96, 80)
-    options = rerun.read(made / "large.png")["options"]
+    options = read_recipe(made / "large.png")["options"]
     assert (options["size"], options["strength"], options["seed"]) == (96, 0.9, 4)
 
 
@@ -62,10 +65,10 @@ def test_inputs_are_found_by_what_is_in_them(made: Path, made_up_file: Path, tmp
     other = tmp_path_factory.mktemp("other")
     shutil.move(made / "photo.png", other / "renamed.png")
     (other / "broken.png").write_bytes(b"no picture")
-    recipe = rerun.read(made / "out.png")
+    recipe = read_recipe(made / "out.png")
     with pytest.raises(ImageError, match=r"the content 'photo.png' that it was made of is not in .*--inputs"):
-        rerun.run(recipe, [made], str(made_up_file))
-    run = rerun.run(recipe, [made, other], str(made_up_file))
+        recreate_run(recipe, [made], str(made_up_file))
+    run = recreate_run(recipe, [made, other], str(made_up_file))
     (last,) = deque(run.steps(), maxlen=1)
     with Image.open(made / "out.png") as image:
         np.testing.assert_array_equal(np.asarray(last.image), np.asarray(image))
@@ -73,18 +76,18 @@ def test_inputs_are_found_by_what_is_in_them(made: Path, made_up_file: Path, tmp
 
 def test_what_is_missing_is_said(made: Path, made_up_file: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"the weights 'made-up.safetensors': name that file"):
-        rerun.run(rerun.read(made / "out.png"), [made])
+        recreate_run(read_recipe(made / "out.png"), [made])
     with pytest.raises(ImageError, match="carries no recipe"):
-        rerun.read(made / "photo.png")
+        read_recipe(made / "photo.png")
     with pytest.raises(ImageError, match="there is no file"):
-        rerun.read(made / "none.png")
+        read_recipe(made / "none.png")
     (made / "text.png").write_text("no picture")
     with pytest.raises(ImageError, match="is not a picture"):
-        rerun.read(made / "text.png")
+        read_recipe(made / "text.png")
 
 
 def test_a_recipe_names_no_folder(made: Path, made_up_file: Path) -> None:
-    text = json.dumps(rerun.read(made / "out.png"))
+    text = json.dumps(read_recipe(made / "out.png"))
     assert str(made) not in text
     assert str(made_up_file.parent) not in text
     assert "photo.png" in text
@@ -94,14 +97,14 @@ def test_a_texture_and_a_reconstruction_again(tmp_path: Path, picture, made_up_f
     photo = str(picture("photo.png"))
     quick = {"weights": str(made_up_file), "iterations": 2, "precision": "float32"}
     runs = {
-        "texture": experiments.texture(photo, (64, 48), **quick),
-        "kept": experiments.reconstruct(photo, "conv2_1", **quick),
+        "texture": texture_run(photo, (64, 48), **quick),
+        "kept": reconstruction_run(photo, "conv2_1", **quick),
     }
     for name, run in runs.items():
         (last,) = deque(run.steps(), maxlen=1)
         result = run.result(last)
         result.save(tmp_path / f"{name}.png")
-        again = rerun.run(rerun.read(tmp_path / f"{name}.png"), [tmp_path], str(made_up_file))
+        again = recreate_run(read_recipe(tmp_path / f"{name}.png"), [tmp_path], str(made_up_file))
         (last,) = deque(again.steps(), maxlen=1)
         np.testing.assert_array_equal(np.asarray(last.image), np.asarray(result.image))
 
@@ -113,31 +116,31 @@ def test_what_cannot_be_is_said_in_one_line(made: Path, made_up_file: Path, caps
         (["--inputs", str(made / "typo"), "--weights", str(made_up_file)], "there is no folder"),
         (["--weights", str(made / "missing.pth")], "name that file with --weights"),
     ):
-        assert cli.main([*line, *more]) == 2
+        assert main([*line, *more]) == 2
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
     # Another start than the recipe's picture; and a picture in any format is found.
-    assert cli.main([*line, "--weights", str(made_up_file), "--init", "noise"]) == 0
+    assert main([*line, "--weights", str(made_up_file), "--init", "noise"]) == 0
 
 
 def test_a_strangers_recipe_names_no_file(made: Path, made_up_file: Path) -> None:
-    recipe = rerun.read(made / "out.png")
+    recipe = read_recipe(made / "out.png")
     secret = made / "elsewhere" / "secret.png"
     secret.parent.mkdir()
     Image.fromarray(scene(48, 40, 9)).save(secret)
     recipe["options"] |= {"init_image": str(secret), "keep": str(secret), "masks": [str(secret)], "weights": str(secret)}
     recipe["names"]["content"] = [f"../{made.name}/elsewhere/../photo.png"]
-    run = rerun.run(recipe, [made], str(made_up_file))
+    run = recreate_run(recipe, [made], str(made_up_file))
     assert str(secret) not in str(run.options)
     assert run.recipe["content"] == recipe["content"]
-    recipe["content"] = impasto.images.read(secret).digest
+    recipe["content"] = read_picture(secret).digest
     with pytest.raises(ImageError, match="is not in"):
-        rerun.run(recipe, [made], str(made_up_file))
+        recreate_run(recipe, [made], str(made_up_file))
 
 
 def test_a_start_without_content_is_no_empty_canvas(tmp_path: Path, picture, made_up_file: Path) -> None:
     """A photograph as the start of a texture is an ingredient like any other."""
     quick = {"weights": str(made_up_file), "size": 32, "iterations": 1, "content_layers": "none"}
     result = impasto.stylize(str(picture("photo.png")), str(picture("style.png", 40, 40)), **quick)
-    assert result.recipe["content"] == impasto.images.read(tmp_path / "photo.png").digest
+    assert result.recipe["content"] == read_picture(tmp_path / "photo.png").digest

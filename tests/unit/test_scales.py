@@ -8,10 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from impasto import cli, images, scales, weights
+from impasto.cli.main import main
 from impasto.errors import WeightsError
-from impasto.vgg import Network
-from impasto.weights import PAPER_UNIT, Weights
+from impasto.images.picture import read_picture
+from impasto.vgg.network import VGG
+from impasto.vgg.normalized import load_named_weights, measure_mean_activations, normalize_weights, user_means_path
+from impasto.vgg.weight_files import CAFFE_SCALE, Weights
 from tests.conftest import made_up_weights, scene
 
 
@@ -22,20 +24,20 @@ def test_filters_are_divided_and_nothing_else_changes(network: str, pooling: str
     means = {name: torch.rand(len(bias), dtype=torch.float64) + 0.5 for name, (_, bias) in plain.layers.items()}
     deepest = list(plain.layers)[-1]
     image = torch.rand(35, 41, 3, dtype=torch.float64)
-    before = Network(plain, [deepest], pooling=pooling, dtype=torch.float64).forward(image)
-    after = Network(scales.normalised(plain, means), [deepest], pooling=pooling, dtype=torch.float64).forward(image)
+    before = VGG(plain, [deepest], pooling=pooling, dtype=torch.float64).forward(image)
+    after = VGG(normalize_weights(plain, means), [deepest], pooling=pooling, dtype=torch.float64).forward(image)
     for name, mean in means.items():
         torch.testing.assert_close(after[name] * mean, before[name], rtol=1e-9, atol=1e-12)
 
 
 def test_mean_activations_become_1_in_the_papers_units(vgg16: Weights) -> None:
-    pictures = [images.read(scene(96, 64)), images.read(scene(64, 96, 1))]
-    means = scales.mean_activations(vgg16, pictures)
-    net = Network(scales.normalised(vgg16, means), ["conv5_3"], pooling="max")
+    pictures = [read_picture(scene(96, 64)), read_picture(scene(64, 96, 1))]
+    means = measure_mean_activations(vgg16, pictures)
+    net = VGG(normalize_weights(vgg16, means), ["conv5_3"], pooling="max")
     total = {name: torch.zeros(len(mean)) for name, mean in means.items()}
     for picture in pictures:
         for name, layer in net.forward(picture.pixels).items():
-            total[name] += layer.flatten(0, 1).mean(0) * PAPER_UNIT / len(pictures)
+            total[name] += layer.flatten(0, 1).mean(0) * CAFFE_SCALE / len(pictures)
     for name, mean in means.items():
         fires = mean > 1e-3
         assert int(fires.sum()) > 40
@@ -45,16 +47,16 @@ def test_mean_activations_become_1_in_the_papers_units(vgg16: Weights) -> None:
 def test_the_shipped_means_are_those_of_the_demo_photographs(vgg16: Weights) -> None:
     from skimage import data
 
-    photographs = [images.read(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")]
-    shipped = load_file(Path(scales.__file__).with_name("vgg16_means.safetensors"))
-    for name, mean in scales.mean_activations(vgg16, photographs).items():
+    photographs = [read_picture(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")]
+    shipped = load_file(Path(__file__).with_name("vgg16_means.safetensors"))
+    for name, mean in measure_mean_activations(vgg16, photographs).items():
         assert float((mean - shipped[name]).norm() / mean.norm()) < 1e-3
 
 
 def test_a_network_without_means_says_how_to_measure_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match="impasto weights normalise"):
-        scales.load("vgg19-normalised")
+        load_named_weights("vgg19-normalised")
 
 
 def test_the_command_measures_and_the_cache_is_used(
@@ -62,13 +64,13 @@ def test_the_command_measures_and_the_cache_is_used(
 ) -> None:
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "cache"))
     made_up = made_up_weights("vgg19")
-    monkeypatch.setattr(weights, "load", lambda *_, **__: made_up)
+    monkeypatch.setattr("impasto.vgg.normalized.load_weights", lambda *_, **__: made_up)
     (tmp_path / "photos").mkdir()
     picture("photos/a.png")
     picture("photos/b.jpg")
-    assert cli.main(["weights", "normalise", str(tmp_path / "photos"), "--network", "vgg19"]) == 0
+    assert main(["weights", "normalise", str(tmp_path / "photos"), "--network", "vgg19"]) == 0
     out, error = capsys.readouterr()
-    assert Path(out.strip()) == scales.cached("vgg19")
+    assert Path(out.strip()) == user_means_path("vgg19")
     assert "by 2 picture(s)" in error
-    assert scales.load("vgg19-normalised").network == "vgg19-normalised"
-    assert cli.main(["weights", "normalise", str(tmp_path / "none")]) == 2
+    assert load_named_weights("vgg19-normalised").network == "vgg19-normalised"
+    assert main(["weights", "normalise", str(tmp_path / "none")]) == 2

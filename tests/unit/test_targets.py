@@ -9,27 +9,30 @@ import pytest
 import torch
 
 import impasto
-from impasto import engine, images, targets
 from impasto.errors import ImageError
-from impasto.images import Picture
-from impasto.losses import STYLE_LOSSES, moments, total_variation
-from impasto.networks import parse_layers
-from impasto.targets import Targets
-from impasto.vgg import Network
-from impasto.weights import PAPER_UNIT
+from impasto.images.picture import Picture, read_picture
+from impasto.layers import parse_layers
+from impasto.losses.moments import compute_moments
+from impasto.losses.style import STYLE_LOSSES
+from impasto.losses.total_variation import total_variation
+from impasto.optimization.run import Run
+from impasto.optimization.targets import TargetBuilder
+from impasto.optimization.tiling import accumulate_moments
+from impasto.vgg.network import VGG
+from impasto.vgg.weight_files import CAFFE_SCALE
 from tests.conftest import pixels, scene
 
-Made = Callable[..., tuple[Targets, Network]]
+Made = Callable[..., tuple[TargetBuilder, VGG]]
 
 
 @pytest.fixture
 def made(quick: dict[str, object]) -> Made:
     """Makes the targets of a run on the photograph scene(48, 40) and the style scene(40, 40, 1), and its network"""
 
-    def make(**settings: object) -> tuple[Targets, Network]:
-        run = engine.Run(scene(48, 40), scene(40, 40, 1), **quick | settings)
+    def make(**settings: object) -> tuple[TargetBuilder, VGG]:
+        run = Run(scene(48, 40), scene(40, 40, 1), **quick | settings)
         run.load_weights()
-        return Targets(run.given, run.options, (64, 53), run.device, {}), run._network()
+        return TargetBuilder(run.given, run.options, (64, 53), run.device, {}), run._network()
 
     return make
 
@@ -40,9 +43,9 @@ def test_the_style_loss_is_the_one_that_is_asked_for(made: Made, kind: str) -> N
     image = torch.rand(53, 64, 3, generator=torch.Generator().manual_seed(0))
     expected = 0.0
     for name, weight in parse_layers(found.options.style_layers).items():
-        wanted = moments(network.forward(found.given.styles[0].pixels)[name].flatten(0, 1))  # a style is not enlarged
-        seen = moments(network.forward(image)[name].flatten(0, 1))
-        unit = PAPER_UNIT**4 if kind == "gram" else 1
+        wanted = compute_moments(network.forward(found.given.styles[0].pixels)[name].flatten(0, 1))  # a style is not enlarged
+        seen = compute_moments(network.forward(image)[name].flatten(0, 1))
+        unit = CAFFE_SCALE**4 if kind == "gram" else 1
         expected += weight * unit * float(STYLE_LOSSES[kind](wanted)(seen).value)
     assert float(found.objective(network, 64, 53)(image).value) == pytest.approx(expected, rel=1e-4)
 
@@ -77,18 +80,18 @@ def test_the_network_is_shown_grays_where_only_light_and_dark_are_painted(made: 
         torch.testing.assert_close(image, image[..., :1].expand_as(image))
 
 
-def seen_by(network: Network, picture: np.ndarray, layer: str) -> torch.Tensor:
-    return moments(network.forward(images.read(picture).pixels)[layer].flatten(0, 1)).second
+def seen_by(network: VGG, picture: np.ndarray, layer: str) -> torch.Tensor:
+    return compute_moments(network.forward(read_picture(picture).pixels)[layer].flatten(0, 1)).second
 
 
 def test_fine_layers_of_one_style_go_with_coarse_ones_of_another(quick: dict[str, object]) -> None:
     """One list of layers for each style: what a style has no layers for has no say there, and the rest is as without it."""
     one, two = scene(48, 48, 1), scene(48, 48, 2)
     layers = "conv1_1,conv2_1/conv3_1,conv4_1"
-    run = engine.Run(scene(48, 40), [one, two], **quick, style_layers=layers)
+    run = Run(scene(48, 40), [one, two], **quick, style_layers=layers)
     run.load_weights()
     network = run._network()
-    (region,) = targets.Targets(run.given, run.options, (64, 53), run.device, {})._regions(network, 64, 53)
+    (region,) = TargetBuilder(run.given, run.options, (64, 53), run.device, {})._regions(network, 64, 53)
     assert {name: round(weight, 6) for name, (weight, _) in region.style.items()} == {
         "conv1_1": 0.25,
         "conv2_1": 0.25,
@@ -147,14 +150,14 @@ def test_a_region_of_a_style_is_all_that_counts_of_it(quick: dict[str, object]) 
     for fill in (0, 90):
         style = scene(64, 48, 1)
         style[:, 32:] = fill
-        run = engine.Run(scene(48, 40), style, **quick, style_masks=masks, guides="inside", style_layers="conv1_1,conv2_1")
+        run = Run(scene(48, 40), style, **quick, style_masks=masks, guides="inside", style_layers="conv1_1,conv2_1")
         losses.append(next(run.steps()).style_loss)
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    assert next(engine.Run(scene(48, 40), style, **quick).steps()).style_loss != pytest.approx(losses[0], rel=1e-2)
+    assert next(Run(scene(48, 40), style, **quick).steps()).style_loss != pytest.approx(losses[0], rel=1e-2)
 
 
 def test_one_painting_serves_several_regions(quick: dict[str, object]) -> None:
-    run = engine.Run(scene(64, 48), scene(64, 48, 1), **quick, masks=halves(64, 48), style_masks=halves(64, 48)[::-1])
+    run = Run(scene(64, 48), scene(64, 48, 1), **quick, masks=halves(64, 48), style_masks=halves(64, 48)[::-1])
     assert len(run.given.styles) == 2
     assert run.given.styles[0] is run.given.styles[1]
     assert np.isfinite(list(run.steps())[-1].loss)
@@ -169,13 +172,13 @@ def test_what_is_transparent_has_no_say_in_the_style(quick: dict[str, object], m
         style[:, 32:] = (hidden, 255 - hidden, hidden, 0)
         styles.append(style)
     weights = []
-    found = targets.survey
+    found = accumulate_moments
 
-    def survey(network: Network, picture: torch.Tensor, taps: list, *more: object) -> object:
+    def survey(network: VGG, picture: torch.Tensor, taps: list, *more: object) -> object:
         weights.extend(seen for _, seen in taps)
         return found(network, picture, taps, *more)
 
-    monkeypatch.setattr(targets, "survey", survey)
+    monkeypatch.setattr("impasto.optimization.targets.accumulate_moments", survey)
     one, two = (impasto.stylize(scene(48, 40), style, **quick) for style in styles)
     np.testing.assert_array_equal(pixels(one.image), pixels(two.image))
     assert len(weights) == 10
@@ -208,8 +211,8 @@ def test_starts(made: Made) -> None:
 
     assert (start(init="gray") == 0.5).all()
     noise, content, style = start(init="noise"), start(init="content"), start(init="style")
-    assert torch.equal(content, images.read(scene(48, 40)).resized(64, 53).pixels)
-    assert torch.equal(style, images.read(scene(40, 40, 1)).resized(64, 53).pixels)
+    assert torch.equal(content, read_picture(scene(48, 40)).resized(64, 53).pixels)
+    assert torch.equal(style, read_picture(scene(40, 40, 1)).resized(64, 53).pixels)
     torch.testing.assert_close(start(init="content", init_noise=0.25), content * 0.75 + noise * 0.25)
     assert not torch.equal(noise, start(init="noise", seed=1))
 
@@ -218,9 +221,9 @@ def test_the_gram_loss_with_strength_is_relative_to_both_pictures(made: Made) ->
     """alpha is such that content and style, each over the energy of its own, are in the balance that strength names."""
     found, network = made(style_loss="gram", strength=0.5)
     objective = found.objective(network, 64, 53)
-    content = network.forward(found.given.content.resized(64, 53).pixels)["conv4_2"] * PAPER_UNIT
+    content = network.forward(found.given.content.resized(64, 53).pixels)["conv4_2"] * CAFFE_SCALE
     layers = parse_layers(found.options.style_layers)
-    style = {name: seen_by(network, scene(40, 40, 1), name) * PAPER_UNIT**2 for name in layers}
+    style = {name: seen_by(network, scene(40, 40, 1), name) * CAFFE_SCALE**2 for name in layers}
     energy = sum(weight * float(style[name].square().sum()) / 4 / len(style[name]) ** 2 for name, weight in layers.items())
     balance, papers = found.options.balance(64, 53)
     assert not papers
@@ -242,10 +245,10 @@ def test_a_small_part_of_a_style_counts_alone(quick: dict[str, object]) -> None:
     where[:12, :12] = 255
     style = scene(400, 300, 1)
     style[:40, :40] = (250, 20, 20)
-    run = engine.Run(scene(48, 40), style, **quick, style_masks=where, style_layers="conv1_1", style_scale=4)
-    plain = engine.Run(scene(48, 40), np.full((40, 40, 3), (250, 20, 20), np.uint8), **quick, style_layers="conv1_1")
+    run = Run(scene(48, 40), style, **quick, style_masks=where, style_layers="conv1_1", style_scale=4)
+    plain = Run(scene(48, 40), np.full((40, 40, 3), (250, 20, 20), np.uint8), **quick, style_layers="conv1_1")
     one, other = next(run.steps()).style_loss, next(plain.steps()).style_loss
-    whole = next(engine.Run(scene(48, 40), style, **quick, style_layers="conv1_1").steps()).style_loss
+    whole = next(Run(scene(48, 40), style, **quick, style_layers="conv1_1").steps()).style_loss
     assert abs(one - other) < 0.2 * abs(whole - other)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from impasto.terminal import Bar
+from impasto.cli.progress import ProgressBar
 
 
 def test_a_line_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    with Bar("weights") as bar:
+    with ProgressBar("weights") as bar:
         bar.bytes(1_000_000, 61_000_000)
         for _ in range(3):
             bar.bytes(61_000_000, 61_000_000)

@@ -9,13 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from impasto import OutOfMemoryError, losses
-from impasto.borders import Wraps
-from impasto.losses import Moments
-from impasto.objective import Evaluation, Objective, Region
-from impasto.tiles import Cover, Shelf, reach, tiles
-from impasto.vgg import Network
-from impasto.weights import Weights
+from impasto import OutOfMemoryError
+from impasto.images.tileable import Tileable
+from impasto.layers import receptive_radius
+from impasto.losses.moments import Moments
+from impasto.optimization.disk_cache import DiskCache
+from impasto.optimization.objective import Evaluation, Objective, Region
+from impasto.optimization.tiling import TilingCost, make_tiles
+from impasto.vgg.network import VGG
+from impasto.vgg.weight_files import Weights
 from tests.conftest import made_up_weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -27,12 +29,12 @@ def random(*shape: int) -> Tensor:
 
 
 def evaluate(
-    net: Network, image: Tensor, content: Tensor, regions: Sequence[Region], tile: int | None, **about: object
+    net: VGG, image: Tensor, content: Tensor, regions: Sequence[Region], tile: int | None, **about: object
 ) -> Evaluation:
     return Objective(net, content, CONTENT, regions, alpha=0.3, tv=0.5, tile=tile, **about)(image)  # type: ignore[arg-type]
 
 
-def style_of(net: Network, picture: Tensor) -> dict[str, tuple[float, Moments]]:
+def style_of(net: VGG, picture: Tensor) -> dict[str, tuple[float, Moments]]:
     maps = {name: features.flatten(0, 1) for name, features in net.forward(picture).items()}
     return {name: (0.2, Moments(maps[name].mean(0), maps[name].T @ maps[name] / len(maps[name]))) for name in STYLE}
 
@@ -59,7 +61,7 @@ def same(found: Evaluation, whole: Evaluation, within: float = 1e-9) -> None:
 )
 def test_tiles_are_the_whole(network: str, pooling: str, padding: str, size: tuple[int, int], tile: int) -> None:
     torch.manual_seed(1)
-    net = Network(
+    net = VGG(
         made_up_weights(network, torch.float64, divide=8),
         [*STYLE, *CONTENT],
         pooling=pooling,
@@ -76,9 +78,7 @@ def test_tiles_are_the_whole(network: str, pooling: str, padding: str, size: tup
 @pytest.mark.parametrize("relative", [False, True])
 def test_every_style_loss_in_several_regions(kind: str, relative: bool) -> None:
     torch.manual_seed(2)
-    net = Network(
-        made_up_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding="replicate", dtype=torch.float64
-    )
+    net = VGG(made_up_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding="replicate", dtype=torch.float64)
     image, content = random(150, 133, 3), random(150, 133, 3)
     sizes = {name: features.shape[:2] for name, features in net.forward(image).items()}
     regions = [
@@ -94,11 +94,11 @@ def test_every_style_loss_in_several_regions(kind: str, relative: bool) -> None:
 def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, padding: str) -> None:
     """What would take a copy is done a few rows at a time: here, each alone."""
     torch.manual_seed(4)
-    net = Network(made_up_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding=padding, dtype=torch.float64)
+    net = VGG(made_up_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding=padding, dtype=torch.float64)
     image, content = random(96, 112, 3), random(96, 112, 3)
     regions = [Region(style_of(net, random(96, 80, 3)))]
     whole = evaluate(net, image, content, regions, None)
-    monkeypatch.setattr(losses, "_BAND", 1)
+    monkeypatch.setattr("impasto.losses.moments._BAND_ELEMENTS", 1)
     same(evaluate(net, image, content, regions, None), whole)
     same(evaluate(net, image, content, regions, 48), whole)
 
@@ -107,9 +107,9 @@ def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, padding: str) -> N
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
 def test_blocks_reach_as_far_as_a_position_sees(network: str, deepest: str) -> None:
     """A pixel farther away changes nothing at a position, and the last one that is not does."""
-    net = Network(made_up_weights(network, torch.float64, divide=16), [deepest], dtype=torch.float64)
+    net = VGG(made_up_weights(network, torch.float64, divide=16), [deepest], dtype=torch.float64)
     stride = 2 ** (int(deepest[4]) - 1)
-    far = reach(network, [deepest])
+    far = receptive_radius(network, [deepest])
     at = 96 // stride
     image = random(192, 16, 3)
     before = net.forward(image)[deepest][at]
@@ -120,28 +120,28 @@ def test_blocks_reach_as_far_as_a_position_sees(network: str, deepest: str) -> N
             assert bool((net.forward(other)[deepest][at] != before).any()) == changes
 
 
-@pytest.mark.parametrize("wraps", [Wraps(), Wraps(y=True, x=True)])
+@pytest.mark.parametrize("wraps", [Tileable(), Tileable(y=True, x=True)])
 @pytest.mark.parametrize("size", [(512, 400), (33, 17), (1023, 95), (640, 16), (244, 290), (420, 65)])
-def test_every_pixel_is_owned_once_and_no_tile_is_too_large(size: tuple[int, int], wraps: Wraps) -> None:
+def test_every_pixel_is_owned_once_and_no_tile_is_too_large(size: tuple[int, int], wraps: Tileable) -> None:
     height, width = size
     owners = torch.zeros(height, width)
-    for tile in tiles(width, height, 64, 70, wraps):
+    for tile in make_tiles(width, height, 64, 70, wraps):
         for span in tile:
             assert 0 < span.stop - span.start <= 64
             assert span.start % 16 == span.first % 16 == 0
         owners[tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop] += 1
     assert (owners == 1).all()
     blocks = [
-        (rows.last - rows.first) * (columns.last - columns.first) for rows, columns in tiles(width, height, 64, 70, wraps)
+        (rows.last - rows.first) * (columns.last - columns.first) for rows, columns in make_tiles(width, height, 64, 70, wraps)
     ]
-    assert Cover.of(width, height, 64, 70, wraps) == (len(blocks), max(blocks), sum(blocks))
-    (whole,) = tiles(width, height, None, 70, wraps)
+    assert TilingCost.of(width, height, 64, 70, wraps) == (len(blocks), max(blocks), sum(blocks))
+    (whole,) = make_tiles(width, height, None, 70, wraps)
     assert whole.rows == (0, height, 0, height)
 
 
 def test_the_real_network_in_single_precision(vgg16: Weights) -> None:
     torch.manual_seed(3)
-    net = Network(vgg16, [*STYLE, *CONTENT], pooling="max", padding="replicate")
+    net = VGG(vgg16, [*STYLE, *CONTENT], pooling="max", padding="replicate")
     image, content, style = (torch.rand(256, 224, 3) for _ in range(3))
     regions = [Region(style_of(net, style))]
     same(
@@ -153,7 +153,7 @@ def test_the_real_network_in_single_precision(vgg16: Weights) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_a_shelf_gives_back_what_was_put_on_it(dtype: torch.dtype) -> None:
-    shelf = Shelf()
+    shelf = DiskCache()
     tensors = [torch.randn(3, n, 5).to(dtype) for n in (4, 7, 2)]
     for get, tensor in reversed([(shelf.put(tensor), tensor) for tensor in tensors]):
         assert torch.equal(get(), tensor)
@@ -164,9 +164,9 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     (tmp_path / "file").touch()
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(OutOfMemoryError, match="IMPASTO_CACHE"):
-        Shelf()
+        DiskCache()
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path))
-    shelf = Shelf()
+    shelf = DiskCache()
     shelf._file.close()
     shelf._file = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115
     with shelf._file, pytest.raises(OutOfMemoryError, match="No space left"):

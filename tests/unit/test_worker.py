@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from impasto import __version__, images
-from impasto.frames import FORMATS, PROTOCOL, Header
+from impasto import __version__
+from impasto.images.picture import to_uint
 from impasto.options import Options
+from impasto.worker.protocol import PIXEL_BYTES, PROTOCOL, Header
 from tests.clients import Client
 from tests.conftest import scene
 
@@ -103,7 +104,7 @@ def test_the_result_is_the_scripting_faces(client: Client, settings) -> None:
     client.image(2, "style", bgra(5))
     painted = result(client.job(2, settings))
     expected = stylize(scene(WIDTH, HEIGHT), scene(WIDTH, HEIGHT, 5), **settings).picture.resized(WIDTH, HEIGHT)
-    assert np.abs(painted[..., 2::-1].astype(int) - images.quantized(expected, 8)).max() <= 1
+    assert np.abs(painted[..., 2::-1].astype(int) - to_uint(expected, 8)).max() <= 1
 
 
 def test_alpha_is_kept_and_a_mask_multiplies_it(client: Client, settings) -> None:
@@ -199,7 +200,7 @@ def test_rows_out_of_place_are_refused(client: Client, y: int) -> None:
     number = 5000 + y
     client.send({"op": "image", "job": number, "role": "content", "width": 20, "height": 40, "format": "bgra8"})
     about = {"op": "rows", "job": number, "role": "content", "index": 0, "y": y, "rows": 1}
-    client.send(about, bytes(20 * FORMATS["bgra8"]))
+    client.send(about, bytes(20 * PIXEL_BYTES["bgra8"]))
     assert "do not fit" in client.until("error")[-1][0]["text"]
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto import images, library
-from impasto.frames import Header
-from impasto.instant import Painter
-from impasto.nets import Net, Style
+from impasto.feedforward.network import Style, TransformNet
+from impasto.feedforward.registry import describe_networks, new_network_file
+from impasto.feedforward.stylizer import FeedforwardStylizer
+from impasto.images.picture import to_uint
 from impasto.options import Options
+from impasto.worker.protocol import Header
 from tests.clients import Client
 from tests.conftest import scene
 from tests.unit.test_nets import made
@@ -71,8 +72,8 @@ def test_the_nets_that_there_are_come_with_their_thumbnails(client: Client) -> N
 
 def test_a_net_paints_what_the_command_paints(client: Client, folder: Path) -> None:
     found = assembled(begun(client, 1, bgra()), "rows")
-    painter = Painter(Net.load(folder / "green_waves.safetensors"), Options(size=0, strength=0.7))
-    wanted = images.quantized(painter.paint(scene(WIDTH, HEIGHT)), 8)
+    painter = FeedforwardStylizer(TransformNet.load(folder / "green_waves.safetensors"), Options(size=0, strength=0.7))
+    wanted = to_uint(painter.paint(scene(WIDTH, HEIGHT)), 8)
     assert np.abs(found[..., 2::-1].astype(int) - wanted).max() <= 1
     assert (found[..., 3] == 255).all()
     client.image(2, "content", bgra())
@@ -180,7 +181,7 @@ def test_a_style_is_learned_and_kept_among_the_users_nets(client: Client, folder
     assert any(header["op"] == "preview" for header, _ in frames)
     assert [header for header, _ in frames if header["op"] == "progress"][-1]["phase"] == "training"
     assert "My_style_" in [about["name"] for about in frames[-1][0]["nets"]]
-    assert Net.load(folder / "My_style_.safetensors").facts["steps"] == done["steps"]
+    assert TransformNet.load(folder / "My_style_.safetensors").facts["steps"] == done["steps"]
     # It can be ended, and keeps what it has learned; or be given up.
     train(8, 60)
     client.until("preview")
@@ -195,7 +196,7 @@ def test_a_style_is_learned_and_kept_among_the_users_nets(client: Client, folder
 
 def test_a_place_for_a_net_is_one_in_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_NETS", str(tmp_path / "nets"))
-    assert library.place("../../etc/passwd").parent == tmp_path / "nets"
-    assert library.place("Grüße 1").name == "Grüße_1.safetensors"
-    assert library.place("  ").name == "style.safetensors"
-    assert json.dumps(library.described())  # there are no files in it as yet
+    assert new_network_file("../../etc/passwd").parent == tmp_path / "nets"
+    assert new_network_file("Grüße 1").name == "Grüße_1.safetensors"
+    assert new_network_file("  ").name == "style.safetensors"
+    assert json.dumps(describe_networks())  # there are no files in it as yet

@@ -1,0 +1,146 @@
+"""What each command does, once its line is understood. Torch is imported when there is something to paint, not before."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ImageError, OptionError
+from ..options import Options
+from ..runtime.signals import defer_interrupts, exit_status
+from .output import (
+    forecast_text,
+    given_options,
+    json_facts,
+    print_json,
+    refuse_overwrite,
+    require_single_process,
+    save_result,
+    save_snapshot,
+    snapshot_paths,
+)
+from .progress import ProgressBar
+
+if TYPE_CHECKING:
+    from ..optimization.run import Run
+
+
+def stylize_command(arguments: argparse.Namespace) -> int:
+    options = Options(**given_options(arguments))
+
+    def run() -> Run:
+        from ..optimization.run import Run
+
+        resumable = {"checkpoint": arguments.checkpoint, "resume": arguments.resume}
+        return Run(arguments.content, arguments.style, options, **resumable)
+
+    return _run_distributed(run, arguments)
+
+
+def reconstruct_command(arguments: argparse.Namespace) -> int:
+    def run() -> Run:
+        from ..optimization.synthesis import reconstruction_run
+
+        return reconstruction_run(arguments.image, arguments.layer, **given_options(arguments))
+
+    return _run_distributed(run, arguments)
+
+
+def texture_command(arguments: argparse.Namespace) -> int:
+    sides = arguments.size.lower().replace("×", "x").split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise OptionError(f"size {arguments.size!r}: give width and height in pixels, such as 1024x768")
+
+    def run() -> Run:
+        from ..optimization.synthesis import texture_run
+
+        return texture_run(arguments.style, (int(sides[0]), int(sides[1])), **given_options(arguments))
+
+    return _run_distributed(run, arguments)
+
+
+def rerun_command(arguments: argparse.Namespace) -> int:
+    from ..experiments.rerun import read_recipe, recreate_run
+
+    require_single_process()
+    painting = Path(arguments.painting)
+    recipe = read_recipe(painting)
+    if arguments.output is None:
+        arguments.output = str(painting.with_name(f"{painting.stem}_again{painting.suffix}"))
+    settings = given_options(arguments)
+    folders = [painting.parent, Path(), *map(Path, arguments.inputs or ())]
+    return _run_distributed(lambda: recreate_run(recipe, folders, settings.pop("weights", None), **settings), arguments)
+
+
+def _run_distributed(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
+    """Paint a picture and write it; where several processes paint it together, the first writes."""
+    from ..runtime.distributed import process_group
+
+    with process_group(arguments.device or "auto") as ranks:
+        if ranks.rank:
+            arguments.checkpoint = None
+            run = make_run()
+            run.load_weights()
+            deque(run.steps(), maxlen=0)
+            return 0
+        return _run_and_save(make_run, arguments)
+
+
+def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
+    from ..experiments.loss_plot import LossPoint, ensure_writable_plot, plot_losses
+    from ..images.encode import ensure_writable_image
+
+    target = refuse_overwrite(
+        ensure_writable_image(arguments.output), arguments
+    )  # before anything else: nobody waits for nothing
+    plot = refuse_overwrite(ensure_writable_plot(arguments.plot), arguments) if arguments.plot else None
+    run = make_run()
+    ensure_writable_image(target, run.rungs[-1][:2])
+    snapshots = snapshot_paths(target, sum(rung.steps for rung in run.rungs), arguments)
+    files = [
+        str(path.resolve())
+        for path in (target, plot, *snapshots.values(), arguments.checkpoint and Path(arguments.checkpoint))
+        if path
+    ]
+    if len(set(files)) < len(files):
+        raise ImageError("output, curves and checkpoint need a file each: give them different names")
+    with ProgressBar("weights") as fetching:
+        run.load_weights(fetching.bytes)
+    print(f"impasto: {forecast_text(run)}", file=sys.stderr)
+    step, interrupted, taken, curve = None, None, 0, []
+    with ProgressBar("painting") as bar:
+        try:
+            for step in run.steps():
+                taken = run.steps_before(step)
+                bar.step(step, run.rungs[step.scale].steps)
+                if arguments.json:
+                    print_json({"step": taken} | json_facts(step))
+                if taken in snapshots:
+                    save_snapshot(run.result(step), snapshots[taken])
+                if plot:
+                    curve.append(LossPoint(taken, step.size, step.loss, step.style_loss))
+        except KeyboardInterrupt as stop:
+            interrupted = stop
+    if step is None:
+        assert interrupted is not None
+        print("impasto: stopped before the first step; nothing is written", file=sys.stderr)
+        return exit_status(interrupted)
+    with defer_interrupts():  # there is nothing left to stop
+        result = run.result(step)
+        save_result(result, target)
+        if plot:
+            plot_losses(plot, curve)
+        if arguments.json:
+            more = {"interrupted": interrupted is not None, "size": list(step.size)}
+            print_json({"output": str(target)} | json_facts(result) | more)
+        width, height = step.size
+        if interrupted:
+            so_far = f"{target} is the picture so far, {width} x {height}"
+            print(f"impasto: stopped at {step.fraction:.0%}; {so_far}", file=sys.stderr)
+            return exit_status(interrupted)
+        print(f"impasto: {target}, {width} x {height}, {result.seconds:.0f} s", file=sys.stderr)
+        return 0
