@@ -47,6 +47,8 @@ def layers_through(network: str, layers: Iterable[str]) -> tuple[str, ...]:
 
 #: Where edges meet the sides are multiples of this: the network halves a picture four times.
 TOTAL_STRIDE = 16
+#: The shortest side of an image that the networks accept: their deepest layer still has a position there.
+SMALLEST_SIDE = 16
 
 
 def layer_stride(layer: str) -> int:

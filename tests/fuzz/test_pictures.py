@@ -14,7 +14,8 @@ from PIL import Image, ImageCms
 
 from impasto.errors import ImageError
 from impasto.images.encode import _png16, read_recipe_text
-from impasto.images.picture import SMALLEST_SIDE, read_picture
+from impasto.images.picture import read_picture
+from impasto.layers import SMALLEST_SIDE
 from tests.conftest import scene
 from tests.fuzz.cases import cases, damaged, tried
 

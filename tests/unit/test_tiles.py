@@ -128,11 +128,12 @@ def test_every_pixel_is_owned_once_and_no_tile_is_too_large(size: tuple[int, int
     for tile in make_tiles(width, height, 64, 70, wraps):
         for span in tile:
             assert 0 < span.stop - span.start <= 64
-            assert span.start % 16 == span.first % 16 == 0
+            assert span.start % 16 == span.block_start % 16 == 0
         owners[tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop] += 1
     assert (owners == 1).all()
     blocks = [
-        (rows.last - rows.first) * (columns.last - columns.first) for rows, columns in make_tiles(width, height, 64, 70, wraps)
+        (rows.block_stop - rows.block_start) * (columns.block_stop - columns.block_start)
+        for rows, columns in make_tiles(width, height, 64, 70, wraps)
     ]
     assert TilingCost.of(width, height, 64, 70, wraps) == (len(blocks), max(blocks), sum(blocks))
     (whole,) = make_tiles(width, height, None, 70, wraps)

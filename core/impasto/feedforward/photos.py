@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ..errors import ImageError, OptionError
 from ..images.folder import find_images
-from ..images.picture import SMALLEST_SIDE, Picture, read_picture, to_uint
+from ..images.picture import Picture, read_picture, to_uint
 from ..images.resize import fit_size, resize
+from ..layers import SMALLEST_SIDE
 
 #: The photographs of scikit-image that look like what people paint
 _SAMPLES = (

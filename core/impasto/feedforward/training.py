@@ -191,7 +191,7 @@ class Trainer:
                 with torch.enable_grad():
                     painted = net.forward(task.piece.permute(2, 0, 1)[None], net.modulation(*task.told), task.place)
                 found = self._objective(task)(painted.detach()[0].permute(1, 2, 0).contiguous())
-                if found.finite():
+                if found.is_finite():
                     optimizer.zero_grad()
                     torch.autograd.backward(painted, found.gradient.permute(2, 0, 1)[None])
                     torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT_NORM)

@@ -20,12 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import ImageError
+from ..layers import SMALLEST_SIDE
 from .decode import decode_array, decode_file, decode_pillow, decoding_errors, ensure_allowed_size
 from .resize import resize
 from .tileable import NOT_TILEABLE, Tileable
-
-#: The network halves a picture four times and has to see something then.
-SMALLEST_SIDE = 16
 
 
 @dataclass(frozen=True)

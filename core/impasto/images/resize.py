@@ -9,7 +9,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from ..errors import ImageError
-from .picture import SMALLEST_SIDE
+from ..layers import SMALLEST_SIDE
 from .tileable import NOT_TILEABLE, Tileable
 
 

@@ -28,7 +28,7 @@ class AdaptiveTilingObjective:
 
     def __call__(self, image: Tensor) -> Evaluation:
         """The objective at a picture.  Raises MemoryError: not even the smallest tiles fit."""
-        while (found := self._tried(image)) is None:
+        while (found := self._evaluate_or_none(image)) is None:
             smaller = min(self._targets.tile or max(self._size), max(self._size)) // 2
             if smaller < SMALLEST_TILE:
                 raise MemoryError
@@ -37,7 +37,7 @@ class AdaptiveTilingObjective:
             self._targets.tile = smaller
         return found
 
-    def _tried(self, image: Tensor) -> Evaluation | None:
+    def _evaluate_or_none(self, image: Tensor) -> Evaluation | None:
         """The same, or None if memory runs out; without the error, whose frames hold what is to be given back"""
         try:
             if self._objective is None:

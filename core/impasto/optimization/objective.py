@@ -37,7 +37,7 @@ class Evaluation(NamedTuple):
     content_loss: Tensor  # 1/2 sum (F - P)^2, averaged over the content layers
     style_loss: Tensor  # sum_l w_l |S - S*|^2 / 4 N^2, over the regions
 
-    def finite(self) -> bool:
+    def is_finite(self) -> bool:
         """Whether all of it is numbers"""
         return all(math.isfinite(number) for number in (float(self.value), *map(float, self.gradient.aminmax())))
 
@@ -124,7 +124,7 @@ class Objective:
         content = image.new_zeros(2)  # as it counts here, and in the paper's units
         with self._ranks.together(image.device):
             for n, tile in enumerate(iterate_tiles(self._ranks.mine(parts), image.device)):
-                maps = maps or self.network.forward(tile.of(image))
+                maps = maps or self.network.forward(tile.block(image))
                 pulls: dict[str, GradientHook] = {}
                 for term, loss, scale, total in pulling:
                     name = term.layer
@@ -159,7 +159,7 @@ class Objective:
         sizes = torch.zeros(len(self._content), device=content.device, dtype=at_least_float32(content).dtype)
         with self._ranks.together(content.device):
             for tile in iterate_tiles(self._ranks.mine(parts), content.device):
-                maps = self.network.forward(tile.of(content), only=self._content)
+                maps = self.network.forward(tile.block(content), only=self._content)
                 kept: dict[str, Callable[[], Tensor]] = {}
                 for n, name in enumerate(self._content):
                     features = tile.owned(maps[name], name)

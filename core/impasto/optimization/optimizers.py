@@ -248,7 +248,7 @@ def take_step(
     for _ in range(_MAX_RETRIES):
         with contextlib.suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # so some losses call it
             found = objective(image)
-            if found.finite():
+            if found.is_finite():
                 return held(optimizer.step(image, found.gradient, float(found.value))), found.losses()
             del found
         logger.warning("a step came to no number and is refused; it goes on from the picture before it")

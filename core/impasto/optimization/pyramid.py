@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..images.picture import SMALLEST_SIDE
 from ..images.resize import fit_size
 from ..images.tileable import Tileable
-from ..layers import TOTAL_STRIDE
+from ..layers import SMALLEST_SIDE, TOTAL_STRIDE
 from ..options import NETWORK_PREFIX, Options
 from ..presets import PRESET_STEPS
 

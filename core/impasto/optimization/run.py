@@ -226,7 +226,7 @@ class Run:
                     if not optimizer.accepts(float(found.value)):
                         shown = held(optimizer.average(image))
                         found = objective(_quantize_8_bit(shown))
-                    losses = found.losses() if found.finite() else losses
+                    losses = found.losses() if found.is_finite() else losses
                     del found  # its gradient is as large as the picture
                 elif keeper:
                     keeper.offer(scale, iteration, image, optimizer, seconds)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError
-from ..images.picture import SMALLEST_SIDE
+from ..layers import SMALLEST_SIDE
 from ..options import Options, resolve_options
 from .cache import ModelCache
 from .recipe import BLANK_GRAY

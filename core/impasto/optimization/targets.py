@@ -13,9 +13,9 @@ from ..errors import ImageError
 from ..feedforward.network import TransformNet
 from ..images.color import color_statistics, lightness_statistics, match_colors, match_luminance, to_gray
 from ..images.mask import resize_mask
-from ..images.picture import SMALLEST_SIDE, Picture
+from ..images.picture import Picture
 from ..images.tileable import Tileable, blend_opposite_edges
-from ..layers import parse_layers, receptive_radius
+from ..layers import SMALLEST_SIDE, parse_layers, receptive_radius
 from ..losses.moments import Moments, mix_moments
 from ..options import Options
 from ..vgg.network import VGG

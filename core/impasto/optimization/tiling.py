@@ -35,14 +35,14 @@ class Span(NamedTuple):
 
     start: int
     stop: int
-    first: int
-    last: int
+    block_start: int
+    block_stop: int
 
-    def owned(self, stride: int) -> slice:
+    def in_block(self, stride: int) -> slice:
         """Its own positions in its block's map, at a layer of that stride"""
-        return slice((self.start - self.first) // stride, (self.stop - self.first) // stride)
+        return slice((self.start - self.block_start) // stride, (self.stop - self.block_start) // stride)
 
-    def place(self, stride: int) -> slice:
+    def in_image(self, stride: int) -> slice:
         """The same positions in the whole picture's map"""
         return slice(self.start // stride, self.stop // stride)
 
@@ -53,11 +53,11 @@ class Tile(NamedTuple):
     rows: Span
     columns: Span
 
-    def of(self, picture: Tensor) -> Tensor:
+    def block(self, picture: Tensor) -> Tensor:
         """The tile's block.  (H, W, ...) -> (h, w, ...)"""
         for axis, span in enumerate(self):
-            if span.first >= 0 and span.last <= picture.shape[axis]:
-                picture = picture.narrow(axis, span.first, span.last - span.first)
+            if span.block_start >= 0 and span.block_stop <= picture.shape[axis]:
+                picture = picture.narrow(axis, span.block_start, span.block_stop - span.block_start)
             else:
                 picture = picture.index_select(axis, _wrapped_indices(span, picture.shape[axis], picture.device))
         return picture
@@ -71,12 +71,12 @@ class Tile(NamedTuple):
     def owned(self, features: Tensor, layer: str) -> Tensor:
         """What the tile owns of a layer's map of its block.  (h, w, ...)"""
         stride = layer_stride(layer)
-        return features[self.rows.owned(stride), self.columns.owned(stride)]
+        return features[self.rows.in_block(stride), self.columns.in_block(stride)]
 
     def place(self, field: Tensor, layer: str) -> Tensor:
         """The same of something that is there for the whole picture.  (H, W, ...)"""
         stride = layer_stride(layer)
-        return field[self.rows.place(stride), self.columns.place(stride)]
+        return field[self.rows.in_image(stride), self.columns.in_image(stride)]
 
 
 class _EdgePiece(NamedTuple):
@@ -86,16 +86,16 @@ class _EdgePiece(NamedTuple):
 
 def _split_at_edge(span: Span, size: int) -> Iterator[_EdgePiece]:
     """The pieces of a block between which the picture's edge lies"""
-    at = span.first
-    while at < span.last:
+    at = span.block_start
+    while at < span.block_stop:
         begin = at % size
-        length = min(span.last - at, size - begin)
-        yield _EdgePiece(slice(at - span.first, at - span.first + length), slice(begin, begin + length))
+        length = min(span.block_stop - at, size - begin)
+        yield _EdgePiece(slice(at - span.block_start, at - span.block_start + length), slice(begin, begin + length))
         at += length
 
 
 def _wrapped_indices(span: Span, size: int, device: torch.device) -> Tensor:
-    return torch.arange(span.first, span.last, device=device) % size
+    return torch.arange(span.block_start, span.block_stop, device=device) % size
 
 
 class TilingCost(NamedTuple):
@@ -109,7 +109,7 @@ class TilingCost(NamedTuple):
     def of(cls, width: int, height: int, longest: int | None, around: int, wraps: Tileable = NOT_TILEABLE) -> TilingCost:
         """Of the tiles that `tiles` would give"""
         axes = [make_spans(size, longest, around, wrap) for size, wrap in ((height, wraps.y), (width, wraps.x))]
-        rows, columns = ([span.last - span.first for span in axis] for axis in axes)
+        rows, columns = ([span.block_stop - span.block_start for span in axis] for axis in axes)
         return cls(len(rows) * len(columns), max(rows) * max(columns), sum(rows) * sum(columns))
 
 
@@ -164,7 +164,7 @@ def accumulate_moments(
     maps: dict[str, Tensor] = {}
     with ranks.together(network.device):
         for tile in iterate_tiles(ranks.mine(parts), network.device):
-            maps = network.forward(tile.of(picture), padding, only=None if keep else {layer for layer, _ in taps})
+            maps = network.forward(tile.block(picture), padding, only=None if keep else {layer for layer, _ in taps})
             for each, (layer, weights) in zip(sums, taps, strict=True):
                 each.add(tile.owned(maps[layer], layer), None if weights is None else tile.place(weights, layer))
     if not keep:
