@@ -1,54 +1,80 @@
 # Every target does its own set-up; nothing else has to be installed first.
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := .venv/Scripts
+else
 PYTHON ?= python3
 BIN := .venv/bin
+endif
 
-.PHONY: demo app space test test-kritas check fuzz bench krita clean
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
+ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+QUICK := not slow and not browser and not krita and not fuzz
 
-# A photograph in the style of one of the project's own paintings: demo.png, and demo_strip.png with before and after.
+.PHONY: demo app space krita test test-quick test-kritas check docs fuzz bench clean
+
+# Stylize a photograph with one of the project's own paintings: demo.png, and demo_strip.png with before and after.
 demo: .venv/demo
 	$(BIN)/python gradio_app/demo.py
 
-# The page, on this computer: http://127.0.0.1:7860
+# Serve the web page on this computer: http://127.0.0.1:7860
 app: .venv/app
 	$(BIN)/python gradio_app/app.py
 
-# The page as a folder that runs by itself, to be pushed to Hugging Face Spaces: dist/space
+# Build the web page as a self-contained folder for Hugging Face Spaces: dist/space
 space: .venv/app
 	$(BIN)/python gradio_app/build.py dist/space
 
-# The zip that Krita's "Import Python Plugin from File" takes.
-krita: | $(BIN)/pip
+# Build the zip that Krita's "Import Python Plugin from File" installs: dist/impasto_krita-VERSION.zip
+krita: | .venv/pyvenv.cfg
 	PYTHONPATH=core $(BIN)/python plugin/build.py dist
 
+# Run all tests, two at a time, and print the coverage.
 test: .venv/test
-	tests/system.sh
-	$(BIN)/python -m pytest
+	scripts/install_test_system_packages.sh
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered
 
-# The plugin's end-to-end tests in Krita 5.2, 5.3 and 6.0; as root, on Debian, and with patience.
+# Run the tests that need no browser, no Krita and little time.
+test-quick: .venv/test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "$(QUICK)"
+
+# Run the plugin's end-to-end tests in Krita 5.2, 5.3 and 6.0; needs root on Debian, and a lot of time.
 test-kritas: .venv/test
-	tests/system.sh
+	scripts/install_test_system_packages.sh
 	tests/krita/kritas.sh $(BIN)/python
 
+# Run the linters, the type checker, the import contracts, the workflow checks and the dependency audit.
 check: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tests/audit.py
+	PYTHONPATH=plugin $(BIN)/lint-imports --no-logo
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(ISSUE_FORMS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/zizmor --offline --no-progress --quiet .github
+	$(BIN)/python scripts/audit_dependencies.py
 
-# Twenty times the damaged files, made-up settings and stops of `make test`, new ones each time.
+# Build the guide: dist/docs/index.html
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# Run the fuzz and fault tests with twenty times as many cases as `make test`, and new ones each time.
 fuzz: .venv/test
 	IMPASTO_FUZZ=20 $(BIN)/python -m pytest tests/fuzz tests/faults
 
-# The short ones. CONTENT and STYLE are yours to choose; by default the demo's own pictures.
+# Run the short benchmarks. CONTENT and STYLE select the pictures; the default is the demo's own pair.
 bench: .venv/demo
-	$(BIN)/python tests/benchmarks/roofline.py
-	$(BIN)/python tests/benchmarks/memory.py
-	$(BIN)/python tests/benchmarks/time_to_quality.py $(CONTENT) $(STYLE)
+	$(BIN)/python benchmarks/roofline.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/time_to_quality.py $(CONTENT) $(STYLE)
 
-$(BIN)/pip:
+.venv/pyvenv.cfg:
 	$(PYTHON) -m venv .venv
 
-.venv/%: pyproject.toml | $(BIN)/pip
+.venv/%: pyproject.toml | .venv/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	touch $@
 

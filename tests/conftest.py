@@ -23,6 +23,25 @@ from impasto.vgg.weight_files import Weights, kernel_shapes, save_weights, torch
 from impasto.vgg.weights import load_weights
 from tests.faults.forks import Forks
 
+#: Fixtures that stand for a program of the system: tests that use them get this marker.
+_MARKER_OF_FIXTURE = {"browser": "browser", "display": "krita"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker, and before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they use, and keep those that share a server or a display on one process of pytest-xdist."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        for fixture, marker in _MARKER_OF_FIXTURE.items():
+            if fixture in fixtures:
+                item.add_marker(marker)
+        if "fuzz" in item.path.parts:
+            item.add_marker("fuzz")
+        if "page_server" in fixtures:
+            item.add_marker(pytest.mark.xdist_group(f"page-{item.callspec.params['page_server']}"))
+        elif "display" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("krita"))
+
 
 @functools.cache
 def made_up_weights(network: str, dtype: torch.dtype = torch.float32, divide: int = 1) -> Weights:

@@ -1,6 +1,6 @@
 """How soon a picture is as good, by the paper's own loss: the way all older programs go against Impasto.
 
-    python tests/benchmarks/time_to_quality.py [CONTENT STYLE] [--iterations 300] [--size 512] [--json FILE]
+    python benchmarks/time_to_quality.py [CONTENT STYLE] [--iterations 300] [--size 512] [--json FILE]
         [--older COMMAND --preset johnson]
 
 The baseline is what the older programs share: float32, autograd, one size, torch's L-BFGS with a history of 100, from white
@@ -33,17 +33,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import autograd
+import autograd_reference
 import torch
-from impasto.engine import Run
-from impasto.networks import LAYERS
-from impasto.weights import PAPER_UNIT, Weights
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
 from impasto import images, weights
+from impasto.engine import Run
+from impasto.networks import LAYERS
 from impasto.options import Options
+from impasto.weights import PAPER_UNIT, Weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT = "conv4_2"
@@ -71,7 +71,7 @@ class Autograd:
     def features(self, image: Tensor) -> dict[str, Tensor]:
         """image: (1, 3, H, W) -> layer -> (1, N, h, w), in the units of Caffe's networks"""
         x = (image - self.weights.mean.view(1, 3, 1, 1)) / self.weights.deviation.view(1, 3, 1, 1)
-        return autograd.features(x, self.weights.layers, STYLE[-1], unit=PAPER_UNIT)
+        return autograd_reference.features(x, self.weights.layers, STYLE[-1], unit=PAPER_UNIT)
 
     @staticmethod
     def gram(layer: Tensor) -> Tensor:
@@ -226,7 +226,7 @@ def _machine() -> str:
 
 
 def _demo_pictures(folder: Path) -> list[str]:
-    sys.path.insert(0, str(Path(__file__).parents[2] / "gradio_app"))
+    sys.path.insert(0, str(Path(__file__).parents[1] / "gradio_app"))
     import demo
     import paintings
 

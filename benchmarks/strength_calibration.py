@@ -1,8 +1,8 @@
 """Whether strength means the same: content and style distance of paintings, by strength and by size.
 
-    python tests/benchmarks/strength.py CONTENT STYLE [CONTENT STYLE]...
+    python benchmarks/strength_calibration.py CONTENT STYLE [CONTENT STYLE]...
 
-Distances as in look.py, of the saved file. Downwards the content distance has to rise and the style distance to fall; across
+Distances as in picture_quality.py, of the saved file. Downwards the content distance has to rise and the style distance to fall; across
 the sizes, at 0.5, the content distances have to be within 25 % of each other.
 """
 
@@ -12,10 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import look
-from impasto.engine import Warm
+import picture_quality
 
 import impasto
+from impasto.engine import Warm
 
 STRENGTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SIZES = (256, 512, 768)
@@ -31,7 +31,7 @@ def distances(content: str, style: str, warm: Warm, **settings: object) -> tuple
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "painting.png"))
         run.result(last).save(path)
-        return look.scores(content, style, path)[:2]
+        return picture_quality.scores(content, style, path)[:2]
 
 
 def main(pictures: list[str]) -> None:

@@ -1,9 +1,9 @@
 """The presets against each other, at equal time: style and content distance of what each has painted by then.
 
-    python tests/benchmarks/presets.py FOLDER CONTENT STYLE [CONTENT STYLE]...
+    python benchmarks/presets.py FOLDER CONTENT STYLE [CONTENT STYLE]...
 
 Time is what `impasto` takes at its usual quality. A preset without a ladder is stopped when it is over; one with a ladder of
-its own gets as many steps on every rung as fit. The style distance is on layers that no preset optimizes (look.py). A preset
+its own gets as many steps on every rung as fit. The style distance is on layers that no preset optimizes (picture_quality.py). A preset
 that keeps more of the content is to be compared at no more than its content distance: `impasto` is painted at several
 strengths, and the last column is its style distance there, on a straight line between two strengths where it has to be. The
 pictures go to FOLDER.
@@ -16,10 +16,10 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-import look
-from impasto.engine import Run, Step, Warm
+import picture_quality
 
 from impasto import options
+from impasto.engine import Run, Step, Warm
 
 SIZE = 384
 STRENGTHS = (0.35, 0.5, 0.74, 0.98)
@@ -59,7 +59,7 @@ def main(folder: Path, pictures: list[str]) -> None:
         def scored(run: Run, step: Step, name: str, content: str = content, style: str = style, pair: str = pair) -> tuple:
             path = folder / f"{pair}_{name}.png"
             run.result(step).save(path)
-            return look.scores(content, style, str(path))
+            return picture_quality.scores(content, style, str(path))
 
         front, seconds = [], 0.0
         for strength in STRENGTHS:

@@ -1,6 +1,6 @@
 """A step against what the machine can do, and against the same step by autograd.
 
-    python tests/benchmarks/roofline.py [--sizes 512] [--device auto] [--json FILE]
+    python benchmarks/roofline.py [--sizes 512] [--device auto] [--json FILE]
 
 One step is the objective of the preset `impasto` at a picture: loss and gradient. It is compared, within one run, with
 
@@ -21,19 +21,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import autograd
+import autograd_reference
 import torch
-from impasto.devices import choose_device, choose_precision, memory_kept
-from impasto.networks import parse_layers, up_to_deepest
-from impasto.objective import Objective, Region
-from impasto.tiles import Cover
-from impasto.weights import Weights
 from torch import Tensor
 
 from impasto import plans, weights
+from impasto.devices import choose_device, choose_precision, memory_kept
 from impasto.losses import moments
+from impasto.networks import parse_layers, up_to_deepest
+from impasto.objective import Objective, Region
 from impasto.options import Options
+from impasto.tiles import Cover
 from impasto.vgg import Network
+from impasto.weights import Weights
 
 #: Content to style of the preset, its losses being relative
 ALPHA = 0.15
@@ -91,7 +91,7 @@ class Autograd:
 
     def features(self, image: Tensor) -> dict[str, Tensor]:
         x = ((image - self.mean) / self.deviation).to(self.dtype).contiguous(memory_format=torch.channels_last)
-        return autograd.features(x, self.layers, self.last, pooling=self.options.pooling)
+        return autograd_reference.features(x, self.layers, self.last, pooling=self.options.pooling)
 
     @staticmethod
     def moments(layer: Tensor) -> tuple[Tensor, Tensor]:

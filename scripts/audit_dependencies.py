@@ -1,6 +1,6 @@
 """Whether anything that is installed is known to be vulnerable, where advisories can be had.
 
-    python tests/audit.py
+    python scripts/audit_dependencies.py
 
 Status 1: something is. Where the package index has no advisories, or cannot be reached, that is said, and the status is 0.
 """

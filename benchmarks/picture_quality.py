@@ -1,6 +1,6 @@
 """Three numbers for how a painting looks, from the saved file; low is good in each.
 
-    python tests/benchmarks/look.py CONTENT STYLE RESULT...
+    python benchmarks/picture_quality.py CONTENT STYLE RESULT...
 
 style: mean relative distance of Gram matrices on layers that no preset optimizes (conv1_2, 2_2, 3_2, 4_3; max pooling).
 content: relative distance at conv4_2.  patches: sliced Wasserstein distance of 5 x 5 RGB patches over four sizes, x 1e4,

@@ -1,6 +1,6 @@
 """Hours of mixed work through one worker and through the page: what it has of memory, threads and files, flat or growing.
 
-    python tests/benchmarks/soak.py [--minutes 60] [--only worker|page] [--allow 0.03] [--kept SECONDS] [--json FILE]
+    python benchmarks/soak.py [--minutes 60] [--only worker|page] [--allow 0.03] [--kept SECONDS] [--json FILE]
 
 The worker gets paintings of many sizes, in 8 and 16 bits, with masks, regions and two styles, jobs that are stopped, jobs
 that are wrong, and estimates; the page gets paintings by its API, and pictures that are none. After each round it is looked
@@ -30,7 +30,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from tests.clients import Client  # noqa: E402

@@ -1,6 +1,6 @@
 """What a picture takes: memory and time of a step, by its size and by its tiles.
 
-    python tests/benchmarks/memory.py [--sizes 256,512,1024,2048,4096] [--tiles 256,512,1024] [--json FILE]
+    python benchmarks/memory.py [--sizes 256,512,1024,2048,4096] [--tiles 256,512,1024] [--json FILE]
 
 Each line is a process of its own that takes a few steps at one size, with the aspect of a photograph (4 to 3); its memory is
 the most that the operating system has counted, less what was there before the first step. Where a size does not fit into the
@@ -30,6 +30,7 @@ def measure(side: int, tile: int | None, optimizer: str) -> dict[str, Any]:
     import time
 
     import numpy as np
+
     from impasto.engine import Run
 
     generator = np.random.default_rng(0)

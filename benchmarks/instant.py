@@ -1,6 +1,6 @@
 """What a net is worth: its loss beside that of a painting by steps, its time, and its memory.
 
-    python tests/benchmarks/instant.py NET STYLE PHOTO... [--size 512] [--json FILE]
+    python benchmarks/instant.py NET STYLE PHOTO... [--size 512] [--json FILE]
 
 NET has learned the picture STYLE. Each photo, which the net has not seen, is painted at the size by the net and by steps,
 and both pictures are judged by the same objective, in the paper's units; also the photo itself, which is where steps begin.
@@ -20,12 +20,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from impasto import images
 from impasto.engine import Run
+from impasto.images import Picture
 from impasto.instant import Painter
 from impasto.nets import Net
-
-from impasto import images
-from impasto.images import Picture
 from impasto.options import Options
 
 

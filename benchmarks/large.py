@@ -1,6 +1,6 @@
 """A large picture in little memory: what it takes at most, and whether its tiles can be seen.
 
-    python tests/benchmarks/large.py CONTENT STYLE OUT.png [--size 4096] [--memory 3GB] [--whole PICTURE] [more options]
+    python benchmarks/large.py CONTENT STYLE OUT.png [--size 4096] [--memory 3GB] [--whole PICTURE] [more options]
 
 It paints with the command, as a process of its own, and asks the system for the most memory that process had. Then it
 compares how much the picture changes from pixel to pixel across the lines where tiles meet with how much it does across
@@ -21,11 +21,11 @@ import sys
 import time
 
 import numpy as np
-from impasto.borders import STRIDE
-from impasto.tiles import reach, spans
 from PIL import Image
 
+from impasto.borders import STRIDE
 from impasto.options import Options
+from impasto.tiles import reach, spans
 
 #: How far from the lines the rest is looked at, in pixels, and how far off it is looked where no tile ends
 BESIDE = tuple(STRIDE * n for n in (-3, -2, -1, 1, 2, 3))

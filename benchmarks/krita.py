@@ -1,7 +1,7 @@
 """How the plugin feels in a real Krita: seconds to the first preview, and how long Krita's event loop ever stands still; with
 Live, seconds from the end of a brush stroke on a layer of 1024 x 768 to its repaint.
 
-    python tests/benchmarks/krita.py [--live] [--json FILE]
+    python benchmarks/krita.py [--live] [--json FILE]
 
 It needs what the tests of the plugin need: Krita and Xvfb. A gap is the longest time between two turns of the event loop
 in each state of the work; adding a layer is Krita's own work, so an empty one is added by hand beside it, to compare.
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 CASES = {
     "1024 x 1024, 8 bits, painted at 512": {
         "width": 1024,

@@ -1,6 +1,6 @@
 """An instant style beside what PyTorch's example, `fast_neural_style`, learns in the same time.
 
-    python tests/benchmarks/beside.py EXAMPLE NET STYLE PHOTO [--minutes M] [--size 512] [-o docs/beside.jpg] [--model FILE]
+    python benchmarks/fast_neural_style_comparison.py EXAMPLE NET STYLE PHOTO [--minutes M] [--size 512] [-o docs/images/beside.jpg] [--model FILE]
 
 EXAMPLE is the folder of that program with transformer_net.py. This trains that network as the program does unless it is told
 otherwise: Adam at 1e-3, four pieces of 256 pixels a step, content at relu2_2 by 1e5, Gram matrices of relu1_2, relu2_2,
@@ -19,15 +19,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import autograd
+import autograd_reference
 import torch
 import torch.nn.functional as functional
-from impasto.instant import Painter
 from instant import times
 from torch import Tensor
 
 from impasto import images, library, photographs, weights
 from impasto.images import Picture
+from impasto.instant import Painter
 from impasto.options import Options
 
 LAYERS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")  # rectified
@@ -47,7 +47,7 @@ def train(net: torch.nn.Module, style: Tensor, seconds: float) -> int:
 
     def features(image: Tensor) -> dict[str, Tensor]:
         normalised = (image / 255 - loaded.mean.view(1, 3, 1, 1)) / loaded.deviation.view(1, 3, 1, 1)
-        return autograd.features(normalised, loaded.layers, LAYERS[-1], pooling="max")
+        return autograd_reference.features(normalised, loaded.layers, LAYERS[-1], pooling="max")
 
     photos, generator = photographs.own(), torch.Generator().manual_seed(42)
     with torch.no_grad():
@@ -89,7 +89,7 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, default=Path("beside.jpg"))
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.example))
-    sys.path.insert(0, str(Path(__file__).parents[2] / "gradio_app"))
+    sys.path.insert(0, str(Path(__file__).parents[1] / "gradio_app"))
     from transformer_net import TransformerNet
 
     from demo import strip

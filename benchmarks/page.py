@@ -1,6 +1,6 @@
 """How the page feels: seconds from the click to the first preview in a real browser, and what the previews cost.
 
-    python tests/benchmarks/page.py [PHOTO STYLE]
+    python benchmarks/page.py [PHOTO STYLE]
 
 It needs what the tests of the page need: Chromium. The same painting is made twice by turns: with the browser looking on
 from this machine; with the browser taking all that comes and drawing none of it, as if it were on another; and without a page.
@@ -24,7 +24,7 @@ from typing import Any
 
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def main() -> int:
