@@ -19,16 +19,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import autograd_reference
 import torch
 import torch.nn.functional as functional
-from instant import times
 from torch import Tensor
 
-from impasto import images, library, photographs, weights
-from impasto.images import Picture
-from impasto.instant import Painter
+import autograd_reference
+from impasto.feedforward.photos import random_crop, sample_photos
+from impasto.feedforward.registry import load_network
+from impasto.feedforward.stylizer import FeedforwardStylizer
+from impasto.images.picture import Picture, read_picture
+from impasto.images.resize import fit_size
 from impasto.options import Options
+from impasto.vgg.weights import load_weights
+from instant import times
 
 LAYERS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")  # rectified
 CONTENT, CONTENT_WEIGHT, STYLE_WEIGHT = "conv2_2", 1e5, 1e10
@@ -43,19 +46,19 @@ def moments(maps: dict[str, Tensor]) -> list[Tensor]:
 
 def train(net: torch.nn.Module, style: Tensor, seconds: float) -> int:
     """How many steps it took in that time; the net and the style are for RGB up to 255, (1, 3, H, W)."""
-    loaded = weights.load("vgg16")
+    loaded = load_weights("vgg16")
 
     def features(image: Tensor) -> dict[str, Tensor]:
         normalised = (image / 255 - loaded.mean.view(1, 3, 1, 1)) / loaded.deviation.view(1, 3, 1, 1)
         return autograd_reference.features(normalised, loaded.layers, LAYERS[-1], pooling="max")
 
-    photos, generator = photographs.own(), torch.Generator().manual_seed(42)
+    photos, generator = sample_photos(), torch.Generator().manual_seed(42)
     with torch.no_grad():
         targets = moments(features(style))
     optimizer = torch.optim.Adam(net.parameters(), RATE)
     until, steps = time.perf_counter() + seconds, 0
     while time.perf_counter() < until:
-        pieces = torch.stack([photographs.piece(photos, SIDE, generator) for _ in range(BATCH)]).permute(0, 3, 1, 2) * 255
+        pieces = torch.stack([random_crop(photos, SIDE, generator) for _ in range(BATCH)]).permute(0, 3, 1, 2) * 255
         found = features(net(pieces))
         with torch.no_grad():
             kept = features(pieces)[CONTENT]
@@ -94,8 +97,8 @@ def main() -> int:
 
     from demo import strip
 
-    ours, photo, style = library.load(arguments.net), images.read(arguments.photo), images.read(arguments.style)
-    photo, style = (picture.resized(*images.fit(picture.size, arguments.size)) for picture in (photo, style))
+    ours, photo, style = load_network(arguments.net), read_picture(arguments.photo), read_picture(arguments.style)
+    photo, style = (picture.resized(*fit_size(picture.size, arguments.size)) for picture in (photo, style))
     torch.manual_seed(42)
     theirs = TransformerNet()
     if arguments.model and arguments.model.exists():
@@ -105,7 +108,7 @@ def main() -> int:
         print(f"{train(theirs, style.pixels.permute(2, 0, 1)[None] * 255, 60 * minutes)} steps in {minutes:g} minutes")
         if arguments.model:
             torch.save(theirs.state_dict(), arguments.model)
-    painter = Painter(ours, Options(size=arguments.size))
+    painter = FeedforwardStylizer(ours, Options(size=arguments.size))
     pair: list[Callable[[], Picture]] = [lambda: painter.paint(photo), lambda: painted(theirs, photo)]
     sizes = [sum(tensor.numel() for tensor in state.values()) for state in (ours.state, theirs.state_dict())]
     for name, paint, numbers in zip(("Impasto", "PyTorch's example"), pair, sizes, strict=True):

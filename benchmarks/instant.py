@@ -20,11 +20,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from impasto import images
-from impasto.engine import Run
-from impasto.images import Picture
-from impasto.instant import Painter
-from impasto.nets import Net
+from impasto.feedforward.network import TransformNet
+from impasto.feedforward.stylizer import FeedforwardStylizer
+from impasto.images.picture import Picture, read_picture
+from impasto.images.resize import fit_size
+from impasto.optimization.run import Run
 from impasto.options import Options
 
 
@@ -67,17 +67,17 @@ def main() -> int:
     arguments = parser.parse_args()
     # Before this process has grown: what it starts is told to have had as much as this has, and it is as quick as `apply`.
     sides = {side: peak(arguments.net, arguments.photos[0], side) for side in (1024, 4096)}
-    net, style = Net.load(arguments.net), images.read(arguments.style)
-    painter, photo = Painter(net), images.read(arguments.photos[0])
-    photo = photo.resized(*images.fit(photo.size, 1024))
+    net, style = TransformNet.load(arguments.net), read_picture(arguments.style)
+    painter, photo = FeedforwardStylizer(net), read_picture(arguments.photos[0])
+    photo = photo.resized(*fit_size(photo.size, 1024))
     taken = times(lambda: painter.paint(photo))
     print(f"1024 px: {statistics.median(taken):.2f} s")
     options = Options(size=arguments.size, network="vgg16")
     rows = []
     print("| photo | the photo | by the net | by steps | net over steps |\n|---|---|---|---|---|")
     for path in arguments.photos:
-        photo = images.read(path)
-        instant = Painter(net, Options(size=arguments.size)).paint(photo)
+        photo = read_picture(path)
+        instant = FeedforwardStylizer(net, Options(size=arguments.size)).paint(photo)
         *_, last = Run(photo, style, options).steps()
         before, after = judged(photo, style, options, photo), judged(photo, style, options, instant)
         rows.append({"photo": path.name, "before": before, "net": after, "steps": last.loss})

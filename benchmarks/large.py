@@ -23,13 +23,13 @@ import time
 import numpy as np
 from PIL import Image
 
-from impasto.borders import STRIDE
+from impasto.layers import TOTAL_STRIDE, receptive_radius
+from impasto.optimization.tiling import make_spans
 from impasto.options import Options
-from impasto.tiles import reach, spans
 
 #: How far from the lines the rest is looked at, in pixels, and how far off it is looked where no tile ends
-BESIDE = tuple(STRIDE * n for n in (-3, -2, -1, 1, 2, 3))
-ELSEWHERE = tuple(STRIDE * n for n in range(-12, 13) if abs(n) > 6)
+BESIDE = tuple(TOTAL_STRIDE * n for n in (-3, -2, -1, 1, 2, 3))
+ELSEWHERE = tuple(TOTAL_STRIDE * n for n in range(-12, 13) if abs(n) > 6)
 
 
 def seam(changes: np.ndarray, lines: np.ndarray) -> float:
@@ -83,10 +83,10 @@ def main() -> int:
     if found is None:
         print("one tile: no lines")
         return 0
-    around = reach("vgg16", Options(network="vgg16").layers("vgg16"))
+    around = receptive_radius("vgg16", Options(network="vgg16").layers("vgg16"))
     for name, axis, size in (("rows", 0, height), ("columns", 1, width)):
         changes = changes_in(picture, axis)
-        lines = np.array([span.start for span in spans(size, int(found[1]), around, False)[1:]])
+        lines = np.array([span.start for span in make_spans(size, int(found[1]), around, False)[1:]])
         if not len(lines):
             print(f"{name}: no lines")
             continue

@@ -15,9 +15,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from impasto import images, weights
-from impasto.losses import moments
-from impasto.vgg import Network
+from impasto.images.picture import read_picture
+from impasto.images.resize import fit_size
+from impasto.losses.moments import compute_moments
+from impasto.vgg.network import VGG
+from impasto.vgg.weights import load_weights
 
 HELD_OUT = ("conv1_2", "conv2_2", "conv3_2", "conv4_3")
 
@@ -45,12 +47,12 @@ def sliced_wasserstein(one: Tensor, two: Tensor) -> float:
 
 @torch.no_grad()
 def scores(content: str, style: str, result: str) -> tuple[float, float, float]:
-    network = Network(weights.load("vgg16"), [*HELD_OUT, "conv4_2"], pooling="max", padding="replicate")
-    painted, painting = images.read(result), images.read(style)
-    photo = images.read(content).resized(*painted.size)
-    painting = painting.resized(*images.fit(painting.size, min(max(painted.size), max(painting.size))))
+    network = VGG(load_weights("vgg16"), [*HELD_OUT, "conv4_2"], pooling="max", padding="replicate")
+    painted, painting = read_picture(result), read_picture(style)
+    photo = read_picture(content).resized(*painted.size)
+    painting = painting.resized(*fit_size(painting.size, min(max(painted.size), max(painting.size))))
     found, wanted, kept = (network.forward(picture.pixels) for picture in (painted, painting, photo))
-    gram = [relative(*(moments(maps[layer].flatten(0, 1)).second for maps in (found, wanted))) for layer in HELD_OUT]
+    gram = [relative(*(compute_moments(maps[layer].flatten(0, 1)).second for maps in (found, wanted))) for layer in HELD_OUT]
     patch = sliced_wasserstein(painted.pixels, painting.pixels)
     return sum(gram) / len(gram), relative(found["conv4_2"], kept["conv4_2"]), patch * 1e4
 

@@ -17,9 +17,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import picture_quality
-
-from impasto import options
-from impasto.engine import Run, Step, Warm
+from impasto.optimization.cache import ModelCache
+from impasto.optimization.run import Run, Step
+from impasto.presets import PRESET_STEPS, PRESETS
 
 SIZE = 384
 STRENGTHS = (0.35, 0.5, 0.74, 0.98)
@@ -35,10 +35,10 @@ def within(run: Run, seconds: float) -> Step:
     return last
 
 
-def fitting(content: str, style: str, preset: str, seconds: float, warm: Warm) -> int:
+def fitting(content: str, style: str, preset: str, seconds: float, warm: ModelCache) -> int:
     """As many steps on every rung of a preset's ladder as fit into a time"""
-    before = options.STEPS[preset]
-    options.STEPS[preset] = 3
+    before = PRESET_STEPS[preset]
+    PRESET_STEPS[preset] = 3
     try:
         run = Run(content, style, preset=preset, size=SIZE, warm=warm)
         took, began = 0.0, time.perf_counter()
@@ -46,13 +46,13 @@ def fitting(content: str, style: str, preset: str, seconds: float, warm: Warm) -
             now = time.perf_counter()
             took, began = took + (now - began if step.iteration > 1 else 0), now
     finally:
-        options.STEPS[preset] = before
+        PRESET_STEPS[preset] = before
     return max(2, round(seconds / (took / 2)))
 
 
 def main(folder: Path, pictures: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    warm = Warm()
+    warm = ModelCache()
     for content, style in zip(pictures[::2], pictures[1::2], strict=True):
         pair = f"{Path(content).stem}_{Path(style).stem}"
 
@@ -73,8 +73,8 @@ def main(folder: Path, pictures: list[str]) -> None:
         for strength, (apart, kept, patches) in zip(STRENGTHS, front, strict=True):
             print(f"| impasto, strength {strength} | {apart:.3f} | {kept:.3f} | {patches:.2f} | |", flush=True)
         for preset in OTHERS:
-            if options.PRESETS[preset]["ladder"]:
-                options.STEPS[preset] = fitting(content, style, preset, seconds, warm)
+            if PRESETS[preset]["ladder"]:
+                PRESET_STEPS[preset] = fitting(content, style, preset, seconds, warm)
             run = Run(content, style, preset=preset, size=SIZE, warm=warm)
             apart, kept, patches = scored(run, within(run, seconds), preset)
             there = at(front, kept)

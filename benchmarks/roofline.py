@@ -21,19 +21,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import autograd_reference
 import torch
 from torch import Tensor
 
-from impasto import plans, weights
-from impasto.devices import choose_device, choose_precision, memory_kept
-from impasto.losses import moments
-from impasto.networks import parse_layers, up_to_deepest
-from impasto.objective import Objective, Region
+import autograd_reference
+from impasto.layers import layers_through, parse_layers
+from impasto.losses.moments import compute_moments
+from impasto.optimization.memory_plan import count_flops
+from impasto.optimization.objective import Objective, Region
+from impasto.optimization.tiling import TilingCost
 from impasto.options import Options
-from impasto.tiles import Cover
-from impasto.vgg import Network
-from impasto.weights import Weights
+from impasto.runtime.device import choose_device, choose_precision
+from impasto.runtime.memory import retain_freed_memory
+from impasto.vgg.network import VGG
+from impasto.vgg.weight_files import Weights
+from impasto.vgg.weights import load_weights
 
 #: Content to style of the preset, its losses being relative
 ALPHA = 0.15
@@ -84,7 +86,7 @@ class Autograd:
         self.mean, self.deviation = (each.to(device).view(1, 3, 1, 1) for each in (loaded.mean, loaded.deviation))
         self.style_layers = parse_layers(options.style_layers)
         (self.content_layer,) = parse_layers(options.content_layers)
-        self.last = up_to_deepest("vgg16", options.layers("vgg16"))[-1]
+        self.last = layers_through("vgg16", options.layers("vgg16"))[-1]
         with torch.no_grad():
             self.content = self.features(content)[self.content_layer].float()
             self.style = {name: self.moments(self.features(style)[name]) for name in self.style_layers}
@@ -113,17 +115,17 @@ class Autograd:
 
 def measure(side: int, device: torch.device) -> dict[str, Any]:
     options = Options(network="vgg16")
-    loaded = weights.load("vgg16")
+    loaded = load_weights("vgg16")
     precision = choose_precision("auto", device)
     height, width = side * 3 // 4, side
     generator = torch.Generator().manual_seed(0)
     image, content, style = (torch.rand(height, width, 3, generator=generator).to(device) for _ in range(3))
     planes = [each.permute(2, 0, 1)[None].contiguous() for each in (image, content, style)]
     looked_at = options.layers("vgg16")
-    with torch.no_grad(), memory_kept(device):
-        network = Network(loaded, looked_at, pooling=options.pooling, padding=options.padding, device=device, dtype=precision)
+    with torch.no_grad(), retain_freed_memory(device):
+        network = VGG(loaded, looked_at, pooling=options.pooling, padding=options.padding, device=device, dtype=precision)
         maps = network.forward(style)
-        wanted = {name: (weight, moments(maps[name])) for name, weight in parse_layers(options.style_layers).items()}
+        wanted = {name: (weight, compute_moments(maps[name])) for name, weight in parse_layers(options.style_layers).items()}
         bytes_of_maps = sum(each.numel() * each.element_size() for each in network.forward(image).values())
         objective = Objective(
             network,
@@ -136,7 +138,7 @@ def measure(side: int, device: torch.device) -> dict[str, Any]:
             tv=options.tv,
         )
         mine = timed(lambda: objective(image), device, 5)
-        work = plans.operations("vgg16", looked_at, Cover.of(width, height, None, 0))
+        work = count_flops("vgg16", looked_at, TilingCost.of(width, height, None, 0))
         convolutions = work / matrix_rate(device, precision)
         copies = 4 * bytes_of_maps / copy_rate(device)
     about = {

@@ -33,17 +33,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import autograd_reference
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from impasto import images, weights
-from impasto.engine import Run
-from impasto.networks import LAYERS
+import autograd_reference
+from impasto.images.encode import save_picture
+from impasto.images.picture import read_picture
+from impasto.images.resize import fit_size
+from impasto.layers import LAYERS
+from impasto.optimization.run import Run
 from impasto.options import Options
-from impasto.weights import PAPER_UNIT, Weights
+from impasto.vgg.download import cache_path
+from impasto.vgg.weight_files import CAFFE_SCALE, Weights, torchvision_indices
+from impasto.vgg.weights import load_weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT = "conv4_2"
@@ -71,7 +75,7 @@ class Autograd:
     def features(self, image: Tensor) -> dict[str, Tensor]:
         """image: (1, 3, H, W) -> layer -> (1, N, h, w), in the units of Caffe's networks"""
         x = (image - self.weights.mean.view(1, 3, 1, 1)) / self.weights.deviation.view(1, 3, 1, 1)
-        return autograd_reference.features(x, self.weights.layers, STYLE[-1], unit=PAPER_UNIT)
+        return autograd_reference.features(x, self.weights.layers, STYLE[-1], unit=CAFFE_SCALE)
 
     @staticmethod
     def gram(layer: Tensor) -> Tensor:
@@ -87,12 +91,12 @@ class Autograd:
 
 def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[list[Point], Judge]:
     started = time.perf_counter()
-    photo = images.read(content)
-    width, height = images.fit(photo.size, size)
-    painting = images.read(style)
-    painting = painting.resized(*images.fit(painting.size, min(size, max(painting.size))))
+    photo = read_picture(content)
+    width, height = fit_size(photo.size, size)
+    painting = read_picture(style)
+    painting = painting.resized(*fit_size(painting.size, min(size, max(painting.size))))
     planes = [picture.pixels.permute(2, 0, 1)[None].contiguous() for picture in (photo.resized(width, height), painting)]
-    objective = Autograd(weights.load("vgg16"), *planes)
+    objective = Autograd(load_weights("vgg16"), *planes)
     image = torch.rand(planes[0].shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
     points: list[Point] = []
     optimizer = torch.optim.LBFGS([image], max_iter=iterations, history_size=100, tolerance_grad=0, tolerance_change=0)
@@ -109,7 +113,7 @@ def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[li
 
     @torch.no_grad()
     def judge(picture: Image.Image) -> float:
-        return float(objective(images.read(picture).pixels.permute(2, 0, 1)[None].contiguous()))
+        return float(objective(read_picture(picture).pixels.permute(2, 0, 1)[None].contiguous()))
 
     return points, judge
 
@@ -118,8 +122,8 @@ def older(
     command: str, content: Path, style: Path, options: Options, iterations: int, folder: Path
 ) -> tuple[list[Point], Judge]:
     """An older program's picture, and after how many seconds it was there, less those in which torch was imported."""
-    state = load_file(weights.cached(weights.load("vgg16").network))
-    places = dict(zip(LAYERS["vgg16"], weights._torchvision_indices("vgg16"), strict=True))
+    state = load_file(cache_path(load_weights("vgg16").network))
+    places = dict(zip(LAYERS["vgg16"], torchvision_indices("vgg16"), strict=True))
     renamed = {f"features.{places[name[:7]]}{name[7:]}": tensor for name, tensor in state.items()}
     torch.save(renamed, folder / "vgg16.pth")
     filled = {"content": content.resolve(), "style": style.resolve(), "size": options.size, "iterations": iterations}
@@ -212,8 +216,8 @@ def _seconds(seconds: float | None) -> str:
 
 def _smaller(path: Path, size: int, target: Path) -> Path:
     """A copy of a picture, at most so many pixels long"""
-    picture = images.read(path)
-    images.save(target, picture.resized(*images.fit(picture.size, min(size, max(picture.size)))))
+    picture = read_picture(path)
+    save_picture(target, picture.resized(*fit_size(picture.size, min(size, max(picture.size)))))
     return target
 
 
