@@ -12,7 +12,7 @@ from impasto.cli.main import main
 from impasto.errors import ImageError
 from impasto.experiments.batch import output_paths
 from impasto.images.folder import find_images
-from impasto.optimization import cache, targets
+from impasto.optimization import cache, style_statistics
 
 QUICK = ["--size", "32", "--iterations", "1"]
 
@@ -63,7 +63,7 @@ def test_one_network_is_loaded_and_a_styles_statistics_are_found_once(
     folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: dict[str, list[object]] = {"load_named_weights": [], "accumulate_moments": []}
-    for module, name in ((cache, "load_named_weights"), (targets, "accumulate_moments")):
+    for module, name in ((cache, "load_named_weights"), (style_statistics, "accumulate_moments")):
         plain = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, n=name, plain=plain: (calls[n].append(a), plain(*a))[1])
     assert main(folders) == 0

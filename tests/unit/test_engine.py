@@ -48,7 +48,7 @@ def test_steps_tell_where_the_run_stands(quick: dict[str, object], monkeypatch: 
     assert [step.fraction for step in seen] == sorted(step.fraction for step in seen)
     assert seen[-1].fraction == 1
     assert seen[-1].eta == 0
-    assert sum(rung.steps for rung in run.rungs) == len(seen)
+    assert sum(rung.steps for rung in run.levels) == len(seen)
     assert all(step.loss == pytest.approx(1e-3 * step.content_loss + step.style_loss, rel=1e-6) for step in seen[-2:])
     assert {step.image.size for step in seen} == {(45, 34), (64, 48)}
 
@@ -190,7 +190,7 @@ def test_when_memory_runs_out_tiles_get_smaller_and_the_run_goes_on(
     assert max(shown[:3]) == 200 * 167
     assert len(shown) > 40
     assert max(shown[3:]) <= 18000
-    torch.testing.assert_close(steps[-1].painted.pixels, whole.painted.pixels, rtol=0, atol=1e-3)
+    torch.testing.assert_close(steps[-1].painted.pixels, whole.snapshot.pixels, rtol=0, atol=1e-3)
 
 
 def test_a_tiny_style_does_not_outweigh_everything(quick: dict[str, object]) -> None:
@@ -227,7 +227,7 @@ def test_a_warm_run_uses_the_network_of_the_one_before(quick: dict[str, object],
     )
     warm, results = ModelCache(), []
     for pooling in ("max", "max", "average", "max"):
-        run = Run(scene(40, 40), scene(40, 40, 5), warm=warm, **quick, pooling=pooling)
+        run = Run(scene(40, 40), scene(40, 40, 5), cache=warm, **quick, pooling=pooling)
         results.append(np.asarray(run.result(list(run.steps())[-1]).image))
     assert made == ["max", "average", "max"]
     assert (results[0] == results[1]).all()
@@ -277,9 +277,9 @@ def test_what_is_kept_is_what_the_network_sees_there_on_every_rung(
     run = Run(scene(64, 48), scene(48, 48, 1), **quick | {"ladder": True, "size": 90}, keep=keep)
     for step in run.steps():
         width, height = step.size
-        content = run.given.content.resized(width, height).pixels
+        content = run.inputs.content.resized(width, height).pixels
         inside = (slice(int(height * 0.3), int(height * 0.7)), slice(int(width * 0.3), int(width * 0.6)))
-        torch.testing.assert_close(step.painted.pixels[inside], content[inside], rtol=0, atol=1e-6)
+        torch.testing.assert_close(step.snapshot.pixels[inside], content[inside], rtol=0, atol=1e-6)
     assert step.scale == 2
 
 
@@ -335,8 +335,8 @@ def test_the_last_step_counts(quick: dict[str, object]) -> None:
     settings = quick | {"preset": "paper", "iterations": 1}
     run = Run(scene(48, 40), scene(40, 40, 1), **settings)
     (step,) = run.steps()
-    beginning = TargetBuilder(run.given, run.options, (64, 53), run.device, {}).beginning(64, 53)
-    assert not torch.equal(step.painted.pixels, beginning)
+    beginning = TargetBuilder(run.inputs, run.options, (64, 53), run.device, {}).initial_image(64, 53)
+    assert not torch.equal(step.snapshot.pixels, beginning)
     for iterations in range(2, 9):
         losses = [
             step.loss for step in impasto.stream(scene(48, 40), scene(40, 40, 1), **settings | {"iterations": iterations})

@@ -32,7 +32,7 @@ def made(quick: dict[str, object]) -> Made:
     def make(**settings: object) -> tuple[TargetBuilder, VGG]:
         run = Run(scene(48, 40), scene(40, 40, 1), **quick | settings)
         run.load_weights()
-        return TargetBuilder(run.given, run.options, (64, 53), run.device, {}), run._network()
+        return TargetBuilder(run.inputs, run.options, (64, 53), run.device, {}), run._network()
 
     return make
 
@@ -43,7 +43,7 @@ def test_the_style_loss_is_the_one_that_is_asked_for(made: Made, kind: str) -> N
     image = torch.rand(53, 64, 3, generator=torch.Generator().manual_seed(0))
     expected = 0.0
     for name, weight in parse_layers(found.options.style_layers).items():
-        wanted = compute_moments(network.forward(found.given.styles[0].pixels)[name].flatten(0, 1))  # a style is not enlarged
+        wanted = compute_moments(network.forward(found.inputs.styles[0].pixels)[name].flatten(0, 1))  # a style is not enlarged
         seen = compute_moments(network.forward(image)[name].flatten(0, 1))
         unit = CAFFE_SCALE**4 if kind == "gram" else 1
         expected += weight * unit * float(STYLE_LOSSES[kind](wanted)(seen).value)
@@ -62,7 +62,7 @@ def test_colors_are_matched_the_way_that_is_asked_for(made: Made) -> None:
     shown = []
     for how in ("monge", "pca", "cholesky"):
         found, _ = made(colors="match", color_match=how)
-        shown.append(found._style_shown(0, found.given.styles[0]))
+        shown.append(found.styles.network_input(0, found.inputs.styles[0]))
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert float((shown[one] - shown[other]).abs().max()) > 0.01
 
@@ -75,7 +75,7 @@ def test_the_network_is_shown_grays_where_only_light_and_dark_are_painted(made: 
     network.forward = lambda image, *more, **about: (shown.append(image), forward(image, *more, **about))[1]  # type: ignore[method-assign]
     found.objective(network, 64, 53)
     assert len(shown) == 2
-    for image in (*shown, found.beginning(64, 53)):
+    for image in (*shown, found.initial_image(64, 53)):
         assert float(image.std()) > 0.05
         torch.testing.assert_close(image, image[..., :1].expand_as(image))
 
@@ -91,7 +91,7 @@ def test_fine_layers_of_one_style_go_with_coarse_ones_of_another(quick: dict[str
     run = Run(scene(48, 40), [one, two], **quick, style_layers=layers)
     run.load_weights()
     network = run._network()
-    (region,) = TargetBuilder(run.given, run.options, (64, 53), run.device, {})._regions(network, 64, 53)
+    (region,) = TargetBuilder(run.inputs, run.options, (64, 53), run.device, {})._regions(network, 64, 53)
     assert {name: round(weight, 6) for name, (weight, _) in region.style.items()} == {
         "conv1_1": 0.25,
         "conv2_1": 0.25,
@@ -158,8 +158,8 @@ def test_a_region_of_a_style_is_all_that_counts_of_it(quick: dict[str, object]) 
 
 def test_one_painting_serves_several_regions(quick: dict[str, object]) -> None:
     run = Run(scene(64, 48), scene(64, 48, 1), **quick, masks=halves(64, 48), style_masks=halves(64, 48)[::-1])
-    assert len(run.given.styles) == 2
-    assert run.given.styles[0] is run.given.styles[1]
+    assert len(run.inputs.styles) == 2
+    assert run.inputs.styles[0] is run.inputs.styles[1]
     assert np.isfinite(list(run.steps())[-1].loss)
 
 
@@ -178,7 +178,7 @@ def test_what_is_transparent_has_no_say_in_the_style(quick: dict[str, object], m
         weights.extend(seen for _, seen in taps)
         return found(network, picture, taps, *more)
 
-    monkeypatch.setattr("impasto.optimization.targets.accumulate_moments", survey)
+    monkeypatch.setattr("impasto.optimization.style_statistics.accumulate_moments", survey)
     one, two = (impasto.stylize(scene(48, 40), style, **quick) for style in styles)
     np.testing.assert_array_equal(pixels(one.image), pixels(two.image))
     assert len(weights) == 10
@@ -207,7 +207,7 @@ def test_starts(made: Made) -> None:
     """gray is gray, content and style are themselves; a share of noise is that share of it"""
 
     def start(**settings: object) -> torch.Tensor:
-        return made(**settings)[0].beginning(64, 53)
+        return made(**settings)[0].initial_image(64, 53)
 
     assert (start(init="gray") == 0.5).all()
     noise, content, style = start(init="noise"), start(init="content"), start(init="style")
@@ -221,11 +221,11 @@ def test_the_gram_loss_with_strength_is_relative_to_both_pictures(made: Made) ->
     """alpha is such that content and style, each over the energy of its own, are in the balance that strength names."""
     found, network = made(style_loss="gram", strength=0.5)
     objective = found.objective(network, 64, 53)
-    content = network.forward(found.given.content.resized(64, 53).pixels)["conv4_2"] * CAFFE_SCALE
+    content = network.forward(found.inputs.content.resized(64, 53).pixels)["conv4_2"] * CAFFE_SCALE
     layers = parse_layers(found.options.style_layers)
     style = {name: seen_by(network, scene(40, 40, 1), name) * CAFFE_SCALE**2 for name in layers}
     energy = sum(weight * float(style[name].square().sum()) / 4 / len(style[name]) ** 2 for name, weight in layers.items())
-    balance, papers = found.options.balance(64, 53)
+    balance, papers = found.options.content_weight(64, 53)
     assert not papers
     assert objective.ratio * float(content.square().sum()) / 2 == pytest.approx(balance * energy, rel=1e-3)
 

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def batch_command(arguments: argparse.Namespace) -> int:
+    from ..api import create_run
     from ..experiments.batch import BatchItem, output_paths
     from ..images.folder import find_images
     from ..optimization.cache import ModelCache
-    from ..optimization.run import Run
 
     contents, styles = find_images(arguments.contents), find_images(arguments.styles)
     targets = output_paths(contents, styles, Path(arguments.output), f".{arguments.format.lstrip('.')}")
     options, warm = Options(**given_options(arguments)), ModelCache()
 
     def item(target: Path, content: Path, style: Path) -> BatchItem:
-        return BatchItem(target, lambda: Run(str(content), str(style), options, warm=warm))
+        return BatchItem(target, lambda: create_run(str(content), str(style), options, cache=warm))
 
     items = [item(target, *pair) for target, pair in targets.items()]
     return _run_all(items, arguments)[0]
@@ -73,7 +73,7 @@ def _run_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = Fa
 
     def watch(item: BatchItem, run: Run, step: Step) -> None:
         title = f"{numbers[item.target]} of {len(items)}: {item.target.name}"
-        bars.setdefault(item.target, ProgressBar(title)).step(step, run.rungs[step.scale].steps)
+        bars.setdefault(item.target, ProgressBar(title)).step(step, run.levels[step.scale].steps)
 
     stops: list[int] = []
 

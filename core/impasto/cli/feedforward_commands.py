@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +19,6 @@ from .progress import ProgressBar
 if TYPE_CHECKING:
     from ..feedforward.stylizer import FeedforwardStylizer
 
-#: Seconds between two nets, two previews and two curves that are written while a net is trained
-_SAVE_INTERVAL = 30.0
 #: How long a net is trained, where nothing is said
 _DEFAULT_MINUTES = 20
 
@@ -32,6 +28,7 @@ def train_command(arguments: argparse.Namespace) -> int:
     from ..feedforward.network import Style, TransformNet
     from ..feedforward.photos import photos_from_folders, sample_photos
     from ..feedforward.training import Trainer, TrainingStep
+    from ..feedforward.training_session import TrainingSession
     from ..images.encode import ensure_writable_image, save_picture
     from ..images.folder import find_images
     from ..images.picture import read_picture
@@ -54,43 +51,41 @@ def train_command(arguments: argparse.Namespace) -> int:
     about = [Style.of(path.stem, style.image, arguments.license) for path, style in zip(paths, styles, strict=True)]
     megapixels = options.max_megapixels
     photos = photos_from_folders(arguments.photos, megapixels) if arguments.photos else sample_photos()
-    lesson = Trainer(styles, photos, options, about=about, resume=resume)
+    trainer = Trainer(styles, photos, options, about=about, resume=resume)
     with ProgressBar("weights") as bar:
-        lesson.load_weights(bar.bytes)
+        trainer.load_weights(bar.bytes)
     print(f"impasto: {len(styles)} style(s), {len(photos)} photographs", file=sys.stderr)
-    last: TrainingStep | None = None
     curve: dict[int, float] = {}
 
-    def show(step: TrainingStep) -> None:
+    def write_preview(step: TrainingStep) -> None:
         if preview:
             save_picture(preview, read_picture(step.preview(photos[0])))
         if plot:
             plot_lines(plot, list(curve), {"loss": (list(curve.values()), "#1c1917")}, "loss, the mean over 50 steps")
 
-    interrupted, saved = None, time.monotonic()
+    session = TrainingSession(trainer, target, **most, preview=write_preview, on_error=_warn)
+    interrupted = None
     with ProgressBar("training") as bar:
         try:
-            for last in lesson.steps(**most):
-                left = format_duration(last.seconds * (1 / last.fraction - 1))
-                bar.show(last.fraction, f"step {last.steps}, loss {last.loss:.3f}, {left} left")
-                curve[last.steps] = last.loss
+            for step in session.steps():
+                left = format_duration(step.seconds * (1 / step.fraction - 1))
+                bar.show(step.fraction, f"step {step.steps}, loss {step.loss:.3f}, {left} left")
+                curve[step.steps] = step.loss
                 if arguments.json:
-                    print_json({"fraction": last.fraction, "step": last.steps, "seconds": last.seconds, "loss": last.loss})
-                if time.monotonic() - saved > _SAVE_INTERVAL:
-                    with _warn_on_error():  # no reason to stop
-                        last.net.save(target)
-                        show(last)
-                    saved = time.monotonic()
+                    print_json({"fraction": step.fraction, "step": step.steps, "seconds": step.seconds, "loss": step.loss})
         except KeyboardInterrupt as stop:
             interrupted = stop
+    last = session.last
     if last is None:
         print("impasto: stopped before the first step; nothing is written", file=sys.stderr)
         assert interrupted is not None
         return exit_status(interrupted)
     with defer_interrupts():  # there is nothing left to stop
         save_or_fall_back(last.net.save, target, "the net")
-        with _warn_on_error():
-            show(last)
+        try:
+            write_preview(last)
+        except ImageError as error:
+            _warn(error)
         if interrupted:
             so_far = f"{target} is the net so far: go on with --resume {target}"
             print(f"impasto: stopped at {last.fraction:.0%}; {so_far}", file=sys.stderr)
@@ -223,10 +218,6 @@ def _require_folder(out: Path, count: int) -> None:
         raise ImageError(f"{str(out)!r} is a file, and there are {count} pictures: name a folder")
 
 
-@contextlib.contextmanager
-def _warn_on_error() -> Iterator[None]:
-    """What cannot be written is told, and that is all"""
-    try:
-        yield
-    except ImageError as error:
-        print(f"impasto: {error}", file=sys.stderr)
+def _warn(error: ImageError) -> None:
+    """Print an error that is no reason to stop."""
+    print(f"impasto: {error}", file=sys.stderr)

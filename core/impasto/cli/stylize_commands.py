@@ -33,19 +33,19 @@ def stylize_command(arguments: argparse.Namespace) -> int:
     options = Options(**given_options(arguments))
 
     def run() -> Run:
-        from ..optimization.run import Run
+        from ..api import create_run
 
         resumable = {"checkpoint": arguments.checkpoint, "resume": arguments.resume}
-        return Run(arguments.content, arguments.style, options, **resumable)
+        return create_run(arguments.content, arguments.style, options, **resumable)
 
     return _run_distributed(run, arguments)
 
 
 def reconstruct_command(arguments: argparse.Namespace) -> int:
     def run() -> Run:
-        from ..optimization.synthesis import reconstruction_run
+        from ..api import create_reconstruction_run
 
-        return reconstruction_run(arguments.image, arguments.layer, **given_options(arguments))
+        return create_reconstruction_run(arguments.image, arguments.layer, **given_options(arguments))
 
     return _run_distributed(run, arguments)
 
@@ -56,9 +56,9 @@ def texture_command(arguments: argparse.Namespace) -> int:
         raise OptionError(f"size {arguments.size!r}: give width and height in pixels, such as 1024x768")
 
     def run() -> Run:
-        from ..optimization.synthesis import texture_run
+        from ..api import create_texture_run
 
-        return texture_run(arguments.style, (int(sides[0]), int(sides[1])), **given_options(arguments))
+        return create_texture_run(arguments.style, (int(sides[0]), int(sides[1])), **given_options(arguments))
 
     return _run_distributed(run, arguments)
 
@@ -99,8 +99,8 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
     )  # before anything else: nobody waits for nothing
     plot = refuse_overwrite(ensure_writable_plot(arguments.plot), arguments) if arguments.plot else None
     run = make_run()
-    ensure_writable_image(target, run.rungs[-1][:2])
-    snapshots = snapshot_paths(target, sum(rung.steps for rung in run.rungs), arguments)
+    ensure_writable_image(target, run.levels[-1][:2])
+    snapshots = snapshot_paths(target, sum(rung.steps for rung in run.levels), arguments)
     files = [
         str(path.resolve())
         for path in (target, plot, *snapshots.values(), arguments.checkpoint and Path(arguments.checkpoint))
@@ -115,8 +115,8 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
     with ProgressBar("painting") as bar:
         try:
             for step in run.steps():
-                taken = run.steps_before(step)
-                bar.step(step, run.rungs[step.scale].steps)
+                taken = run.total_steps_at(step)
+                bar.step(step, run.levels[step.scale].steps)
                 if arguments.json:
                     print_json({"step": taken} | json_facts(step))
                 if taken in snapshots:

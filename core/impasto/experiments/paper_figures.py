@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..api import create_reconstruction_run, create_run, create_texture_run
 from ..images.picture import read_picture
 from ..images.resize import fit_size
 from ..optimization.cache import ModelCache
 from ..optimization.run import Run
-from ..optimization.synthesis import reconstruction_run, texture_run
 from ..options import Options
 
 
@@ -49,17 +49,19 @@ def make_figures(content: str, styles: Sequence[str], settings: Mapping[str, Any
     style = styles[0]
 
     def painted(name: str, label: str, style: str = style, **own: Any) -> Panel:
-        return Panel(name, label, lambda: Run(content, style, Options(**fixed, **own), warm=warm))
+        return Panel(name, label, lambda: create_run(content, style, Options(**fixed, **own), cache=warm))
 
     def rebuilt(layer: str) -> Panel:
-        return Panel(f"content_{layer}", layer, lambda: reconstruction_run(content, layer, Options(**fixed), warm=warm))
+        return Panel(
+            f"content_{layer}", layer, lambda: create_reconstruction_run(content, layer, Options(**fixed), cache=warm)
+        )
 
     def textured(layers: str) -> Panel:
         def make() -> Run:
             options = Options(**fixed)
             size = read_picture(style, max_megapixels=options.max_megapixels).size
             fitted = fit_size(size, options.size) if options.size else size
-            return texture_run(style, fitted, options, warm=warm, style_layers=layers)
+            return create_texture_run(style, fitted, options, cache=warm, style_layers=layers)
 
         return Panel(f"style_{layers.count(',') + 1}", _layer_range(layers), make)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..api import create_run
 from ..errors import ImageError, NetError, WeightsError
 from ..feedforward.network import TransformNet
 from ..feedforward.registry import available_networks
@@ -87,7 +88,7 @@ def recreate_run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: st
     if weights is not None:
         options["weights"] = weights
     content, styles = given.pop("content"), given.pop("styles", [])
-    return Run(content, styles, resolve_options(settings, resolve_options({**options, **given})))
+    return create_run(content, styles, resolve_options(settings, resolve_options({**options, **given})))
 
 
 def _find_network(about: Mapping[str, str]) -> Path:

@@ -1,59 +1,73 @@
-"""TODO-DOC optimization.adaptive_tiling"""
+"""An objective that halves its tiles when memory runs out and goes on from the same image."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..runtime.distributed import ProcessGroup
 from ..runtime.memory import is_out_of_memory, release_memory
-from ..vgg.network import VGG
 from .objective import Evaluation, Objective
-from .targets import TargetBuilder
 from .tiling import SMALLEST_TILE
 
 
-class AdaptiveTilingObjective:
-    """The objective of a rung, in tiles of half the size when memory runs out: the run goes on from the same picture."""
+@dataclass
+class TileLimit:
+    """The maximum side of a tile, in pixels; None: no limit. Shared by all levels of a run, and only ever lowered."""
 
-    def __init__(self, targets: TargetBuilder, network: VGG, width: int, height: int) -> None:
-        self._targets, self._network, self._size = targets, network, (width, height)
+    side: int | None = None
+
+    def lower(self, side: int | None) -> None:
+        """Lower the limit to `side` pixels; None changes nothing."""
+        if side is not None:
+            self.side = side if self.side is None else min(self.side, side)
+
+
+class AdaptiveTilingObjective:
+    """The objective of one pyramid level, rebuilt with tiles of half the size when memory runs out."""
+
+    def __init__(self, build: Callable[[], Objective], size: tuple[int, int], limit: TileLimit) -> None:
+        """build: makes the objective with tiles within `limit`; size: width and height of the image"""
+        self._build, self._size, self._limit = build, size, limit
         self._objective: Objective | None = None
 
     @property
     def ratio(self) -> float:
-        """alpha over beta in the paper's units"""
+        """alpha/beta in the paper's units, known after the first evaluation"""
         assert self._objective is not None
         return self._objective.ratio
 
     def __call__(self, image: Tensor) -> Evaluation:
-        """The objective at a picture.  Raises MemoryError: not even the smallest tiles fit."""
-        while (found := self._evaluate_or_none(image)) is None:
-            smaller = min(self._targets.tile or max(self._size), max(self._size)) // 2
+        """Evaluate the objective at an image (H, W, 3).  Raises MemoryError: not even the smallest tiles fit."""
+        while (evaluation := self._evaluate_or_none(image)) is None:
+            smaller = min(self._limit.side or max(self._size), max(self._size)) // 2
             if smaller < SMALLEST_TILE:
                 raise MemoryError
             self._objective = None
-            release_memory(image.device)  # in pieces that are too small
-            self._targets.tile = smaller
-        return found
+            release_memory(image.device)  # it is fragmented
+            self._limit.side = smaller
+        return evaluation
 
     def _evaluate_or_none(self, image: Tensor) -> Evaluation | None:
-        """The same, or None if memory runs out; without the error, whose frames hold what is to be given back"""
+        """Evaluate, or return None if memory runs out. The error is dropped, since its frames keep tensors alive."""
         try:
             if self._objective is None:
-                self._tidy(image.device)
-                self._objective = self._targets.objective(self._network, *self._size)
-            self._tidy(image.device)
-            found = self._objective(image)
-            self._tidy(image.device)  # the optimizer works on whole pictures
-            return found
+                self._release_if_tiled(image.device)
+                self._objective = self._build()
+            self._release_if_tiled(image.device)
+            evaluation = self._objective(image)
+            self._release_if_tiled(image.device)  # the optimizer works on whole images
+            return evaluation
         except (MemoryError, RuntimeError) as error:
-            # One of several processes may only go back together with the others, who have then been told (Ranks.together).
+            # One of several processes may only retry together with the others, which have been told of the MemoryError.
             if not is_out_of_memory(error) or (ProcessGroup().count > 1 and not isinstance(error, MemoryError)):
                 raise
             return None
 
-    def _tidy(self, device: torch.device) -> None:
-        """Leave no holes in memory where there is little of it: next to the work of many tiles that is nothing."""
-        if self._targets.tile and device.type == "cpu":
+    def _release_if_tiled(self, device: torch.device) -> None:
+        """Release freed memory where there is little of it; next to the work of many tiles this costs nothing."""
+        if self._limit.side and device.type == "cpu":
             release_memory(device)

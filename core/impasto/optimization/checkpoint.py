@@ -51,9 +51,9 @@ class Checkpoint:
     seconds: float
     plan: Mapping[str, Any]  # what of it the last bits depend on
     image: Tensor  # (H, W, 3)
-    tensors: Mapping[str, Tensor]  # the optimizer's
+    optimizer_state: Mapping[str, Tensor]  # the optimizer's
 
-    def of(self, recipe: Mapping[str, Any], rungs: Sequence[Level]) -> Checkpoint:
+    def for_run(self, recipe: Mapping[str, Any], rungs: Sequence[Level]) -> Checkpoint:
         """Itself, if it belongs to the run with this recipe and ladder.  Raises CheckpointError."""
         other = [name.replace("_", " ") for name in differing_fields(recipe, self.recipe)]
         if other:
@@ -64,14 +64,14 @@ class Checkpoint:
             raise _damaged_error(self.name)
         return self
 
-    def on(self, device: torch.device) -> Checkpoint:
+    def to(self, device: torch.device) -> Checkpoint:
         """The same with its picture on a device"""
         return replace(self, image=self.image.to(device))
 
     def restore(self, optimizer: Optimizer) -> None:
         """Let an optimizer go on from here, where the picture is.  Raises CheckpointError: this is no state of its kind."""
         try:
-            optimizer.restore(self.tensors, self.image.device)
+            optimizer.restore(self.optimizer_state, self.image.device)
         except (KeyError, IndexError, ValueError, RuntimeError) as error:
             if is_out_of_memory(error):
                 raise
@@ -85,7 +85,7 @@ class CheckpointWriter:
         self._path, self._about = path, {"recipe": recipe, "plan": plan}
         self._next = 0.0
 
-    def offer(self, scale: int, iteration: int, image: Tensor, optimizer: Optimizer, seconds: float) -> None:
+    def maybe_write(self, scale: int, iteration: int, image: Tensor, optimizer: Optimizer, seconds: float) -> None:
         """Write one, unless the last one was a moment ago. Without room for it the painting goes on all the same."""
         begun = time.monotonic()
         if begun < self._next:
@@ -126,7 +126,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
         image = tensors.pop("image")
         state = {key.removeprefix("optimizer."): tensor for key, tensor in tensors.items()}
-        found = Checkpoint(name=name, image=image, tensors=state, **{"plan": {}, **place})
+        found = Checkpoint(name=name, image=image, optimizer_state=state, **{"plan": {}, **place})
         if not _is_valid(found):
             raise ValueError
         return found
@@ -161,5 +161,5 @@ def _is_valid(found: Checkpoint) -> bool:
         and found.image.ndim == 3
         and found.image.shape[2] == 3
         and whole("image", found.image)
-        and all(whole(name, tensor) for name, tensor in found.tensors.items())
+        and all(whole(name, tensor) for name, tensor in found.optimizer_state.items())
     )

@@ -40,7 +40,7 @@ class DiskCache:
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         weakref.finalize(self, self._file.close)  # whoever may still ask for a tensor has the shelf
 
-    def put(self, tensor: Tensor) -> Callable[[], Tensor]:
+    def store(self, tensor: Tensor) -> Callable[[], Tensor]:
         """Keeps a tensor, and gives what gets it again.  Raises OutOfMemoryError: there is no room on the disk."""
         shape, dtype, device = tensor.shape, tensor.dtype, tensor.device
         left = _as_bytes(tensor.contiguous().cpu())

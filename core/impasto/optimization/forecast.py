@@ -30,7 +30,7 @@ class Forecast(NamedTuple):
     tile: int | None  # the longest side of a tile at this size, in pixels
 
 
-def forecast(size: tuple[int, int], options: Options, *, network_there: bool = False) -> Forecast:
+def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = False) -> Forecast:
     """What a painting of a content of some size will take, without a look at any picture.
 
     network_there: whether the network is in memory already
@@ -40,13 +40,13 @@ def forecast(size: tuple[int, int], options: Options, *, network_there: bool = F
     precision = choose_precision(options.precision, device)
     rungs = pyramid_levels(size, options)
     content = 12 * size[0] * size[1]
-    found = plan_memory(options, rungs, device, precision, network_there=network_there, coming=content)
+    found = plan_memory(options, rungs, device, precision, network_loaded=network_loaded, reserved_bytes=content)
     return forecast_plan(found, rungs[-1], device, precision)
 
 
 def forecast_plan(plan: MemoryPlan, top: Level, device: torch.device, precision: torch.dtype) -> Forecast:
     """What a plan comes to"""
-    seconds = plan.work / measure_flops(device, precision)
+    seconds = plan.flops / measure_flops(device, precision)
     return Forecast(top.width, top.height, seconds, plan.memory, plan.tiles[-1])
 
 

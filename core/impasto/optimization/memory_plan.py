@@ -53,13 +53,13 @@ class MemoryPlan(NamedTuple):
     rounded: bool  # whether these are kept in bfloat16
     on_host: bool  # whether they are kept in the host's memory
     memory: int  # bytes of the device's at the most
-    work: float  # floating-point operations of all convolutions
+    flops: float  # floating-point operations of all convolutions
 
-    def written(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What the last bits of a painting depend on"""
         return {"tiles": self.tiles, "history": self.history, "rounded": self.rounded, "on_host": self.on_host}
 
-    def again(self, written: Mapping[str, Any]) -> MemoryPlan:
+    def with_saved(self, written: Mapping[str, Any]) -> MemoryPlan:
         """The same with what was written of another"""
         if not written:
             return self
@@ -69,12 +69,12 @@ class MemoryPlan(NamedTuple):
 
 def plan_memory(
     options: Options,
-    rungs: Sequence[Level],
+    levels: Sequence[Level],
     device: torch.device,
     precision: torch.dtype,
     *,
-    network_there: bool,
-    coming: int = 0,
+    network_loaded: bool,
+    reserved_bytes: int = 0,
 ) -> MemoryPlan:
     """The plan for what there is of memory now, with so many bytes to come, and the network where there is none.
 
@@ -82,26 +82,28 @@ def plan_memory(
     """
     ranks = ProcessGroup()
     network = expected_network(options.network, options.weights)
-    if not network_there:
-        coming += network_bytes(network, options.layers(network), device, precision)
-    room = ranks.least(memory_budget(device, options) - coming, device)
+    if not network_loaded:
+        reserved_bytes += network_bytes(network, options.all_layers(network), device, precision)
+    room = ranks.min(memory_budget(device, options) - reserved_bytes, device)
     host = 0.0
     if device.type == "cuda":  # MPS has the host's own memory; and to write a checkpoint takes twice as much again
-        host = ranks.least(available_memory(torch.device("cpu")), device) / 3
-    found = fit_plan(options, network, rungs, precision, room, host=host, any_size=device.type == "cpu", ranks=ranks.count)
-    return ranks.agree(found._replace(memory=found.memory + used_memory(device) + coming))
+        host = ranks.min(available_memory(torch.device("cpu")), device) / 3
+    found = fit_plan(
+        options, network, levels, precision, room, host_memory=host, large_maps=device.type == "cpu", processes=ranks.count
+    )
+    return ranks.broadcast_object(found._replace(memory=found.memory + used_memory(device) + reserved_bytes))
 
 
 def fit_plan(
     options: Options,
     network: str,
-    rungs: Sequence[Level],
+    levels: Sequence[Level],
     precision: torch.dtype,
-    room: float,
+    memory: float,
     *,
-    host: float = 0,
-    any_size: bool = True,
-    ranks: int = 1,
+    host_memory: float = 0,
+    large_maps: bool = True,
+    processes: int = 1,
 ) -> MemoryPlan:
     """The plan of a run on a network, for a device with room for so many bytes more, or as many of them as there are ranks.
 
@@ -109,12 +111,14 @@ def fit_plan(
     any_size: whether its convolutions can be asked for maps with more than 2^31 numbers
     Raises OutOfMemoryError: the largest size that fits is in its text.
     """
-    around = receptive_radius(network, options.layers(network))
-    fitting = partial(_try_plan, options, network, precision, room, host, around, any_size, ranks)
-    plan = fitting(rungs)
+    around = receptive_radius(network, options.all_layers(network))
+    fitting = partial(_try_plan, options, network, precision, memory, host_memory, around, large_maps, processes)
+    plan = fitting(levels)
     if plan is None:
-        width, height, _ = rungs[-1]
-        said = f"{width} x {height} pixels do not fit into the {format_bytes(max(0, room))} of memory that are left for them: "
+        width, height, _ = levels[-1]
+        said = (
+            f"{width} x {height} pixels do not fit into the {format_bytes(max(0, memory))} of memory that are left for them: "
+        )
         fits, too_large = 0, max(width, height) // TOTAL_STRIDE  # in strides
         while too_large - fits > 1:
             side = TOTAL_STRIDE * (middle := (fits + too_large) // 2)
@@ -128,20 +132,20 @@ def fit_plan(
     return plan
 
 
-def count_flops(network: str, looked_at: Iterable[str], cover: TilingCost) -> float:
+def count_flops(network: str, layers: Iterable[str], cost: TilingCost) -> float:
     """Floating-point operations of the convolutions in a step: forward for the moments, and forward and back for the gradient;
     of a picture that is one part, forward once."""
     one_way = sum(
-        2 * 9 * inputs * outputs / layer_stride(name) ** 2 for name, inputs, outputs in _conv_shapes(network, looked_at)
+        2 * 9 * inputs * outputs / layer_stride(name) ** 2 for name, inputs, outputs in _conv_shapes(network, layers)
     )
-    return cover.total * one_way * (2 if cover.number == 1 else 3)
+    return cost.total_pixels * one_way * (2 if cost.tiles == 1 else 3)
 
 
-def network_bytes(network: str, looked_at: Iterable[str], device: torch.device, precision: torch.dtype) -> int:
+def network_bytes(network: str, layers: Iterable[str], device: torch.device, precision: torch.dtype) -> int:
     """Bytes of a network that is yet to be loaded"""
     return sum(
         4 * 9 * inputs * outputs + Convolution.memory(inputs, outputs, device, precision)
-        for _, inputs, outputs in _conv_shapes(network, looked_at)
+        for _, inputs, outputs in _conv_shapes(network, layers)
     )
 
 
@@ -149,41 +153,41 @@ def _try_plan(
     options: Options,
     network: str,
     precision: torch.dtype,
-    room: float,
-    host: float,
-    around: int,
-    any_size: bool,
-    ranks: int,
-    rungs: Sequence[Level],
+    memory: float,
+    host_memory: float,
+    halo: int,
+    large_maps: bool,
+    processes: int,
+    levels: Sequence[Level],
 ) -> MemoryPlan | None:
     """The plan, if there is one."""
-    looked_at = options.layers(network)
-    maps = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, looked_at))
-    one = (maps + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize  # bytes of a block's pixel
+    layers = options.all_layers(network)
+    maps = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, layers))
+    bytes_per_block_pixel = (maps + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize  # bytes of a block's pixel
     per_pixel, history, rounded, on_host = _bytes_per_pixel(options), _HISTORY_RANGE[1], False, False
     if options.optimizer == "lbfgs":
-        pixels = rungs[-1].width * rungs[-1].height
-        left = room - per_pixel * pixels - _FIXED_BYTES - one * min(_PREFERRED_TILE**2, pixels)
-        history, rounded, on_host = _history_that_fits(left / pixels, host / pixels)
+        pixels = levels[-1].width * levels[-1].height
+        left = memory - per_pixel * pixels - _FIXED_BYTES - bytes_per_block_pixel * min(_PREFERRED_TILE**2, pixels)
+        history, rounded, on_host = _history_that_fits(left / pixels, host_memory / pixels)
         per_pixel += 0 if on_host else history * (_BFLOAT16_PAIR_BYTES if rounded else _PAIR_BYTES)
-    sides, most, work = [], 0.0, 0.0
-    for width, height, steps in rungs:
+    sides, peak, flops = [], 0.0, 0.0
+    for width, height, steps in levels:
         fixed = per_pixel * width * height
         found = None
         for side in _candidate_tile_sides(max(width, height)):
-            cover = TilingCost.of(width, height, side, around, Tileable.of(options.padding))
-            needed = fixed + one * cover.largest + _FIXED_BYTES
-            fits = needed <= room and (any_size or cover.largest * _FIRST_CHANNELS < 2**31)
-            if fits and (cover.number >= ranks or max(width, height) < 2 * SMALLEST_TILE * ranks):
+            cover = TilingCost.of_tiling(width, height, side, halo, Tileable.of(options.padding))
+            needed = fixed + bytes_per_block_pixel * cover.largest_block + _FIXED_BYTES
+            fits = needed <= memory and (large_maps or cover.largest_block * _FIRST_CHANNELS < 2**31)
+            if fits and (cover.tiles >= processes or max(width, height) < 2 * SMALLEST_TILE * processes):
                 found = side, cover, needed
                 break
         if found is None:
             return None
         side, cover, needed = found
         sides.append(side)
-        most = max(most, needed)
-        work += steps * count_flops(network, looked_at, cover) * math.ceil(cover.number / ranks) / cover.number
-    return MemoryPlan(tuple(sides), history, rounded, on_host, round(most), work)
+        peak = max(peak, needed)
+        flops += steps * count_flops(network, layers, cover) * math.ceil(cover.tiles / processes) / cover.tiles
+    return MemoryPlan(tuple(sides), history, rounded, on_host, round(peak), flops)
 
 
 def _history_that_fits(room: float, host: float) -> tuple[int, bool, bool]:
@@ -214,7 +218,7 @@ def _bytes_per_pixel(options: Options) -> float:
     )
 
 
-def _conv_shapes(network: str, looked_at: Iterable[str]) -> list[tuple[str, int, int]]:
+def _conv_shapes(network: str, layers: Iterable[str]) -> list[tuple[str, int, int]]:
     """Name, channels in and channels out of the convolutions up to the deepest layer"""
     kernels = kernel_shapes(network.removesuffix(NORMALIZED_SUFFIX))
-    return [(name, kernels[name][1], kernels[name][0]) for name in layers_through(network, looked_at)]
+    return [(name, kernels[name][1], kernels[name][0]) for name in layers_through(network, layers)]

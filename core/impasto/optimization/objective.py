@@ -51,7 +51,7 @@ class Region(NamedTuple):
 
     style: Mapping[str, tuple[float, Moments]]  # layer -> weight w_l and moments to reach
     guides: Mapping[str, Tensor] | None = None  # layer -> weight of each position (h, w); None: everywhere alike
-    share: float = 1.0  # of the whole style loss
+    weight: float = 1.0  # of the whole style loss
 
 
 class Objective:
@@ -76,37 +76,37 @@ class Objective:
         tile: the longest side of a tile, in pixels; None: the picture is one
         """
         self.network, self.tv, self._tile = network, tv, tile
-        self._ranks = ProcessGroup()
-        self._paper = style_loss == "gram"
+        self._processes = ProcessGroup()
+        self._is_gram = style_loss == "gram"
         self._terms = [
             _StyleTerm(
                 name,
-                region.share * weight,
+                region.weight * weight,
                 STYLE_LOSSES[style_loss](wanted),
-                None if self._paper else gram_loss(wanted),
+                None if self._is_gram else gram_loss(wanted),
                 None if region.guides is None else region.guides[name],
             )
             for region in regions
             for name, (weight, wanted) in region.style.items()
             if region.guides is None or name in region.guides
         ]
-        self._content = content_layers if content is not None else {}
-        self._sizes = dict.fromkeys(self._content, 1e-12)
+        self._content_layers = content_layers if content is not None else {}
+        self._content_norms = dict.fromkeys(self._content_layers, 1e-12)
         #: What each tile keeps of the content: layer -> what gets its features
-        self._kept = [] if content is None else self._keep(content)
-        kept = sum(weight * self._sizes[name] for name, weight in self._content.items()) * CAFFE_SCALE**2 / 2
+        self._content_features = [] if content is None else self._store_content_features(content)
+        kept = sum(weight * self._content_norms[name] for name, weight in self._content_layers.items()) * CAFFE_SCALE**2 / 2
         energy = sum(
-            region.share * weight * CAFFE_SCALE**4 * float(wanted.second.square().sum()) / (4 * len(wanted.mean) ** 2)
+            region.weight * weight * CAFFE_SCALE**4 * float(wanted.second.square().sum()) / (4 * len(wanted.mean) ** 2)
             for region in regions
             for weight, wanted in region.style.values()
         )
         #: alpha over beta in the paper's units, and the weight that the content has in this objective
         self.ratio = alpha * (energy or 1.0) / (kept or 1.0) if relative else alpha
-        self._alpha = self.ratio if self._paper else alpha
+        self._alpha = self.ratio if self._is_gram else alpha
 
     def __call__(self, image: Tensor) -> Evaluation:
         """image: (H, W, 3), RGB in [0, 1]"""
-        parts = self._parts(image)
+        parts = self._tiles(image)
         sums, maps = accumulate_moments(
             self.network, image, [(term.layer, term.guide) for term in self._terms], parts, keep=len(parts) == 1
         )
@@ -114,60 +114,62 @@ class Objective:
         pulling = []
         for term, each in zip(self._terms, sums, strict=True):
             found = each.moments()
-            loss = term.phi(found)
-            energy = loss if term.energy is None else term.energy(found)
+            loss = term.loss(found)
+            energy = loss if term.paper_loss is None else term.paper_loss(found)
             style_total = style_total + term.weight * CAFFE_SCALE**4 * energy.value
-            scale = term.weight * (CAFFE_SCALE**4 if self._paper else 1.0)
+            scale = term.weight * (CAFFE_SCALE**4 if self._is_gram else 1.0)
             value = value + scale * loss.value
             pulling.append((term, loss, scale, each.total))
         slope = torch.zeros_like(image)
         content = image.new_zeros(2)  # as it counts here, and in the paper's units
-        with self._ranks.together(image.device):
-            for n, tile in enumerate(iterate_tiles(self._ranks.mine(parts), image.device)):
+        with self._processes.together(image.device):
+            for n, tile in enumerate(iterate_tiles(self._processes.shard(parts), image.device)):
                 maps = maps or self.network.forward(tile.block(image))
                 pulls: dict[str, GradientHook] = {}
                 for term, loss, scale, total in pulling:
                     name = term.layer
                     pulls[name] = _style_gradient_hook(tile, name, maps[name], loss, scale, total, term.guide, pulls.get(name))
-                for name, weight in self._content.items():
-                    loss_value, difference = content_loss(tile.owned(maps[name], name), self._kept[n][name]())
-                    scale = weight * self._alpha * (CAFFE_SCALE**2 if self._paper else 2 / self._sizes[name])
+                for name, weight in self._content_layers.items():
+                    loss_value, difference = content_loss(
+                        tile.crop_features(maps[name], name), self._content_features[n][name]()
+                    )
+                    scale = weight * self._alpha * (CAFFE_SCALE**2 if self._is_gram else 2 / self._content_norms[name])
                     content[0] += scale * loss_value
                     content[1] += weight * CAFFE_SCALE**2 * loss_value
                     pulls[name] = _content_gradient_hook(tile, name, maps[name], difference, scale, pulls.get(name))
-                tile.add(self.network.backward(maps, pulls), slope)
-        self._ranks.add(slope)
-        value = self._ranks.same(value + self._ranks.add(content)[0])
+                tile.add_gradient(self.network.backward(maps, pulls), slope)
+        self._processes.sum(slope)
+        value = self._processes.broadcast(value + self._processes.sum(content)[0])
         if self.tv:
             roughness, _ = total_variation(image, Tileable.of(self.network.padding), scale=self.tv, onto=slope)
             value = value + roughness
         return Evaluation(slope, value, content[1], style_total)
 
-    def _parts(self, picture: Tensor) -> list[Tile]:
-        layers = {*self._content, *(term.layer for term in self._terms)}
+    def _tiles(self, picture: Tensor) -> list[Tile]:
+        layers = {*self._content_layers, *(term.layer for term in self._terms)}
         height, width = picture.shape[:2]
         return make_tiles(
             width, height, self._tile, receptive_radius(self.network.name, layers), Tileable.of(self.network.padding)
         )
 
-    def _keep(self, content: Tensor) -> list[Mapping[str, Callable[[], Tensor]]]:
-        if not self._content:
+    def _store_content_features(self, content: Tensor) -> list[Mapping[str, Callable[[], Tensor]]]:
+        if not self._content_layers:
             return []
-        parts = self._parts(content)
+        parts = self._tiles(content)
         shelf = DiskCache() if len(parts) > 1 else None
         found: list[Mapping[str, Callable[[], Tensor]]] = []
-        sizes = torch.zeros(len(self._content), device=content.device, dtype=at_least_float32(content).dtype)
-        with self._ranks.together(content.device):
-            for tile in iterate_tiles(self._ranks.mine(parts), content.device):
-                maps = self.network.forward(tile.block(content), only=self._content)
+        sizes = torch.zeros(len(self._content_layers), device=content.device, dtype=at_least_float32(content).dtype)
+        with self._processes.together(content.device):
+            for tile in iterate_tiles(self._processes.shard(parts), content.device):
+                maps = self.network.forward(tile.block(content), only=self._content_layers)
                 kept: dict[str, Callable[[], Tensor]] = {}
-                for n, name in enumerate(self._content):
-                    features = tile.owned(maps[name], name)
+                for n, name in enumerate(self._content_layers):
+                    features = tile.crop_features(maps[name], name)
                     sizes[n] += at_least_float32(features).square().sum()
-                    kept[name] = shelf.put(features) if shelf else partial(Tensor.detach, features.clone())
+                    kept[name] = shelf.store(features) if shelf else partial(Tensor.detach, features.clone())
                 found.append(kept)
-        for name, size in zip(self._content, self._ranks.add(sizes).tolist(), strict=True):
-            self._sizes[name] += size
+        for name, size in zip(self._content_layers, self._processes.sum(sizes).tolist(), strict=True):
+            self._content_norms[name] += size
         return found
 
 
@@ -176,8 +178,8 @@ class _StyleTerm(NamedTuple):
 
     layer: str
     weight: float
-    phi: MomentLoss
-    energy: MomentLoss | None  # the paper's, where phi is another
+    loss: MomentLoss
+    paper_loss: MomentLoss | None  # the paper's, where phi is another
     guide: Tensor | None  # (h, w)
 
 
@@ -193,9 +195,9 @@ def _style_gradient_hook(
 ) -> GradientHook:
     def pull(flowing: Tensor | None) -> Tensor:
         flowing = _accumulated(flowing, features, after)
-        weights = None if guide is None else tile.place(guide, layer)
-        onto = tile.owned(flowing, layer)
-        moments_gradient(tile.owned(features, layer), loss, scale, weights, total=total, onto=onto)
+        weights = None if guide is None else tile.crop_map(guide, layer)
+        onto = tile.crop_features(flowing, layer)
+        moments_gradient(tile.crop_features(features, layer), loss, scale, weights, total=total, onto=onto)
         return flowing
 
     return pull
@@ -206,7 +208,7 @@ def _content_gradient_hook(
 ) -> GradientHook:
     def pull(flowing: Tensor | None) -> Tensor:
         flowing = _accumulated(flowing, features, after)
-        tile.owned(flowing, layer).add_(difference, alpha=scale)
+        tile.crop_features(flowing, layer).add_(difference, alpha=scale)
         return flowing
 
     return pull

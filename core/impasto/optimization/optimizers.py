@@ -44,8 +44,10 @@ class LBFGS:
     is told of a pair (s's, s'y, y'y) is told of it as it is kept, so that the inverse Hessian stays positive definite.
     """
 
-    def __init__(self, history: int = 50, first: float = 0.03, *, rounded: bool = False, on_host: bool = False) -> None:
-        self.first, self.rounded, self.on_host = first, rounded, on_host
+    def __init__(
+        self, history: int = 50, initial_step: float = 0.03, *, bfloat16_history: bool = False, offload_history: bool = False
+    ) -> None:
+        self.first, self.rounded, self.on_host = initial_step, bfloat16_history, offload_history
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self._last: tuple[Tensor, Tensor] | None = None  # where it stands, and the gradient there
         self._losses: deque[float] = deque(maxlen=_LOSS_WINDOW)
@@ -54,8 +56,8 @@ class LBFGS:
     def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
         """The next picture, from a picture, the gradient and the loss there"""
         if self._last is not None:
-            length = self._learn(image - self._last[0], gradient - self._last[1])
-            taken = self.accepts(loss)
+            length = self._update_history(image - self._last[0], gradient - self._last[1])
+            taken = self.accepts_loss(loss)
             self._longest = max(self._longest, 2 * length) if taken else length / 4
             if not taken:
                 image, gradient = self._last
@@ -73,17 +75,17 @@ class LBFGS:
             direction *= self._longest / length
         return (image + direction).clamp_(0, 1)
 
-    def _learn(self, s: Tensor, y: Tensor) -> float:
+    def _update_history(self, s: Tensor, y: Tensor) -> float:
         """Keep the pair of a step, if it is one to keep. The step's length"""
         if self.rounded:
             s, y = s.bfloat16(), y.bfloat16()
         length, curvature = math.sqrt(_dot(s, s)), _dot(s, y)
         if curvature > 1e-10 * _dot(y, y) ** 0.5 * length:
-            home = self._home(s.device)
+            home = self._history_device(s.device)
             self._pairs.append((s.to(home), y.to(home), curvature))
         return length
 
-    def _home(self, device: torch.device) -> torch.device:
+    def _history_device(self, device: torch.device) -> torch.device:
         """Where pairs are kept"""
         return torch.device("cpu") if self.on_host else device
 
@@ -102,19 +104,19 @@ class LBFGS:
             _add_scaled(q, s, alpha - _dot(y, q) / curvature)
         return q
 
-    def average(self, image: Tensor) -> Tensor:
+    def current_estimate(self, image: Tensor) -> Tensor:
         """The picture to show: the last one that was not taken back. The next one may be yet."""
         return image if self._last is None else self._last[0]
 
-    def last(self, image: Tensor) -> Tensor:
+    def final_estimate(self, image: Tensor) -> Tensor:
         """What a run ends with, if its loss is accepted: the last picture."""
         return image
 
-    def rest(self) -> None:
+    def drop_history(self) -> None:
         """Keep nothing but what a run may end with."""
         self._pairs.clear()
 
-    def accepts(self, loss: float) -> bool:
+    def accepts_loss(self, loss: float) -> bool:
         """Whether a step that ended with this loss would not be taken back"""
         return not self._losses or loss <= max(self._losses)
 
@@ -131,22 +133,22 @@ class LBFGS:
     def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
         """Go on from what `state` returned, on a device."""
         for at in range(sum(name.startswith("c0") for name in state)):
-            s, y = (state[f"{letter}{at:03}"].to(self._home(device)) for letter in "sy")
+            s, y = (state[f"{letter}{at:03}"].to(self._history_device(device)) for letter in "sy")
             self._pairs.append((s, y, float(state[f"c{at:03}"])))
         if "last" in state:
             self._last = state["last"].to(device), state["gradient"].to(device)
             self._longest, *losses = state["numbers"].tolist()
             self._losses.extend(losses)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Start anew from the next picture."""
         self._pairs.clear()
         self._losses.clear()
         self._last, self._longest = None, math.inf
 
-    def at(self, width: int, height: int, steps: int) -> LBFGS:
+    def for_level(self, width: int, height: int, steps: int) -> LBFGS:
         """A fresh one for another rung: curvature at one size says little about another."""
-        return LBFGS(self._pairs.maxlen or 1, self.first, rounded=self.rounded, on_host=self.on_host)
+        return LBFGS(self._pairs.maxlen or 1, self.first, bfloat16_history=self.rounded, offload_history=self.on_host)
 
 
 class Adam:
@@ -165,22 +167,22 @@ class Adam:
         decay: float = 0.85,
     ) -> None:
         self.rates, self.betas, self.decay = rates, betas, decay
-        self._rung = steps, 0  # steps on this rung, and how many are taken
+        self._level_progress = steps, 0  # steps on this rung, and how many are taken
         self._steps = 0  # on all rungs
-        self._first: Tensor | None = None
-        self._second: Tensor | None = None
+        self._exp_avg: Tensor | None = None
+        self._exp_avg_sq: Tensor | None = None
         self._average: Tensor | None = None
 
     def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
         """The next picture, from a picture and the gradient there; it asks for no loss"""
-        if self._first is None or self._second is None:
-            self._first, self._second = torch.zeros_like(gradient), torch.zeros_like(gradient)
-        steps, taken = self._rung
+        if self._exp_avg is None or self._exp_avg_sq is None:
+            self._exp_avg, self._exp_avg_sq = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        steps, taken = self._level_progress
         rate = self.rates[0] * (self.rates[1] / self.rates[0]) ** (taken / max(1, steps - 1))
-        self._rung = steps, taken + 1
+        self._level_progress = steps, taken + 1
         self._steps += 1
         result = torch.empty_like(image)
-        for old, new, g, first, second in _iterate_bands(image, result, gradient, self._first, self._second):
+        for old, new, g, first, second in _iterate_bands(image, result, gradient, self._exp_avg, self._exp_avg_sq):
             first.lerp_(g, 1 - self.betas[0])
             second.mul_(self.betas[1]).addcmul_(g, g, value=1 - self.betas[1])
             mean = first / (1 - self.betas[0] ** self._steps)
@@ -191,46 +193,46 @@ class Adam:
         self._average = image if self._average is None else torch.lerp(self._average, image, fresh)
         return image
 
-    def average(self, image: Tensor) -> Tensor:
+    def current_estimate(self, image: Tensor) -> Tensor:
         """The picture to show: the average of the iterates on this rung."""
         return image if self._average is None else self._average
 
-    def last(self, image: Tensor) -> Tensor:
+    def final_estimate(self, image: Tensor) -> Tensor:
         """What a run ends with: the average."""
-        return self.average(image)
+        return self.current_estimate(image)
 
-    def rest(self) -> None:
+    def drop_history(self) -> None:
         """Keep nothing but what a run may end with."""
-        self._first = self._second = None
+        self._exp_avg = self._exp_avg_sq = None
 
-    def accepts(self, loss: float) -> bool:
+    def accepts_loss(self, loss: float) -> bool:
         """It takes nothing back."""
         return True
 
     def state(self) -> dict[str, Tensor]:
         """All that it knows"""
-        state = {"taken": torch.tensor([self._rung[1], self._steps])}
-        tensors = {"first": self._first, "second": self._second, "average": self._average}
+        state = {"taken": torch.tensor([self._level_progress[1], self._steps])}
+        tensors = {"first": self._exp_avg, "second": self._exp_avg_sq, "average": self._average}
         return state | {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
         """Go on from what `state` returned, on a device."""
-        self._rung, self._steps = (self._rung[0], int(state["taken"][0])), int(state["taken"][1])
+        self._level_progress, self._steps = (self._level_progress[0], int(state["taken"][0])), int(state["taken"][1])
         kept = (state.get(name) for name in ("first", "second", "average"))
-        self._first, self._second, self._average = (None if each is None else each.to(device) for each in kept)
+        self._exp_avg, self._exp_avg_sq, self._average = (None if each is None else each.to(device) for each in kept)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Start anew from the next picture, at the rate of this place on the rung."""
         self._steps = 0
-        self._first = self._second = self._average = None
+        self._exp_avg = self._exp_avg_sq = self._average = None
 
-    def at(self, width: int, height: int, steps: int) -> Adam:
+    def for_level(self, width: int, height: int, steps: int) -> Adam:
         """The same one on another rung: the moments come along, the average starts anew."""
         other = Adam(steps, self.rates, self.betas, self.decay)
-        if self._first is not None and self._second is not None:
+        if self._exp_avg is not None and self._exp_avg_sq is not None:
             other._steps = self._steps
-            other._first = _resize(self._first, width, height, "bicubic")
-            other._second = _resize(self._second, width, height, "bilinear").clamp_(min=0)
+            other._exp_avg = _resize(self._exp_avg, width, height, "bicubic")
+            other._exp_avg_sq = _resize(self._exp_avg_sq, width, height, "bilinear").clamp_(min=0)
         return other
 
 
@@ -252,8 +254,8 @@ def take_step(
                 return held(optimizer.step(image, found.gradient, float(found.value))), found.losses()
             del found
         logger.warning("a step came to no number and is refused; it goes on from the picture before it")
-        image = held(optimizer.average(image))
-        optimizer.forget()
+        image = held(optimizer.current_estimate(image))
+        optimizer.reset()
     raise WeightsError(
         "what the network finds in this picture is no number (NaN or infinite): its weights are damaged, or do not suit "
         "this precision; try --precision float32"

@@ -1,4 +1,4 @@
-"""The recipe of a painting: what it was made of and how, to be written into its file."""
+"""The recipe of a result: how to make it again. It is written into the result's file."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from ..options import IMAGE_OPTIONS, NETWORK_PREFIX, Options
 from ..runtime.files import file_sha256
 from .inputs import Inputs
 
-#: Pictures, private paths, and what is the computer's and not the painting's: what of Options is not written down as it is
+#: Options left out of recipes: pictures, private paths and machine settings
 NOT_RECORDED = (*IMAGE_OPTIONS, "weights", "memory", "max_megapixels")
-#: Where a recipe has several pictures
+#: Roles with a list of pictures
 LIST_ROLES = ("styles", "masks", "style_masks")
-#: The gray, of 255, of the empty picture that textures are painted on
+#: The gray, of 255, of the blank content of a texture
 BLANK_GRAY = 128
 
 
-def make_recipe(options: Options, given: Inputs) -> dict[str, Any]:
-    """Version, options, and of each picture, by role, the name of its file and what it is known again by."""
-    names = [about.name for about in dataclasses.fields(Options) if about.name not in NOT_RECORDED]
-    written: dict[str, Any] = {"impasto": __version__, "options": {name: getattr(options, name) for name in names}}
+def make_recipe(options: Options, inputs: Inputs) -> dict[str, Any]:
+    """Return version, options, and of each picture, by role, the file's name and the digest of its pixels, as for JSON."""
+    names = [field.name for field in dataclasses.fields(Options) if field.name not in NOT_RECORDED]
+    recipe: dict[str, Any] = {"impasto": __version__, "options": {name: getattr(options, name) for name in names}}
     if options.weights is not None:
-        written["weights"] = {"name": Path(options.weights).name, "sha256": file_sha256(Path(options.weights))}
-    if given.net is not None:  # nobody needs to know in which folder it was
-        name = Path(options.init.removeprefix(NETWORK_PREFIX)).stem
-        written["options"]["init"] = NETWORK_PREFIX + name
-        written["init_net"] = {"name": name, "sha256": given.net.digest}
-    for role, sources in given.sources.items():
-        digests = [picture.digest for _, picture in sources]
+        recipe["weights"] = {"name": Path(options.weights).name, "sha256": file_sha256(Path(options.weights))}
+    if inputs.initializer is not None:
+        name = inputs.initializer.name
+        recipe["options"]["init"] = NETWORK_PREFIX + name
+        recipe["init_net"] = {"name": name, "sha256": inputs.initializer.digest}
+    for role, pictures in inputs.named_pictures.items():
+        digests = [picture.digest for _, picture in pictures]
         if digests:
-            written[role] = digests if role in LIST_ROLES else digests[0]
-    written["names"] = {role: [name for name, _ in sources] for role, sources in given.sources.items() if sources}
-    written["content_size"] = given.content.size
-    if not parse_layers(options.content_layers) and given.content.alpha is None and _is_blank(given.content.pixels):
-        del written["content"]  # its size is all there was of it
-    return dict(json.loads(json.dumps(written)))  # as it will be read: tuples are lists
+            recipe[role] = digests if role in LIST_ROLES else digests[0]
+    recipe["names"] = {role: [name for name, _ in pictures] for role, pictures in inputs.named_pictures.items() if pictures}
+    recipe["content_size"] = inputs.content.size
+    if not parse_layers(options.content_layers) and inputs.content.alpha is None and _is_blank(inputs.content.pixels):
+        del recipe["content"]  # its size says everything about it
+    return dict(json.loads(json.dumps(recipe)))  # as it will be read: tuples become lists
 
 
 def _is_blank(pixels: Tensor) -> bool:
-    """Whether a picture is the empty one that textures are painted on"""
+    """Return whether pixels (H, W, 3) are the blank content of a texture."""
     return bool(((pixels * 255).round() == BLANK_GRAY).all())
 
 
-def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """In what two recipes differ, by name; how files are called is all one, and `auto` is any network"""
+def differing_fields(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """Return the fields in which two recipes differ. File names do not count; network `auto` equals any network."""
 
-    def said(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    def flattened(recipe: Mapping[str, Any]) -> dict[str, Any]:
         return {**recipe["options"], **{name: value for name, value in recipe.items() if name not in ("options", "names")}}
 
-    here, there = said(one), said(other)
-    different = [name for name in here | there if here.get(name) != there.get(name)]
-    if "auto" in (here.get("network"), there.get("network")):
-        different = [name for name in different if name != "network"]
-    return different
+    fields_a, fields_b = flattened(a), flattened(b)
+    names = [name for name in fields_a | fields_b if fields_a.get(name) != fields_b.get(name)]
+    if "auto" in (fields_a.get("network"), fields_b.get("network")):
+        names = [name for name in names if name != "network"]
+    return names

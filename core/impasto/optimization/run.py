@@ -1,4 +1,4 @@
-"""The run: from pictures and options to a painting, step by step, up a ladder of sizes."""
+"""A run: optimize the image over the pyramid levels, one Step at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,51 +25,52 @@ from ..runtime.memory import out_of_memory_error, release_memory, retain_freed_m
 from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG
 from ..vgg.weight_files import Weights
-from .adaptive_tiling import AdaptiveTilingObjective
 from .cache import ModelCache
 from .checkpoint import CheckpointWriter, ensure_writable_checkpoint, read_checkpoint
 from .forecast import Forecast, forecast_plan
+from .initialization import Initializer
 from .inputs import Inputs
 from .memory_plan import MemoryPlan, plan_memory
+from .objective import Evaluation
 from .optimizers import LBFGS, Adam, take_step
-from .pyramid import pyramid_levels
+from .pyramid import Level, pyramid_levels
 from .recipe import make_recipe
-from .targets import TargetBuilder
+from .targets import LevelTargets, TargetBuilder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Where a run stands. The losses are in the paper's units: loss = alpha content_loss + style_loss, with beta = 1.
+    """One optimization step. The losses are in the paper's units: loss = alpha content_loss + style_loss, with beta = 1.
 
-    They are those of the picture that the step began with; in the last step, of the finished picture in 8 bits.
+    They are those of the image before the step; in the last step, those of the finished image in 8 bits.
     """
 
-    fraction: float  # of the whole run's work that is done, from 0 to 1
-    size: tuple[int, int]  # width and height of the picture now
-    scale: int  # rung of the ladder, from 0
-    iteration: int  # step on this rung, from 1
+    fraction: float  # of the run's whole work that is done, from 0 to 1
+    size: tuple[int, int]  # current width and height, in pixels
+    scale: int  # pyramid level, from 0
+    iteration: int  # step at this level, from 1
     loss: float
     content_loss: float
     style_loss: float
     seconds: float  # since the start
     eta: float  # seconds left
-    painted: Snapshot = field(repr=False)
+    snapshot: Snapshot = field(repr=False)
 
     @property
     def image(self) -> Image.Image:
-        """The picture as it is now, made when asked for."""
-        return self.painted.finished().image
+        """The current image, rendered on demand"""
+        return self.snapshot.render().image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A finished painting, and how it came about. The losses are its last step's: those of the picture in 8 bits.
+    """A finished image and how it was made. The losses are those of its last step: of the image in 8 bits.
 
-    Where the content's colors are kept, or the content itself, they are those of what was painted below them.
+    With kept colors or a keep mask, they are those of the optimized image before compositing.
     """
 
     picture: Picture = field(repr=False)
-    options: Options  # as they were used: `network` is the one that `auto` found
+    options: Options  # as used: `network` is the one that `auto` resolved to
     loss: float
     content_loss: float
     style_loss: float
@@ -79,24 +80,25 @@ class Result:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How it can be painted again: version, options, and what the pictures are known again by"""
+        """How to make it again: version, options, and names and digests of the pictures"""
         return self.run.recipe
 
     @property
     def image(self) -> Image.Image:
-        """RGB, or RGBA where the content has transparent pixels; 8 bits."""
+        """RGB, or RGBA where the content has transparent pixels; 8 bits"""
         return self.picture.image
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture; its name's ending gives the format. PNG and TIFF keep 16 bits where the content has them.
+        """Write the image; the suffix gives the format. PNG and TIFF keep 16 bits where the content has them.
 
         PNG, TIFF, JPEG and WebP files carry the recipe, as JSON.
+        Raises ImageError: the file cannot be written.
         """
         save_picture(path, self.picture, json.dumps(self.recipe))
 
 
 class Run:
-    """A painting to be made: the pictures, read, and the options, complete. Iterate over `steps()`."""
+    """A style transfer by optimization: inputs, complete options and a plan. Iterate over `steps()`."""
 
     def __init__(
         self,
@@ -105,150 +107,220 @@ class Run:
         options: Options | None = None,
         /,
         *,
-        warm: ModelCache | None = None,
+        initializer: Initializer | None = None,
+        cache: ModelCache | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: str | os.PathLike[str] | None = None,
         **settings: Any,
     ) -> None:
-        """warm: shared with other runs; checkpoint, resume: as in `stream`"""
+        """content, styles, options, settings, checkpoint, resume: as in `impasto.stylize`
+        initializer: computes the initial image, with init "net:NAME"; cache: shared with other runs
+        """
         self.options = resolve_options(settings, options)
-        self._warm = warm or ModelCache()
-        self.given = Inputs.read(content, styles, self.options)
+        self._cache = cache or ModelCache()
+        self.inputs = Inputs.read(content, styles, self.options, initializer)
         self.device = choose_device(self.options.device)
         self._dtype = choose_precision(self.options.precision, self.device)
-        self.rungs = pyramid_levels(self.given.content.size, self.options)
-        self._checkpoint = None if checkpoint is None else ensure_writable_checkpoint(checkpoint)
+        self.levels = pyramid_levels(self.inputs.content.size, self.options)
+        self._checkpoint_path = None if checkpoint is None else ensure_writable_checkpoint(checkpoint)
         self._resumed = None if resume is None else read_checkpoint(resume)
         self._weights: Weights | None = None
         self._recipe: tuple[Options, dict[str, Any]] | None = None
-        #: How it is going to be painted, and what that takes
-        there = self._warm.has_network(self.options)
-        self.plan = plan_memory(self.options, self.rungs, self.device, self._dtype, network_there=there)
+        #: Tile sizes, optimizer memory and cost
+        self.plan = plan_memory(
+            self.options, self.levels, self.device, self._dtype, network_loaded=self._cache.is_loaded(self.options)
+        )
 
     def load_weights(self, progress: ProgressCallback | None = None) -> None:
-        """Load the network's weights, and fetch them where needed. The first step does it if this is not called."""
-        ranks = ProcessGroup()
-        if ranks.rank:  # the first has looked for it, and fetched it
-            self.options = dataclasses.replace(self.options, network=ranks.agree(self.options.network))
-        self._weights = self._warm.weights(self.options, progress)
+        """Load the network's weights, downloading them where needed. The first step does it if this is not called."""
+        processes = ProcessGroup()
+        if processes.rank:  # the first process has found and downloaded it
+            self.options = dataclasses.replace(self.options, network=processes.broadcast_object(self.options.network))
+        self._weights = self._cache.weights(self.options, progress)
         self.options = dataclasses.replace(self.options, network=self._weights.network)
-        if not ranks.rank:
-            ranks.agree(self.options.network)
+        if not processes.rank:
+            processes.broadcast_object(self.options.network)
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How to paint it again; of the pictures, their names and by what they are known again"""
+        """How to make the result again: version, options, and names and digests of the pictures"""
         if self._recipe is None or self._recipe[0] is not self.options:
-            self._recipe = self.options, make_recipe(self.options, self.given)
+            self._recipe = self.options, make_recipe(self.options, self.inputs)
         return self._recipe[1]
 
     @property
     def forecast(self) -> Forecast:
-        """What it will take"""
-        return forecast_plan(self.plan, self.rungs[-1], self.device, self._dtype)
+        """Size, seconds and bytes, before the start"""
+        return forecast_plan(self.plan, self.levels[-1], self.device, self._dtype)
 
     def result(self, last: Step) -> Result:
-        """What a run has come to, from its last step."""
+        """Return the result of a run that ended with this step."""
         return Result(
-            picture=last.painted.finished(),
+            picture=last.snapshot.render(),
             options=self.options,
             loss=last.loss,
             content_loss=last.content_loss,
             style_loss=last.style_loss,
-            steps=self.steps_before(last),
+            steps=self.total_steps_at(last),
             seconds=last.seconds,
             run=self,
         )
 
-    def steps_before(self, step: Step) -> int:
-        """How many steps there were up to this one, on all rungs"""
-        return sum(rung.steps for rung in self.rungs[: step.scale]) + step.iteration
+    def total_steps_at(self, step: Step) -> int:
+        """Return the number of steps up to this one, over all levels."""
+        return sum(level.steps for level in self.levels[: step.scale]) + step.iteration
 
     def steps(self) -> Generator[Step]:
-        """The run itself, a Step after each step."""
-        width, height, _ = self.rungs[-1]
-        sentence = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
-        with out_of_memory_error(sentence), retain_freed_memory(self.device, self.plan.memory):
+        """Run, yielding a Step after each step. `close()` ends the run.  Raises ImpastoError."""
+        width, height, _ = self.levels[-1]
+        message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
+        with out_of_memory_error(message), retain_freed_memory(self.device, self.plan.memory):
             yield from self._steps()
 
-    @torch.no_grad()  # on a generator this holds while it runs, not while its caller does
+    @torch.no_grad()  # on a generator this applies while it runs, not while its caller does
     def _steps(self) -> Generator[Step]:
-        started = time.perf_counter()
+        progress = _Progress(self.levels)
         network = self._network()
-        taken = self._resumed.of(self.recipe, self.rungs).on(self.device) if self._resumed else None
-        if taken:  # as it was begun, whatever memory there is now
-            self.plan = self.plan.again(taken.plan)
-        plan = self.plan
-        statistics = self._warm.statistics(self.options, self.device, self._dtype)
-        targets = TargetBuilder(self.given, self.options, self.rungs[-1][:2], self.device, statistics)
-        optimizer = _make_optimizer(self.options, self.rungs[0].steps, plan)
-        work = sum(width * height * steps for width, height, steps in self.rungs)
-        done = 0
-        image = first = None
-        keeper = CheckpointWriter(self._checkpoint, self.recipe, plan.written()) if self._checkpoint else None
-        for scale, (width, height, steps) in enumerate(self.rungs):
-            if taken and scale < taken.scale:
-                done += width * height * steps
+        resumed = self._resumed.for_run(self.recipe, self.levels).to(self.device) if self._resumed else None
+        if resumed:  # tile sizes and the history affect the last bits: resume with the checkpoint's
+            self.plan = self.plan.with_saved(resumed.plan)
+        statistics = self._cache.statistics(self.options, self.device, self._dtype)
+        targets = TargetBuilder(self.inputs, self.options, self.levels[-1][:2], self.device, statistics)
+        writer = None
+        if self._checkpoint_path:
+            writer = CheckpointWriter(self._checkpoint_path, self.recipe, self.plan.to_dict())
+        state = _State(None, _make_optimizer(self.options, self.levels[0].steps, self.plan))
+        for index, (width, height, steps) in enumerate(self.levels):
+            if resumed and index < resumed.scale:
+                progress.skip(index, steps)
                 continue
-            release_memory(self.device)  # what the rung below has left
-            if plan.tiles[scale] is not None:
-                targets.tile = min(filter(None, (targets.tile, plan.tiles[scale])))
-            objective = AdaptiveTilingObjective(targets, network, width, height)
-            held = targets.held(width, height)
-            begun = 0
-            if taken and scale == taken.scale:
-                optimizer = _make_optimizer(self.options, steps, plan)
-                taken.restore(optimizer)
-                image, begun, started = taken.image, taken.iteration, started - taken.seconds
-                done += width * height * begun
-                taken = self._resumed = None  # what the optimizer has of it goes when the optimizer lets it go
-            elif image is None:
-                image = targets.beginning(width, height)
+            release_memory(self.device)  # what the level below has left
+            targets.tile_limit.lower(self.plan.tiles[index])
+            level = targets.at(network, width, height)
+            start = 0
+            if resumed and index == resumed.scale:
+                state = _State(resumed.image, _make_optimizer(self.options, steps, self.plan))
+                resumed.restore(state.optimizer)
+                start = resumed.iteration
+                progress.resume(index, start, resumed.seconds)
+                resumed = self._resumed = None  # free its tensors as soon as the optimizer does
+            elif state.image is None:
+                state.image = level.initial_image()
             else:
-                image = resize(optimizer.average(image).cpu(), width, height, targets.wraps).to(self.device)
-                optimizer = optimizer.at(width, height, steps)
-            image = held(image)
-            if keeper and begun == 0:
-                keeper.offer(scale, begun, image, optimizer, time.perf_counter() - started)
-            for iteration in range(begun + 1, steps + 1):
-                image, losses = take_step(image, objective, optimizer, held)
-                done += width * height
-                seconds = time.perf_counter() - started
-                # The first step pays for what the others find ready: the pace is that of the steps after it.
-                first = first or (done, seconds)
-                pace = (seconds - first[1]) / (done - first[0]) if done > first[0] else seconds / done
-                shown = held(optimizer.average(image))
-                last = scale == len(self.rungs) - 1 and iteration == steps
-                if last:  # what counts is the picture in 8 bits
-                    optimizer.rest()
-                    shown = held(optimizer.last(image))
-                    found = objective(_quantize_8_bit(shown))
-                    if not optimizer.accepts(float(found.value)):
-                        shown = held(optimizer.average(image))
-                        found = objective(_quantize_8_bit(shown))
-                    losses = found.losses() if found.is_finite() else losses
-                    del found  # its gradient is as large as the picture
-                elif keeper:
-                    keeper.offer(scale, iteration, image, optimizer, seconds)
-                content_loss, style_loss = losses
-                yield Step(
-                    fraction=done / work,
-                    size=(width, height),
-                    scale=scale,
-                    iteration=iteration,
-                    loss=objective.ratio * content_loss + style_loss,
-                    content_loss=content_loss,
-                    style_loss=style_loss,
-                    seconds=seconds,
-                    eta=pace * (work - done),
-                    painted=Snapshot(shown, targets.content, targets.wraps, self.given.keep, targets.gray),
-                )
+                estimate = state.optimizer.current_estimate(state.image).cpu()
+                state.image = resize(estimate, width, height, targets.tileable).to(self.device)
+                state.optimizer = state.optimizer.for_level(width, height, steps)
+            assert state.image is not None
+            state.image = level.restore_kept(state.image)
+            if writer and start == 0:
+                writer.maybe_write(index, start, state.image, state.optimizer, progress.seconds())
+            yield from self._optimize(state, level, targets, index, start, progress, writer)
+
+    def _optimize(
+        self,
+        state: _State,
+        level: LevelTargets,
+        targets: TargetBuilder,
+        index: int,
+        start: int,
+        progress: _Progress,
+        writer: CheckpointWriter | None,
+    ) -> Generator[Step]:
+        """Take the steps of one pyramid level, after the first `start` of them."""
+        width, height, steps = self.levels[index]
+        optimizer = state.optimizer
+        for iteration in range(start + 1, steps + 1):
+            assert state.image is not None
+            state.image, losses = take_step(state.image, level.objective, optimizer, level.restore_kept)
+            seconds = progress.advance(index)
+            if index == len(self.levels) - 1 and iteration == steps:
+                candidate, evaluation = _finish(state.image, optimizer, level)
+                losses = evaluation.losses() if evaluation.is_finite() else losses
+                del evaluation  # its gradient is as large as the image
+            else:
+                candidate = level.restore_kept(optimizer.current_estimate(state.image))
+                if writer:
+                    writer.maybe_write(index, iteration, state.image, optimizer, seconds)
+            content_loss, style_loss = losses
+            yield Step(
+                fraction=progress.fraction,
+                size=(width, height),
+                scale=index,
+                iteration=iteration,
+                loss=level.objective.ratio * content_loss + style_loss,
+                content_loss=content_loss,
+                style_loss=style_loss,
+                seconds=seconds,
+                eta=progress.eta(seconds),
+                snapshot=Snapshot(candidate, targets.content, targets.tileable, self.inputs.keep, targets.gray),
+            )
 
     def _network(self) -> VGG:
         if self._weights is None:
             self.load_weights()
         assert self._weights is not None
-        return self._warm.network(self.options, self._weights, self.device, self._dtype)
+        return self._cache.network(self.options, self._weights, self.device, self._dtype)
+
+
+@dataclass
+class _State:
+    """The image and its optimizer. Nothing else refers to the image, so that each step frees the one before."""
+
+    image: Tensor | None  # (H, W, 3)
+    optimizer: Adam | LBFGS
+
+
+class _Progress:
+    """How much of a run's work is done, in pixels times steps, and how long the rest will take"""
+
+    def __init__(self, levels: Sequence[Level]) -> None:
+        self._started = time.perf_counter()
+        self._areas = [level.width * level.height for level in levels]
+        self._total = sum(area * level.steps for area, level in zip(self._areas, levels, strict=True))
+        self._done = 0
+        self._first: tuple[int, float] | None = None  # work and seconds after the first step
+
+    def seconds(self) -> float:
+        """Return the seconds since the start, including those before the checkpoint."""
+        return time.perf_counter() - self._started
+
+    def skip(self, index: int, steps: int) -> None:
+        """Count steps of a level that a checkpoint has already taken."""
+        self._done += self._areas[index] * steps
+
+    def resume(self, index: int, steps: int, seconds: float) -> None:
+        """Count the steps of the level at which a checkpoint was written, and the seconds until then."""
+        self.skip(index, steps)
+        self._started -= seconds
+
+    def advance(self, index: int) -> float:
+        """Count one step of a level, and return the seconds since the start."""
+        self._done += self._areas[index]
+        seconds = self.seconds()
+        self._first = self._first or (self._done, seconds)
+        return seconds
+
+    @property
+    def fraction(self) -> float:
+        return self._done / self._total
+
+    def eta(self, seconds: float) -> float:
+        """Return the seconds left. The first step also loads and measures: the pace is that of the steps after it."""
+        assert self._first is not None
+        done, begin = self._first
+        pace = (seconds - begin) / (self._done - done) if self._done > done else seconds / self._done
+        return pace * (self._total - self._done)
+
+
+def _finish(image: Tensor, optimizer: Adam | LBFGS, level: LevelTargets) -> tuple[Tensor, Evaluation]:
+    """Return the final image and its evaluation in 8 bits, which is what is saved."""
+    optimizer.drop_history()
+    final = level.restore_kept(optimizer.final_estimate(image))
+    evaluation = level.objective(_quantize_8_bit(final))
+    if not optimizer.accepts_loss(float(evaluation.value)):
+        final = level.restore_kept(optimizer.current_estimate(image))
+        evaluation = level.objective(_quantize_8_bit(final))
+    return final, evaluation
 
 
 def _quantize_8_bit(image: Tensor) -> Tensor:
@@ -258,4 +330,4 @@ def _quantize_8_bit(image: Tensor) -> Tensor:
 def _make_optimizer(options: Options, steps: int, plan: MemoryPlan) -> Adam | LBFGS:
     if options.optimizer == "adam":
         return Adam(steps)
-    return LBFGS(plan.history, rounded=plan.rounded, on_host=plan.on_host)
+    return LBFGS(plan.history, bfloat16_history=plan.rounded, offload_history=plan.on_host)

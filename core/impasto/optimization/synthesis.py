@@ -1,4 +1,4 @@
-"""TODO-DOC optimization.synthesis"""
+"""Texture synthesis and feature reconstruction as style transfer without content or without style (Gatys et al., fig. 1)."""
 
 from __future__ import annotations
 
@@ -9,32 +9,24 @@ import numpy as np
 from ..errors import OptionError
 from ..layers import SMALLEST_SIDE
 from ..options import Options, resolve_options
-from .cache import ModelCache
 from .recipe import BLANK_GRAY
-from .run import Run
+
+_MAX_SIDE = 16384
 
 
-def reconstruction_run(
-    image: Any, layer: str, options: Options | None = None, /, *, warm: ModelCache | None = None, **settings: Any
-) -> Run:
-    """A run from noise to a picture with the same features in a layer, such as `conv4_2`.  Raises ImpastoError.
-
-    Unless told otherwise it is the paper's own, with the preset `paper`.
-    """
-    given = {"preset": "paper", **settings} if options is None else settings
-    return Run(image, [], resolve_options({**given, "content_layers": layer, "style_layers": "none"}, options), warm=warm)
+def reconstruction_options(layer: str, options: Options | None, settings: dict[str, Any]) -> Options:
+    """Return options for an image with the same features in `layer`; by default those of the preset `paper`."""
+    defaults = {"preset": "paper"} if options is None else {}
+    return resolve_options({**defaults, **settings, "content_layers": layer, "style_layers": "none"}, options)
 
 
-def texture_run(
-    styles: Any, size: tuple[int, int], options: Options | None = None, /, *, warm: ModelCache | None = None, **settings: Any
-) -> Run:
-    """A run from noise to a picture of the styles alone, of a size (width, height) in pixels.  Raises ImpastoError."""
-    given = {"init": "noise", **settings, "content_layers": "none", "size": max(size)}
-    return Run(blank_content(*size), styles, resolve_options(given, options), warm=warm)
+def texture_options(size: tuple[int, int], options: Options | None, settings: dict[str, Any]) -> Options:
+    """Return options for a texture of `size` (width, height), in pixels; by default it starts from noise."""
+    return resolve_options({"init": "noise", **settings, "content_layers": "none", "size": max(size)}, options)
 
 
 def blank_content(width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """An empty picture, for what has no content.  Raises OptionError."""
-    if min(width, height) < SMALLEST_SIDE or max(width, height) > 16384:
-        raise OptionError(f"a texture of {width} x {height} pixels: give {SMALLEST_SIDE} to 16384 each way")
+    """Return the blank content of a texture.  -> (height, width, 3)  Raises OptionError: too small or too large."""
+    if min(width, height) < SMALLEST_SIDE or max(width, height) > _MAX_SIDE:
+        raise OptionError(f"a texture of {width} x {height} pixels: give {SMALLEST_SIDE} to {_MAX_SIDE} each way")
     return np.full((height, width, 3), BLANK_GRAY, np.uint8)

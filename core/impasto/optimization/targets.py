@@ -1,219 +1,166 @@
-"""What a run works towards: the pictures that it is given, and what they make of a picture of any size."""
+"""Content and style targets for any image size."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from ..errors import ImageError
-from ..feedforward.network import TransformNet
-from ..images.color import color_statistics, lightness_statistics, match_colors, match_luminance, to_gray
+from ..images.color import to_gray
 from ..images.mask import resize_mask
 from ..images.picture import Picture
 from ..images.tileable import Tileable, blend_opposite_edges
-from ..layers import SMALLEST_SIDE, parse_layers, receptive_radius
+from ..layers import parse_layers
 from ..losses.moments import Moments, mix_moments
 from ..options import Options
 from ..vgg.network import VGG
+from .adaptive_tiling import AdaptiveTilingObjective, TileLimit
 from .guidance import propagate_mask
+from .initialization import initial_image
 from .inputs import Inputs, visible
 from .objective import Objective, Region
-from .style_statistics import _CACHE_SIZE, StyleCache
-from .tiling import accumulate_moments, make_tiles
+from .style_statistics import StyleCache, StyleStatistics
 
 
 class TargetBuilder:
-    """Makes, for a picture of any size, what it is to become and what it begins as."""
+    """Builds the objective and the initial image for each pyramid level."""
 
     def __init__(
-        self,
-        given: Inputs,
-        options: Options,
-        final: tuple[int, int],
-        device: torch.device,
-        cache: StyleCache,
-        tile: int | None = None,
+        self, inputs: Inputs, options: Options, final: tuple[int, int], device: torch.device, cache: StyleCache
     ) -> None:
-        """final: width and height of the finished picture; cache: what earlier runs on the same network have found"""
-        self.given, self.options, self.device = given, options, device
-        #: The longest side of a tile, in pixels; None: any. It may change while a run lasts.
-        self.tile = tile
-        self._final, self._cache = final, cache
-        self.wraps = Tileable.of(options.padding)
-        self.content = given.content
-        if any(self.wraps):
-            self.content = replace(given.content, pixels=blend_opposite_edges(given.content.pixels, self.wraps))
+        """final: width and height of the result; cache: style statistics of earlier runs on the same network"""
+        self.inputs, self.options, self.device = inputs, options, device
+        self.tile_limit = TileLimit()
+        self._final = final
+        self.tileable = Tileable.of(options.padding)
+        self.content = inputs.content
+        if any(self.tileable):
+            self.content = replace(inputs.content, pixels=blend_opposite_edges(inputs.content.pixels, self.tileable))
         self.gray = options.colors == "content"
-        seen = visible(given.content)
-        self._light = lightness_statistics(given.content.pixels, seen) if self.gray else (0.0, 1.0)
-        self._palettes = [
-            color_statistics(given.content.pixels, seen if place is None else seen * place)
-            for place in (given.masks or (None,) * len(given.styles))
-            if options.colors == "match"
-        ]
-        count = len(given.styles)
+        self.styles = StyleStatistics(inputs, options, device, cache)
+        count = len(inputs.styles)
         total = sum(options.style_weights or ()) or 1.0
-        self._shares = [share / total for share in options.style_weights or (1 / max(1, count),) * count]
-        scales = options.style_scale or (1.0,)
-        self._scales = scales * count if len(scales) == 1 else scales
+        self._style_weights = [weight / total for weight in options.style_weights or (1 / max(1, count),) * count]
+
+    def at(self, network: VGG, width: int, height: int) -> LevelTargets:
+        """Return the targets for an image of this size, in pixels."""
+        return LevelTargets(self, network, width, height)
 
     def objective(self, network: VGG, width: int, height: int) -> Objective:
-        """What the picture of this size is to become."""
+        """Build the objective for an image of this size, in pixels, with tiles within the current limit."""
         options = self.options
-        content = self.content.resized(width, height, self.wraps)
-        alpha, papers = options.balance(*self._final)
-        if papers:  # L_c is a sum over positions, E_l a mean: on a smaller rung the same balance takes a larger alpha
+        content = self.content.resized(width, height, self.tileable)
+        alpha, in_paper_units = options.content_weight(*self._final)
+        if in_paper_units:  # L_c is a sum over positions, E_l a mean: at a smaller size the same balance takes a larger alpha
             alpha *= self._final[0] * self._final[1] / (width * height)
         return Objective(
             network,
-            self._shown(content.pixels),
+            self.network_input(content),
             parse_layers(options.content_layers),
             self._regions(network, width, height),
             style_loss=options.style_loss,
             alpha=alpha,
-            relative=not papers,
+            relative=not in_paper_units,
             tv=options.tv,
-            tile=self.tile,
+            tile=self.tile_limit.side,
         )
 
-    def beginning(self, width: int, height: int) -> Tensor:
-        """What a run at this size starts from, (H, W, 3)"""
-        generator = torch.Generator().manual_seed(self.options.seed)
-        noise = torch.rand(height, width, 3, generator=generator)
-        if self.options.init == "noise":
-            image = noise.to(self.device)
-        elif self.options.init == "gray":
-            image = torch.full_like(noise, 0.5, device=self.device)
-        elif self.options.init == "style":
-            image = self._style_shown(0, self.given.styles[0].resized(width, height))
-        elif self.given.net is not None:
-            image = self._painted_at_once(self.given.net, self.content.resized(width, height, self.wraps))
-        else:
-            start = self.content if self.options.init == "content" else self.given.start
-            assert start is not None
-            image = self._shown(start.resized(width, height, self.wraps).pixels)
-        if self.options.init_noise and self.options.init != "noise":
-            image = torch.lerp(image, noise.to(self.device), self.options.init_noise)
-        return image
+    def initial_image(self, width: int, height: int) -> Tensor:
+        """Return the image that a run starts from at this size.  -> (H, W, 3)"""
 
-    def _painted_at_once(self, net: TransformNet, content: Picture) -> Tensor:
-        """What a net makes of the content, in all of its styles, with this strength and size of strokes"""
-        here = net.copy(self.device)
-        modulation = here.told(net.shares(), self.options.strength, (self.options.style_scale or (1.0,))[0])
-        image = here.paint(self._shown(content.pixels), modulation)
-        return to_gray(image) if self.gray else image
+        def init_image() -> Tensor:
+            assert self.inputs.init_image is not None
+            return self.network_input(self.inputs.init_image.resized(width, height, self.tileable))
 
-    def held(self, width: int, height: int) -> Callable[[Tensor], Tensor]:
-        """What puts the content, as it is shown at this size, back where all of it is to stay"""
-        if self.given.keep is None:
-            return lambda image: image
-        content = self._shown(self.content.resized(width, height, self.wraps).pixels)
-        stays = (resize_mask(self.given.keep, width, height) > 1 - 1 / 255).to(self.device)[..., None]
-        return lambda image: torch.where(stays, content, image)
+        return initial_image(
+            self.options,
+            width,
+            height,
+            self.device,
+            content=lambda: self.network_input(self.content.resized(width, height, self.tileable)),
+            style=lambda: self.styles.network_input(0, self.inputs.styles[0].resized(width, height)),
+            picture=init_image,
+            initializer=self.inputs.initializer,
+        )
+
+    def network_input(self, picture: Picture) -> Tensor:
+        """Return a picture as the network sees it: in gray where the content's colors are kept.  -> (H, W, 3)"""
+        return (to_gray(picture.pixels) if self.gray else picture.pixels).to(self.device)
 
     def _regions(self, network: VGG, width: int, height: int) -> list[Region]:
-        """Which styles apply where: each under its mask, or all of them, mixed, everywhere."""
-        layers = self.options.layers_of_styles(network.name)
-        if not self.given.styles or not any(layers):
+        """Return which styles apply where: each within its mask, or all of them, mixed, everywhere."""
+        layers = self.options.style_layer_weights(network.name)
+        if not self.inputs.styles or not any(layers):
             return []
-        layers = layers * len(self.given.styles) if len(layers) == 1 else layers
-        longest = max(width, height)
-        largest = math.isqrt(width * height)  # a style takes no more memory than the picture
-        statistics = [self.statistics(network, index, longest, largest, list(each)) for index, each in enumerate(layers)]
-        painted = self._painted(width, height)
-        names = {name for each in layers for name in each}
-        if not self.given.masks:
+        layers = layers * len(self.inputs.styles) if len(layers) == 1 else layers
+        size = max(width, height)
+        max_tile = self.tile_limit.side or math.isqrt(width * height)  # a style takes no more memory than the image
+        statistics = [self.styles.at(network, index, size, max_tile, list(weights)) for index, weights in enumerate(layers)]
+        paintable = self._paintable(width, height)
+        names = {name for weights in layers for name in weights}
+        if not self.inputs.masks:
             mixed: dict[str, tuple[float, Moments]] = {}
             for name in sorted(names):
                 parts = [
-                    (share * each[name], found[name])
-                    for share, each, found in zip(self._shares, layers, statistics, strict=True)
-                    if share * each.get(name, 0) > 0
+                    (style_weight * weights[name], moments[name])
+                    for style_weight, weights, moments in zip(self._style_weights, layers, statistics, strict=True)
+                    if style_weight * weights.get(name, 0) > 0
                 ]
                 if parts:
                     mixed[name] = (
                         sum(weight for weight, _ in parts),
-                        mix_moments([found for _, found in parts], [w for w, _ in parts]),
+                        mix_moments([moments for _, moments in parts], [weight for weight, _ in parts]),
                     )
-            return [Region(mixed, None if painted is None else self._guides(painted, names, network))]
+            return [Region(mixed, None if paintable is None else self._guides(paintable, names, network))]
         regions = []
-        whole = 1.0 if painted is None else float(painted.mean())
-        for share, each, found, region in zip(self._shares, layers, statistics, self.given.masks, strict=True):
-            place = resize_mask(region, width, height)
-            place = place if painted is None else place * painted
-            # A region has the share of its area, so that a style is as strong in a small one as in a large one.
-            share *= len(layers) * float(place.mean()) / max(whole, 1e-6)
-            style = {name: (weight, found[name]) for name, weight in each.items()}
-            regions.append(Region(style, self._guides(place, names, network), share))
+        paintable_area = 1.0 if paintable is None else float(paintable.mean())
+        for weight, layer_weights, moments, region in zip(
+            self._style_weights, layers, statistics, self.inputs.masks, strict=True
+        ):
+            mask = resize_mask(region, width, height)
+            mask = mask if paintable is None else mask * paintable
+            # Weight a region by its area, so that a style is as strong in a small region as in a large one.
+            weight *= len(layers) * float(mask.mean()) / max(paintable_area, 1e-6)
+            style = {name: (layer_weight, moments[name]) for name, layer_weight in layer_weights.items()}
+            regions.append(Region(style, self._guides(mask, names, network), weight))
         return regions
 
-    def _painted(self, width: int, height: int) -> Tensor | None:
-        """How much of each pixel is seen and may change, (H, W); None: all of all"""
-        if self.given.content.alpha is None and self.given.keep is None:
+    def _paintable(self, width: int, height: int) -> Tensor | None:
+        """Return how much of each pixel is visible and may change, (H, W); None: everything."""
+        if self.inputs.content.alpha is None and self.inputs.keep is None:
             return None
-        seen = visible(self.given.content.resized(width, height)).float()
-        return seen if self.given.keep is None else seen * (1 - resize_mask(self.given.keep, width, height))
+        visibility = visible(self.inputs.content.resized(width, height)).float()
+        return visibility if self.inputs.keep is None else visibility * (1 - resize_mask(self.inputs.keep, width, height))
 
-    def _guides(self, place: Tensor, names: Sequence[str] | set[str], network: VGG) -> dict[str, Tensor]:
-        found = propagate_mask(place, names, network.name, self.options.guides, self.wraps)
-        return {name: guide.to(self.device) for name, guide in found.items()}
+    def _guides(self, mask: Tensor, layers: Collection[str], network: VGG) -> dict[str, Tensor]:
+        guides = propagate_mask(mask, layers, network.name, self.options.guides, self.tileable)
+        return {name: guide.to(self.device) for name, guide in guides.items()}
 
-    def statistics(self, network: VGG, index: int, longest: int, largest: int, layers: list[str]) -> dict[str, Moments]:
-        """The moments of a style at the size that belongs to a picture of `longest` pixels, in tiles of at most `largest`."""
-        style, scale = self.given.styles[index], self._scales[index]
-        target = longest * scale
-        if scale <= 1:
-            target = min(target, max(style.size))
-        factor = max(target / max(style.size), SMALLEST_SIDE / min(style.size))
-        width, height = (max(SMALLEST_SIDE, round(side * factor)) for side in style.size)
-        place = self.given.style_masks[index] if self.given.style_masks else None
-        key = (
-            style.digest,
-            self.given.sources["style_masks"][index][1].digest if self.given.style_masks else None,
-            (width, height),
-            tuple(layers),
-            (self._light if self.gray else None, self.options.guides),
-            f"{self.options.color_match} {[each.tolist() for each in self._palettes[index]]}" if self._palettes else None,
+
+class LevelTargets:
+    """What one pyramid level is optimized towards, and what it starts from."""
+
+    def __init__(self, builder: TargetBuilder, network: VGG, width: int, height: int) -> None:
+        self._builder, self._size = builder, (width, height)
+        self.objective = AdaptiveTilingObjective(
+            lambda: builder.objective(network, width, height), self._size, builder.tile_limit
         )
-        if key in self._cache:
-            self._cache[key] = self._cache.pop(key)  # the last to be thrown out
-            return self._cache[key]
-        resized = style.resized(width, height)
-        weights: dict[str, Tensor] = {}
-        if place is not None or style.alpha is not None:
-            seen = visible(resized).float()
-            seen = seen if place is None else seen * resize_mask(place, width, height)
-            how = self.options.guides if place is not None else "plain"
-            found = propagate_mask(seen, layers, network.name, how, least=0)
-            if len(found) < len(layers):
-                raise ImageError(f"style mask {index + 1} is too small: at {width} x {height} pixels nothing is left of it")
-            weights = {name: guide.to(self.device) for name, guide in found.items()}
-        parts = make_tiles(width, height, self.tile or largest, receptive_radius(network.name, layers))
-        taps = [(name, weights.get(name)) for name in layers]
-        sums, _ = accumulate_moments(
-            network, self._style_shown(index, resized), taps, parts, "replicate" if any(self.wraps) else None
-        )
-        self._cache[key] = {name: each.moments() for name, each in zip(layers, sums, strict=True)}
-        while len(self._cache) > _CACHE_SIZE:
-            del self._cache[next(iter(self._cache))]
-        return self._cache[key]
+        self._kept: tuple[Tensor, Tensor] | None = None  # where the content stays (H, W, 1), and the content (H, W, 3)
+        if builder.inputs.keep is not None:
+            content = builder.network_input(builder.content.resized(width, height, builder.tileable))
+            mask = (resize_mask(builder.inputs.keep, width, height) > 1 - 1 / 255).to(builder.device)[..., None]
+            self._kept = mask, content
 
-    def _shown(self, pixels: Tensor) -> Tensor:
-        """A picture as the network is shown it"""
-        return (to_gray(pixels) if self.gray else pixels).to(self.device)
+    def initial_image(self) -> Tensor:
+        """Return the image that a run starts from at this level.  -> (H, W, 3)"""
+        return self._builder.initial_image(*self._size)
 
-    def _style_shown(self, index: int, style: Picture) -> Tensor:
-        """A style as the network is shown it"""
-        pixels = style.pixels
-        if self.gray:
-            pixels = match_luminance(pixels, visible(style), self._light)
-        elif self._palettes:
-            seen = visible(style).float()
-            if self.given.style_masks:
-                seen = seen * resize_mask(self.given.style_masks[index], *style.size)
-            pixels = match_colors(pixels, seen, self._palettes[index], self.options.color_match)
-        return pixels.to(self.device)
+    def restore_kept(self, image: Tensor) -> Tensor:
+        """Put the content back where the keep mask is white.  (H, W, 3) -> (H, W, 3)"""
+        if self._kept is None:
+            return image
+        mask, content = self._kept
+        return torch.where(mask, content, image)

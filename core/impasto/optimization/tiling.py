@@ -62,18 +62,18 @@ class Tile(NamedTuple):
                 picture = picture.index_select(axis, _wrapped_indices(span, picture.shape[axis], picture.device))
         return picture
 
-    def add(self, block: Tensor, picture: Tensor) -> None:
+    def add_gradient(self, block: Tensor, picture: Tensor) -> None:
         """Add what the block has to what the picture has there.  (h, w, ...), (H, W, ...)"""
         height, width = picture.shape[:2]
         for rows, columns in itertools.product(_split_at_edge(self.rows, height), _split_at_edge(self.columns, width)):
             picture[rows.there, columns.there] += block[rows.here, columns.here]
 
-    def owned(self, features: Tensor, layer: str) -> Tensor:
+    def crop_features(self, features: Tensor, layer: str) -> Tensor:
         """What the tile owns of a layer's map of its block.  (h, w, ...)"""
         stride = layer_stride(layer)
         return features[self.rows.in_block(stride), self.columns.in_block(stride)]
 
-    def place(self, field: Tensor, layer: str) -> Tensor:
+    def crop_map(self, field: Tensor, layer: str) -> Tensor:
         """The same of something that is there for the whole picture.  (H, W, ...)"""
         stride = layer_stride(layer)
         return field[self.rows.in_image(stride), self.columns.in_image(stride)]
@@ -101,46 +101,48 @@ def _wrapped_indices(span: Span, size: int, device: torch.device) -> Tensor:
 class TilingCost(NamedTuple):
     """How the blocks of all tiles lie over a picture"""
 
-    number: int  # of the tiles
-    largest: int  # pixels of the largest block
-    total: int  # pixels of all blocks
+    tiles: int  # of the tiles
+    largest_block: int  # pixels of the largest block
+    total_pixels: int  # pixels of all blocks
 
     @classmethod
-    def of(cls, width: int, height: int, longest: int | None, around: int, wraps: Tileable = NOT_TILEABLE) -> TilingCost:
+    def of_tiling(
+        cls, width: int, height: int, max_side: int | None, halo: int, tileable: Tileable = NOT_TILEABLE
+    ) -> TilingCost:
         """Of the tiles that `tiles` would give"""
-        axes = [make_spans(size, longest, around, wrap) for size, wrap in ((height, wraps.y), (width, wraps.x))]
+        axes = [make_spans(size, max_side, halo, wrap) for size, wrap in ((height, tileable.y), (width, tileable.x))]
         rows, columns = ([span.block_stop - span.block_start for span in axis] for axis in axes)
         return cls(len(rows) * len(columns), max(rows) * max(columns), sum(rows) * sum(columns))
 
 
-def make_tiles(width: int, height: int, longest: int | None, around: int, wraps: Tileable = NOT_TILEABLE) -> list[Tile]:
+def make_tiles(width: int, height: int, max_side: int | None, halo: int, tileable: Tileable = NOT_TILEABLE) -> list[Tile]:
     """The tiles of a picture, with sides of at most `longest` pixels (None: however large), and blocks that see so far around.
 
     Their edges, and those of the blocks, are multiples of the network's stride, where it pools.
     """
-    rows, columns = (make_spans(size, longest, around, wrap) for size, wrap in ((height, wraps.y), (width, wraps.x)))
+    rows, columns = (make_spans(size, max_side, halo, wrap) for size, wrap in ((height, tileable.y), (width, tileable.x)))
     return [Tile(row, column) for row in rows for column in columns]
 
 
-def make_spans(size: int, longest: int | None, around: int, wrap: bool) -> list[Span]:
+def make_spans(size: int, max_side: int | None, halo: int, wrap: bool) -> list[Span]:
     """The same along one side"""
-    if longest is None or longest >= size:
+    if max_side is None or max_side >= size:
         return [Span(0, size, 0, size)]
-    count = -(-size // max(longest // TOTAL_STRIDE * TOTAL_STRIDE, TOTAL_STRIDE))
+    count = -(-size // max(max_side // TOTAL_STRIDE * TOTAL_STRIDE, TOTAL_STRIDE))
     edges = [-(-size * n // (count * TOTAL_STRIDE)) * TOTAL_STRIDE for n in range(count)] + [size]
-    around = -(-around // TOTAL_STRIDE) * TOTAL_STRIDE
-    blocks = [(start - around, stop + around) for start, stop in itertools.pairwise(edges)]
+    halo = -(-halo // TOTAL_STRIDE) * TOTAL_STRIDE
+    blocks = [(start - halo, stop + halo) for start, stop in itertools.pairwise(edges)]
     if not wrap:
         blocks = [(max(0, first), min(size, last)) for first, last in blocks]
     return [Span(*owned, *block) for owned, block in zip(itertools.pairwise(edges), blocks, strict=True)]
 
 
-def iterate_tiles(parts: Sequence[Tile], device: torch.device) -> Iterator[Tile]:
+def iterate_tiles(tiles: Sequence[Tile], device: torch.device) -> Iterator[Tile]:
     """The tiles, one after the other, and before each the holes in memory that those before have left are seen to: tiles at
     the border are smaller, and nothing fits where they were.
     """
-    for tile in parts:
-        if len(parts) > 1:
+    for tile in tiles:
+        if len(tiles) > 1:
             release_memory_if_low(device)
         yield tile
 
@@ -148,8 +150,8 @@ def iterate_tiles(parts: Sequence[Tile], device: torch.device) -> Iterator[Tile]
 def accumulate_moments(
     network: VGG,
     picture: Tensor,
-    taps: Sequence[tuple[str, Tensor | None]],
-    parts: Sequence[Tile],
+    guided_layers: Sequence[tuple[str, Tensor | None]],
+    tiles: Sequence[Tile],
     padding: str | None = None,
     *,
     keep: bool = False,
@@ -158,21 +160,21 @@ def accumulate_moments(
 
     keep: give the maps of the picture too, if it is all one part, and here
     """
-    if not taps:
+    if not guided_layers:
         return [], {}
-    ranks, sums = ProcessGroup(), [MomentAccumulator(network.nothing(layer)) for layer, _ in taps]
+    ranks, sums = ProcessGroup(), [MomentAccumulator(network.nothing(layer)) for layer, _ in guided_layers]
     maps: dict[str, Tensor] = {}
     with ranks.together(network.device):
-        for tile in iterate_tiles(ranks.mine(parts), network.device):
-            maps = network.forward(tile.block(picture), padding, only=None if keep else {layer for layer, _ in taps})
-            for each, (layer, weights) in zip(sums, taps, strict=True):
-                each.add(tile.owned(maps[layer], layer), None if weights is None else tile.place(weights, layer))
+        for tile in iterate_tiles(ranks.shard(tiles), network.device):
+            maps = network.forward(tile.block(picture), padding, only=None if keep else {layer for layer, _ in guided_layers})
+            for each, (layer, weights) in zip(sums, guided_layers, strict=True):
+                each.add(tile.crop_features(maps[layer], layer), None if weights is None else tile.crop_map(weights, layer))
     if not keep:
         maps = {}
     if ranks.count > 1:
-        totals = ranks.add(torch.tensor([each.total for each in sums], device=network.device, dtype=torch.float64))
+        totals = ranks.sum(torch.tensor([each.total for each in sums], device=network.device, dtype=torch.float64))
         for each, total in zip(sums, totals.tolist(), strict=True):
             each.total = total
-            ranks.add(each.mean)
-            ranks.add(each.second)
+            ranks.sum(each.mean)
+            ranks.sum(each.second)
     return sums, maps

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import os
 import queue
 import sys
@@ -34,8 +33,6 @@ _PREVIEW_SIDE = 512
 _PREVIEW_SECONDS = 0.5
 #: The same while a net is trained: what it paints takes some time itself.
 _TRAINING_PREVIEW_INTERVAL = 10
-#: Seconds between two nets that are kept while one is trained
-_TRAINING_SAVE_INTERVAL = 30
 #: The most jobs that may be arriving at once; of more, the first is forgotten.
 _MAX_JOBS = 2
 #: What can wait until a live picture has been painted
@@ -185,7 +182,7 @@ class Worker:
                 raise ImageError(f"a content of {width} x {height} pixels")
             assert self._warm is not None
             options = resolve_options(job_settings(header))
-            found = forecast((width, height), options, network_there=self._warm.has_network(options))
+            found = forecast((width, height), options, network_loaded=self._warm.is_loaded(options))
         except ImpastoError as error:  # not of the job's: it may be asked anew with other options
             self._say({**about, "text": str(error)})
         else:
@@ -224,14 +221,14 @@ class Worker:
         return overtaken
 
     def _paint(self, job: Job, told: dict[str, Any]) -> None:
+        from ..api import create_run
         from ..images.tileable import Tileable
-        from ..optimization.run import Run
         from ..options import resolve_options
 
         started, check = time.monotonic(), self._checking(job.number)
         content = job.picture("content")
         options = resolve_options({**told, "masks": job.regions()})
-        run = Run(content, job.styles(), options, warm=self._warm)
+        run = create_run(content, job.styles(), options, cache=self._warm)
 
         def fetched(done: int, total: int) -> None:
             check()
@@ -247,7 +244,7 @@ class Worker:
             self._progress(job.number, "painting", step.fraction, now - started, step.eta, **size)
             if now - shown >= _PREVIEW_SECONDS and step.fraction < 1:
                 shown = now
-                self._preview(job.number, step.painted.finished())
+                self._preview(job.number, step.snapshot.render())
         assert step is not None
         result = run.result(step)
         self._send(job, content, result.picture.resized(*content.size, Tileable.of(options.padding)))
@@ -314,7 +311,8 @@ class Worker:
         from ..feedforward.network import Style
         from ..feedforward.photos import sample_photos
         from ..feedforward.registry import new_network_file
-        from ..feedforward.training import Trainer
+        from ..feedforward.training import Trainer, TrainingStep
+        from ..feedforward.training_session import TrainingSession
         from ..images.picture import read_picture
         from ..options import parse_number, resolve_options
 
@@ -324,33 +322,38 @@ class Worker:
         target = new_network_file(str(header.get("name", "")))
         photos = sample_photos()
         options = resolve_options(job_settings(header))
-        lesson = Trainer([style], photos, options, about=[Style.of(target.stem, style.image)])
+        trainer = Trainer([style], photos, options, about=[Style.of(target.stem, style.image)])
 
         def fetched(done: int, total: int) -> None:
             check()
             self._progress(job.number, "weights", done / total, 0, None)
 
-        lesson.load_weights(fetched)
-        told, shown, kept, step = 0.0, -math.inf, 0.0, None
-        for step in lesson.steps(60 * minutes):
-            if job.number in self._cancelled and kept:
-                target.unlink(missing_ok=True)
+        def preview(step: TrainingStep) -> None:
+            self._preview(job.number, read_picture(step.preview(photos[0])))
+
+        trainer.load_weights(fetched)
+        session = TrainingSession(
+            trainer,
+            target,
+            seconds=60 * minutes,
+            preview=preview,
+            preview_interval=_TRAINING_PREVIEW_INTERVAL,
+            preview_first_step=True,
+        )
+        reported = 0.0
+        for step in session.steps():
+            if job.number in self._cancelled:
+                session.discard()
             check()
-            if step.seconds - kept >= _TRAINING_SAVE_INTERVAL:  # should this end before its time
-                kept = step.seconds
-                with contextlib.suppress(ImageError):  # no reason to stop
-                    step.net.save(target)
-            if step.seconds - told >= _PREVIEW_SECONDS:
-                told = step.seconds
+            if step.seconds - reported >= _PREVIEW_SECONDS:
+                reported = step.seconds
                 left = step.seconds * (1 / step.fraction - 1)
                 self._progress(job.number, "training", step.fraction, step.seconds, left, step=step.steps, loss=step.loss)
-            if step.seconds - shown >= _TRAINING_PREVIEW_INTERVAL:
-                shown = step.seconds
-                self._preview(job.number, read_picture(step.preview(photos[0])))
             if job.number in self._finished:
                 break
         self._finished.discard(job.number)
-        assert step is not None
+        assert session.last is not None
+        step = session.last
         step.net.save(target)
         facts = {"net": target.stem, "steps": step.steps, "seconds": step.seconds}
         self._say({"op": "done", "job": job.number, **facts})
