@@ -225,7 +225,7 @@ def test_a_training_that_is_stopped_keeps_what_was_learned(
 ) -> None:
     steps = Trainer.steps
 
-    def stopped(self: Trainer, seconds: float) -> Iterator[TrainingStep]:
+    def stopped(self: Trainer, seconds: float, count: float) -> Iterator[TrainingStep]:
         yield from islice(steps(self, 3600), 2)
         raise KeyboardInterrupt
 
@@ -262,7 +262,7 @@ def test_a_preview_that_cannot_be_written_stops_no_training(
         raise ImageError("no room for the preview")
 
     monkeypatch.setattr("impasto.images.encode.save_picture", full)
-    monkeypatch.setattr("impasto.cli.feedforward_commands._SAVE_INTERVAL", 0.0)  # after each step
+    monkeypatch.setattr("impasto.feedforward.training_session.SAVE_INTERVAL", 0.0)  # after each step
     line = ["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "64", "--minutes", "0.02"]
     assert main([*line, "--weights", str(made_up_file), "--network", "vgg16", "--preview", "now.png"]) == 0
     assert "no room for the preview" in capsys.readouterr().err

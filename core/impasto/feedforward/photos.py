@@ -51,7 +51,7 @@ def read_photos(sources: Iterable[Any], max_megapixels: float = 200) -> list[Pho
         try:
             picture = read_picture(source, max_megapixels=max_megapixels)
             longest = max(picture.size)
-            small = picture if longest <= _MAX_SIDE else picture.resized(*fit_size(picture.size, _MAX_SIDE))
+            small = picture if longest <= _MAX_SIDE else picture.resize(*fit_size(picture.size, _MAX_SIDE))
         except ImageError as error:
             logger.warning("left out: %s", error)
             continue

@@ -108,7 +108,7 @@ class FeedforwardStylizer:
         kept = None if stays is None else read_mask(stays, whole, "the mask of what is kept")
         width, height = fit_size(whole.size, options.size) if options.size else whole.size
         needed = self._needed(width, height)
-        picture = whole.resized(width, height)
+        picture = whole.resize(width, height)
         gray = options.colors == "content"
         sentence = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
         with out_of_memory_error(sentence), retain_freed_memory(self.device, used_memory(self.device) + needed):
@@ -117,7 +117,7 @@ class FeedforwardStylizer:
             if options.colors == "match":
                 seen = torch.ones(height, width) if picture.alpha is None else picture.alpha
                 found = match_colors(found, seen, color_statistics(picture.pixels, seen), options.color_match)
-            return Snapshot(found, whole, NOT_TILEABLE, kept, gray).finished()
+            return Snapshot(found, whole, NOT_TILEABLE, kept, gray).render()
 
     @property
     def recipe(self) -> str:

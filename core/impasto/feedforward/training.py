@@ -26,7 +26,7 @@ from ..layers import parse_layers
 from ..optimization.cache import ModelCache
 from ..optimization.inputs import Inputs
 from ..optimization.objective import Objective, Region
-from ..optimization.targets import TargetBuilder
+from ..optimization.style_statistics import StyleStatistics
 from ..options import Options
 from ..runtime.device import choose_device, choose_precision
 from ..runtime.memory import out_of_memory_error, retain_freed_memory
@@ -138,7 +138,7 @@ class Trainer:
         """
         if not options.size:
             raise OptionError("size 0 says nothing to a net: give the one at which strokes are as large as in the style")
-        if not all(options.layers_of_styles()):
+        if not all(options.style_layer_weights()):
             raise OptionError("style_layers is none: a net learns a style")
         self.options, self.photos = options, photos
         self.device = choose_device(options.device)
@@ -156,7 +156,7 @@ class Trainer:
                 raise OptionError(f"that net has learned {', '.join(learned)}: go on with the same styles, in this order")
             known = [style._replace(licence=style.licence or learned[style.name].licence) for style in known]
         self._warm = ModelCache()
-        self._targets = TargetBuilder(self.given, options, (options.size, options.size), self.device, {})
+        self._styles = StyleStatistics(self.given, options, self.device, {})
         self._network: VGG | None = None
         begun = resume or TransformNet.new(known, options.seed)
         self._begun = TransformNet(tuple(known), begun.state, begun.facts)
@@ -224,10 +224,10 @@ class Trainer:
         options = self.options
         network = self._network
         assert network is not None
-        lists = options.layers_of_styles(network.name)
+        lists = options.style_layer_weights(network.name)
         layers = lists[task.style if len(lists) > 1 else 0]
-        moments = self._targets.statistics(network, task.style, round(options.size * task.stroke), _STYLE_TILE, list(layers))
-        alpha, papers = dataclasses.replace(options, strength=task.strength, ratio=None).balance(*task.piece.shape[:2])
+        moments = self._styles.at(network, task.style, round(options.size * task.stroke), _STYLE_TILE, list(layers))
+        alpha, papers = dataclasses.replace(options, strength=task.strength, ratio=None).content_weight(*task.piece.shape[:2])
         return Objective(
             network,
             task.piece,

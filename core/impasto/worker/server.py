@@ -247,7 +247,7 @@ class Worker:
                 self._preview(job.number, step.snapshot.render())
         assert step is not None
         result = run.result(step)
-        self._send(job, content, result.picture.resized(*content.size, Tileable.of(options.padding)))
+        self._send(job, content, result.picture.resize(*content.size, Tileable.from_padding(options.padding)))
         facts = {"seconds": time.monotonic() - started, "width": step.size[0], "height": step.size[1]}
         self._say({"op": "done", "job": job.number, "network": result.options.network, **facts})
 
@@ -387,7 +387,7 @@ class Worker:
 
         scale = min(1.0, _PREVIEW_SIDE / max(picture.size))
         width, height = (max(1, round(side * scale)) for side in picture.size)
-        small = picture.resized(width, height)
+        small = picture.resize(width, height)
         self._say(
             {"op": "preview", "job": number, "width": small.size[0], "height": small.size[1]},
             to_bgra(to_uint(small, 8)),
