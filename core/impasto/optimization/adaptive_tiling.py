@@ -63,7 +63,7 @@ class AdaptiveTilingObjective:
             return evaluation
         except (MemoryError, RuntimeError) as error:
             # One of several processes may only retry together with the others, which have been told of the MemoryError.
-            if not is_out_of_memory(error) or (ProcessGroup().count > 1 and not isinstance(error, MemoryError)):
+            if not is_out_of_memory(error) or (ProcessGroup().size > 1 and not isinstance(error, MemoryError)):
                 raise
             return None
 

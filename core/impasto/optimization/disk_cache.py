@@ -1,4 +1,4 @@
-"""TODO-DOC optimization.disk_cache"""
+"""Tensors on disk: the content features of tiles, which are needed once per step."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..runtime.files import cache_folder
 
 @contextlib.contextmanager
 def _disk_errors() -> Iterator[None]:
-    """What the disk has to say, in one sentence"""
+    """Convert disk errors in this block to OutOfMemoryError."""
     try:
         yield
     except OSError as error:
         raise OutOfMemoryError(
-            f"the features of the content's tiles cannot be kept in {str(cache_folder())!r} ({error.strerror}): make room "
-            "there, name another folder with IMPASTO_CACHE, or give more memory"
+            f"cannot store the content features of the tiles in {str(cache_folder())!r} ({error.strerror}): make room "
+            "there, name another folder with IMPASTO_CACHE, or allow more memory"
         ) from error
 
 
@@ -31,31 +31,31 @@ def _as_bytes(tensor: Tensor) -> memoryview:
 
 
 class DiskCache:
-    """Tensors that are needed once a step, in a file without a name."""
+    """Stores tensors in an unnamed temporary file, which the system deletes with the process."""
 
     def __init__(self) -> None:
         with _disk_errors():
             folder = cache_folder()
             folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
-        weakref.finalize(self, self._file.close)  # whoever may still ask for a tensor has the shelf
+        weakref.finalize(self, self._file.close)  # every `load` keeps this object alive
 
     def store(self, tensor: Tensor) -> Callable[[], Tensor]:
-        """Keeps a tensor, and gives what gets it again.  Raises OutOfMemoryError: there is no room on the disk."""
+        """Store a tensor, and return a function that loads it.  Raises OutOfMemoryError: the disk is full."""
         shape, dtype, device = tensor.shape, tensor.dtype, tensor.device
-        left = _as_bytes(tensor.contiguous().cpu())
+        remaining = _as_bytes(tensor.contiguous().cpu())
         with _disk_errors():
-            place = self._file.seek(0, 2)
-            while left:
-                left = left[self._file.write(left) :]
+            offset = self._file.seek(0, 2)
+            while remaining:
+                remaining = remaining[self._file.write(remaining) :]
 
-        def get() -> Tensor:
-            found = torch.empty(shape, dtype=dtype)
-            left = _as_bytes(found)
+        def load() -> Tensor:
+            loaded = torch.empty(shape, dtype=dtype)
+            remaining = _as_bytes(loaded)
             with _disk_errors():
-                self._file.seek(place)
-                while left:
-                    left = left[self._file.readinto(left) :]
-            return found.to(device)
+                self._file.seek(offset)
+                while remaining:
+                    remaining = remaining[self._file.readinto(remaining) :]
+            return loaded.to(device)
 
-        return get
+        return load

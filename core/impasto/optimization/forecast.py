@@ -1,4 +1,4 @@
-"""TODO-DOC optimization.forecast"""
+"""Forecast of a run before it starts: size, seconds and bytes."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ from ..vgg.convolution import Convolution
 from .memory_plan import MemoryPlan, plan_memory
 from .pyramid import Level, pyramid_levels
 
-#: How long the probe tries, in seconds, for the first trials are slow; and how much of what it finds a step does. Measured.
+#: Seconds of the speed probe, whose first trials are slow; and the speed of a step relative to the probe's. Measured.
 _PROBE_SECONDS, _PROBE_EFFICIENCY = 0.3, 0.75
 
 
 class Forecast(NamedTuple):
-    """What is known of a painting before it starts"""
+    """Cost of a run"""
 
     width: int
     height: int
     seconds: float
-    memory: int  # bytes of the device's at the most, with what is there already
-    tile: int | None  # the longest side of a tile at this size, in pixels
+    memory: int  # peak memory of the device, in bytes, with what is in use already
+    tile: int | None  # maximum side of a tile at the final size, in pixels; None: a single tile
 
 
 def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = False) -> Forecast:
-    """What a painting of a content of some size will take, without a look at any picture.
+    """Forecast a run for a content of this size (width, height), in pixels, without reading any picture.
 
-    network_there: whether the network is in memory already
+    network_loaded: whether the network is in memory already
     Raises OutOfMemoryError: it does not fit; DeviceError, ImageError.
     """
     device = choose_device(options.device)
     precision = choose_precision(options.precision, device)
-    rungs = pyramid_levels(size, options)
-    content = 12 * size[0] * size[1]
-    found = plan_memory(options, rungs, device, precision, network_loaded=network_loaded, reserved_bytes=content)
-    return forecast_plan(found, rungs[-1], device, precision)
+    levels = pyramid_levels(size, options)
+    content_bytes = 12 * size[0] * size[1]
+    plan = plan_memory(options, levels, device, precision, network_loaded=network_loaded, reserved_bytes=content_bytes)
+    return forecast_plan(plan, levels[-1], device, precision)
 
 
-def forecast_plan(plan: MemoryPlan, top: Level, device: torch.device, precision: torch.dtype) -> Forecast:
-    """What a plan comes to"""
+def forecast_plan(plan: MemoryPlan, final: Level, device: torch.device, precision: torch.dtype) -> Forecast:
+    """Return the forecast of a plan whose last level is `final`."""
     seconds = plan.flops / measure_flops(device, precision)
-    return Forecast(top.width, top.height, seconds, plan.memory, plan.tiles[-1])
+    return Forecast(final.width, final.height, seconds, plan.memory, plan.tiles[-1])
 
 
 @lru_cache
 def measure_flops(device: torch.device, precision: torch.dtype) -> float:
-    """Floating-point operations of convolutions that steps do in a second on a device, by a moment's trial"""
+    """Measure the floating-point operations per second of the convolutions in a step, with a short probe."""
     channels, side = (128, 128) if device.type == "cpu" else (256, 512)
     generator = torch.Generator().manual_seed(0)
     kernel = torch.randn(channels, channels, 3, 3, generator=generator)
-    filtering = Convolution(kernel, torch.zeros(channels), device=device, dtype=precision)
+    convolution = Convolution(kernel, torch.zeros(channels), device=device, dtype=precision)
     features = torch.ones(side, side, channels, device=device, dtype=precision)
-    best, begun = math.inf, time.perf_counter()
+    best, begin = math.inf, time.perf_counter()
     with retain_freed_memory(device):  # as in a run
-        while (started := time.perf_counter()) - begun < _PROBE_SECONDS:
-            features = filtering(features).clamp_(max=1)
-            float(features[0, 0, 0])  # until it is done
+        while (started := time.perf_counter()) - begin < _PROBE_SECONDS:
+            features = convolution(features).clamp_(max=1)
+            float(features[0, 0, 0])  # wait for the device
             best = min(best, time.perf_counter() - started)
     return _PROBE_EFFICIENCY * 2 * 9 * channels**2 * side**2 / best

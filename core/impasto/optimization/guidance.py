@@ -1,8 +1,7 @@
-"""Masks, and how they reach the layers: a guide says how much each position of a feature map belongs to a region.
+"""Guidance: masks propagated to the layers. A guide gives the weight of each position of a feature map in a region.
 
-Moments are means over positions, so a region's moments are means weighted by its guide (the guided Gram matrices of Gatys
-et al., arXiv 1611.07865, section 4.1, with weights instead of their squares: regions that add up to the whole picture have
-moments that average to the picture's).
+A region's moments are means weighted by its guide (guided Gram matrices, Gatys et al., arXiv 1611.07865, section 4.1, with
+weights instead of their squares: the moments of regions that add up to the whole image average to the image's).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from ..images.tileable import NOT_TILEABLE, Tileable
 from ..layers import LAYERS, NORMALIZED_SUFFIX
 from ..vgg.padding import pad
 
-#: A region that covers less than this share of a layer has no say in it.
+#: A region is ignored at layers where it covers less than this fraction.
 _MIN_COVERAGE = 1e-4
 
 
@@ -29,39 +28,37 @@ def propagate_mask(
     *,
     min_coverage: float = _MIN_COVERAGE,
 ) -> dict[str, Tensor]:
-    """The guides of a region: its mask (H, W) -> layer -> weight of each position (h, w), for the layers that see the region.
+    """Propagate a region's mask (H, W) to the layers.  -> layer -> weight of each position (h, w)
 
-    how: `plain` counts what lies under a position; `inside` only positions whose whole receptive field lies in the region,
-    `all` those that see any of it. Where nothing is inside a region at a layer, its plain guide serves.
-    least: the share of a layer that a region has to cover to be seen by it
+    mode: `plain` averages the mask under a position; `inside` selects positions whose whole receptive field lies in the
+    region, `all` those whose receptive field touches it. Layers where nothing is inside use the plain guide.
+    min_coverage: layers of which the region covers no more than this fraction are left out
     """
-    found = _propagate(mask, layers, network, mode, tileable)
+    guides = _propagate(mask, layers, network, mode, tileable)
     if mode == "inside":
         plain = _propagate(mask, layers, network, "plain", tileable)
-        found = {name: guide if float(guide.mean()) > min_coverage else plain[name] for name, guide in found.items()}
-    return {name: guide for name, guide in found.items() if float(guide.mean()) > min_coverage}
+        guides = {name: guide if float(guide.mean()) > min_coverage else plain[name] for name, guide in guides.items()}
+    return {name: guide for name, guide in guides.items() if float(guide.mean()) > min_coverage}
 
 
 def _propagate(mask: Tensor, layers: Collection[str], network: str, mode: str, tileable: Tileable) -> dict[str, Tensor]:
-    field = mask[None, None]
-    found, block = {}, "1"
+    weights = mask[None, None]
+    guides, block = {}, "1"
     for name in LAYERS[network.removesuffix(NORMALIZED_SUFFIX)]:
         if name[4] != block:
             block = name[4]
-            field = functional.avg_pool2d(field, 2) if mode == "plain" else _dilate_or_erode(field, mode, 2, 0)
+            weights = functional.avg_pool2d(weights, 2) if mode == "plain" else _dilate_or_erode(weights, mode, 2, 0)
         if mode != "plain":
-            around = pad(field[0].permute(1, 2, 0), tileable.ways).permute(2, 0, 1)[None]
+            padded = pad(weights[0].permute(1, 2, 0), tileable.padding_modes).permute(2, 0, 1)[None]
             margins = tuple(int(not wrap) for wrap in tileable)
-            field = _dilate_or_erode(
-                around, mode, 3, margins
-            )  # what lies beyond the border is of no region, and does not count
+            weights = _dilate_or_erode(padded, mode, 3, margins)  # positions beyond the border are ignored
         if name in layers:
-            found[name] = field[0, 0].clone()
-    return found
+            guides[name] = weights[0, 0].clone()
+    return guides
 
 
-def _dilate_or_erode(field: Tensor, mode: str, size: int, margin: int | tuple[int, ...]) -> Tensor:
-    """The largest value (all), or the smallest (inside), around each position"""
+def _dilate_or_erode(weights: Tensor, mode: str, size: int, margin: int | tuple[int, ...]) -> Tensor:
+    """Return the maximum (`all`) or the minimum (`inside`) around each position."""
     sign = 1 if mode == "all" else -1
     stride = 1 if size == 3 else size
-    return sign * functional.max_pool2d(sign * field, size, stride=stride, padding=margin)
+    return sign * functional.max_pool2d(sign * weights, size, stride=stride, padding=margin)

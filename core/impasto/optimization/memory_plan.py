@@ -1,7 +1,7 @@
-"""What a run will take, known before it starts: its memory, which decides how large its tiles are, and its time.
+"""The plan of a run: tile sizes and optimizer history that fit into memory, and the floating-point operations it takes.
 
-The picture and the optimizer's state have to be there whole, so they bound the size of a picture; the network's maps do not,
-for they are those of one tile at a time. So a plan first counts what has to be there, and gives the rest to the tile.
+The image and the optimizer's state are needed as a whole, so they bound the size of an image; the network's features do not,
+since they are those of one tile at a time. A plan reserves memory for the former, and gives the rest to the tile.
 """
 
 from __future__ import annotations
@@ -27,44 +27,53 @@ from ..vgg.weights import expected_network
 from .pyramid import Level
 from .tiling import SMALLEST_TILE, TilingCost
 
-#: Pictures of 12 bytes a pixel that are there at once in a step, with each optimizer: the last ones, what the optimizer
-#: knows, the gradient, and room to work in. Measured; L-BFGS has its history besides.
+#: Images (12 bytes per pixel) in memory during a step: iterates, optimizer state, gradient, temporaries. Measured; the
+#: history of L-BFGS comes on top.
 _IMAGES_PER_OPTIMIZER = {"adam": 7.5, "lbfgs": 10.0}
-#: Bytes a pixel of masks on their way to the layers: for each region, and where some of the picture is kept or not seen.
+#: Bytes per pixel of each mask while it is propagated to the layers
 _MASK_BYTES = 12.0
-#: Channels of the first layers, which have the largest maps
+#: Channels of the first layers, which have the largest feature maps
 _FIRST_CHANNELS = 64
-#: What is worked on beside the maps of a block, in maps like conv1_1's. Measured.
+#: Temporaries of a block besides its features, in feature maps of conv1_1. Measured.
 _WORKSPACE_MAPS = 4.0
-#: Bytes that a block takes however small it is: the bands that layers and losses are worked on in, and holes. Measured.
+#: Bytes of a block of any size: temporaries of layers and losses, and fragmentation. Measured.
 _FIXED_BYTES = 250_000_000
-#: A tile of this side is worth some of L-BFGS's history, which is not cut below so many pairs.
+#: The L-BFGS history is shortened, within this range of pairs, to make room for tiles of this side in pixels.
 _PREFERRED_TILE = 512
 _HISTORY_RANGE = (5, 50)
-#: Bytes that a pair takes a pixel, in float32 and in bfloat16
+#: Bytes per pixel of one pair of the history, in float32 and in bfloat16
 _PAIR_BYTES, _BFLOAT16_PAIR_BYTES = 24, 12
 
 
 class MemoryPlan(NamedTuple):
-    """How a run goes about it, and what that takes"""
+    """How a run uses memory, and what it costs"""
 
-    tiles: tuple[int | None, ...]  # for each rung, the longest side of a tile in pixels; None: the picture is one
+    tiles: tuple[int | None, ...]  # maximum side of a tile in pixels, per level; None: a single tile
     history: int  # of L-BFGS, in pairs
-    rounded: bool  # whether these are kept in bfloat16
-    on_host: bool  # whether they are kept in the host's memory
-    memory: int  # bytes of the device's at the most
+    bfloat16_history: bool
+    offload_history: bool  # to host memory
+    memory: int  # peak, in bytes of the device
     flops: float  # floating-point operations of all convolutions
 
     def to_dict(self) -> dict[str, Any]:
-        """What the last bits of a painting depend on"""
-        return {"tiles": self.tiles, "history": self.history, "rounded": self.rounded, "on_host": self.on_host}
+        """Return what a checkpoint stores: everything that affects the last bits of the result."""
+        return {
+            "tiles": self.tiles,
+            "history": self.history,
+            "rounded": self.bfloat16_history,
+            "on_host": self.offload_history,
+        }
 
-    def with_saved(self, written: Mapping[str, Any]) -> MemoryPlan:
-        """The same with what was written of another"""
-        if not written:
+    def with_saved(self, saved: Mapping[str, Any]) -> MemoryPlan:
+        """Return this plan with what `to_dict` of another returned, if it is not empty."""
+        if not saved:
             return self
-        kept = {name: written.get(name, False) for name in ("rounded", "on_host")}
-        return self._replace(tiles=tuple(written["tiles"]), history=written["history"], **kept)
+        return self._replace(
+            tiles=tuple(saved["tiles"]),
+            history=saved["history"],
+            bfloat16_history=saved.get("rounded", False),
+            offload_history=saved.get("on_host", False),
+        )
 
 
 def plan_memory(
@@ -76,22 +85,30 @@ def plan_memory(
     network_loaded: bool,
     reserved_bytes: int = 0,
 ) -> MemoryPlan:
-    """The plan for what there is of memory now, with so many bytes to come, and the network where there is none.
+    """Return the plan for the memory available now.
 
-    Raises OutOfMemoryError: the largest size that fits is in its text.
+    network_loaded: whether the network is in memory; reserved_bytes: memory that will be needed besides
+    Raises OutOfMemoryError: the image does not fit; the message names the largest size that does.
     """
-    ranks = ProcessGroup()
+    processes = ProcessGroup()
     network = expected_network(options.network, options.weights)
     if not network_loaded:
         reserved_bytes += network_bytes(network, options.all_layers(network), device, precision)
-    room = ranks.min(memory_budget(device, options) - reserved_bytes, device)
-    host = 0.0
-    if device.type == "cuda":  # MPS has the host's own memory; and to write a checkpoint takes twice as much again
-        host = ranks.min(available_memory(torch.device("cpu")), device) / 3
-    found = fit_plan(
-        options, network, levels, precision, room, host_memory=host, large_maps=device.type == "cpu", processes=ranks.count
+    memory = processes.min(memory_budget(device, options) - reserved_bytes, device)
+    host_memory = 0.0
+    if device.type == "cuda":  # MPS shares the host's memory. Writing a checkpoint takes twice the history again.
+        host_memory = processes.min(available_memory(torch.device("cpu")), device) / 3
+    plan = fit_plan(
+        options,
+        network,
+        levels,
+        precision,
+        memory,
+        host_memory=host_memory,
+        large_maps=device.type == "cpu",
+        processes=processes.size,
     )
-    return ranks.broadcast_object(found._replace(memory=found.memory + used_memory(device) + reserved_bytes))
+    return processes.broadcast_object(plan._replace(memory=plan.memory + used_memory(device) + reserved_bytes))
 
 
 def fit_plan(
@@ -105,44 +122,45 @@ def fit_plan(
     large_maps: bool = True,
     processes: int = 1,
 ) -> MemoryPlan:
-    """The plan of a run on a network, for a device with room for so many bytes more, or as many of them as there are ranks.
+    """Return the plan of a run that fits into `memory` bytes of the device, or of each of several devices.
 
-    host: bytes of room beside it, in the host's memory
-    any_size: whether its convolutions can be asked for maps with more than 2^31 numbers
-    Raises OutOfMemoryError: the largest size that fits is in its text.
+    host_memory: bytes of host memory for the history
+    large_maps: whether convolutions support feature maps with more than 2^31 elements
+    processes: number of processes that share the tiles
+    Raises OutOfMemoryError: the image does not fit; the message names the largest size that does.
     """
-    around = receptive_radius(network, options.all_layers(network))
-    fitting = partial(_try_plan, options, network, precision, memory, host_memory, around, large_maps, processes)
-    plan = fitting(levels)
+    halo = receptive_radius(network, options.all_layers(network))
+    try_levels = partial(_try_plan, options, network, precision, memory, host_memory, halo, large_maps, processes)
+    plan = try_levels(levels)
     if plan is None:
         width, height, _ = levels[-1]
-        said = (
-            f"{width} x {height} pixels do not fit into the {format_bytes(max(0, memory))} of memory that are left for them: "
-        )
-        fits, too_large = 0, max(width, height) // TOTAL_STRIDE  # in strides
+        message = f"{width} x {height} pixels do not fit into the {format_bytes(max(0, memory))} of memory that are left: "
+        fits, too_large = 0, max(width, height) // TOTAL_STRIDE  # in multiples of the stride
         while too_large - fits > 1:
             side = TOTAL_STRIDE * (middle := (fits + too_large) // 2)
             scale = side / max(width, height)
             smaller = [Level(max(TOTAL_STRIDE, round(width * scale)), max(TOTAL_STRIDE, round(height * scale)), 1)]
-            if fitting(smaller):
+            if try_levels(smaller):
                 fits = middle
             else:
                 too_large = middle
-        raise OutOfMemoryError(f"{said}give size {fits * TOTAL_STRIDE}, or more memory" if fits > 1 else f"{said}none does")
+        hint = f"give size {fits * TOTAL_STRIDE}, or more memory" if fits > 1 else "no size does"
+        raise OutOfMemoryError(message + hint)
     return plan
 
 
 def count_flops(network: str, layers: Iterable[str], cost: TilingCost) -> float:
-    """Floating-point operations of the convolutions in a step: forward for the moments, and forward and back for the gradient;
-    of a picture that is one part, forward once."""
-    one_way = sum(
+    """Return the floating-point operations of the convolutions in one step: forward for the moments, then forward and
+    backward for the gradient. A single tile runs forward once.
+    """
+    forward = sum(
         2 * 9 * inputs * outputs / layer_stride(name) ** 2 for name, inputs, outputs in _conv_shapes(network, layers)
     )
-    return cost.total_pixels * one_way * (2 if cost.tiles == 1 else 3)
+    return cost.total_pixels * forward * (2 if cost.tiles == 1 else 3)
 
 
 def network_bytes(network: str, layers: Iterable[str], device: torch.device, precision: torch.dtype) -> int:
-    """Bytes of a network that is yet to be loaded"""
+    """Return the bytes that a network will need once loaded."""
     return sum(
         4 * 9 * inputs * outputs + Convolution.memory(inputs, outputs, device, precision)
         for _, inputs, outputs in _conv_shapes(network, layers)
@@ -160,65 +178,65 @@ def _try_plan(
     processes: int,
     levels: Sequence[Level],
 ) -> MemoryPlan | None:
-    """The plan, if there is one."""
+    """Return the plan, or None if the levels do not fit."""
     layers = options.all_layers(network)
-    maps = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, layers))
-    bytes_per_block_pixel = (maps + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize  # bytes of a block's pixel
-    per_pixel, history, rounded, on_host = _bytes_per_pixel(options), _HISTORY_RANGE[1], False, False
+    features = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, layers))
+    bytes_per_block_pixel = (features + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize
+    per_pixel, history, bfloat16, offload = _bytes_per_pixel(options), _HISTORY_RANGE[1], False, False
     if options.optimizer == "lbfgs":
         pixels = levels[-1].width * levels[-1].height
-        left = memory - per_pixel * pixels - _FIXED_BYTES - bytes_per_block_pixel * min(_PREFERRED_TILE**2, pixels)
-        history, rounded, on_host = _history_that_fits(left / pixels, host_memory / pixels)
-        per_pixel += 0 if on_host else history * (_BFLOAT16_PAIR_BYTES if rounded else _PAIR_BYTES)
+        remaining = memory - per_pixel * pixels - _FIXED_BYTES - bytes_per_block_pixel * min(_PREFERRED_TILE**2, pixels)
+        history, bfloat16, offload = _history_that_fits(remaining / pixels, host_memory / pixels)
+        per_pixel += 0 if offload else history * (_BFLOAT16_PAIR_BYTES if bfloat16 else _PAIR_BYTES)
     sides, peak, flops = [], 0.0, 0.0
     for width, height, steps in levels:
         fixed = per_pixel * width * height
-        found = None
+        choice = None
         for side in _candidate_tile_sides(max(width, height)):
-            cover = TilingCost.of_tiling(width, height, side, halo, Tileable.of(options.padding))
-            needed = fixed + bytes_per_block_pixel * cover.largest_block + _FIXED_BYTES
-            fits = needed <= memory and (large_maps or cover.largest_block * _FIRST_CHANNELS < 2**31)
-            if fits and (cover.tiles >= processes or max(width, height) < 2 * SMALLEST_TILE * processes):
-                found = side, cover, needed
+            cost = TilingCost.of_tiling(width, height, side, halo, Tileable.from_padding(options.padding))
+            needed = fixed + bytes_per_block_pixel * cost.largest_block + _FIXED_BYTES
+            fits = needed <= memory and (large_maps or cost.largest_block * _FIRST_CHANNELS < 2**31)
+            if fits and (cost.tiles >= processes or max(width, height) < 2 * SMALLEST_TILE * processes):
+                choice = side, cost, needed
                 break
-        if found is None:
+        if choice is None:
             return None
-        side, cover, needed = found
+        side, cost, needed = choice
         sides.append(side)
         peak = max(peak, needed)
-        flops += steps * count_flops(network, layers, cover) * math.ceil(cover.tiles / processes) / cover.tiles
-    return MemoryPlan(tuple(sides), history, rounded, on_host, round(peak), flops)
+        flops += steps * count_flops(network, layers, cost) * math.ceil(cost.tiles / processes) / cost.tiles
+    return MemoryPlan(tuple(sides), history, bfloat16, offload, round(peak), flops)
 
 
-def _history_that_fits(room: float, host: float) -> tuple[int, bool, bool]:
-    """How many pairs L-BFGS keeps, whether in bfloat16, and whether in the host's memory, for so many bytes a pixel in both.
+def _history_that_fits(device_bytes: float, host_bytes: float) -> tuple[int, bool, bool]:
+    """Return the length of the L-BFGS history, whether it is in bfloat16, and whether it is in host memory.
 
-    In bfloat16 they tell as much. Measured.
+    device_bytes, host_bytes: memory per pixel of the image
+    A history in bfloat16 is as good as one in float32. Measured.
     """
-    fewest, most = _HISTORY_RANGE
-    if room >= most * _PAIR_BYTES:
-        return most, False, False
-    here, there = (min(most, int(bytes_ // _BFLOAT16_PAIR_BYTES)) for bytes_ in (room, host))
-    on_host = here < fewest <= there
-    return there if on_host else max(fewest, here), True, on_host
+    shortest, longest = _HISTORY_RANGE
+    if device_bytes >= longest * _PAIR_BYTES:
+        return longest, False, False
+    on_device, on_host = (min(longest, int(size // _BFLOAT16_PAIR_BYTES)) for size in (device_bytes, host_bytes))
+    offload = on_device < shortest <= on_host
+    return on_host if offload else max(shortest, on_device), True, offload
 
 
-def _candidate_tile_sides(longest: int) -> Iterable[int | None]:
-    """The sides that tiles can have, from large to small"""
+def _candidate_tile_sides(size: int) -> Iterable[int | None]:
+    """Yield the maximum sides of tiles to try, in descending order; None: a single tile."""
     yield None
-    side = longest
+    side = size
     while (side := min(side - 1, round(side / 1.1)) // TOTAL_STRIDE * TOTAL_STRIDE) >= SMALLEST_TILE:
         yield side
 
 
 def _bytes_per_pixel(options: Options) -> float:
-    """Bytes of a picture's pixel that have to be there, L-BFGS's history aside"""
-    return 12 * _IMAGES_PER_OPTIMIZER[options.optimizer] + _MASK_BYTES * (
-        len(options.masks or ()) + (options.keep is not None)
-    )
+    """Return the bytes per pixel of the image that are needed throughout, without the L-BFGS history."""
+    masks = len(options.masks or ()) + (options.keep is not None)
+    return 12 * _IMAGES_PER_OPTIMIZER[options.optimizer] + _MASK_BYTES * masks
 
 
 def _conv_shapes(network: str, layers: Iterable[str]) -> list[tuple[str, int, int]]:
-    """Name, channels in and channels out of the convolutions up to the deepest layer"""
+    """Return name, input and output channels of the convolutions up to the deepest layer."""
     kernels = kernel_shapes(network.removesuffix(NORMALIZED_SUFFIX))
     return [(name, kernels[name][1], kernels[name][0]) for name in layers_through(network, layers)]

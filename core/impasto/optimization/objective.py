@@ -1,8 +1,8 @@
-"""What a picture of one size is to become: its loss there, and the gradient of that loss in its pixels.
+"""The stylization loss at one pyramid level and its gradient with respect to the image.
 
 loss = alpha L_content + sum_l w_l phi(mu_l, S_l) + tv                  (eq. 7, with beta = 1)
 
-With regions, the style's sum runs over them too, each with the moments of its own positions.
+With regions, the style term also sums over these, each with the moments of its own positions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .tiling import Tile, accumulate_moments, iterate_tiles, make_tiles
 
 
 class Evaluation(NamedTuple):
-    """The objective at a picture. The two losses are in the paper's units, whatever the objective is made of."""
+    """The objective at an image. The content and style losses are in the paper's units, whatever the style loss."""
 
     gradient: Tensor  # of the objective, (H, W, 3)
     value: Tensor  # the objective itself
@@ -38,24 +38,24 @@ class Evaluation(NamedTuple):
     style_loss: Tensor  # sum_l w_l |S - S*|^2 / 4 N^2, over the regions
 
     def is_finite(self) -> bool:
-        """Whether all of it is numbers"""
+        """Return whether the value and the whole gradient are finite."""
         return all(math.isfinite(number) for number in (float(self.value), *map(float, self.gradient.aminmax())))
 
     def losses(self) -> tuple[float, float]:
-        """Of content and style"""
+        """Return the content and the style loss."""
         return float(self.content_loss), float(self.style_loss)
 
 
 class Region(NamedTuple):
-    """Where of the picture which style applies"""
+    """A part of the image, and the style that applies there"""
 
-    style: Mapping[str, tuple[float, Moments]]  # layer -> weight w_l and moments to reach
-    guides: Mapping[str, Tensor] | None = None  # layer -> weight of each position (h, w); None: everywhere alike
-    weight: float = 1.0  # of the whole style loss
+    style: Mapping[str, tuple[float, Moments]]  # layer -> weight w_l and target moments
+    guides: Mapping[str, Tensor] | None = None  # layer -> weight of each position (h, w); None: 1 everywhere
+    weight: float = 1.0  # of the region in the style loss
 
 
 class Objective:
-    """alpha L_content + sum_r share_r sum_l w_l phi_l + tv, for pictures of one size, over regions r, tile by tile."""
+    """alpha L_content + sum_r weight_r sum_l w_l phi_l + tv over regions r, for images of one size, tile by tile."""
 
     def __init__(
         self,
@@ -70,10 +70,12 @@ class Objective:
         tv: float = 0.0,
         tile: int | None = None,
     ) -> None:
-        """content: the picture (H, W, 3) whose features are kept in some layers, each with its weight
-        alpha: content to style, in the paper's units; or relative, as the weight of |F - P|^2 / |P|^2 against a style loss
-        that is as relative as that. The losses other than the Gram loss always are, and take it so.
-        tile: the longest side of a tile, in pixels; None: the picture is one
+        """content: image (H, W, 3) whose features are the content target; content_layers: layer -> weight
+        style_loss: a key of STYLE_LOSSES
+        alpha: content weight in the paper's units; if `relative`, the weight of |F - P|^2 / |P|^2 against a relative style
+        loss. Losses other than the Gram loss are always relative.
+        tv: weight of the total variation
+        tile: maximum side of a tile, in pixels; None: the image is a single tile
         """
         self.network, self.tv, self._tile = network, tv, tile
         self._processes = ProcessGroup()
@@ -82,53 +84,54 @@ class Objective:
             _StyleTerm(
                 name,
                 region.weight * weight,
-                STYLE_LOSSES[style_loss](wanted),
-                None if self._is_gram else gram_loss(wanted),
+                STYLE_LOSSES[style_loss](target),
+                None if self._is_gram else gram_loss(target),
                 None if region.guides is None else region.guides[name],
             )
             for region in regions
-            for name, (weight, wanted) in region.style.items()
+            for name, (weight, target) in region.style.items()
             if region.guides is None or name in region.guides
         ]
         self._content_layers = content_layers if content is not None else {}
         self._content_norms = dict.fromkeys(self._content_layers, 1e-12)
-        #: What each tile keeps of the content: layer -> what gets its features
+        #: For each tile: layer -> function that loads its content features
         self._content_features = [] if content is None else self._store_content_features(content)
-        kept = sum(weight * self._content_norms[name] for name, weight in self._content_layers.items()) * CAFFE_SCALE**2 / 2
-        energy = sum(
-            region.weight * weight * CAFFE_SCALE**4 * float(wanted.second.square().sum()) / (4 * len(wanted.mean) ** 2)
+        content_norm = sum(weight * self._content_norms[name] for name, weight in self._content_layers.items())
+        content_norm *= CAFFE_SCALE**2 / 2
+        style_norm = sum(
+            region.weight * weight * CAFFE_SCALE**4 * float(target.second.square().sum()) / (4 * len(target.mean) ** 2)
             for region in regions
-            for weight, wanted in region.style.values()
+            for weight, target in region.style.values()
         )
-        #: alpha over beta in the paper's units, and the weight that the content has in this objective
-        self.ratio = alpha * (energy or 1.0) / (kept or 1.0) if relative else alpha
+        #: alpha/beta in the paper's units
+        self.ratio = alpha * (style_norm or 1.0) / (content_norm or 1.0) if relative else alpha
         self._alpha = self.ratio if self._is_gram else alpha
 
     def __call__(self, image: Tensor) -> Evaluation:
-        """image: (H, W, 3), RGB in [0, 1]"""
-        parts = self._tiles(image)
+        """Evaluate at an image (H, W, 3), RGB in [0, 1].  Raises MemoryError, torch.OutOfMemoryError."""
+        tiles = self._tiles(image)
         sums, maps = accumulate_moments(
-            self.network, image, [(term.layer, term.guide) for term in self._terms], parts, keep=len(parts) == 1
+            self.network, image, [(term.layer, term.guide) for term in self._terms], tiles, keep=len(tiles) == 1
         )
         value = style_total = image.new_zeros(())
-        pulling = []
-        for term, each in zip(self._terms, sums, strict=True):
-            found = each.moments()
-            loss = term.loss(found)
-            energy = loss if term.paper_loss is None else term.paper_loss(found)
-            style_total = style_total + term.weight * CAFFE_SCALE**4 * energy.value
+        style_losses = []
+        for term, accumulator in zip(self._terms, sums, strict=True):
+            moments = accumulator.moments()
+            loss = term.loss(moments)
+            paper_loss = loss if term.paper_loss is None else term.paper_loss(moments)
+            style_total = style_total + term.weight * CAFFE_SCALE**4 * paper_loss.value
             scale = term.weight * (CAFFE_SCALE**4 if self._is_gram else 1.0)
             value = value + scale * loss.value
-            pulling.append((term, loss, scale, each.total))
-        slope = torch.zeros_like(image)
-        content = image.new_zeros(2)  # as it counts here, and in the paper's units
-        with self._processes.together(image.device):
-            for n, tile in enumerate(iterate_tiles(self._processes.shard(parts), image.device)):
+            style_losses.append((term, loss, scale, accumulator.total))
+        gradient = torch.zeros_like(image)
+        content = image.new_zeros(2)  # the content term of this objective, and the content loss in the paper's units
+        with self._processes.fail_together(image.device):
+            for n, tile in enumerate(iterate_tiles(self._processes.shard(tiles), image.device)):
                 maps = maps or self.network.forward(tile.block(image))
-                pulls: dict[str, GradientHook] = {}
-                for term, loss, scale, total in pulling:
+                hooks: dict[str, GradientHook] = {}
+                for term, loss, scale, total in style_losses:
                     name = term.layer
-                    pulls[name] = _style_gradient_hook(tile, name, maps[name], loss, scale, total, term.guide, pulls.get(name))
+                    hooks[name] = _style_gradient_hook(tile, name, maps[name], loss, scale, total, term.guide, hooks.get(name))
                 for name, weight in self._content_layers.items():
                     loss_value, difference = content_loss(
                         tile.crop_features(maps[name], name), self._content_features[n][name]()
@@ -136,50 +139,51 @@ class Objective:
                     scale = weight * self._alpha * (CAFFE_SCALE**2 if self._is_gram else 2 / self._content_norms[name])
                     content[0] += scale * loss_value
                     content[1] += weight * CAFFE_SCALE**2 * loss_value
-                    pulls[name] = _content_gradient_hook(tile, name, maps[name], difference, scale, pulls.get(name))
-                tile.add_gradient(self.network.backward(maps, pulls), slope)
-        self._processes.sum(slope)
+                    hooks[name] = _content_gradient_hook(tile, name, maps[name], difference, scale, hooks.get(name))
+                tile.add_gradient(self.network.backward(maps, hooks), gradient)
+        self._processes.sum(gradient)
         value = self._processes.broadcast(value + self._processes.sum(content)[0])
         if self.tv:
-            roughness, _ = total_variation(image, Tileable.of(self.network.padding), scale=self.tv, onto=slope)
-            value = value + roughness
-        return Evaluation(slope, value, content[1], style_total)
+            variation, _ = total_variation(image, Tileable.from_padding(self.network.padding), scale=self.tv, onto=gradient)
+            value = value + variation
+        return Evaluation(gradient, value, content[1], style_total)
 
-    def _tiles(self, picture: Tensor) -> list[Tile]:
+    def _tiles(self, image: Tensor) -> list[Tile]:
         layers = {*self._content_layers, *(term.layer for term in self._terms)}
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         return make_tiles(
-            width, height, self._tile, receptive_radius(self.network.name, layers), Tileable.of(self.network.padding)
+            width, height, self._tile, receptive_radius(self.network.name, layers), Tileable.from_padding(self.network.padding)
         )
 
     def _store_content_features(self, content: Tensor) -> list[Mapping[str, Callable[[], Tensor]]]:
+        """Compute the content targets of each tile, on disk if there are several, and the squared norms of the features."""
         if not self._content_layers:
             return []
-        parts = self._tiles(content)
-        shelf = DiskCache() if len(parts) > 1 else None
-        found: list[Mapping[str, Callable[[], Tensor]]] = []
-        sizes = torch.zeros(len(self._content_layers), device=content.device, dtype=at_least_float32(content).dtype)
-        with self._processes.together(content.device):
-            for tile in iterate_tiles(self._processes.shard(parts), content.device):
+        tiles = self._tiles(content)
+        disk_cache = DiskCache() if len(tiles) > 1 else None
+        loaders: list[Mapping[str, Callable[[], Tensor]]] = []
+        norms = torch.zeros(len(self._content_layers), device=content.device, dtype=at_least_float32(content).dtype)
+        with self._processes.fail_together(content.device):
+            for tile in iterate_tiles(self._processes.shard(tiles), content.device):
                 maps = self.network.forward(tile.block(content), only=self._content_layers)
-                kept: dict[str, Callable[[], Tensor]] = {}
+                load: dict[str, Callable[[], Tensor]] = {}
                 for n, name in enumerate(self._content_layers):
                     features = tile.crop_features(maps[name], name)
-                    sizes[n] += at_least_float32(features).square().sum()
-                    kept[name] = shelf.store(features) if shelf else partial(Tensor.detach, features.clone())
-                found.append(kept)
-        for name, size in zip(self._content_layers, self._processes.sum(sizes).tolist(), strict=True):
-            self._content_norms[name] += size
-        return found
+                    norms[n] += at_least_float32(features).square().sum()
+                    load[name] = disk_cache.store(features) if disk_cache else partial(Tensor.detach, features.clone())
+                loaders.append(load)
+        for name, norm in zip(self._content_layers, self._processes.sum(norms).tolist(), strict=True):
+            self._content_norms[name] += norm
+        return loaders
 
 
 class _StyleTerm(NamedTuple):
-    """A layer's style loss in a region"""
+    """The style loss of one layer in one region"""
 
     layer: str
     weight: float
     loss: MomentLoss
-    paper_loss: MomentLoss | None  # the paper's, where phi is another
+    paper_loss: MomentLoss | None  # the paper's, if `loss` is another
     guide: Tensor | None  # (h, w)
 
 
@@ -191,31 +195,31 @@ def _style_gradient_hook(
     scale: float,
     total: float,
     guide: Tensor | None,
-    after: GradientHook | None,
+    previous: GradientHook | None,
 ) -> GradientHook:
-    def pull(flowing: Tensor | None) -> Tensor:
-        flowing = _accumulated(flowing, features, after)
+    def hook(gradient: Tensor | None) -> Tensor:
+        gradient = _accumulated(gradient, features, previous)
         weights = None if guide is None else tile.crop_map(guide, layer)
-        onto = tile.crop_features(flowing, layer)
+        onto = tile.crop_features(gradient, layer)
         moments_gradient(tile.crop_features(features, layer), loss, scale, weights, total=total, onto=onto)
-        return flowing
+        return gradient
 
-    return pull
+    return hook
 
 
 def _content_gradient_hook(
-    tile: Tile, layer: str, features: Tensor, difference: Tensor, scale: float, after: GradientHook | None
+    tile: Tile, layer: str, features: Tensor, difference: Tensor, scale: float, previous: GradientHook | None
 ) -> GradientHook:
-    def pull(flowing: Tensor | None) -> Tensor:
-        flowing = _accumulated(flowing, features, after)
-        tile.crop_features(flowing, layer).add_(difference, alpha=scale)
-        return flowing
+    def hook(gradient: Tensor | None) -> Tensor:
+        gradient = _accumulated(gradient, features, previous)
+        tile.crop_features(gradient, layer).add_(difference, alpha=scale)
+        return gradient
 
-    return pull
+    return hook
 
 
-def _accumulated(flowing: Tensor | None, features: Tensor, after: GradientHook | None) -> Tensor:
-    """What a layer's losses are added to: what flows in from deeper layers and from the losses before, or nothing"""
-    if after is not None:
-        flowing = after(flowing)
-    return torch.zeros_like(at_least_float32(features)) if flowing is None else flowing
+def _accumulated(gradient: Tensor | None, features: Tensor, previous: GradientHook | None) -> Tensor:
+    """Return the gradient from deeper layers plus that of the layer's previous losses; zeros if there is none."""
+    if previous is not None:
+        gradient = previous(gradient)
+    return torch.zeros_like(at_least_float32(features)) if gradient is None else gradient

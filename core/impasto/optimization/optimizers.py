@@ -1,7 +1,7 @@
-"""Two optimizers in the box [0, 1]: L-BFGS, which the paper used, and Adam with averaged iterates.
+"""Box-constrained optimizers: L-BFGS, which the paper used, and Adam with averaged iterates.
 
-Both stay inside the box at every step, so that the loss they report is the loss of a picture that can be saved. Both take
-one gradient a step and search no line: `step(image, gradient, loss)` returns the next picture and leaves the last as it was.
+Every iterate is a valid image in [0, 1], so the reported loss is that of an image that can be saved. Both take one gradient
+per step and do no line search: `step(image, gradient, loss)` returns the next image and leaves its arguments as they are.
 """
 
 from __future__ import annotations
@@ -24,73 +24,73 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("impasto")
 
-#: A step may end above the last loss, but not above all of so many.
+#: A step may increase the loss, but not above the maximum of this many last losses.
 _LOSS_WINDOW = 4
-#: Numbers that are worked on at a time.
+#: Elements processed at a time, to bound the memory of temporaries
 _BAND_ELEMENTS = 4_000_000
-#: How often in a row a step may come to no number.
+#: Attempts at a step whose loss or gradient is not finite
 _MAX_RETRIES = 3
 
 
 class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, algorithm 7.4), projected on [0, 1].
 
-    Pixels that the gradient holds against a wall are left out. The first step moves the pixels by `first` on average; the
-    next two are damped, until there are three pairs to know the curvature by. Only pairs with s'y > 0 are kept. A step that
-    ends above all of the last few losses is taken back: what it has told of the curvature is kept, and the next one, from
-    where it began, may be a quarter as long.
+    Pixels at a bound whose gradient points outward are in the active set and do not move. The first step moves pixels by
+    `initial_step` on average; the next two are damped, until the history has three pairs. Only pairs with s'y > 0 enter the
+    history. A step whose loss exceeds the last few losses is undone: its pair is kept, and the next step, from the same
+    image, may be a quarter as long.
 
-    What there is little memory for is the pairs: `rounded`, they are kept in bfloat16; `on_host`, in the host's memory. What
-    is told of a pair (s's, s'y, y'y) is told of it as it is kept, so that the inverse Hessian stays positive definite.
+    The history needs most of the memory: it can be stored in bfloat16 (`bfloat16_history`) or in host memory
+    (`offload_history`). Inner products are computed from the stored (rounded) pairs, which keeps the inverse Hessian
+    positive definite.
     """
 
     def __init__(
         self, history: int = 50, initial_step: float = 0.03, *, bfloat16_history: bool = False, offload_history: bool = False
     ) -> None:
-        self.first, self.rounded, self.on_host = initial_step, bfloat16_history, offload_history
+        self._initial_step, self._bfloat16_history, self._offload_history = initial_step, bfloat16_history, offload_history
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
-        self._last: tuple[Tensor, Tensor] | None = None  # where it stands, and the gradient there
+        self._last: tuple[Tensor, Tensor] | None = None  # current image and its gradient
         self._losses: deque[float] = deque(maxlen=_LOSS_WINDOW)
-        self._longest = math.inf
+        self._max_step = math.inf
 
     def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
-        """The next picture, from a picture, the gradient and the loss there"""
+        """Return the next image, given an image with its gradient, (H, W, 3) each, and its loss."""
         if self._last is not None:
             length = self._update_history(image - self._last[0], gradient - self._last[1])
-            taken = self.accepts_loss(loss)
-            self._longest = max(self._longest, 2 * length) if taken else length / 4
-            if not taken:
+            accepted = self.accepts_loss(loss)
+            self._max_step = max(self._max_step, 2 * length) if accepted else length / 4
+            if not accepted:
                 image, gradient = self._last
         if self._last is None or image is not self._last[0]:
             self._last = image, gradient
             self._losses.append(loss)
-        held = ((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0))
-        direction = self._direction(gradient.masked_fill(held, 0)).masked_fill_(held, 0)
+        active = ((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0))
+        direction = self._direction(gradient.masked_fill(active, 0)).masked_fill_(active, 0)
         if self._pairs:
             direction *= min(1.0, len(self._pairs) / 3)
         else:
-            direction *= self.first / (float(direction.abs().mean()) + 1e-30)
+            direction *= self._initial_step / (float(direction.abs().mean()) + 1e-30)
         length = _dot(direction, direction) ** 0.5
-        if length > self._longest:
-            direction *= self._longest / length
+        if length > self._max_step:
+            direction *= self._max_step / length
         return (image + direction).clamp_(0, 1)
 
     def _update_history(self, s: Tensor, y: Tensor) -> float:
-        """Keep the pair of a step, if it is one to keep. The step's length"""
-        if self.rounded:
+        """Add a step's pair to the history if its curvature is positive, and return the length of the step."""
+        if self._bfloat16_history:
             s, y = s.bfloat16(), y.bfloat16()
         length, curvature = math.sqrt(_dot(s, s)), _dot(s, y)
         if curvature > 1e-10 * _dot(y, y) ** 0.5 * length:
-            home = self._history_device(s.device)
-            self._pairs.append((s.to(home), y.to(home), curvature))
+            device = self._history_device(s.device)
+            self._pairs.append((s.to(device), y.to(device), curvature))
         return length
 
     def _history_device(self, device: torch.device) -> torch.device:
-        """Where pairs are kept"""
-        return torch.device("cpu") if self.on_host else device
+        return torch.device("cpu") if self._offload_history else device
 
     def _direction(self, gradient: Tensor) -> Tensor:
-        """-H g by the two-loop recursion"""
+        """Return -H g by the two-loop recursion."""
         q = -gradient
         alphas = []
         for s, y, curvature in reversed(self._pairs):
@@ -105,58 +105,63 @@ class LBFGS:
         return q
 
     def current_estimate(self, image: Tensor) -> Tensor:
-        """The picture to show: the last one that was not taken back. The next one may be yet."""
+        """Return the last accepted image; `image` may yet be undone."""
         return image if self._last is None else self._last[0]
 
     def final_estimate(self, image: Tensor) -> Tensor:
-        """What a run ends with, if its loss is accepted: the last picture."""
+        """Return the image that a run ends with, if `accepts_loss` its loss."""
         return image
 
     def drop_history(self) -> None:
-        """Keep nothing but what a run may end with."""
+        """Free everything but the current estimate."""
         self._pairs.clear()
 
     def accepts_loss(self, loss: float) -> bool:
-        """Whether a step that ended with this loss would not be taken back"""
+        """Return whether a step with this loss would be accepted."""
         return not self._losses or loss <= max(self._losses)
 
     def state(self) -> dict[str, Tensor]:
-        """All that it knows"""
+        """Return the state as tensors, for a checkpoint."""
         state: dict[str, Tensor] = {}
-        for at, (s, y, curvature) in enumerate(self._pairs):
-            state |= {f"s{at:03}": s, f"y{at:03}": y, f"c{at:03}": torch.tensor(curvature, dtype=torch.float64)}
+        for n, (s, y, curvature) in enumerate(self._pairs):
+            state |= {f"s{n:03}": s, f"y{n:03}": y, f"c{n:03}": torch.tensor(curvature, dtype=torch.float64)}
         if self._last is not None:
-            numbers = torch.tensor([self._longest, *self._losses], dtype=torch.float64)
+            numbers = torch.tensor([self._max_step, *self._losses], dtype=torch.float64)
             state |= {"last": self._last[0], "gradient": self._last[1], "numbers": numbers}
         return state
 
     def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Go on from what `state` returned, on a device."""
-        for at in range(sum(name.startswith("c0") for name in state)):
-            s, y = (state[f"{letter}{at:03}"].to(self._history_device(device)) for letter in "sy")
-            self._pairs.append((s, y, float(state[f"c{at:03}"])))
+        """Restore what `state` returned, on a device."""
+        for n in range(sum(name.startswith("c0") for name in state)):
+            s, y = (state[f"{letter}{n:03}"].to(self._history_device(device)) for letter in "sy")
+            self._pairs.append((s, y, float(state[f"c{n:03}"])))
         if "last" in state:
             self._last = state["last"].to(device), state["gradient"].to(device)
-            self._longest, *losses = state["numbers"].tolist()
+            self._max_step, *losses = state["numbers"].tolist()
             self._losses.extend(losses)
 
     def reset(self) -> None:
-        """Start anew from the next picture."""
+        """Forget everything; the next step is a first step."""
         self._pairs.clear()
         self._losses.clear()
-        self._last, self._longest = None, math.inf
+        self._last, self._max_step = None, math.inf
 
     def for_level(self, width: int, height: int, steps: int) -> LBFGS:
-        """A fresh one for another rung: curvature at one size says little about another."""
-        return LBFGS(self._pairs.maxlen or 1, self.first, bfloat16_history=self.rounded, offload_history=self.on_host)
+        """Return a new optimizer for the next level: curvature at one size says little about another."""
+        return LBFGS(
+            self._pairs.maxlen or 1,
+            self._initial_step,
+            bfloat16_history=self._bfloat16_history,
+            offload_history=self._offload_history,
+        )
 
 
 class Adam:
     """Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1), clamped to [0, 1], with an average of the iterates.
 
-    The rate falls geometrically from the first to the second of `rates` over the `steps` of a rung, and with it the noise;
-    the average, which forgets by `decay` a step, takes out the rest. It is also what the next rung starts from. Memories are
-    short: a picture that is still finding its strokes has a gradient that old ones say little about.
+    The learning rate falls geometrically between the two `rates` over the `steps` of a level, which reduces noise; the
+    exponential average of the iterates, with `decay`, removes the rest and is what the next level starts from. The moments
+    decay fast: while strokes are still forming, old gradients say little about the current one.
     """
 
     def __init__(
@@ -167,67 +172,67 @@ class Adam:
         decay: float = 0.85,
     ) -> None:
         self.rates, self.betas, self.decay = rates, betas, decay
-        self._level_progress = steps, 0  # steps on this rung, and how many are taken
-        self._steps = 0  # on all rungs
+        self._level_progress = steps, 0  # steps at this level, and how many are done
+        self._steps = 0  # at all levels
         self._exp_avg: Tensor | None = None
         self._exp_avg_sq: Tensor | None = None
         self._average: Tensor | None = None
 
     def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
-        """The next picture, from a picture and the gradient there; it asks for no loss"""
+        """Return the next image, given an image and its gradient, (H, W, 3) each; `loss` is not used."""
         if self._exp_avg is None or self._exp_avg_sq is None:
             self._exp_avg, self._exp_avg_sq = torch.zeros_like(gradient), torch.zeros_like(gradient)
-        steps, taken = self._level_progress
-        rate = self.rates[0] * (self.rates[1] / self.rates[0]) ** (taken / max(1, steps - 1))
-        self._level_progress = steps, taken + 1
+        steps, done = self._level_progress
+        rate = self.rates[0] * (self.rates[1] / self.rates[0]) ** (done / max(1, steps - 1))
+        self._level_progress = steps, done + 1
         self._steps += 1
         result = torch.empty_like(image)
-        for old, new, g, first, second in _iterate_bands(image, result, gradient, self._exp_avg, self._exp_avg_sq):
-            first.lerp_(g, 1 - self.betas[0])
-            second.mul_(self.betas[1]).addcmul_(g, g, value=1 - self.betas[1])
-            mean = first / (1 - self.betas[0] ** self._steps)
-            spread = (second / (1 - self.betas[1] ** self._steps)).sqrt_().add_(1e-12)
-            torch.addcdiv(old, mean, spread, value=-rate, out=new).clamp_(0, 1)
+        for old, new, g, exp_avg, exp_avg_sq in _iterate_bands(image, result, gradient, self._exp_avg, self._exp_avg_sq):
+            exp_avg.lerp_(g, 1 - self.betas[0])
+            exp_avg_sq.mul_(self.betas[1]).addcmul_(g, g, value=1 - self.betas[1])
+            mean = exp_avg / (1 - self.betas[0] ** self._steps)
+            denominator = (exp_avg_sq / (1 - self.betas[1] ** self._steps)).sqrt_().add_(1e-12)
+            torch.addcdiv(old, mean, denominator, value=-rate, out=new).clamp_(0, 1)
         image = result
-        fresh = (1 - self.decay) / (1 - self.decay ** (taken + 1))  # the first iterate's weight is 1: no bias to correct
-        self._average = image if self._average is None else torch.lerp(self._average, image, fresh)
+        weight = (1 - self.decay) / (1 - self.decay ** (done + 1))  # 1 for the first iterate: no bias to correct
+        self._average = image if self._average is None else torch.lerp(self._average, image, weight)
         return image
 
     def current_estimate(self, image: Tensor) -> Tensor:
-        """The picture to show: the average of the iterates on this rung."""
+        """Return the average of the iterates at this level."""
         return image if self._average is None else self._average
 
     def final_estimate(self, image: Tensor) -> Tensor:
-        """What a run ends with: the average."""
+        """Return the image that a run ends with: the average."""
         return self.current_estimate(image)
 
     def drop_history(self) -> None:
-        """Keep nothing but what a run may end with."""
+        """Free everything but the current estimate."""
         self._exp_avg = self._exp_avg_sq = None
 
     def accepts_loss(self, loss: float) -> bool:
-        """It takes nothing back."""
+        """Return True: Adam undoes no step."""
         return True
 
     def state(self) -> dict[str, Tensor]:
-        """All that it knows"""
+        """Return the state as tensors, for a checkpoint."""
         state = {"taken": torch.tensor([self._level_progress[1], self._steps])}
         tensors = {"first": self._exp_avg, "second": self._exp_avg_sq, "average": self._average}
         return state | {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Go on from what `state` returned, on a device."""
+        """Restore what `state` returned, on a device."""
         self._level_progress, self._steps = (self._level_progress[0], int(state["taken"][0])), int(state["taken"][1])
-        kept = (state.get(name) for name in ("first", "second", "average"))
-        self._exp_avg, self._exp_avg_sq, self._average = (None if each is None else each.to(device) for each in kept)
+        tensors = (state.get(name) for name in ("first", "second", "average"))
+        self._exp_avg, self._exp_avg_sq, self._average = (None if tensor is None else tensor.to(device) for tensor in tensors)
 
     def reset(self) -> None:
-        """Start anew from the next picture, at the rate of this place on the rung."""
+        """Forget moments and average; the learning rate goes on where it is."""
         self._steps = 0
         self._exp_avg = self._exp_avg_sq = self._average = None
 
     def for_level(self, width: int, height: int, steps: int) -> Adam:
-        """The same one on another rung: the moments come along, the average starts anew."""
+        """Return an optimizer for the next level, with the moments resized and a new average."""
         other = Adam(steps, self.rates, self.betas, self.decay)
         if self._exp_avg is not None and self._exp_avg_sq is not None:
             other._steps = self._steps
@@ -240,47 +245,49 @@ def take_step(
     image: Tensor,
     objective: Callable[[Tensor], Evaluation],
     optimizer: Adam | LBFGS,
-    held: Callable[[Tensor], Tensor],
+    restore_kept: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, tuple[float, float]]:
-    """The next picture, and the losses of content and style at this one.
+    """Return the next image, and the content and style losses of this one.
 
-    Where gradient or loss come to no number, the step is refused: it goes on from the picture that was shown last, with an
-    optimizer that knows nothing.  Raises WeightsError: so they do every time.
+    restore_kept: applied to each iterate, to put back what must not change
+    If the loss or the gradient is not finite, retry from the current estimate with a reset optimizer.
+    Raises WeightsError: it is not finite in every attempt.
     """
     for _ in range(_MAX_RETRIES):
-        with contextlib.suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # so some losses call it
-            found = objective(image)
-            if found.is_finite():
-                return held(optimizer.step(image, found.gradient, float(found.value))), found.losses()
-            del found
-        logger.warning("a step came to no number and is refused; it goes on from the picture before it")
-        image = held(optimizer.current_estimate(image))
+        with contextlib.suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # some losses raise it
+            evaluation = objective(image)
+            if evaluation.is_finite():
+                next_image = optimizer.step(image, evaluation.gradient, float(evaluation.value))
+                return restore_kept(next_image), evaluation.losses()
+            del evaluation
+        logger.warning("loss or gradient is not finite: retrying from the previous image")
+        image = restore_kept(optimizer.current_estimate(image))
         optimizer.reset()
     raise WeightsError(
-        "what the network finds in this picture is no number (NaN or infinite): its weights are damaged, or do not suit "
-        "this precision; try --precision float32"
+        "loss or gradient is not finite (NaN or infinite): the network's weights are damaged, or do not suit this precision; "
+        "try --precision float32"
     )
 
 
-def _iterate_bands(*fields: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The same rows of each, a few at a time: what is worked on would take as much memory as a picture otherwise"""
-    rows = max(1, _BAND_ELEMENTS // max(1, fields[0][0].numel()))
-    return zip(*(torch.split(field, rows) for field in fields), strict=True)
+def _iterate_bands(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Iterate over bands of rows of several tensors, so that temporaries need less memory than an image."""
+    rows = max(1, _BAND_ELEMENTS // max(1, tensors[0][0].numel()))
+    return zip(*(torch.split(tensor, rows) for tensor in tensors), strict=True)
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    """a'b, on the device of b, and at least in float32"""
-    wide = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    parts = ((one.to(other.device).to(wide), other.to(wide)) for one, other in _iterate_bands(a, b))
-    return float(sum(torch.dot(one.flatten(), other.flatten()) for one, other in parts))
+    """Return a'b, computed on the device of b, in float32 or wider."""
+    dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
+    bands = ((band_a.to(band_b.device).to(dtype), band_b.to(dtype)) for band_a, band_b in _iterate_bands(a, b))
+    return float(sum(torch.dot(band_a.flatten(), band_b.flatten()) for band_a, band_b in bands))
 
 
 def _add_scaled(a: Tensor, b: Tensor, factor: float) -> None:
-    """a += factor b, on the device of a"""
-    for one, other in _iterate_bands(a, b):
-        one.add_(other.to(one.device), alpha=factor)
+    """Compute a += factor b in place, on the device of a."""
+    for band_a, band_b in _iterate_bands(a, b):
+        band_a.add_(band_b.to(band_a.device), alpha=factor)
 
 
-def _resize(field: Tensor, width: int, height: int, mode: str) -> Tensor:
-    planes = field.permute(2, 0, 1)[None]
+def _resize(values: Tensor, width: int, height: int, mode: str) -> Tensor:
+    planes = values.permute(2, 0, 1)[None]
     return functional.interpolate(planes, (height, width), mode=mode)[0].permute(1, 2, 0).contiguous()

@@ -1,4 +1,4 @@
-"""The ladder: the sizes that a painting is worked at, from small to its own, and how many steps it takes at each."""
+"""The coarse-to-fine image pyramid: sizes and optimization steps per level."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from ..images.resize import fit_size
 from ..images.tileable import Tileable
 from ..layers import SMALLEST_SIDE, TOTAL_STRIDE
 from ..options import NETWORK_PREFIX, Options
-from ..presets import PRESET_STEPS
+from ..presets import PRESETS
 
-#: The smallest rung of the ladder, by its longest side: what the network sees there in one look is most of the picture.
+#: Longest side of the smallest level, in pixels: the network's receptive field covers most of the image there.
 _SMALLEST_LEVEL = 128
-#: Where a net has painted the start: the smallest rung, which is about as large as pictures that nets learn by, and takes so
-#: many times the steps: that leads as far as all the rungs below would, in three quarters of their time. Measured.
+#: With an initial image from a network: the smallest level, about as large as the images that networks train on, and a factor
+#: for its steps. This gets as far as all the smaller levels would, in three quarters of their time. Measured.
 _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
 
 
 class Level(NamedTuple):
-    """One size on the ladder, with its number of steps."""
+    """The size of one pyramid level, in pixels, and its number of steps"""
 
     width: int
     height: int
@@ -27,52 +27,55 @@ class Level(NamedTuple):
 
 
 def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
-    """The sizes to work at for a content of some size, each about sqrt 2 of the one below, and the steps at each.
+    """Return the levels for a content of this size (width, height), smallest first, each about sqrt 2 times the one below.
 
-    Where a net has painted the start, small rungs are left out. Where edges are to meet, sides are rounded to multiples of the
-    network's stride.
+    With an initial image from a network, the small levels are left out. Sides that tile are rounded to multiples of the
+    network's total stride.
     """
     longest = options.size or max(size)
-    wraps = Tileable.of(options.padding)
+    tileable = Tileable.from_padding(options.padding)
 
-    def rung(wanted: tuple[int, int], steps: int) -> Level:
+    def level(target: tuple[int, int], steps: int) -> Level:
         width, height = (
-            max(TOTAL_STRIDE, round(side / TOTAL_STRIDE) * TOTAL_STRIDE) if wrap else side
-            for wrap, side in zip((wraps.x, wraps.y), wanted, strict=True)
+            max(TOTAL_STRIDE, round(side / TOTAL_STRIDE) * TOTAL_STRIDE) if tiles else side
+            for tiles, side in zip((tileable.x, tileable.y), target, strict=True)
         )
         return Level(width, height, steps)
 
     width, height = fit_size(size, longest) if longest != max(size) else size
-    rungs = [rung((width, height), _final_steps(longest, options))]
+    levels = [level((width, height), _final_steps(longest, options))]
     if not options.ladder:
-        return rungs
-    ahead = options.init.startswith(NETWORK_PREFIX)
+        return levels
+    starts_from_network = options.init.startswith(NETWORK_PREFIX)
     short, long = min(width, height), max(width, height)
-    bottom = max(_SMALLEST_LEVEL, math.ceil(long / short * 2 * SMALLEST_SIDE))
-    count = max(0, round(2 * math.log2(long / bottom)))
-    for below in range(1, count + 1):
-        side = round(long / 2 ** (below / 2))
-        if ahead and side < _NETWORK_SIDE:
+    smallest = max(_SMALLEST_LEVEL, math.ceil(long / short * 2 * SMALLEST_SIDE))
+    count = max(0, round(2 * math.log2(long / smallest)))
+    for n in range(1, count + 1):
+        side = round(long / 2 ** (n / 2))
+        if starts_from_network and side < _NETWORK_SIDE:
             break
-        rungs.append(rung(fit_size((width, height), side), _level_steps(side, options)))
-    if ahead and (len(rungs) > 1 or options.iterations is None):
-        rungs[-1] = rungs[-1]._replace(steps=_NETWORK_STEP_FACTOR * rungs[-1].steps)
-    return rungs[::-1]
+        levels.append(level(fit_size((width, height), side), _level_steps(side, options)))
+    if starts_from_network and (len(levels) > 1 or options.iterations is None):
+        levels[-1] = levels[-1]._replace(steps=_NETWORK_STEP_FACTOR * levels[-1].steps)
+    return levels[::-1]
 
 
 def _level_steps(side: int, options: Options) -> int:
-    """Steps at a size: half as many at twice the size, so that most are taken where the picture takes shape, and yet each
-    rung may cost more than the one below, for fine layers need steps of their own.
+    """Return the steps at a longest side of `side` pixels: half as many at twice the side.
+
+    Most steps are taken while the image takes shape; yet a level may cost more than the one below, since fine layers need
+    steps of their own.
     """
-    if options.preset in PRESET_STEPS:
-        return round(PRESET_STEPS[options.preset] * {"draft": 0.3, "normal": 1, "fine": 2}[options.quality])
-    bottom, least = {"draft": (40, 8), "normal": (80, 12), "fine": (240, 36)}[options.quality]
-    return max(least, round(bottom * _SMALLEST_LEVEL / max(side, _SMALLEST_LEVEL)))
+    preset_steps = PRESETS[options.preset].steps
+    if preset_steps is not None:
+        return round(preset_steps * {"draft": 0.3, "normal": 1, "fine": 2}[options.quality])
+    most, fewest = {"draft": (40, 8), "normal": (80, 12), "fine": (240, 36)}[options.quality]
+    return max(fewest, round(most * _SMALLEST_LEVEL / max(side, _SMALLEST_LEVEL)))
 
 
 def _final_steps(side: int, options: Options) -> int:
     if options.iterations is not None:
         return options.iterations
-    if not options.ladder and options.preset not in PRESET_STEPS:
+    if not options.ladder and PRESETS[options.preset].steps is None:
         return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
     return _level_steps(side, options)

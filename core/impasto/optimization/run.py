@@ -330,4 +330,4 @@ def _quantize_8_bit(image: Tensor) -> Tensor:
 def _make_optimizer(options: Options, steps: int, plan: MemoryPlan) -> Adam | LBFGS:
     if options.optimizer == "adam":
         return Adam(steps)
-    return LBFGS(plan.history, bfloat16_history=plan.rounded, offload_history=plan.on_host)
+    return LBFGS(plan.history, bfloat16_history=plan.bfloat16_history, offload_history=plan.offload_history)

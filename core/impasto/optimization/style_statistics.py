@@ -37,7 +37,7 @@ class StyleStatistics:
         """cache: shared by all runs on the same network"""
         self._inputs, self._options, self._device, self._cache = inputs, options, device, cache
         self._gray = options.colors == "content"
-        self._tileable = any(Tileable.of(options.padding))
+        self._tileable = any(Tileable.from_padding(options.padding))
         content, visibility = inputs.content, visible(inputs.content)
         self._luminance = lightness_statistics(content.pixels, visibility) if self._gray else (0.0, 1.0)
         self._target_colors = [
@@ -70,7 +70,7 @@ class StyleStatistics:
         if key in self._cache:
             self._cache[key] = self._cache.pop(key)  # most recently used: evicted last
             return self._cache[key]
-        resized = style.resized(width, height)
+        resized = style.resize(width, height)
         guides: dict[str, Tensor] = {}
         if mask is not None or style.alpha is not None:
             weight = visible(resized).float()

@@ -35,7 +35,7 @@ class TargetBuilder:
         self.inputs, self.options, self.device = inputs, options, device
         self.tile_limit = TileLimit()
         self._final = final
-        self.tileable = Tileable.of(options.padding)
+        self.tileable = Tileable.from_padding(options.padding)
         self.content = inputs.content
         if any(self.tileable):
             self.content = replace(inputs.content, pixels=blend_opposite_edges(inputs.content.pixels, self.tileable))
@@ -52,7 +52,7 @@ class TargetBuilder:
     def objective(self, network: VGG, width: int, height: int) -> Objective:
         """Build the objective for an image of this size, in pixels, with tiles within the current limit."""
         options = self.options
-        content = self.content.resized(width, height, self.tileable)
+        content = self.content.resize(width, height, self.tileable)
         alpha, in_paper_units = options.content_weight(*self._final)
         if in_paper_units:  # L_c is a sum over positions, E_l a mean: at a smaller size the same balance takes a larger alpha
             alpha *= self._final[0] * self._final[1] / (width * height)
@@ -73,15 +73,15 @@ class TargetBuilder:
 
         def init_image() -> Tensor:
             assert self.inputs.init_image is not None
-            return self.network_input(self.inputs.init_image.resized(width, height, self.tileable))
+            return self.network_input(self.inputs.init_image.resize(width, height, self.tileable))
 
         return initial_image(
             self.options,
             width,
             height,
             self.device,
-            content=lambda: self.network_input(self.content.resized(width, height, self.tileable)),
-            style=lambda: self.styles.network_input(0, self.inputs.styles[0].resized(width, height)),
+            content=lambda: self.network_input(self.content.resize(width, height, self.tileable)),
+            style=lambda: self.styles.network_input(0, self.inputs.styles[0].resize(width, height)),
             picture=init_image,
             initializer=self.inputs.initializer,
         )
@@ -132,7 +132,7 @@ class TargetBuilder:
         """Return how much of each pixel is visible and may change, (H, W); None: everything."""
         if self.inputs.content.alpha is None and self.inputs.keep is None:
             return None
-        visibility = visible(self.inputs.content.resized(width, height)).float()
+        visibility = visible(self.inputs.content.resize(width, height)).float()
         return visibility if self.inputs.keep is None else visibility * (1 - resize_mask(self.inputs.keep, width, height))
 
     def _guides(self, mask: Tensor, layers: Collection[str], network: VGG) -> dict[str, Tensor]:
@@ -150,7 +150,7 @@ class LevelTargets:
         )
         self._kept: tuple[Tensor, Tensor] | None = None  # where the content stays (H, W, 1), and the content (H, W, 3)
         if builder.inputs.keep is not None:
-            content = builder.network_input(builder.content.resized(width, height, builder.tileable))
+            content = builder.network_input(builder.content.resize(width, height, builder.tileable))
             mask = (resize_mask(builder.inputs.keep, width, height) > 1 - 1 / 255).to(builder.device)[..., None]
             self._kept = mask, content
 

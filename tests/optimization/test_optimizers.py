@@ -17,21 +17,21 @@ def quadratic(size: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
     return goal, scale
 
 
-@pytest.mark.parametrize(("optimizer", "steps"), [(LBFGS(), 300), (LBFGS(rounded=True, on_host=True), 300), (Adam(800), 800)])
+@pytest.mark.parametrize(("optimizer", "steps"), [(LBFGS(), 300), (LBFGS(bfloat16_history=True, offload_history=True), 300), (Adam(800), 800)])
 def test_the_minimum_in_the_box_is_found(optimizer: LBFGS | Adam, steps: int) -> None:
     goal, scale = quadratic()
     image = torch.full_like(goal, 0.5)
     for _ in range(steps):
         image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
         assert 0 <= float(image.min()) <= float(image.max()) <= 1
-    torch.testing.assert_close(optimizer.average(image), goal.clamp(0, 1), rtol=0, atol=0.01)
+    torch.testing.assert_close(optimizer.current_estimate(image), goal.clamp(0, 1), rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam(9)])
 def test_a_step_leaves_the_last_picture_as_it_was(optimizer: LBFGS | Adam) -> None:
     first = torch.full((4, 4, 3), 0.5)
     second = optimizer.step(first, torch.ones(4, 4, 3), 1.0)
-    shown = optimizer.average(second)
+    shown = optimizer.current_estimate(second)
     kept = shown.clone()
     optimizer.step(second, torch.ones(4, 4, 3), 0.9)
     assert torch.equal(first, torch.full((4, 4, 3), 0.5))
@@ -56,12 +56,12 @@ def test_lbfgs_takes_back_a_step_that_ends_far_above() -> None:
         steep = torch.where(off < 0, 1000.0, 1.0)
         return steep * off, float((steep * off.square()).sum()) / 2
 
-    optimizer = LBFGS(first=0.35)
+    optimizer = LBFGS(initial_step=0.35)
     image, shown = torch.full_like(goal, 0.5), []
     for _ in range(40):
         gradient, loss = evaluate(image)
         image = optimizer.step(image, gradient, loss)
-        shown.append(evaluate(optimizer.average(image))[1])
+        shown.append(evaluate(optimizer.current_estimate(image))[1])
     assert max(shown) == shown[0]
     assert shown[-1] < 1e-9
 
@@ -76,12 +76,12 @@ def test_rounded_pairs_take_half_the_memory_and_tell_as_much() -> None:
             image = optimizer.step(image, scale * (image - goal), losses[-1])
         return losses, sum(each.nbytes for each in optimizer.state().values() if each.ndim == 3)
 
-    (exact, bytes_), (rounded, fewer) = walk(LBFGS(10)), walk(LBFGS(10, rounded=True))
+    (exact, bytes_), (rounded, fewer) = walk(LBFGS(10)), walk(LBFGS(10, bfloat16_history=True))
     assert exact != rounded
     assert fewer == goal.nbytes * 2 + (bytes_ - goal.nbytes * 2) // 2
     least = float((scale * (goal.clamp(0, 1) - goal) ** 2).sum()) / 2
     assert rounded[-1] - least < 1.1 * (exact[-1] - least) + 1e-4 * least
-    again = LBFGS(10, rounded=True, on_host=True).at(8, 8, 3)
+    again = LBFGS(10, bfloat16_history=True, offload_history=True).for_level(8, 8, 3)
     assert again.rounded
     assert again.on_host
 
@@ -91,11 +91,11 @@ def test_pairs_on_the_host_are_the_same_pairs() -> None:
     goal, scale = (field.float().cuda() for field in quadratic())
     images = []
     for on_host in (False, True):
-        optimizer, image = LBFGS(on_host=on_host), torch.full_like(goal, 0.5)
+        optimizer, image = LBFGS(offload_history=on_host), torch.full_like(goal, 0.5)
         for _ in range(10):
             image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
         images.append(image)
-        again = LBFGS(on_host=on_host)
+        again = LBFGS(offload_history=on_host)
         again.restore(optimizer.state(), goal.device)
         for each in (optimizer, again):
             assert each.state()["s000"].device.type == ("cpu" if on_host else "cuda")
@@ -112,7 +112,7 @@ def test_bands_are_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     assert _dot(other.bfloat16(), one) == pytest.approx(float((other.bfloat16() * one).sum()), rel=1e-12)
 
 
-@pytest.mark.parametrize("make", [LBFGS, lambda: LBFGS(rounded=True), lambda: Adam(9)], ids=["lbfgs", "rounded", "adam"])
+@pytest.mark.parametrize("make", [LBFGS, lambda: LBFGS(bfloat16_history=True), lambda: Adam(9)], ids=["lbfgs", "rounded", "adam"])
 def test_what_it_knows_can_be_put_away_and_taken_up(make) -> None:
     goal, scale = quadratic(4)
 
@@ -138,15 +138,15 @@ def test_the_average_is_adams_equation_of_an_unbiased_mean() -> None:
         iterates.append(image)
     weights = torch.tensor([0.9 ** (4 - k) for k in range(5)])
     expected = sum(weight * iterate for weight, iterate in zip(weights / weights.sum(), iterates, strict=True))
-    torch.testing.assert_close(optimizer.average(image), expected)
+    torch.testing.assert_close(optimizer.current_estimate(image), expected)
 
 
 def test_adam_moves_to_another_size_with_its_moments() -> None:
     optimizer = Adam(3)
     gradient = torch.rand(8, 8, 3) + 1
     optimizer.step(torch.full((8, 8, 3), 0.5), gradient, 0.0)
-    larger = optimizer.at(12, 11, 3)
+    larger = optimizer.for_level(12, 11, 3)
     image = torch.full((11, 12, 3), 0.5)
-    assert torch.equal(larger.average(image), image)  # the average starts anew
+    assert torch.equal(larger.current_estimate(image), image)  # the average starts anew
     moved = larger.step(image, torch.zeros(11, 12, 3), 0.0)
     assert float((image - moved).min()) > 0  # but the momentum carries on

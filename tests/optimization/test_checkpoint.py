@@ -146,7 +146,7 @@ def test_writing_costs_a_small_share_of_the_time(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("impasto.optimization.checkpoint.write_atomic", write)
     keeper = CheckpointWriter(tmp_path / "run", {}, {})
     for _ in range(100):
-        keeper.offer(0, 1, torch.zeros(4, 4, 3), LBFGS(), 0.0)
+        keeper.maybe_write(0, 1, torch.zeros(4, 4, 3), LBFGS(), 0.0)
         clock[0] += 1
     assert 3 <= len(written) <= 6
 

@@ -135,7 +135,7 @@ def test_every_pixel_is_owned_once_and_no_tile_is_too_large(size: tuple[int, int
         (rows.block_stop - rows.block_start) * (columns.block_stop - columns.block_start)
         for rows, columns in make_tiles(width, height, 64, 70, wraps)
     ]
-    assert TilingCost.of(width, height, 64, 70, wraps) == (len(blocks), max(blocks), sum(blocks))
+    assert TilingCost.of_tiling(width, height, 64, 70, wraps) == (len(blocks), max(blocks), sum(blocks))
     (whole,) = make_tiles(width, height, None, 70, wraps)
     assert whole.rows == (0, height, 0, height)
 
@@ -156,7 +156,7 @@ def test_the_real_network_in_single_precision(vgg16: Weights) -> None:
 def test_a_shelf_gives_back_what_was_put_on_it(dtype: torch.dtype) -> None:
     shelf = DiskCache()
     tensors = [torch.randn(3, n, 5).to(dtype) for n in (4, 7, 2)]
-    for get, tensor in reversed([(shelf.put(tensor), tensor) for tensor in tensors]):
+    for get, tensor in reversed([(shelf.store(tensor), tensor) for tensor in tensors]):
         assert torch.equal(get(), tensor)
         assert torch.equal(get(), tensor)
 
@@ -171,4 +171,4 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     shelf._file.close()
     shelf._file = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115
     with shelf._file, pytest.raises(OutOfMemoryError, match="No space left"):
-        shelf.put(torch.ones(3, 3))
+        shelf.store(torch.ones(3, 3))

@@ -24,7 +24,7 @@ def made(
     room: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: object
 ) -> MemoryPlan:
     options = Options(**{"size": 0, "network": "vgg16", **settings})
-    return fit_plan(options, "vgg16", pyramid_levels(size, options), torch.float32, room, host=host, ranks=ranks)
+    return fit_plan(options, "vgg16", pyramid_levels(size, options), torch.float32, room, host_memory=host, processes=ranks)
 
 
 def test_more_memory_means_larger_tiles_down_to_none() -> None:
@@ -81,10 +81,10 @@ def test_pairs_are_rounded_before_there_are_fewer_and_on_the_host_where_it_has_r
 
 def test_tiles_cost_work_and_ranks_share_it() -> None:
     whole, tiled = made(100e9), made(4e9)
-    assert 1.5 < tiled.work / whole.work < 4
+    assert 1.5 < tiled.flops / whole.flops < 4
     shared = made(100e9, ranks=2)
     assert shared.tiles[-1] is not None
-    assert shared.work < 0.85 * whole.work
+    assert shared.flops < 0.85 * whole.flops
 
 
 def test_work_is_that_of_the_convolutions() -> None:
@@ -97,7 +97,7 @@ def test_work_is_that_of_the_convolutions() -> None:
     ):
         by_hand += 2 * 2 * 9 * inputs * outputs * side**2
     plan = fit_plan(options, "vgg16", pyramid_levels((64, 64), options), torch.float32, 1e11)
-    assert plan.work == pytest.approx(3 * by_hand)
+    assert plan.flops == pytest.approx(3 * by_hand)
 
 
 def test_a_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,10 +149,10 @@ def test_a_network_that_is_there_is_not_counted_twice(quick: dict[str, object], 
     """Of two runs with one network, the second finds it in the memory that is taken."""
     monkeypatch.setattr("impasto.optimization.memory_plan.used_memory", lambda device: 1_000_000_000)
     warm = ModelCache()
-    first = Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
+    first = Run(scene(64, 48), scene(48, 48, 1), **quick, cache=warm)
     for _ in first.steps():
         pass
-    second = Run(scene(64, 48), scene(48, 48, 1), **quick, warm=warm)
+    second = Run(scene(64, 48), scene(48, 48, 1), **quick, cache=warm)
     assert first.plan.memory - second.plan.memory > 300_000_000
 
 

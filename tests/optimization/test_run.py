@@ -190,7 +190,7 @@ def test_when_memory_runs_out_tiles_get_smaller_and_the_run_goes_on(
     assert max(shown[:3]) == 200 * 167
     assert len(shown) > 40
     assert max(shown[3:]) <= 18000
-    torch.testing.assert_close(steps[-1].painted.pixels, whole.snapshot.pixels, rtol=0, atol=1e-3)
+    torch.testing.assert_close(steps[-1].snapshot.pixels, whole.snapshot.pixels, rtol=0, atol=1e-3)
 
 
 def test_a_tiny_style_does_not_outweigh_everything(quick: dict[str, object]) -> None:
@@ -277,7 +277,7 @@ def test_what_is_kept_is_what_the_network_sees_there_on_every_rung(
     run = Run(scene(64, 48), scene(48, 48, 1), **quick | {"ladder": True, "size": 90}, keep=keep)
     for step in run.steps():
         width, height = step.size
-        content = run.inputs.content.resized(width, height).pixels
+        content = run.inputs.content.resize(width, height).pixels
         inside = (slice(int(height * 0.3), int(height * 0.7)), slice(int(width * 0.3), int(width * 0.6)))
         torch.testing.assert_close(step.snapshot.pixels[inside], content[inside], rtol=0, atol=1e-6)
     assert step.scale == 2

@@ -25,7 +25,7 @@ def half(width: int = 64, height: int = 48) -> torch.Tensor:
 
 @pytest.mark.parametrize("padding", ["zero", "circular-x"])
 def test_inside_and_all_are_what_the_network_sees(padding: str) -> None:
-    place, wraps = half(), Tileable.of(padding)
+    place, wraps = half(), Tileable.from_padding(padding)
     net = VGG(made_up_weights("vgg16", torch.float64, divide=8), LAYERS, padding=padding, dtype=torch.float64)
     torch.manual_seed(0)
     image = torch.rand(48, 64, 3, dtype=torch.float64)

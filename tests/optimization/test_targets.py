@@ -104,7 +104,7 @@ def test_fine_layers_of_one_style_go_with_coarse_ones_of_another(quick: dict[str
 
 def test_each_style_has_its_scale(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    resized = Picture.resized
+    resized = Picture.resize
     monkeypatch.setattr(
         Picture, "resized", lambda self, w, h, *more: (sizes.append((self.size, (w, h))), resized(self, w, h, *more))[1]
     )
@@ -115,7 +115,7 @@ def test_each_style_has_its_scale(quick: dict[str, object], monkeypatch: pytest.
 
 def test_a_style_is_not_enlarged_unless_asked(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    resized = Picture.resized
+    resized = Picture.resize
     monkeypatch.setattr(
         Picture, "resized", lambda self, w, h, *more: (sizes.append((self.size, (w, h))), resized(self, w, h, *more))[1]
     )
@@ -211,8 +211,8 @@ def test_starts(made: Made) -> None:
 
     assert (start(init="gray") == 0.5).all()
     noise, content, style = start(init="noise"), start(init="content"), start(init="style")
-    assert torch.equal(content, read_picture(scene(48, 40)).resized(64, 53).pixels)
-    assert torch.equal(style, read_picture(scene(40, 40, 1)).resized(64, 53).pixels)
+    assert torch.equal(content, read_picture(scene(48, 40)).resize(64, 53).pixels)
+    assert torch.equal(style, read_picture(scene(40, 40, 1)).resize(64, 53).pixels)
     torch.testing.assert_close(start(init="content", init_noise=0.25), content * 0.75 + noise * 0.25)
     assert not torch.equal(noise, start(init="noise", seed=1))
 
