@@ -1,15 +1,15 @@
-"""What can go wrong, in words for the person who can put it right.
+"""The exceptions of this package.
 
-    ImpastoError            any of them; the command line prints it in one line and exits with 2
-    |-- ImageError          a picture that cannot be read, used or written
-    |-- OptionError         an option that is unknown, out of range, or at odds with another
-    |-- WeightsError        no weights to be had, or not the ones that were expected
-    |-- CheckpointError     a checkpoint that cannot be read, or is another painting's
-    |-- NetError            a net that cannot be read
-    |-- DeviceError         a device that is not there
-    `-- OutOfMemoryError    the picture does not fit
+    ImpastoError            base class; the command line prints it on one line and exits with status 2
+    |-- ImageError          an image cannot be read, used or written
+    |-- OptionError         an option is unknown, out of range, or conflicts with another
+    |-- WeightsError        network weights are missing, damaged or not the expected ones
+    |-- CheckpointError     a checkpoint cannot be read or belongs to another run
+    |-- NetError            the file of a feed-forward network cannot be read
+    |-- DeviceError         a compute device is not available
+    `-- OutOfMemoryError    the image does not fit into memory
 
-Every message is one sentence or two that say what was wrong, with what, and what to do.
+Every message says in one or two sentences what is wrong, with what, and what to do.
 """
 
 from __future__ import annotations
@@ -19,42 +19,45 @@ from collections.abc import Iterable
 
 
 class ImpastoError(Exception):
-    """Something that the user can put right; its text says what and how."""
+    """An error that the user can fix; the message says what is wrong and what to do."""
 
 
 class ImageError(ImpastoError):
-    """A picture that cannot be read, used or written."""
+    """An image cannot be read, used or written."""
 
 
 class OptionError(ImpastoError):
-    """An option that is unknown, out of range, or at odds with another."""
+    """An option is unknown, out of range, or conflicts with another."""
 
 
 class WeightsError(ImpastoError):
-    """No weights to be had, or not the ones that were expected."""
+    """Network weights are missing, damaged or not the expected ones."""
 
 
 class CheckpointError(ImpastoError):
-    """A checkpoint that cannot be read, or is another painting's."""
+    """A checkpoint cannot be read or belongs to another run."""
 
 
 class NetError(ImpastoError):
-    """A net that cannot be read."""
+    """The file of a feed-forward network cannot be read."""
 
 
 class DeviceError(ImpastoError):
-    """A device that is not there."""
+    """A compute device is not available."""
 
 
 class OutOfMemoryError(ImpastoError):
-    """The picture does not fit into the device's memory."""
+    """The image does not fit into the device's memory."""
 
 
-def validate_choice(kind: str, name: object, known: Iterable[str]) -> str:
-    """`name`, if it is one of `known`; else an OptionError that lists them, with the nearest first."""
-    names = list(known)
+def validate_choice(kind: str, name: object, choices: Iterable[str]) -> str:
+    """Return `name` if it is one of `choices`.
+
+    Raises OptionError: it is not; the message suggests the closest choice and lists them all.
+    """
+    names = list(choices)
     if isinstance(name, str) and name in names:
         return name
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise OptionError(f"no {kind} {name!r}: {hint}there are: {', '.join(names)}")
+    hint = f"did you mean {close[0]!r}? Choose from" if close else "choose from"
+    raise OptionError(f"no {kind} {name!r}: {hint} {', '.join(names)}")

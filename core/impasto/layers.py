@@ -1,4 +1,4 @@
-"""The networks that look at the pictures, and their layers, by name. Reading it needs neither torch nor NumPy."""
+"""Names, strides and receptive fields of the VGG networks' layers. Importing this loads neither torch nor NumPy."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from collections.abc import Collection, Iterable
 
 from .errors import OptionError, validate_choice
 
-#: The layers of the networks by block: VGG-16 has three convolutions in its last three blocks, VGG-19 four.
+#: Convolutions per block, each block ending in a pooling layer: VGG-16 has 13 convolutions, VGG-19 16.
 CONVS_PER_BLOCK = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 LAYERS = {
-    network: tuple(f"conv{b}_{i}" for b, count in enumerate(counts, 1) for i in range(1, count + 1))
+    network: tuple(f"conv{block}_{i}" for block, count in enumerate(counts, 1) for i in range(1, count + 1))
     for network, counts in CONVS_PER_BLOCK.items()
 }
-#: What makes a network's name the normalised one's.
+#: Suffix of the names of networks whose filters have a mean activation of 1. Recipes and scripts use this spelling.
 NORMALIZED_SUFFIX = "-normalised"
 NETWORKS = (*CONVS_PER_BLOCK, *(network + NORMALIZED_SUFFIX for network in CONVS_PER_BLOCK))
 
+#: Tileable images have sides that are multiples of this: four pooling layers halve the image.
+TOTAL_STRIDE = 16
+#: Shortest side of an image that the networks accept: their deepest layers still have one position there.
+SMALLEST_SIDE = 16
+
 
 def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
-    """`conv1_1:2,conv2_1` -> layer weights that sum to 1; `none` -> none.  Raises OptionError: no layer of `network`"""
+    """Parse "conv1_1:2,conv2_1" into layer weights that sum to 1; "none" has no layers.
+
+    Raises OptionError: a layer is unknown (in `network` if given), a weight is not a number, or all weights are 0.
+    """
     if text.strip() == "none":
         return {}
     known = LAYERS[network.removesuffix(NORMALIZED_SUFFIX)] if network else max(LAYERS.values(), key=len)
@@ -31,7 +39,7 @@ def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
         except ValueError:
             weight = math.nan
         if not 0 <= weight < math.inf:
-            raise OptionError(f"layer weight {number!r} of {name!r} is not a number from 0 up")
+            raise OptionError(f"layer weight {number!r} of {name!r} is not valid: give a number of 0 or more")
         weights[validate_choice(f"layer in {network}" if network else "layer", name.strip(), known)] = weight
     total = sum(weights.values())
     if total <= 0:
@@ -40,31 +48,26 @@ def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
 
 
 def layers_through(network: str, layers: Iterable[str]) -> tuple[str, ...]:
-    """A network's layers, up to the deepest of some"""
+    """Return the layers of `network` from the first one through the deepest of `layers`."""
     names = LAYERS[network.removesuffix(NORMALIZED_SUFFIX)]
     return names[: max(names.index(name) for name in layers) + 1]
 
 
-#: Where edges meet the sides are multiples of this: the network halves a picture four times.
-TOTAL_STRIDE = 16
-#: The shortest side of an image that the networks accept: their deepest layer still has a position there.
-SMALLEST_SIDE = 16
-
-
 def layer_stride(layer: str) -> int:
-    """How many pixels lie side by side under a position of a layer"""
+    """Return the distance in pixels between neighboring positions of a layer."""
     return int(2 ** (int(layer[4]) - 1))
 
 
 def receptive_radius(network: str, layers: Collection[str]) -> int:
-    """How far beyond a tile its positions see, in pixels, at the deepest of some layers.
+    """Return how many pixels the receptive field of the deepest of `layers` extends beyond a position's own pixels.
 
-    A convolution sees one position more, and pooling makes two of one: 58 pixels for conv5_1 of VGG-16, 70 of VGG-19.
+    Each convolution adds one position, and each pooling layer doubles the radius: 58 pixels for conv5_1 of VGG-16, 70 for
+    conv5_1 of VGG-19.
     """
     names = layers_through(network, layers)
-    far, block = 0, names[-1][4]
+    radius, block = 0, names[-1][4]
     for name in reversed(names):
         if name[4] != block:
-            block, far = name[4], 2 * far
-        far += 1
-    return far
+            block, radius = name[4], 2 * radius
+        radius += 1
+    return radius

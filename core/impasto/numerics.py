@@ -1,4 +1,4 @@
-"""TODO-DOC numerics"""
+"""Numerical helpers: promotion of half precision, matrix square root."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def at_least_float32(features: Tensor) -> Tensor:
-    """Half-precision features in float32: sums of their squares overflow or lose their last digits otherwise."""
+    """Convert half-precision features to float32: sums of their squares would overflow or lose their last digits."""
     return features if features.dtype == torch.float64 else features.float()
 
 
 def matrix_sqrt(covariance: Tensor) -> Tensor:
-    """The symmetric square root of a covariance"""
-    values, vectors = torch.linalg.eigh(covariance)
-    square_root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    """Return the symmetric square root of a positive semidefinite matrix.  (N, N) -> (N, N)"""
+    eigenvalues, eigenvectors = torch.linalg.eigh(covariance)
+    square_root: Tensor = (eigenvectors * eigenvalues.clamp(min=0).sqrt()) @ eigenvectors.T
     return square_root

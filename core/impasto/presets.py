@@ -1,13 +1,28 @@
-"""TODO-DOC presets"""
+"""Presets: named sets of option values, among them the settings of the paper and of other programs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-#: The paper's alpha/beta
+#: Content-to-style ratio alpha/beta of the paper's main figures (Gatys et al., arXiv 1508.06576).
 PAPER_RATIO = 1e-3
-#: Where the paper sums over positions, these average: their alpha/beta in the paper's units is for this many pixels.
-MEAN_REDUCED_PRESETS = ("johnson", "gatys2017")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Values for the options that the user leaves unset.
+
+    values: option name -> value
+    steps: iterations at the final size, or at every level of the pyramid, with quality "normal"; None: set by the quality
+    mean_reduced: losses average over positions where the paper sums; the ratio is then given for 512 x 384 pixels
+    """
+
+    values: Mapping[str, Any]
+    steps: int | None = None
+    mean_reduced: bool = False
+
 
 _EQUAL_LAYERS = "conv1_1,conv2_1,conv3_1,conv4_1,conv5_1"
 _LAYERS_BY_CHANNELS = "conv1_1:64,conv2_1:16,conv3_1:4,conv4_1:1,conv5_1:1"  # 1/N^2
@@ -35,21 +50,21 @@ _IMPASTO: dict[str, Any] = {
     "optimizer": "adam",
     "ladder": True,
 }
-#: What each preset sets. A field that is not given takes its value from here.
-PRESETS: dict[str, dict[str, Any]] = {
-    "impasto": _IMPASTO,
-    "paper": _PAPER,
-    # neural-style by J. Johnson, neural-style-pt, anishathalye/neural-style: content 5, style 100
-    "johnson": _PAPER | {"ratio": 4.85e-5, "pooling": "max", "style_layers": _LAYERS_BY_CHANNELS},
-    # L. Gatys's own PyTorch code, and the paper on controlling perceptual factors (arXiv 1611.07865)
-    "gatys2017": _PAPER | {"ratio": 9.7e-7, "pooling": "max", "style_layers": _LAYERS_BY_CHANNELS, "init": "content"},
-    # style-transfer-pytorch by K. Crowson: as far from the content as a picture of that program's is
-    "crowson": {name: value for name, value in _IMPASTO.items() if name != "strength"}
-    | {
-        "ratio": 8e-5,
-        "style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1",
-        "style_loss": "wasserstein",
-    },
+_JOHNSON = _PAPER | {"ratio": 4.85e-5, "pooling": "max", "style_layers": _LAYERS_BY_CHANNELS}
+_GATYS_2017 = _PAPER | {"ratio": 9.7e-7, "pooling": "max", "style_layers": _LAYERS_BY_CHANNELS, "init": "content"}
+_CROWSON = {name: value for name, value in _IMPASTO.items() if name != "strength"} | {
+    "ratio": 8e-5,
+    "style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1",
+    "style_loss": "wasserstein",
 }
-#: Steps at the final size, at quality normal, of presets that have no ladder; and of every rung of one that has its own.
-PRESET_STEPS = {"paper": 500, "johnson": 1000, "gatys2017": 500, "crowson": 500}
+
+PRESETS: dict[str, Preset] = {
+    "impasto": Preset(_IMPASTO),
+    "paper": Preset(_PAPER, steps=500),
+    # neural-style by J. Johnson, neural-style-pt, anishathalye/neural-style: content weight 5, style weight 100
+    "johnson": Preset(_JOHNSON, steps=1000, mean_reduced=True),
+    # L. Gatys's own PyTorch code and the paper on controlling perceptual factors (arXiv 1611.07865)
+    "gatys2017": Preset(_GATYS_2017, steps=500, mean_reduced=True),
+    # style-transfer-pytorch by K. Crowson; the ratio gives the same distance to the content as that program's results
+    "crowson": Preset(_CROWSON, steps=500),
+}

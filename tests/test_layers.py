@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from impasto.errors import OptionError
+from impasto.layers import LAYERS, parse_layers
+
+
+def test_layers_are_those_of_the_network() -> None:
+    assert len(LAYERS["vgg16"]) == 13
+    assert len(LAYERS["vgg19"]) == 16
+    with pytest.raises(OptionError, match="no layer in vgg16 'conv3_4'"):
+        parse_layers("conv3_4", "vgg16")

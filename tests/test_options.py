@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import subprocess
+import sys
+
+import pytest
+
+from impasto import Options
+from impasto.errors import OptionError
+from impasto.options import resolve_options
+from impasto.presets import PRESETS
+
+
+def test_preset_fills_unset_options_and_explicit_options_override_it() -> None:
+    options = Options(preset="paper", pooling="max")
+    assert (options.pooling, options.init, options.style_loss, options.padding) == ("max", "noise", "gram", "zero")
+    assert all(
+        getattr(Options(preset=name), field) == PRESETS[name].values[field]
+        for name in PRESETS
+        for field in PRESETS[name].values
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"preset": "papper"}, "did you mean 'paper'"),
+        ({"network": "vgg17"}, "did you mean 'vgg1"),
+        ({"style_layers": "conv4_9"}, "did you mean 'conv4_"),
+        ({"content_layers": ""}, "at least one layer"),
+        ({"style_layers": "conv1_1:0"}, "above 0"),
+        ({"style_layers": "conv1_1:many"}, "'many' of 'conv1_1' is not valid: give a number"),
+        ({"style_layers": "conv1_1:-1"}, "is not valid: give a number of 0 or more"),
+        ({"size": 20000}, "from 0 to 16384"),
+        ({"size": 7}, "32 to 16384"),
+        ({"size": "large"}, "a whole number"),
+        ({"size": 51.5}, "a whole number"),
+        ({"strength": 1.5}, "from 0 to 1"),
+        ({"strength": float("nan")}, "a number"),
+        ({"strength": 0.5, "ratio": 1e-3}, "one of the two"),
+        ({"tv": -1}, "0 or more"),
+        ({"ladder": "yes"}, "true or false"),
+        ({"seed": 1.5}, "a whole number"),
+        ({"seed": True}, "a whole number"),
+        ({"device": "tpu"}, "no device 'tpu'"),
+        ({"init": "image"}, "give init_image"),
+        ({"init": "noise", "init_image": "a.png"}, "give one of the two"),
+        ({"style_weights": (1, "x")}, "a number"),
+    ],
+)
+def test_invalid_options_raise_a_one_line_error(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message) as caught:
+        Options(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_none_means_unset() -> None:
+    assert Options(seed=None, quality=None, precision=None) == Options()
+
+
+def test_text_from_the_command_line_becomes_numbers() -> None:
+    options = Options(size="768", strength="0.25", style_weights=("2", "1"))
+    assert (options.size, options.strength, options.style_weights) == (768, 0.25, (2.0, 1.0))
+
+
+def test_both_spellings_of_the_normalized_networks_are_accepted() -> None:
+    assert Options(network="vgg19-normalized").network == Options(network="vgg19-normalised").network == "vgg19-normalised"
+
+
+def test_strength_is_logarithmic_and_the_same_at_every_size() -> None:
+    weight, in_paper_units = Options().content_weight(512, 384)
+    assert not in_paper_units
+    assert Options(strength=0.5).content_weight(64, 64)[0] == weight
+    assert Options(strength=0.25).content_weight(512, 384)[0] == pytest.approx(weight * 10)
+    assert Options(strength=0).content_weight(512, 384)[0] == pytest.approx(weight * 100)
+    assert Options(strength=0.9).content_weight(512, 384)[0] == pytest.approx(weight / 10)
+    assert Options(preset="paper", strength=0.5).content_weight(512, 384) == (1e-3, True)  # the preset's own
+    assert Options(preset="paper", strength=0.9).content_weight(512, 384)[0] == pytest.approx(1e-4)
+
+
+def test_ratio_is_in_the_units_of_the_paper() -> None:
+    assert Options(preset="paper").ratio == 1e-3
+    assert Options(preset="paper", ratio=1e-4).content_weight(64, 64) == (1e-4, True)
+    # The older programs average over positions: with four times as many, a quarter of the weight of their sum.
+    small, large = (Options(preset="johnson").content_weight(*size)[0] for size in ((256, 192), (512, 384)))
+    assert small == pytest.approx(4 * large)
+    assert large == pytest.approx(4.85e-5)
+    with pytest.raises(OptionError, match="one of the two"):
+        Options(ratio=1e-3, strength=0.5)
+
+
+def test_options_are_frozen_and_can_be_replaced() -> None:
+    options = Options(preset="paper")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.size = 3  # type: ignore[misc]
+    assert dataclasses.replace(options, size=640).size == 640
+
+
+def test_resolving_rejects_unknown_names_and_a_second_preset() -> None:
+    with pytest.raises(OptionError, match="no option 'stregth': did you mean 'strength'"):
+        resolve_options({"stregth": 0.5})
+    with pytest.raises(OptionError, match="preset"):
+        resolve_options({"preset": "paper"}, Options())
+    assert resolve_options({}, options := Options()) is options
+
+
+def test_options_load_neither_torch_nor_numpy() -> None:
+    code = "import sys, impasto; impasto.Options(); print(sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_package_declares_its_types() -> None:
+    assert importlib.resources.files("impasto").joinpath("py.typed").is_file()
