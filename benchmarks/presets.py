@@ -3,7 +3,7 @@
     python benchmarks/presets.py FOLDER CONTENT STYLE [CONTENT STYLE]...
 
 The time is that of the preset `impasto` at normal quality. A preset without a pyramid is stopped when the time is over; one
-with a pyramid gets as many steps per level as fit. The style distance uses layers that no preset optimizes (picture_quality.py).
+with a pyramid gets as many steps per level as fit. Style distances use layers that no preset optimizes (picture_quality.py).
 Because presets preserve the content to different degrees, `impasto` runs at several strengths; the last column is its style
 distance at no more than the preset's content distance, interpolated linearly between strengths. The pictures go to FOLDER.
 """
