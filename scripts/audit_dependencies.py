@@ -13,7 +13,8 @@ import sys
 
 
 def main() -> int:
-    command = [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", "--timeout", "10", "--local", "--format", "json"]
+    options = ["--progress-spinner", "off", "--timeout", "10", "--local", "--format", "json"]
+    command = [sys.executable, "-m", "pip_audit", *options]
     process = subprocess.run(command, capture_output=True, text=True)
     try:
         packages = json.loads(process.stdout)["dependencies"]
