@@ -11,7 +11,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml)
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 QUICK := not slow and not browser and not krita and not fuzz
 
-.PHONY: demo app space krita test test-quick test-kritas check docs fuzz bench clean
+.PHONY: demo app space krita package test test-quick test-kritas check docs fuzz bench clean
 
 # Stylize a photograph with one of the project's own paintings: demo.png, and demo_strip.png with before and after.
 demo: .venv/demo
@@ -28,6 +28,10 @@ space: .venv/app
 # Build the zip that Krita's "Import Python Plugin from File" installs: dist/impasto_krita-VERSION.zip
 krita: | .venv/pyvenv.cfg
 	PYTHONPATH=core $(BIN)/python plugin/build.py dist
+
+# Build the wheel and the source distribution: dist/impasto-VERSION*
+package: .venv/release
+	$(BIN)/python -m build --outdir dist
 
 # Run all tests, two at a time, and print the coverage.
 test: .venv/test

@@ -1,4 +1,4 @@
-"""VGG as it is usually written, with torch's own layers, for autograd to find its gradients: what others are compared with."""
+"""VGG with torch's own layers, differentiated by autograd: the reference implementation for the other benchmarks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ def features(
     last: str,
     *,
     pooling: str = "average",
-    unit: float = 1.0,
+    scale: float = 1.0,
 ) -> dict[str, Tensor]:
-    """image: (1, 3, H, W), as the network wants it -> layer -> `unit` times its map, (1, N, h, w), up to the last"""
+    """Feature maps by layer name, (1, N, h, w) each, through layer `last`.
+
+    image: (1, 3, H, W), normalized as the network expects
+    layers: kernel and bias by layer name
+    scale: factor of the returned maps
+    """
     pool = functional.max_pool2d if pooling == "max" else functional.avg_pool2d
     maps, block = {}, "1"
     for name, (kernel, bias) in layers.items():
         if name[4] != block:
             block, image = name[4], pool(image, 2)
         image = functional.relu(functional.conv2d(image, kernel, bias, padding=1))
-        maps[name] = image * unit if unit != 1 else image
+        maps[name] = image * scale if scale != 1 else image
         if name == last:
             break
     return maps

@@ -1,10 +1,11 @@
-"""What a net is worth: its loss beside that of a painting by steps, its time, and its memory.
+"""Measure a feed-forward network against the optimizer: loss, time and memory.
 
     python benchmarks/instant.py NET STYLE PHOTO... [--size 512] [--json FILE]
 
-NET has learned the picture STYLE. Each photo, which the net has not seen, is painted at the size by the net and by steps,
-and both pictures are judged by the same objective, in the paper's units; also the photo itself, which is where steps begin.
-Then the first photo is painted at 1024 pixels and at 4096, by a process of its own, whose peak memory the system tells.
+NET was trained on the picture STYLE. The benchmark stylizes each photo, none of which was used in training, with the network
+and with the optimizer, and evaluates the same objective on both results and on the photo itself, where the optimizer starts;
+losses are in the paper's units. Then `impasto apply` stylizes the first photo at 1024 and at 4096 pixels in a process of its
+own, whose peak memory is reported by the operating system.
 """
 
 from __future__ import annotations
@@ -20,41 +21,41 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from impasto.feedforward.network import TransformNet
-from impasto.feedforward.stylizer import FeedforwardStylizer
-from impasto.images.picture import Picture, read_picture
-from impasto.images.resize import fit_size
-from impasto.optimization.run import Run
+from impasto import images
+from impasto.engine import Run
+from impasto.images import Picture
+from impasto.instant import Painter
+from impasto.nets import Net
 from impasto.options import Options
 
 
-def judged(photo: Picture, style: Picture, options: Options, painted: Picture) -> float:
-    """The loss of a picture: a step's is that of the picture it begins with."""
-    run = Run(photo, style, options, init_image=painted, ladder=False)
+def evaluate_loss(photo: Picture, style: Picture, options: Options, result: Picture) -> float:
+    """The objective at `result`: the first step reports the loss of the initial image."""
+    run = Run(photo, style, options, init_image=result, ladder=False)
     return next(iter(run.steps())).loss
 
 
-def times(paint: Callable[[], Picture]) -> list[float]:
-    """Seconds of a few paintings, after one to warm up"""
-    taken = []
+def measure_seconds(run: Callable[[], Picture]) -> list[float]:
+    """Seconds of five runs, after one to warm up"""
+    seconds = []
     for _ in range(6):
-        started = time.perf_counter()
-        paint()
-        taken.append(time.perf_counter() - started)
-    return taken[1:]
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return seconds[1:]
 
 
-def peak(net: Path, photo: Path, side: int) -> tuple[float, float]:
-    """Seconds and bytes of the command"""
+def measure_command(net: Path, photo: Path, side: int) -> tuple[float, float]:
+    """Seconds and peak memory in bytes of `impasto apply`"""
     with tempfile.TemporaryDirectory() as folder:
-        line = [sys.executable, "-m", "impasto", "apply", net, photo, "-o", Path(folder, "out.png"), "--size", str(side)]
-        started = time.perf_counter()
-        process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "impasto", "apply", net, photo, "-o", Path(folder, "out.png"), "--size", str(side)]
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"impasto apply ended with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return time.perf_counter() - start, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def main() -> int:
@@ -65,27 +66,28 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    # Before this process has grown: what it starts is told to have had as much as this has, and it is as quick as `apply`.
-    sides = {side: peak(arguments.net, arguments.photos[0], side) for side in (1024, 4096)}
-    net, style = TransformNet.load(arguments.net), read_picture(arguments.style)
-    painter, photo = FeedforwardStylizer(net), read_picture(arguments.photos[0])
-    photo = photo.resized(*fit_size(photo.size, 1024))
-    taken = times(lambda: painter.paint(photo))
-    print(f"1024 px: {statistics.median(taken):.2f} s")
+    # First, while this process is small: the peak memory of a child starts at that of its parent.
+    commands = {side: measure_command(arguments.net, arguments.photos[0], side) for side in (1024, 4096)}
+    net, style = Net.load(arguments.net), images.read(arguments.style)
+    painter, photo = Painter(net), images.read(arguments.photos[0])
+    photo = photo.resized(*images.fit(photo.size, 1024))
+    seconds = measure_seconds(lambda: painter.paint(photo))
+    print(f"1024 px: {statistics.median(seconds):.2f} s")
     options = Options(size=arguments.size, network="vgg16")
     rows = []
-    print("| photo | the photo | by the net | by steps | net over steps |\n|---|---|---|---|---|")
+    print("| photo | loss of the photo | network | optimizer | network / optimizer |\n|---|---|---|---|---|")
     for path in arguments.photos:
-        photo = read_picture(path)
-        instant = FeedforwardStylizer(net, Options(size=arguments.size)).paint(photo)
+        photo = images.read(path)
+        result = Painter(net, Options(size=arguments.size)).paint(photo)
         *_, last = Run(photo, style, options).steps()
-        before, after = judged(photo, style, options, photo), judged(photo, style, options, instant)
-        rows.append({"photo": path.name, "before": before, "net": after, "steps": last.loss})
-        print(f"| {path.stem} | {before:.3g} | {after:.3g} | {last.loss:.3g} | {after / last.loss:.2f} |", flush=True)
-    for side, (seconds, memory) in sides.items():
-        print(f"{side} px by the command: {seconds:.1f} s, peak {memory / 1e9:.2f} GB")
+        photo_loss, net_loss = (evaluate_loss(photo, style, options, picture) for picture in (photo, result))
+        rows.append({"photo": path.name, "before": photo_loss, "net": net_loss, "steps": last.loss})
+        ratio = net_loss / last.loss
+        print(f"| {path.stem} | {photo_loss:.3g} | {net_loss:.3g} | {last.loss:.3g} | {ratio:.2f} |", flush=True)
+    for side, (elapsed, memory) in commands.items():
+        print(f"{side} px by the command: {elapsed:.1f} s, peak {memory / 1e9:.2f} GB")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"losses": rows, "seconds": taken, "sides": sides}))
+        arguments.json.write_text(json.dumps({"losses": rows, "seconds": seconds, "sides": commands}))
     return 0
 
 

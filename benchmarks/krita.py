@@ -1,11 +1,10 @@
-"""How the plugin feels in a real Krita: seconds to the first preview, and how long Krita's event loop ever stands still; with
-Live, seconds from the end of a brush stroke on a layer of 1024 x 768 to its repaint.
+"""Measure the plugin's latency in Krita: first preview, event loop stalls, and the repaint after a brush stroke in Live mode.
 
     python benchmarks/krita.py [--live] [--json FILE]
 
-It needs what the tests of the plugin need: Krita and Xvfb. A gap is the longest time between two turns of the event loop
-in each state of the work; adding a layer is Krita's own work, so an empty one is added by hand beside it, to compare.
-A virtual machine stands still, too, while its owner gives the processor to another: such gaps are counted by themselves.
+Needs Krita and Xvfb, as the plugin's tests do. A gap is the longest time between two turns of the event loop in each state of
+the job. Adding a layer is work of Krita itself, so an empty layer is added for comparison. Gaps during which the hypervisor
+gave the processor to another machine are reported separately. The Live layer is 1024 x 768.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CASES = {
-    "1024 x 1024, 8 bits, painted at 512": {
+    "1024 x 1024, 8 bits, stylized at 512": {
         "width": 1024,
         "height": 1024,
         "size": 512,
@@ -38,26 +37,27 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--live", action="store_true", help="only that")
+    parser.add_argument("--live", action="store_true", help="measure Live mode only")
     arguments = parser.parse_args()
-    found = {}
+    results = {}
     with tempfile.TemporaryDirectory() as folder, virtual_display() as display:
         home = make_profile(Path(folder) / "home", build.build(Path(folder)), display)
         for case, settings in ({} if arguments.live else CASES).items():
-            found[case] = told = run_in_krita(home, display, "showing.measured", settings, 300, sys.executable)
-            print(f"{case}: first preview after {told['preview']:.1f} s; whole {told['seconds']:.0f} s {told['problem']}")
-            for state in [state for state in told["gaps"] if state]:
-                robbed = told["robbed"].get(state, 0)
-                without = f" ({1000 * robbed:.0f} ms while another had the processor)" if robbed else ""
-                print(f"    {1000 * told['gaps'][state]:5.0f} ms  {state}{without}")
-        found["live"] = told = run_in_krita(home, display, "living.measured", {}, 180, sys.executable)
-        after = ", ".join(f"{seconds:.2f}" for seconds in told["after"])
-        print(f"Live, 1024 x 768: on after {told['whole']:.1f} s {told['problem']}")
-        print(f"    from the end of a stroke to its repaint: {statistics.median(told['after']):.2f} s ({after})")
-        for state, gap in told["gaps"].items():
+            results[case] = result = run_in_krita(home, display, "showing.measured", settings, 300, sys.executable)
+            seconds = f"first preview after {result['preview']:.1f} s; finished after {result['seconds']:.0f} s"
+            print(f"{case}: {seconds} {result['problem']}")
+            for state in [state for state in result["gaps"] if state]:
+                stolen = result["robbed"].get(state, 0)
+                note = f" ({1000 * stolen:.0f} ms while the hypervisor ran another machine)" if stolen else ""
+                print(f"    {1000 * result['gaps'][state]:5.0f} ms  {state}{note}")
+        results["live"] = result = run_in_krita(home, display, "living.measured", {}, 180, sys.executable)
+        delays = ", ".join(f"{seconds:.2f}" for seconds in result["after"])
+        print(f"Live, 1024 x 768: first result after {result['whole']:.1f} s {result['problem']}")
+        print(f"    from the end of a stroke to its repaint: {statistics.median(result['after']):.2f} s ({delays})")
+        for state, gap in result["gaps"].items():
             print(f"    {1000 * gap:5.0f} ms  {state}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1))
+        arguments.json.write_text(json.dumps(results, indent=1))
     return 0
 
 

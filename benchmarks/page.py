@@ -1,14 +1,14 @@
-"""How the page feels: seconds from the click to the first preview in a real browser, and what the previews cost.
+"""Measure the web page in a browser: seconds from the click to the first preview, and the cost of streaming previews.
 
     python benchmarks/page.py [PHOTO STYLE]
 
-It needs what the tests of the page need: Chromium. The same painting is made twice by turns: with the browser looking on
-from this machine; with the browser taking all that comes and drawing none of it, as if it were on another; and without a page.
-Then the same photo with 12 megapixels, as a phone takes it: only to the first preview.
+Needs Chromium, as the page's tests do. The same job runs twice in each of three cases: displayed in a browser on this machine;
+received but not drawn by the browser, as if it ran on another machine; and without a page. Then the same photo with 12
+megapixels, as from a phone, up to the first preview only.
 
-The clock cannot tell a few per cent on a machine that others share. So what the stream itself costs is counted in seconds of
-processor: those of the page's process while it streams, less those that it takes with nothing to do but an open tab, and those
-of making the previews; as a share of the painting's time, for the engine needs all the cores at once.
+On a shared machine wall-clock times cannot resolve a few percent. The cost of the stream is therefore measured in processor
+time: that of the page's process during the job, minus its idle time with an open tab, plus that of encoding the previews; as
+a fraction of the job's duration, because the engine uses all cores.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def main() -> int:
 
     assets = ROOT / "gradio_app" / "assets"
     photo, style = map(Path, sys.argv[1:3]) if len(sys.argv) > 2 else (assets / "coffee.jpg", assets / "harvest.jpg")
-    firsts: list[float] = []
-    stream: list[float] = []
-    seconds: dict[str, list[float]] = {"watched here": [], "watched elsewhere": [], "alone": []}
+    first_previews: list[float] = []
+    stream_costs: list[float] = []
+    seconds: dict[str, list[float]] = {"displayed": [], "received": [], "without page": []}
     with (
         tempfile.TemporaryDirectory() as folder,
         served(ROOT / "gradio_app", Path(folder)) as server,
@@ -45,79 +45,83 @@ def main() -> int:
     ):
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         for _ in range(2):
-            for case in ("watched here", "watched elsewhere"):
+            for case in ("displayed", "received"):
                 visitor = Visitor(browser, server)
                 visitor.page.wait_for_timeout(2000)
-                idle = -processor(server.process.pid)
+                idle = -processor_seconds(server.process.pid)
                 visitor.page.wait_for_timeout(5000)
-                idle += processor(server.process.pid)
-                busy, previews = -processor(server.process.pid), []
+                idle += processor_seconds(server.process.pid)
+                busy, previews = -processor_seconds(server.process.pid), []
                 visitor.page.on(
-                    "response", lambda answer, seen=previews: seen.append(answer.url) if _PREVIEW in answer.url else None
+                    "response", lambda response, urls=previews: urls.append(response.url) if _PREVIEW in response.url else None
                 )
-                began, first = begun(visitor, photo, style)
-                firsts.append(first)
-                if case == "watched elsewhere":
+                start, first_preview = start_job(visitor, photo, style)
+                first_previews.append(first_preview)
+                if case == "received":
                     visitor.page.evaluate("document.body.style.visibility = 'hidden'")
                 visitor.page.wait_for_function(_DONE, timeout=600_000, polling=1000)
-                seconds[case].append(time.monotonic() - began)
-                busy += processor(server.process.pid)
-                streamed = busy - idle / 5 * seconds[case][-1] + len(previews) * making(photo)
-                stream.append(streamed / seconds[case][-1])
+                seconds[case].append(time.monotonic() - start)
+                busy += processor_seconds(server.process.pid)
+                streaming = busy - idle / 5 * seconds[case][-1] + len(previews) * encoding_seconds(photo)
+                stream_costs.append(streaming / seconds[case][-1])
                 visitor.close()
-            seconds["alone"].append(unwatched(photo, style))
+            seconds["without page"].append(run_without_page(photo, style))
             print({case: round(times[-1], 1) for case, times in seconds.items()}, flush=True)
         visitor = Visitor(browser, server)
         phone = Path(folder) / "phone.jpg"
         with Image.open(photo) as image:
             image.resize((4000, 3000), Image.Resampling.BICUBIC).save(phone, quality=92)
-        _, large = begun(visitor, phone, style)
+        _, large_preview = start_job(visitor, phone, style)
         visitor.close()
         browser.close()
-    alone = statistics.median(seconds["alone"])
-    cost = {case: round(statistics.median(times) / alone - 1, 3) for case, times in seconds.items() if case != "alone"}
-    first = {"first preview, s": round(statistics.median(firsts), 2), "of 12 megapixels, s": round(large, 2)}
-    print(json.dumps({**first, "cost": cost, "stream alone": round(statistics.median(stream), 3)}))
+    baseline = statistics.median(seconds.pop("without page"))
+    report = {
+        "first preview, s": round(statistics.median(first_previews), 2),
+        "first preview of 12 megapixels, s": round(large_preview, 2),
+        "slowdown": {case: round(statistics.median(times) / baseline - 1, 3) for case, times in seconds.items()},
+        "cost of the stream": round(statistics.median(stream_costs), 3),
+    }
+    print(json.dumps(report))
     return 0
 
 
-def begun(visitor: Any, photo: Path, style: Path) -> tuple[float, float]:
-    """When Stylize was clicked, and seconds from then to the first preview"""
+def start_job(visitor: Any, photo: Path, style: Path) -> tuple[float, float]:
+    """Click Stylize; return the time of the click and the seconds until the first preview."""
     visitor.give("photo", photo)
     visitor.give("style", style)
     visitor.find("more").locator("button").first.click()
     visitor.find("quality").get_by_label("Draft").check()
-    began = time.monotonic()
+    start = time.monotonic()
     visitor.find("go").click()
     visitor.until(lambda: "preview" in visitor.shown())
-    return began, time.monotonic() - began
+    return start, time.monotonic() - start
 
 
-def processor(process: int) -> float:
-    """Seconds of processor that a process has had"""
+def processor_seconds(process: int) -> float:
+    """User and system time of a process"""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def making(photo: Path) -> float:
-    """Seconds of processor to make a preview"""
+def encoding_seconds(photo: Path) -> float:
+    """Processor time to encode one preview"""
     import pictures
 
     with Image.open(photo) as image:
         image.load()
     with tempfile.TemporaryDirectory() as folder:
-        began = time.process_time()
+        start = time.process_time()
         for _ in range(10):
             pictures.show(image, Path(folder) / "preview.jpg")
-    return (time.process_time() - began) / 10
+    return (time.process_time() - start) / 10
 
 
 _PREVIEW = "/preview-"
 _DONE = "document.querySelector('#status').textContent.includes('Done in')"
 
 
-def unwatched(photo: Path, style: Path) -> float:
-    """Seconds of the same painting in a warm process of its own, without a page"""
+def run_without_page(photo: Path, style: Path) -> float:
+    """Seconds of the same job in a process of its own, after one to warm up"""
     import subprocess
 
     program = (
@@ -127,13 +131,13 @@ def unwatched(photo: Path, style: Path) -> float:
         "warm = Warm()\n"
         "blank = np.zeros((64, 64, 3), np.uint8) + 9\n"
         "for _ in Run(blank, blank, size=64, iterations=1, warm=warm).steps(): pass\n"
-        "began = time.monotonic()\n"
+        "start = time.monotonic()\n"
         "for step in Run(sys.argv[1], sys.argv[2], size=512, quality='draft', warm=warm).steps(): pass\n"
         "step.image\n"
-        "print(time.monotonic() - began)\n"
+        "print(time.monotonic() - start)\n"
     )
-    ran = subprocess.run([sys.executable, "-c", program, str(photo), str(style)], capture_output=True, text=True, check=True)
-    return float(ran.stdout)
+    command = [sys.executable, "-c", program, str(photo), str(style)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 if __name__ == "__main__":

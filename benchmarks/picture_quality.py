@@ -1,10 +1,10 @@
-"""Three numbers for how a painting looks, from the saved file; low is good in each.
+"""Score saved results by style distance, content distance and patch distance; lower is better in each.
 
     python benchmarks/picture_quality.py CONTENT STYLE RESULT...
 
 style: mean relative distance of Gram matrices on layers that no preset optimizes (conv1_2, 2_2, 3_2, 4_3; max pooling).
-content: relative distance at conv4_2.  patches: sliced Wasserstein distance of 5 x 5 RGB patches over four sizes, x 1e4,
-which needs no network. They tell a regression; which of two good pictures is better, only looking tells.
+content: relative distance at conv4_2. patches: sliced Wasserstein distance of 5 x 5 RGB patches at four sizes, times 1e4,
+independent of any network. The scores detect regressions; to choose between two good pictures, look at them.
 """
 
 from __future__ import annotations
@@ -15,46 +15,50 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from impasto.images.picture import read_picture
-from impasto.images.resize import fit_size
-from impasto.losses.moments import compute_moments
-from impasto.vgg.network import VGG
-from impasto.vgg.weights import load_weights
+from impasto import images, weights
+from impasto.losses import moments
+from impasto.vgg import Network
 
-HELD_OUT = ("conv1_2", "conv2_2", "conv3_2", "conv4_3")
+HELD_OUT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_3")
 
 
-def relative(found: Tensor, wanted: Tensor) -> float:
-    return float((found - wanted).norm() / wanted.norm())
+def relative_distance(value: Tensor, target: Tensor) -> float:
+    return float((value - target).norm() / target.norm())
 
 
-def patches(image: Tensor, generator: torch.Generator, count: int = 20_000) -> Tensor:
-    """(H, W, 3) -> (count, 75)"""
-    every = functional.unfold(image.permute(2, 0, 1)[None], 5)[0].T
-    return every[torch.randint(len(every), (count,), generator=generator)]
+def sample_patches(image: Tensor, generator: torch.Generator, count: int = 20_000) -> Tensor:
+    """Random 5 x 5 patches: (H, W, 3) -> (count, 75)"""
+    patches = functional.unfold(image.permute(2, 0, 1)[None], 5)[0].T
+    return patches[torch.randint(len(patches), (count,), generator=generator)]
 
 
-def sliced_wasserstein(one: Tensor, two: Tensor) -> float:
+def sliced_wasserstein(a: Tensor, b: Tensor) -> float:
+    """Mean squared sliced Wasserstein distance of the patches of two images, (H, W, 3) each, over four sizes"""
     generator, total = torch.Generator().manual_seed(0), 0.0
     for _ in range(4):
-        samples = [patches(image, generator) for image in (one, two)]
+        samples = [sample_patches(image, generator) for image in (a, b)]
         directions = functional.normalize(torch.randn(75, 128, generator=generator), dim=0)
-        lines = [(sample @ directions).sort(0).values for sample in samples]
-        total += float((lines[0] - lines[1]).square().mean()) / 4
-        one, two = (functional.avg_pool2d(x.permute(2, 0, 1)[None], 2)[0].permute(1, 2, 0) for x in (one, two))
+        projections = [(sample @ directions).sort(0).values for sample in samples]
+        total += float((projections[0] - projections[1]).square().mean()) / 4
+        a, b = (functional.avg_pool2d(image.permute(2, 0, 1)[None], 2)[0].permute(1, 2, 0) for image in (a, b))
     return total
 
 
 @torch.no_grad()
 def scores(content: str, style: str, result: str) -> tuple[float, float, float]:
-    network = VGG(load_weights("vgg16"), [*HELD_OUT, "conv4_2"], pooling="max", padding="replicate")
-    painted, painting = read_picture(result), read_picture(style)
-    photo = read_picture(content).resized(*painted.size)
-    painting = painting.resized(*fit_size(painting.size, min(max(painted.size), max(painting.size))))
-    found, wanted, kept = (network.forward(picture.pixels) for picture in (painted, painting, photo))
-    gram = [relative(*(compute_moments(maps[layer].flatten(0, 1)).second for maps in (found, wanted))) for layer in HELD_OUT]
-    patch = sliced_wasserstein(painted.pixels, painting.pixels)
-    return sum(gram) / len(gram), relative(found["conv4_2"], kept["conv4_2"]), patch * 1e4
+    """Style, content and patch distance of the file `result`"""
+    network = Network(weights.load("vgg16"), [*HELD_OUT_LAYERS, "conv4_2"], pooling="max", padding="replicate")
+    painted, painting = images.read(result), images.read(style)
+    photo = images.read(content).resized(*painted.size)
+    painting = painting.resized(*images.fit(painting.size, min(max(painted.size), max(painting.size))))
+    result_maps, style_maps, content_maps = (network.forward(picture.pixels) for picture in (painted, painting, photo))
+    style_distances = [
+        relative_distance(*(moments(maps[layer].flatten(0, 1)).second for maps in (result_maps, style_maps)))
+        for layer in HELD_OUT_LAYERS
+    ]
+    content_distance = relative_distance(result_maps["conv4_2"], content_maps["conv4_2"])
+    patch_distance = sliced_wasserstein(painted.pixels, painting.pixels)
+    return sum(style_distances) / len(style_distances), content_distance, patch_distance * 1e4
 
 
 if __name__ == "__main__":

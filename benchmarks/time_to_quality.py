@@ -1,21 +1,20 @@
-"""How soon a picture is as good, by the paper's own loss: the way all older programs go against Impasto.
+"""Measure the time until a picture reaches a given loss of the paper: Impasto against the method of older programs.
 
     python benchmarks/time_to_quality.py [CONTENT STYLE] [--iterations 300] [--size 512] [--json FILE]
         [--older COMMAND --preset johnson]
 
-The baseline is what the older programs share: float32, autograd, one size, torch's L-BFGS with a history of 100, from white
-noise, without bounds; VGG-16, average pooling, conv4_2 and conv1_1 to conv5_1, alpha/beta = 1e-3. Its loss is taken on the
-picture in floating point, before anything is clipped or rounded, which favors it. Impasto works on the same objective, from
-the content and in the box; its loss is taken on the picture in 8 bits, as it would be saved, by the baseline's evaluator.
-Both run after one another in one process, on one machine, with the same weights; reading pictures and weights and computing
-targets counts for both, importing torch for neither.
+The baseline is what the older programs have in common: float32, autograd, one size, torch's L-BFGS with a history of 100,
+white noise, no bounds; VGG-16, average pooling, conv4_2 and conv1_1 to conv5_1, alpha/beta = 1e-3. Its loss is that of the
+floating-point image, before clipping and rounding, which favors it. Impasto minimizes the same objective from the content,
+with box constraints; its loss is that of the 8-bit image, as saved, evaluated by the baseline. Both run one after the other in
+one process with the same weights; reading pictures and weights and computing targets counts for both, importing torch for
+neither.
 
---older takes an older program's own code in the baseline's place, by its command, with its own starting point and weights of
-its losses, which a preset has for Impasto: for neural-style-pt, `neural-style -gpu c -content_image {content} -style_image
-{style} -output_image {out} -image_size {size} -num_iterations {iterations} -model_file {weights} -disable_check -tv_weight 0
--save_iter 0 -init image`.
-{weights} is VGG-16 in a file of the form that torchvision's have, in Caffe's units. What counts is its picture in 8 bits.
-Both are given pictures of the final size: each program has its own way to make them smaller, which changes the finest layers.
+--older runs an older program instead of the baseline, by its command, with its own initial image and loss weights, which a
+preset provides for Impasto: for neural-style-pt, `neural-style -gpu c -content_image {content} -style_image {style}
+-output_image {out} -image_size {size} -num_iterations {iterations} -model_file {weights} -disable_check -tv_weight 0
+-save_iter 0 -init image`. {weights} is VGG-16 with torchvision's keys, in Caffe's units. The loss is that of its 8-bit
+picture. Both programs get pictures of the final size, because their own resizing differs in the finest layers.
 """
 
 from __future__ import annotations
@@ -33,29 +32,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import autograd_reference
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-import autograd_reference
-from impasto.images.encode import save_picture
-from impasto.images.picture import read_picture
-from impasto.images.resize import fit_size
-from impasto.layers import LAYERS
-from impasto.optimization.run import Run
+from impasto import images, weights
+from impasto.engine import Run
+from impasto.networks import LAYERS
 from impasto.options import Options
-from impasto.vgg.download import cache_path
-from impasto.vgg.weight_files import CAFFE_SCALE, Weights, torchvision_indices
-from impasto.vgg.weights import load_weights
+from impasto.weights import PAPER_UNIT, Weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT = "conv4_2"
 RATIO = 1e-3
 SETTINGS = {"preset": "paper", "init": "content", "network": "vgg16", "ratio": RATIO}
 
-#: What says how good a picture is, in 8 bits
-Judge = Callable[[Image.Image], float]
+#: The loss of an 8-bit picture
+Evaluator = Callable[[Image.Image], float]
 
 
 class Point(NamedTuple):
@@ -63,8 +58,8 @@ class Point(NamedTuple):
     loss: float
 
 
-class Autograd:
-    """The objective as it is usually written: torch's own layers, in float32, and autograd."""
+class AutogradObjective:
+    """The paper's objective with torch's own layers and autograd, in float32"""
 
     def __init__(self, loaded: Weights, content: Tensor, style: Tensor) -> None:
         self.weights = loaded
@@ -73,30 +68,32 @@ class Autograd:
             self.style = {name: self.gram(self.features(style)[name]) for name in STYLE}
 
     def features(self, image: Tensor) -> dict[str, Tensor]:
-        """image: (1, 3, H, W) -> layer -> (1, N, h, w), in the units of Caffe's networks"""
+        """Feature maps by layer name, (1, N, h, w) each, in the units of Caffe's networks. image: (1, 3, H, W)"""
         x = (image - self.weights.mean.view(1, 3, 1, 1)) / self.weights.deviation.view(1, 3, 1, 1)
-        return autograd_reference.features(x, self.weights.layers, STYLE[-1], unit=CAFFE_SCALE)
+        return autograd_reference.features(x, self.weights.layers, STYLE[-1], scale=PAPER_UNIT)
 
     @staticmethod
     def gram(layer: Tensor) -> Tensor:
+        """Gram matrix per position: (1, N, h, w) -> (N, N)"""
         features = layer[0].flatten(1)
         return features @ features.T / features.shape[1]
 
     def __call__(self, image: Tensor) -> Tensor:
         maps = self.features(image)
         content = (maps[CONTENT] - self.content).square().sum() / 2
-        energies = [(self.gram(maps[n]) - self.style[n]).square().sum() / (4 * maps[n].shape[1] ** 2) for n in STYLE]
-        return RATIO * content + sum(energies) / len(STYLE)
+        style_losses = [(self.gram(maps[n]) - self.style[n]).square().sum() / (4 * maps[n].shape[1] ** 2) for n in STYLE]
+        return RATIO * content + sum(style_losses) / len(STYLE)
 
 
-def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[list[Point], Judge]:
-    started = time.perf_counter()
-    photo = read_picture(content)
-    width, height = fit_size(photo.size, size)
-    painting = read_picture(style)
-    painting = painting.resized(*fit_size(painting.size, min(size, max(painting.size))))
+def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[list[Point], Evaluator]:
+    """The loss after each evaluation of torch's L-BFGS, and the evaluator of pictures"""
+    start = time.perf_counter()
+    photo = images.read(content)
+    width, height = images.fit(photo.size, size)
+    painting = images.read(style)
+    painting = painting.resized(*images.fit(painting.size, min(size, max(painting.size))))
     planes = [picture.pixels.permute(2, 0, 1)[None].contiguous() for picture in (photo.resized(width, height), painting)]
-    objective = Autograd(load_weights("vgg16"), *planes)
+    objective = AutogradObjective(weights.load("vgg16"), *planes)
     image = torch.rand(planes[0].shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
     points: list[Point] = []
     optimizer = torch.optim.LBFGS([image], max_iter=iterations, history_size=100, tolerance_grad=0, tolerance_change=0)
@@ -105,61 +102,61 @@ def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[li
         optimizer.zero_grad()
         loss = objective(image)
         loss.backward()
-        points.append(Point(time.perf_counter() - started, float(loss.detach())))
+        points.append(Point(time.perf_counter() - start, float(loss.detach())))
         _report("baseline", len(points), points[-1])
         return loss
 
     optimizer.step(closure)
 
     @torch.no_grad()
-    def judge(picture: Image.Image) -> float:
-        return float(objective(read_picture(picture).pixels.permute(2, 0, 1)[None].contiguous()))
+    def evaluate(picture: Image.Image) -> float:
+        return float(objective(images.read(picture).pixels.permute(2, 0, 1)[None].contiguous()))
 
-    return points, judge
+    return points, evaluate
 
 
-def older(
+def run_older(
     command: str, content: Path, style: Path, options: Options, iterations: int, folder: Path
-) -> tuple[list[Point], Judge]:
-    """An older program's picture, and after how many seconds it was there, less those in which torch was imported."""
-    state = load_file(cache_path(load_weights("vgg16").network))
-    places = dict(zip(LAYERS["vgg16"], torchvision_indices("vgg16"), strict=True))
-    renamed = {f"features.{places[name[:7]]}{name[7:]}": tensor for name, tensor in state.items()}
+) -> tuple[list[Point], Evaluator]:
+    """The loss of an older program's picture and its seconds, without those for importing torch; and the evaluator"""
+    state = load_file(weights.cached(weights.load("vgg16").network))
+    indices = dict(zip(LAYERS["vgg16"], weights._torchvision_indices("vgg16"), strict=True))
+    renamed = {f"features.{indices[name[:7]]}{name[7:]}": tensor for name, tensor in state.items()}
     torch.save(renamed, folder / "vgg16.pth")
-    filled = {"content": content.resolve(), "style": style.resolve(), "size": options.size, "iterations": iterations}
-    filled |= {"out": folder / "out.png", "weights": folder / "vgg16.pth"}
-    line = [part.format(**filled) for part in shlex.split(command)]
-    started = time.perf_counter()
+    fields = {"content": content.resolve(), "style": style.resolve(), "size": options.size, "iterations": iterations}
+    fields |= {"out": folder / "out.png", "weights": folder / "vgg16.pth"}
+    arguments = [part.format(**fields) for part in shlex.split(command)]
+    start = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import torch"], check=True)
-    begun = time.perf_counter()
-    subprocess.run(line, check=True, stdout=sys.stderr)
-    taken = time.perf_counter() - begun - (begun - started)
+    imported = time.perf_counter()
+    subprocess.run(arguments, check=True, stdout=sys.stderr)
+    seconds = time.perf_counter() - imported - (imported - start)
 
-    def judge(picture: Image.Image) -> float:
-        """By Impasto's own objective: a step's loss is that of the picture it begins with."""
+    def evaluate(picture: Image.Image) -> float:
+        """Impasto's objective: the first step reports the loss of the initial image."""
         run = Run(content, style, dataclasses.replace(options, init="image", init_image=picture))
         return next(iter(run.steps())).loss
 
     with Image.open(folder / "out.png") as picture:
-        return [Point(taken, judge(picture.convert("RGB")))], judge
+        return [Point(seconds, evaluate(picture.convert("RGB")))], evaluate
 
 
-def impasto(content: Path, style: Path, options: Options, judge: Judge, goal: float) -> list[Point]:
-    """The losses of Impasto's pictures in 8 bits, at the final size, from the seconds when they were there."""
-    started = time.perf_counter()
+def run_impasto(content: Path, style: Path, options: Options, evaluate: Evaluator, target: float) -> list[Point]:
+    """The loss of each 8-bit picture of the final size and the seconds when it was ready, until the target is reached"""
+    start = time.perf_counter()
     run = Run(content, style, options)
-    reading = time.perf_counter() - started
-    taken = []
+    reading = time.perf_counter() - start
+    snapshots = []
     for step in run.steps():
         if step.scale == len(run.rungs) - 1:
-            taken.append((reading + step.seconds, step.image))
-        if step.loss < 0.98 * goal:  # on the picture before rounding, which costs a little
+            snapshots.append((reading + step.seconds, step.image))
+        if step.loss < 0.98 * target:  # before rounding, which increases the loss a little
             break
     points = []
-    for seconds, image in taken:  # judged afterwards: judging is not part of the work
-        points.append(Point(seconds, judge(image)))
+    for seconds, image in snapshots:  # evaluated afterwards, so that it does not count
+        points.append(Point(seconds, evaluate(image)))
         _report("impasto", len(points), points[-1])
-        if points[-1].loss <= goal:
+        if points[-1].loss <= target:
             break
     return points
 
@@ -169,56 +166,56 @@ def _report(name: str, step: int, point: Point) -> None:
         print(f"{name:>9}  step {step:4}  {point.seconds:7.1f} s  loss {point.loss:.4g}", file=sys.stderr, flush=True)
 
 
-def _first(points: list[Point], loss: float) -> float | None:
+def _seconds_to(points: list[Point], loss: float) -> float | None:
     return next((point.seconds for point in points if point.loss <= loss), None)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pictures", nargs="*", help="CONTENT STYLE; the demo's own if none")
+    parser.add_argument("pictures", nargs="*", help="CONTENT STYLE; default: those of the demo")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--iterations", type=int, default=300)
-    parser.add_argument("--older", metavar="COMMAND", help="an older program's, with {content}, {style}, {out} and so on")
-    parser.add_argument("--preset", default="johnson", help="the one that has the older program's weights")
+    parser.add_argument("--older", metavar="COMMAND", help="command of an older program, with {content}, {style}, {out} etc.")
+    parser.add_argument("--preset", default="johnson", help="preset with the older program's loss weights")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    given = {**SETTINGS, "size": arguments.size}
+    settings = {**SETTINGS, "size": arguments.size}
     with tempfile.TemporaryDirectory() as folder:
         content, style = (Path(name) for name in arguments.pictures or _demo_pictures(Path(folder)))
         names = content.name, style.name
         if arguments.older:
-            content = _smaller(content, arguments.size, Path(folder, "content.png"))
-            style = _smaller(style, arguments.size, Path(folder, "style.png"))
-            options = Options(**{**given, "preset": arguments.preset, "ratio": None})
-            theirs, judge = older(arguments.older, content, style, options, arguments.iterations, Path(folder))
+            content = _save_resized(content, arguments.size, Path(folder, "content.png"))
+            style = _save_resized(style, arguments.size, Path(folder, "style.png"))
+            options = Options(**{**settings, "preset": arguments.preset, "ratio": None})
+            reference, evaluate = run_older(arguments.older, content, style, options, arguments.iterations, Path(folder))
         else:
-            options = Options(**given)
-            theirs, judge = baseline(content, style, arguments.size, arguments.iterations)
-        goal = min(point.loss for point in theirs)
-        ours = impasto(content, style, options, judge, goal)
+            options = Options(**settings)
+            reference, evaluate = baseline(content, style, arguments.size, arguments.iterations)
+        target = min(point.loss for point in reference)
+        points = run_impasto(content, style, options, evaluate, target)
     print(f"{names[0]} in the style of {names[1]}, {arguments.size} px; {_machine()}")
     print(f"{'loss':>10}  {'older' if arguments.older else 'baseline':>9}  {'impasto':>9}  {'ratio':>6}")
     rows = []
     for factor in (1,) if arguments.older else (8, 4, 2, 1.5, 1.2, 1):
-        before, now = _first(theirs, factor * goal), _first(ours, factor * goal)
-        rows.append({"loss": factor * goal, "baseline": before, "impasto": now})
-        ratio = f"{before / now:6.1f}" if before and now else "     -"
-        print(f"{factor * goal:10.4g}  {_seconds(before)}  {_seconds(now)}  {ratio}")
+        seconds, own_seconds = (_seconds_to(series, factor * target) for series in (reference, points))
+        rows.append({"loss": factor * target, "baseline": seconds, "impasto": own_seconds})
+        ratio = f"{seconds / own_seconds:6.1f}" if seconds and own_seconds else "     -"
+        print(f"{factor * target:10.4g}  {_format_seconds(seconds)}  {_format_seconds(own_seconds)}  {ratio}")
     if arguments.json:
-        record = {"machine": _machine(), "rows": rows, "baseline": theirs, "impasto": ours}
+        record = {"machine": _machine(), "rows": rows, "baseline": reference, "impasto": points}
         arguments.json.write_text(json.dumps(record))
     return 0
 
 
-def _seconds(seconds: float | None) -> str:
+def _format_seconds(seconds: float | None) -> str:
     return f"{'never' if seconds is None else f'{seconds:.1f} s':>9}"
 
 
-def _smaller(path: Path, size: int, target: Path) -> Path:
-    """A copy of a picture, at most so many pixels long"""
-    picture = read_picture(path)
-    save_picture(target, picture.resized(*fit_size(picture.size, min(size, max(picture.size)))))
-    return target
+def _save_resized(path: Path, size: int, output: Path) -> Path:
+    """Save a copy of a picture whose longest side is at most `size`; return its path."""
+    picture = images.read(path)
+    images.save(output, picture.resized(*images.fit(picture.size, min(size, max(picture.size)))))
+    return output
 
 
 def _machine() -> str:

@@ -1,8 +1,8 @@
-"""Whether anything that is installed is known to be vulnerable, where advisories can be had.
+"""Check the installed packages for known vulnerabilities, where the package index has advisories.
 
     python scripts/audit_dependencies.py
 
-Status 1: something is. Where the package index has no advisories, or cannot be reached, that is said, and the status is 0.
+The exit status is 1 if a package is vulnerable. If no advisories are available, a message says so and the status is 0.
 """
 
 from __future__ import annotations
@@ -13,20 +13,22 @@ import sys
 
 
 def main() -> int:
-    line = [sys.executable, "-m", "pip_audit", "--progress-spinner", "off", "--timeout", "10", "--local", "--format", "json"]
-    done = subprocess.run(line, capture_output=True, text=True)
+    options = ["--progress-spinner", "off", "--timeout", "10", "--local", "--format", "json"]
+    command = [sys.executable, "-m", "pip_audit", *options]
+    process = subprocess.run(command, capture_output=True, text=True)
     try:
-        found = json.loads(done.stdout)["dependencies"]
+        packages = json.loads(process.stdout)["dependencies"]
     except (ValueError, KeyError):
-        print(f"audit: not done, no advisories can be had here ({(done.stderr.strip().splitlines() or ['no answer'])[-1]})")
+        reason = (process.stderr.strip().splitlines() or ["no answer"])[-1]
+        print(f"audit: skipped, no advisories available ({reason})")
         return 0
-    looked_at = [each for each in found if "skip_reason" not in each]
-    for each in looked_at:
-        for advisory in each["vulns"]:
-            mended = ", ".join(advisory["fix_versions"]) or "no version yet"
-            print(f"audit: {each['name']} {each['version']}: {advisory['id']}, mended in {mended}")
-    vulnerable = sum(bool(each["vulns"]) for each in looked_at)
-    print(f"audit: {vulnerable} of {len(looked_at)} packages are vulnerable; {len(found) - len(looked_at)} are not known here")
+    audited = [package for package in packages if "skip_reason" not in package]
+    for package in audited:
+        for advisory in package["vulns"]:
+            fixed = ", ".join(advisory["fix_versions"]) or "no version yet"
+            print(f"audit: {package['name']} {package['version']}: {advisory['id']}, fixed in {fixed}")
+    vulnerable = sum(bool(package["vulns"]) for package in audited)
+    print(f"audit: {vulnerable} of {len(audited)} packages are vulnerable; {len(packages) - len(audited)} were not audited")
     return 1 if vulnerable else 0
 
 

@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "fuzz" in item.path.parts:
             item.add_marker("fuzz")
         if "page_server" in fixtures:
+            item.add_marker("slow")  # the first of them waits for the server
             item.add_marker(pytest.mark.xdist_group(f"page-{item.callspec.params['page_server']}"))
         elif "display" in fixtures:
             item.add_marker(pytest.mark.xdist_group("krita"))

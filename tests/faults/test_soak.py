@@ -11,6 +11,7 @@ import pytest
 SOAK = Path(__file__).parents[2] / "benchmarks" / "soak.py"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("vgg16")
 @pytest.mark.parametrize("what", ["worker", "page"])
 def test_a_round_of_jobs_leaves_nothing_behind(what: str) -> None:

@@ -17,6 +17,7 @@ from tests.krita.conftest import INSTALL, environment
 HERE = Path(__file__).parent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("binding", ["PyQt5", "PyQt6"])
 def test_engine_job_and_form(binding: str, made_up_file: Path) -> None:
     probe = subprocess.run([sys.executable, "-c", f"import {binding}.QtWidgets"], capture_output=True, text=True, check=False)
@@ -35,6 +36,7 @@ def test_engine_job_and_form(binding: str, made_up_file: Path) -> None:
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
 
 
+@pytest.mark.krita
 def test_layers_without_a_window(tmp_path: Path) -> None:
     if shutil.which("kritarunner") is None:
         pytest.skip(f"Krita is not installed: {INSTALL}")
