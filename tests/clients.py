@@ -17,13 +17,18 @@ class Client:
     """A worker with a pipe at either end"""
 
     def __init__(self, *, silent: bool = False, first: str = "", **variables: str) -> None:
-        """first: Python that is run before the worker, which is imported"""
+        """first: Python statements to run before the worker; `live_task` is imported"""
         command = [sys.executable, "-m", "impasto", "worker"]
         if not silent:  # a library that prints, from Python and from below
             noise = "import os; print('noise'); os.write(1, b'more noise')"
-            patch = f"{first}\ndef noisy(self):\n    {noise}\n    return serve(self)\nworker.Worker.serve = noisy\n"
             code = (
-                f"from impasto import cli, worker\nserve = worker.Worker.serve\n{patch}raise SystemExit(cli.main(['worker']))"
+                "from impasto.cli.main import main\n"
+                "from impasto.worker import live_task\n"
+                "from impasto.worker.server import Worker\n"
+                f"serve = Worker.serve\n{first}\n"
+                f"def noisy(self):\n    {noise}\n    return serve(self)\n"
+                "Worker.serve = noisy\n"
+                "raise SystemExit(main(['worker']))"
             )
             command = [sys.executable, "-c", code]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

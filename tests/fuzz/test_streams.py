@@ -19,7 +19,7 @@ from impasto.worker.protocol import PIXEL_BYTES, FrameError, FrameReader, Header
 from impasto.worker.server import Worker
 from tests.conftest import scene
 from tests.fuzz.cases import anything, cases, damaged
-from tests.unit.test_nets import made
+from tests.unit.test_nets import random_net
 
 SIDE = 20
 PIXELS = bytes(scene(SIDE, SIDE).tobytes() + bytes(SIDE * SIDE))
@@ -57,7 +57,7 @@ def live_job(number: int = 1) -> list[tuple[Header, bytes]]:
 def waves(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A net of the user's; nothing to learn another by"""
     folder = tmp_path_factory.mktemp("nets")
-    made(1, blocks=1).save(folder / "waves.safetensors")
+    random_net(1, blocks=1).save(folder / "waves.safetensors")
     monkeypatch.setenv("IMPASTO_NETS", str(folder))
 
     def none() -> None:
@@ -73,9 +73,9 @@ class Outgoing(io.BytesIO):
 
 def answers(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> list[Header]:
     """What a worker says to a stream, to its end"""
-    monkeypatch.setattr(Worker, "_warm_up", lambda self: setattr(self, "_warm", ModelCache()))
+    monkeypatch.setattr(Worker, "_warm_up", lambda self: ModelCache())
     outgoing, ended = Outgoing(), []
-    assert Worker(io.BytesIO(stream), outgoing, gone=lambda: ended.append(True)).serve() == 0
+    assert Worker(io.BytesIO(stream), outgoing, on_disconnect=lambda: ended.append(True)).serve() == 0
     assert ended == [True]
     said = [header for header, _ in outgoing.frames()]
     assert said[0]["op"] == "hello"
@@ -153,7 +153,7 @@ def test_headers_that_say_anything_are_answered(
 
 @pytest.mark.usefixtures("waves")
 def test_the_live_job_that_is_bent_follows_when_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.worker.server._PREEMPT_SECONDS", math.inf)
+    monkeypatch.setattr("impasto.worker.live_task._PREEMPT_SECONDS", math.inf)
     ops = [header["op"] for header in answers(b"".join(encode_frame(*frame) for frame in live_job()), monkeypatch)]
     assert ops[1:] == ["rows", "done", "patch", "settled", "nets", "patch"]  # all has come already: it does not settle
 

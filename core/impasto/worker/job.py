@@ -1,7 +1,8 @@
-"""What a job of the worker's is made of: its pictures, which arrive stripe by stripe, and its settings."""
+"""A job of the worker: its images, which arrive in stripes, and its options."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,154 +13,177 @@ from .protocol import PIXEL_BYTES, Header
 if TYPE_CHECKING:
     from ..images.picture import Picture
 
-#: The most bytes of pictures that one job may send: 200 megapixels in 16 bits with alpha.
+#: Maximum number of image bytes in one job: 200 megapixels with 16 bits and alpha
 _MAX_JOB_BYTES = 1_600_000_000
 
 
 @dataclass
 class Job:
-    """What has arrived of a job: its pictures, stripe by stripe."""
+    """The images of a job that have been announced so far."""
 
     number: int
     failed: bool = False
     _images: dict[tuple[str, int], _IncomingImage] = field(default_factory=dict)
 
-    def begin(self, header: Header) -> None:
+    def announce(self, header: Header) -> None:
+        """Add the image that an `image` frame announces.  Raises ImageError: the header is not valid."""
         role = header.get("role")
         if role not in ("content", "style", "mask", "region"):
-            raise ImageError(f"no role {role!r}: a picture is content, style, mask or region")
-        index = sum(each == role for each, _ in self._images)
+            raise ImageError(f"unknown role {role!r}: an image is content, style, mask or region")
+        index = sum(known_role == role for known_role, _ in self._images)
         if index and role != "style":
-            raise ImageError(f"a second {role}: a job has one")
+            raise ImageError(f"a second {role}: send one {role} per job")
         if role == "style" and ("path" in header or "net" in header):
-            path, net = str(header.get("path", "")), str(header.get("net", ""))
-            if not path and not net:
-                raise ImageError("a style without a name: give the path of a picture, or a net")
-            self._images[role, index] = _IncomingImage(path=path, net=net)
+            path, style_network = str(header.get("path", "")), str(header.get("net", ""))
+            if not path and not style_network:
+                raise ImageError("a style without a name: give the path of a picture, or the name of a network")
+            self._images[role, index] = _IncomingImage(path=path, style_network=style_network)
             return
-        width, height, kind = header.get("width"), header.get("height"), header.get("format")
+        width, height, pixel_format = header.get("width"), header.get("height"), header.get("format")
         if (
-            not isinstance(kind, str)
-            or kind not in PIXEL_BYTES
-            or (role != "region" and (kind == "gray8") != (role == "mask"))
+            not isinstance(pixel_format, str)
+            or pixel_format not in PIXEL_BYTES
+            or (role != "region" and (pixel_format == "gray8") != (role == "mask"))
         ):
-            raise ImageError(f"a {role} in the format {kind!r}: pictures are bgra8 or bgra16, masks are gray8")
+            raise ImageError(f"a {role} in format {pixel_format!r}: send pictures as bgra8 or bgra16, masks as gray8")
         if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
-            raise ImageError(f"a {role} of {width} x {height} pixels")
-        size = width * height * PIXEL_BYTES[kind]
+            raise ImageError(f"a {role} of {width} x {height} pixels: give a positive width and height")
+        size = width * height * PIXEL_BYTES[pixel_format]
         if size + sum(len(image.pixels) for image in self._images.values()) > _MAX_JOB_BYTES:
             raise ImageError(f"{width} x {height} pixels are too many for one job: choose a smaller layer, or a selection")
-        self._images[role, index] = _IncomingImage(width, height, kind, bytearray(size))
+        self._images[role, index] = _IncomingImage(width, height, pixel_format, bytearray(size))
 
-    def add(self, header: Header, blob: bytes) -> None:
+    def add_rows(self, header: Header, blob: bytes) -> None:
+        """Add the pixels of a `rows` frame.  Raises ImageError: they do not continue an announced image."""
         y, rows, index = header.get("y"), header.get("rows"), header.get("index", 0)
         image = self._images.get((str(header.get("role")), index)) if isinstance(index, int) else None
-        if image is None or image.path or image.net or not isinstance(y, int) or not isinstance(rows, int):
-            raise ImageError("rows of a picture that was not announced")
-        stride = image.width * PIXEL_BYTES[image.format]
-        if y != image.rows or rows < 1 or y + rows > image.height or len(blob) != rows * stride:
-            raise ImageError(f"rows {y} to {y + rows} with {len(blob)} bytes do not fit a picture of {image.height} rows")
+        if image is None or image.path or image.style_network or not isinstance(y, int) or not isinstance(rows, int):
+            raise ImageError("rows of an image that was not announced: send its image frame first")
+        stride = image.width * PIXEL_BYTES[image.pixel_format]
+        if y != image.received_rows or rows < 1 or y + rows > image.height or len(blob) != rows * stride:
+            raise ImageError(
+                f"rows {y} to {y + rows} with {len(blob)} bytes do not fit: "
+                f"row {image.received_rows} of {image.height} is next, with {stride} bytes per row"
+            )
         image.pixels[y * stride : (y + rows) * stride] = blob
-        image.rows += rows
+        image.received_rows += rows
 
     def picture(self, role: str, index: int = 0) -> Picture:
+        """Return an image as a Picture.  Raises ImageError: it is missing, incomplete or unusable."""
         from ..images.picture import read_picture
 
         image = self._images.get((role, index))
         if image is None:
-            raise ImageError(f"a job without a {role}")
-        return read_picture(image.values()[..., [2, 1, 0, 3]], name=f"the {role} layer")
+            raise ImageError(f"the job has no {role}: send an image with this role before start")
+        return read_picture(image.to_array()[..., [2, 1, 0, 3]], name=f"the {role} layer")
 
     def styles(self) -> list[Picture | str]:
-        """Pictures, and paths of picture files"""
+        """Return the styles: pictures, and paths of picture files.  Raises ImageError: there is none, or it is a network."""
         indices = [index for role, index in self._images if role == "style"]
         if not indices:
-            raise ImageError("a job without a style")
-        if any(self._images["style", index].net for index in indices):
-            raise ImageError("a net is a style by itself, and learns none")
+            raise ImageError("the job has no style: send an image with this role before start")
+        if any(self._images["style", index].style_network for index in indices):
+            raise ImageError("a network cannot be trained on, or combined with other styles: give a picture")
         return [self._images["style", index].path or self.picture("style", index) for index in indices]
 
     @property
-    def net(self) -> str:
-        """The name of the net that is the style, or nothing"""
+    def style_network(self) -> str:
+        """Name of the network that is the style, or ''"""
         image = self._images.get(("style", 0))
-        return "" if image is None else image.net
+        return "" if image is None else image.style_network
 
+    @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the content"""
+        """Width and height of the content, in pixels"""
         image = self._images["content", 0]
         return image.width, image.height
 
-    def values(self) -> Any:
-        """The content, (H, W, 4) uint8: red, green, blue, alpha"""
+    def content_rgba(self) -> Any:
+        """Return the content as RGBA, (H, W, 4) uint8.  Raises ImageError: it is missing or has 16 bits."""
         image = self._images.get(("content", 0))
-        if image is None or image.format != "bgra8":
-            raise ImageError("what is live is a content of 8 bits")
-        return image.values()[..., [2, 1, 0, 3]]
-
-    def mask(self) -> Any:
-        """(H, W) floats from 0 to 1, or None"""
-        import torch
-
-        image = self._as_large_as_the_content("mask")
-        return None if image is None else torch.from_numpy(image.values()[..., 0].astype("float32")) / 255
+        if image is None or image.pixel_format != "bgra8":
+            raise ImageError("live painting needs an 8-bit content: send it as bgra8")
+        return image.to_array()[..., [2, 1, 0, 3]]
 
     def regions(self) -> list[Any] | None:
-        """Where the first style goes and where the second, (H, W) floats from 0 to 1; None: both everywhere"""
-        image = self._as_large_as_the_content("region")
+        """Return the area of the first and of the second style, each (H, W) float32 in [0, 1]; None: both everywhere."""
+        image = self._image_of_content_size("region")
         if image is None:
             return None
-        values = image.values()
+        values = image.to_array()
         values = values.astype("float32") / (65535 if values.dtype.itemsize == 2 else 255)
-        where = values[..., -1]  # its alpha, or all there is of a mask
-        if image.format != "gray8" and (where == 1).all():
-            where = values[..., :3].mean(2)
-        if where.max() < 1 / 255 or where.min() > 254 / 255:
-            raise ImageError("the region of the second style is empty, or is everything: paint on its layer where it goes")
-        return [1 - where, where]
+        second = values[..., -1]  # alpha, or the only channel of a mask
+        if image.pixel_format != "gray8" and (second == 1).all():
+            second = values[..., :3].mean(2)
+        if second.max() < 1 / 255 or second.min() > 254 / 255:
+            raise ImageError(
+                "the region of the second style is empty or covers everything: paint on its layer where that style is to go"
+            )
+        return [1 - second, second]
 
-    def _as_large_as_the_content(self, role: str) -> _IncomingImage | None:
+    def render(self, content: Picture, painting: Picture) -> Any:
+        """Return the painting in the content's depth, with the content's alpha times the job's mask.
+
+        content and painting have the same size.  Returns (H, W, 3 or 4) uint8 or uint16.
+        """
+        import torch
+
+        from ..images.picture import to_uint
+
+        alpha, image = content.alpha, self._image_of_content_size("mask")
+        if image is not None:
+            mask = torch.from_numpy(image.to_array()[..., 0].astype("float32")) / 255
+            alpha = mask if alpha is None else alpha * mask
+        return to_uint(dataclasses.replace(painting, alpha=alpha), content.depth)
+
+    def _image_of_content_size(self, role: str) -> _IncomingImage | None:
         image, content = self._images.get((role, 0)), self._images.get(("content", 0))
         if image and (content is None or (content.width, content.height) != (image.width, image.height)):
-            raise ImageError(f"the {role} has to be as large as the content")
+            raise ImageError(f"the {role} and the content differ in size: send both at the same width and height")
         return image
 
 
 @dataclass
 class _IncomingImage:
+    """An image of which some rows may still be missing; or a style's path or network instead of pixels."""
+
     width: int = 0
     height: int = 0
-    format: str = ""
+    pixel_format: str = ""  # a key of PIXEL_BYTES
     pixels: bytearray = field(default_factory=bytearray, repr=False)
-    rows: int = 0  # that have arrived
+    received_rows: int = 0
     path: str = ""
-    net: str = ""
+    style_network: str = ""
 
-    def values(self) -> Any:
-        """(H, W, channels) uint8 or uint16"""
+    def to_array(self) -> Any:
+        """Return the pixels, (H, W, channels) uint8 or uint16.  Raises ImageError: rows are missing."""
         import numpy as np
 
-        if self.rows != self.height:
-            raise ImageError(f"only {self.rows} of a picture's {self.height} rows have arrived")
-        deep = self.format == "bgra16"
-        return np.frombuffer(self.pixels, "<u2" if deep else "u1").reshape(self.height, self.width, -1)
+        if self.received_rows != self.height:
+            raise ImageError(
+                f"only {self.received_rows} of the image's {self.height} rows have arrived: send all before start"
+            )
+        dtype = "<u2" if self.pixel_format == "bgra16" else "u1"
+        return np.frombuffer(self.pixels, dtype).reshape(self.height, self.width, -1)
 
 
-def job_settings(header: Header) -> dict[str, Any]:
-    """The settings in a frame.  Raises OptionError."""
-    found = header.get("options", {})
-    if not isinstance(found, dict) or found.keys() & set(IMAGE_OPTIONS):  # these are sent
-        raise OptionError("a job's options are a JSON object of settings by name, pictures aside")
-    return found
+def parse_options(header: Header) -> dict[str, Any]:
+    """Return the options of a frame by name.  Raises OptionError: not an object, or it contains pictures."""
+    options = header.get("options", {})
+    if not isinstance(options, dict) or options.keys() & set(IMAGE_OPTIONS):
+        raise OptionError(
+            f"options must be a JSON object of option names and values, without pictures ({', '.join(IMAGE_OPTIONS)})"
+        )
+    return options
 
 
 def to_bgra(values: Any) -> bytes:
-    """(H, W, 3 or 4) uint8 or uint16 -> B, G, R, A"""
+    """Convert RGB or RGBA pixels, (H, W, 3 or 4) uint8 or uint16, to little-endian BGRA. Without alpha, they are opaque."""
     import numpy as np
 
     height, width, channels = values.shape
-    result = np.full((height, width, 4), np.iinfo(values.dtype).max, values.dtype.newbyteorder("<"))
-    result[..., :3] = values[..., 2::-1]
+    bgra = np.full((height, width, 4), np.iinfo(values.dtype).max, values.dtype.newbyteorder("<"))
+    bgra[..., :3] = values[..., 2::-1]
     if channels == 4:
-        result[..., 3] = values[..., 3]
-    return result.tobytes()
+        bgra[..., 3] = values[..., 3]
+    return bgra.tobytes()

@@ -1,0 +1,67 @@
+"""Jobs painted by optimization: progress, throttled previews, the result; and estimates before the start."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ImageError, ImpastoError
+from .job import Job, parse_options
+from .protocol import Header
+
+if TYPE_CHECKING:
+    from ..optimization.cache import ModelCache
+    from .channel import JobChannel
+
+#: Minimum seconds between two previews
+_PREVIEW_INTERVAL = 0.5
+
+
+def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: ModelCache) -> None:
+    """Stylize the job's content and send the result.  Raises ImpastoError, Cancelled.
+
+    settings: options by name; cache: weights, network and style statistics, kept from job to job
+    """
+    from ..api import create_run
+    from ..images.tileable import Tileable
+    from ..options import resolve_options
+
+    start = time.monotonic()
+    content = job.picture("content")
+    options = resolve_options({**settings, "masks": job.regions()})
+    run = create_run(content, job.styles(), options, cache=cache)
+    channel.check_cancelled()
+    run.load_weights(channel.send_download_progress)
+    last_preview, step = 0.0, None
+    for step in run.steps():
+        channel.check_cancelled()
+        now = time.monotonic()
+        width, height = step.size
+        channel.send_progress("painting", step.fraction, now - start, step.eta, width=width, height=height)
+        if now - last_preview >= _PREVIEW_INTERVAL and step.fraction < 1:
+            last_preview = now
+            channel.send_preview(step.snapshot.render())
+    assert step is not None
+    result = run.result(step)
+    painting = result.picture.resize(*content.size, Tileable.from_padding(options.padding))
+    channel.send_rows(job.render(content, painting))
+    width, height = step.size
+    seconds = time.monotonic() - start
+    channel.send("done", network=result.options.network, seconds=seconds, width=width, height=height)
+
+
+def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> None:
+    """Send the size, time and memory that a painting of this content size would take, or why it cannot be made."""
+    from ..optimization.forecast import forecast
+    from ..options import resolve_options
+
+    width, height = header.get("width"), header.get("height")
+    fields: dict[str, Any]
+    try:
+        if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
+            raise ImageError(f"a content of {width} x {height} pixels: give a positive width and height")
+        options = resolve_options(parse_options(header))
+        fields = forecast((width, height), options, network_loaded=cache.is_loaded(options))._asdict()
+    except ImpastoError as error:  # the reply is not an `error` frame: the job goes on and may be estimated again
+        fields = {"text": str(error)}
+    channel.send("estimate", **fields)
