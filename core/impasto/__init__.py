@@ -1,4 +1,4 @@
-"""Impasto paints one picture in the style of another (Gatys, Ecker and Bethge, arXiv 1508.06576).
+"""Paint one picture in the style of another (Gatys, Ecker and Bethge, arXiv 1508.06576).
 
 import impasto
 
@@ -27,7 +27,10 @@ from .errors import (
 from .options import Options
 
 if TYPE_CHECKING:
-    from .api import stream, stylize
+    from .api import networks, reconstruct, stream, stylize, texture, train
+    from .experiments.rerun import rerun
+    from .feedforward.style_network import NetworkInfo, NetworkResult, StyleNetwork
+    from .feedforward.training import TrainingStep
     from .optimization.forecast import Forecast, forecast
     from .optimization.run import Result, Step
 
@@ -38,27 +41,44 @@ __all__ = [
     "ImageError",
     "ImpastoError",
     "NetError",
+    "NetworkInfo",
+    "NetworkResult",
     "OptionError",
     "Options",
     "OutOfMemoryError",
     "Result",
     "Step",
+    "StyleNetwork",
+    "TrainingStep",
     "WeightsError",
     "__version__",
     "forecast",
+    "networks",
+    "reconstruct",
+    "rerun",
     "stream",
     "stylize",
+    "texture",
+    "train",
 ]
 
-
-#: Where the names that need torch are defined. They are imported on first use: `impasto --help` does not wait for torch.
+#: Modules of the names that need torch. They are imported on first use: `impasto --help` does not wait for torch.
 _LAZY = {
     "Forecast": ".optimization.forecast",
+    "NetworkInfo": ".feedforward.style_network",
+    "NetworkResult": ".feedforward.style_network",
     "Result": ".optimization.run",
     "Step": ".optimization.run",
+    "StyleNetwork": ".feedforward.style_network",
+    "TrainingStep": ".feedforward.training",
     "forecast": ".optimization.forecast",
+    "networks": ".api",
+    "reconstruct": ".api",
+    "rerun": ".experiments.rerun",
     "stream": ".api",
     "stylize": ".api",
+    "texture": ".api",
+    "train": ".api",
 }
 
 

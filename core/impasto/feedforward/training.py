@@ -1,8 +1,9 @@
-"""Training a net: it paints pieces of photographs, and the hand-written gradient of Gatys' loss at what it has painted is
-where autograd begins, which goes through the small net only (Johnson et al., arXiv 1603.08155).
+"""Train the network on random crops of photographs (Johnson et al., arXiv 1603.08155).
 
-Each step draws a style, and half of them a strength and a size of strokes too, so that the net learns all of them; the other
-half are about what most paintings ask for. What is kept is the mean of the last few hundred nets, which paints best.
+The analytic gradient of the style loss at the network's output seeds autograd, which runs through the small network only.
+Each step draws a style. Half of the steps also draw a strength and a stroke size, so that the network learns all of them; the
+other half use the defaults, which most pictures are stylized with. The result is an exponential moving average of the
+parameters over the last few hundred steps, which gives the best pictures.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import itertools
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -34,93 +35,104 @@ from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG
 from .network import MAX_STYLES, Style, TransformNet
 from .photos import Photo, random_crop
+from .style_network import StyleNetwork
 
 
 class Phase(NamedTuple):
-    """A part of a training"""
+    """A part of the training with its own crop size and learning rate"""
 
-    side: int  # of its pieces, in pixels
+    side: int  # of the crops, in pixels
     share: float  # of the steps, or of the time
-    rate: float  # Adam's at its beginning
+    learning_rate: float  # at the beginning
 
 
-#: Small pieces for most of the steps, then larger ones, whose moments are more like those of a whole picture
+#: Minutes of training where neither minutes nor steps are given
+DEFAULT_MINUTES = 20.0
+#: Small crops for most of the steps, then larger ones, whose moments are closer to those of a whole picture
 PHASES = (Phase(192, 0.7, 1.5e-3), Phase(320, 0.3, 1e-3))
-#: Adam's rate at the end of a phase, and over how many steps the kept net is averaged
+#: Learning rate at the end of a phase, and number of steps in the moving average of the parameters
 _FINAL_RATE, _EMA_STEPS = 1e-4, 300
-#: How large the strokes of a piece may be, against those of the style at the size that is asked for
+#: Stroke sizes in training, relative to the strokes of the style at the size in the options
 STROKE_SIZES = (0.7, 1.0, 1.4)
-#: Between which strengths it learns; the rest is where a straight line leads.
+#: Strengths in training. Beyond them, gain and shift are extrapolated linearly.
 _STRENGTH_RANGE = (0.25, 0.8)
-#: How many of the steps are about what most paintings ask for, and which strength and stroke these are
+#: Fraction of the steps with the default strength and stroke size, and these defaults
 _DEFAULT_SHARE, _DEFAULT_CONDITION = 0.5, (0.5, 1.0)
-#: Styles are looked at in tiles of such a side.
+#: Maximum side of the tiles in which style statistics are computed, in pixels
 _STYLE_TILE = 512
-#: Gradients in the net's numbers are cut to such a length.
+#: Gradient clipping: maximum norm over all parameters
 _MAX_GRADIENT_NORM = 10.0
-#: Losses are averaged over so many steps.
+#: Number of steps over which the reported loss is averaged
 _LOSS_WINDOW = 50
 
 
 class TrainingStep(NamedTuple):
-    """Where a training stands"""
+    """Progress of a training after a step"""
 
-    fraction: float  # of its time, or of the work of its steps
+    fraction: float  # of the time, or of the work
     steps: int
     seconds: float
-    loss: float  # of the objective, the mean over the last steps; relative, but for the Gram loss
-    net: TransformNet  # as it is now
+    loss: float  # mean over the last steps; relative, except for the Gram loss
+    net: TransformNet  # averaged parameters; the next step changes them in place
+
+    @property
+    def network(self) -> StyleNetwork:
+        """The network so far. The next step changes its parameters in place: save it or apply it before."""
+        return StyleNetwork(self.net.styles[0].name, self.net)
 
     def preview(self, photo: Photo, side: int = 384) -> Image.Image:
-        """The middle of a photograph, painted in each of the styles, side by side"""
+        """Stylize the center of a photograph in each style, side by side."""
         height, width = (min(side, length) for length in photo.shape[:2])
         top, left = (photo.shape[0] - height) // 2, (photo.shape[1] - width) // 2
         pixels = photo[top : top + height, left : left + width].float() / 255
         net = self.net.copy("cpu")
-        half, one = torch.tensor(0.5), torch.tensor(1.0)
-        painted = [net.paint(pixels, net.modulation(share, half, one)) for share in torch.eye(len(net.styles))]
-        return Picture(torch.cat(painted, 1)).image
+        strength, stroke_size = torch.tensor(0.5), torch.tensor(1.0)
+        stylized = [
+            net.stylize(pixels, net.modulation_tensors(one_hot, strength, stroke_size))
+            for one_hot in torch.eye(len(net.styles))
+        ]
+        return Picture(torch.cat(stylized, 1)).image
 
 
 class _TrainingSample(NamedTuple):
-    """A piece of a photograph, and how to paint it"""
+    """A crop of a photograph and the settings to stylize it with"""
 
-    piece: Tensor  # (side, side, 3)
+    crop: Tensor  # (side, side, 3)
     style: int
     strength: float
-    stroke: float
-    styles: int  # how many there are
-    place: tuple[int, int]  # of the piece in a picture
+    stroke_size: float
+    style_count: int
+    offset: tuple[int, int]  # of the crop in the noise
 
     @property
-    def told(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Shares, strength and stroke, as a net takes them"""
-        shares = torch.zeros(self.styles)
-        shares[self.style] = 1
-        return shares.to(self.piece), self.piece.new_tensor(self.strength), self.piece.new_tensor(self.stroke)
+    def conditions(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The arguments of `TransformNet.modulation_tensors`"""
+        one_hot = torch.zeros(self.style_count)
+        one_hot[self.style] = 1
+        return one_hot.to(self.crop), self.crop.new_tensor(self.strength), self.crop.new_tensor(self.stroke_size)
 
 
-def _phase_at(part: float) -> tuple[Phase, float]:
-    """The phase in which such a part of a training is done, and which part of that phase is"""
+def _phase_at(fraction: float) -> tuple[Phase, float]:
+    """Return the phase at this fraction of the training, and the fraction of that phase that is over."""
     for phase in PHASES:
-        if part < phase.share:
-            return phase, part / phase.share
-        part -= phase.share
+        if fraction < phase.share:
+            return phase, fraction / phase.share
+        fraction -= phase.share
     return PHASES[-1], 1.0
 
 
-def _work_fraction(part: float) -> float:
-    """Which part of the work is done with such a part of the steps: a step takes as long as its piece is large."""
-    whole = done = 0.0
+def _work_fraction(fraction: float) -> float:
+    """Convert a fraction of the steps to a fraction of the work, which is proportional to the area of the crops."""
+    total = done = 0.0
     for phase in PHASES:
-        whole += phase.share * phase.side**2
-        done += min(part, phase.share) * phase.side**2
-        part -= min(part, phase.share)
-    return done / whole
+        total += phase.share * phase.side**2
+        done += min(fraction, phase.share) * phase.side**2
+        fraction -= min(fraction, phase.share)
+    return done / total
 
 
 class Trainer:
-    """What a net is to learn: styles, photographs and settings. Iterate over `steps`."""
+    """Trains a network on styles, photographs and settings: iterate over `steps`."""
 
     def __init__(
         self,
@@ -128,125 +140,130 @@ class Trainer:
         photos: Sequence[Photo],
         options: Options,
         *,
-        about: Sequence[Style] | None = None,
+        style_info: Sequence[Style] | None = None,
         resume: TransformNet | None = None,
     ) -> None:
-        """options: `size` is the longest side of a picture in which strokes are as large as in the style
+        """styles: pictures, as `read_picture` takes them
 
-        about: what the styles are called; resume: a net of these styles to go on with
+        options: `size` is the longest side of a picture whose strokes have the size of the style's
+        style_info: names, thumbnails and licenses of the styles, in the same order; resume: a network to train further
         Raises ImpastoError.
         """
         if not options.size:
-            raise OptionError("size 0 says nothing to a net: give the one at which strokes are as large as in the style")
+            raise OptionError("size 0 sets no stroke size for a network: give the size at which strokes match the style's")
         if not all(options.style_layer_weights()):
-            raise OptionError("style_layers is none: a net learns a style")
+            raise OptionError("style_layers is none, but training needs a style: name at least one layer")
         self.options, self.photos = options, photos
         self.device = choose_device(options.device)
         self._precision = choose_precision(options.precision, self.device)
-        self.given = Inputs.read(photos[0].numpy(), list(styles), options)
-        known = list(about or (Style.of(f"style {n}", style.image) for n, style in enumerate(self.given.styles, 1)))
-        names = [style.name for style in known]
+        self.inputs = Inputs.read(photos[0].numpy(), list(styles), options)
+        if style_info is None:
+            style_info = [Style.from_image(f"style {n}", style.image) for n, style in enumerate(self.inputs.styles, 1)]
+        names = [style.name for style in style_info]
         if len(names) > MAX_STYLES:
-            raise OptionError(f"{len(names)} styles are too many for a net: give at most {MAX_STYLES}")
+            raise OptionError(f"{len(names)} styles are too many for one network: give at most {MAX_STYLES}")
         if len(set(names)) < len(names):
-            raise OptionError("two styles have one name: rename a file")
+            raise OptionError("two styles have the same name: rename a file")
         if resume is not None:
-            learned = {style.name: style for style in resume.styles}
-            if list(learned) != names:
-                raise OptionError(f"that net has learned {', '.join(learned)}: go on with the same styles, in this order")
-            known = [style._replace(licence=style.licence or learned[style.name].licence) for style in known]
-        self._warm = ModelCache()
-        self._styles = StyleStatistics(self.given, options, self.device, {})
-        self._network: VGG | None = None
-        begun = resume or TransformNet.new(known, options.seed)
-        self._begun = TransformNet(tuple(known), begun.state, begun.facts)
-        self.before = dict(self._begun.facts)
+            earlier = {style.name: style for style in resume.styles}
+            if list(earlier) != names:
+                raise OptionError(f"the network to resume has the styles {', '.join(earlier)}: give the same, in this order")
+            style_info = [style._replace(license=style.license or earlier[style.name].license) for style in style_info]
+        self._cache = ModelCache()
+        self._style_statistics = StyleStatistics(self.inputs, options, self.device, {})
+        self._vgg: VGG | None = None
+        initial = resume or TransformNet.initialize(style_info, options.seed)
+        self._initial_net = TransformNet(tuple(style_info), initial.state, initial.training_info)
+        self.earlier_training = dict(self._initial_net.training_info)
 
     def load_weights(self, progress: ProgressCallback | None = None) -> None:
-        """Load the weights of the network that looks at what is painted, and fetch them where needed."""
-        if self._network is None:
-            loaded = self._warm.weights(self.options, progress)
-            self._network = self._warm.network(self.options, loaded, self.device, self._precision)
-            self.options = dataclasses.replace(self.options, network=loaded.network)
+        """Load the weights of the VGG network that the loss is computed with, and download them if needed."""
+        if self._vgg is None:
+            weights = self._cache.weights(self.options, progress)
+            self._vgg = self._cache.network(self.options, weights, self.device, self._precision)
+            self.options = dataclasses.replace(self.options, network=weights.network)
 
     @torch.no_grad()
-    def steps(self, seconds: float = math.inf, count: float = math.inf) -> Iterator[TrainingStep]:
-        """Train for so long, or so many steps, whichever ends first. A Progress after each; the last one's net is the result.
+    def steps(self, seconds: float = math.inf, count: float = math.inf) -> Generator[TrainingStep]:
+        """Train for `seconds` or `count` steps, whichever ends first. The network of the last step yielded is the result.
 
-        Where only the count is given, the same lesson on the same machine ends with the same net.
+        With `count` alone, the same training gives the same network on the same machine.
+        Raises OutOfMemoryError, WeightsError.
         """
         self.load_weights()
         started = time.perf_counter()
-        generator = torch.Generator().manual_seed(self.options.seed + int(self.before.get("steps", 0)))
-        net, kept = self._begun.copy(self.device), self._begun.copy(self.device)
-        parameters = [tensor.requires_grad_() for tensor in net.learned.values()]
+        generator = torch.Generator().manual_seed(self.options.seed + int(self.earlier_training.get("steps", 0)))
+        net, averaged_net = self._initial_net.copy(self.device), self._initial_net.copy(self.device)
+        parameters = [tensor.requires_grad_() for tensor in net.parameters.values()]
         optimizer = torch.optim.Adam(parameters, betas=(0.9, 0.99))
         losses: deque[float] = deque(maxlen=_LOSS_WINDOW)
-        sentence = f"there is not enough memory on {self.device} to train with"
-        with out_of_memory_error(sentence), retain_freed_memory(self.device):
+        message = f"there is not enough memory on {self.device} to train with"
+        with out_of_memory_error(message), retain_freed_memory(self.device):
             for step in itertools.count(1):
-                phase, done = _phase_at(max((time.perf_counter() - started) / seconds, (step - 1) / count))
-                optimizer.param_groups[0]["lr"] = _FINAL_RATE + (phase.rate - _FINAL_RATE) * math.cos(math.pi / 2 * done) ** 2
-                task = self._task(phase.side, generator)
+                phase, phase_fraction = _phase_at(max((time.perf_counter() - started) / seconds, (step - 1) / count))
+                decay = math.cos(math.pi / 2 * phase_fraction) ** 2
+                optimizer.param_groups[0]["lr"] = _FINAL_RATE + (phase.learning_rate - _FINAL_RATE) * decay
+                sample = self._draw_sample(phase.side, generator)
                 with torch.enable_grad():
-                    painted = net.forward(task.piece.permute(2, 0, 1)[None], net.modulation(*task.told), task.place)
-                found = self._objective(task)(painted.detach()[0].permute(1, 2, 0).contiguous())
-                if found.is_finite():
+                    modulation = net.modulation_tensors(*sample.conditions)
+                    stylized = net.forward(sample.crop.permute(2, 0, 1)[None], modulation, sample.offset)
+                evaluation = self._build_objective(sample)(stylized.detach()[0].permute(1, 2, 0).contiguous())
+                if evaluation.is_finite():
                     optimizer.zero_grad()
-                    torch.autograd.backward(painted, found.gradient.permute(2, 0, 1)[None])
+                    torch.autograd.backward(stylized, evaluation.gradient.permute(2, 0, 1)[None])
                     torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT_NORM)
                     optimizer.step()
-                    losses.append(float(found.value))
-                    for mean, tensor in zip(kept.learned.values(), parameters, strict=True):
-                        mean.lerp_(tensor, max(1 / step, 1 / _EMA_STEPS))
-                taken = time.perf_counter() - started
-                kept.facts = self._facts(step, taken, sum(losses) / max(1, len(losses)))
-                ended = taken >= seconds or step >= count
-                fraction = 1.0 if ended else max(taken / seconds, _work_fraction(step / count))
-                yield TrainingStep(fraction, step, taken, kept.facts["loss"], kept)
-                if ended:
+                    losses.append(float(evaluation.value))
+                    for average, tensor in zip(averaged_net.parameters.values(), parameters, strict=True):
+                        average.lerp_(tensor, max(1 / step, 1 / _EMA_STEPS))
+                elapsed = time.perf_counter() - started
+                averaged_net.training_info = self._training_info(step, elapsed, sum(losses) / max(1, len(losses)))
+                finished = elapsed >= seconds or step >= count
+                fraction = 1.0 if finished else max(elapsed / seconds, _work_fraction(step / count))
+                yield TrainingStep(fraction, step, elapsed, averaged_net.training_info["loss"], averaged_net)
+                if finished:
                     return
 
-    def _task(self, side: int, generator: torch.Generator) -> _TrainingSample:
-        """What a step is about, drawn by lot"""
-        count = len(self.given.styles)
-        drawn = torch.rand(6, generator=generator).tolist()
-        piece = random_crop(self.photos, side, generator).to(self.device)
+    def _draw_sample(self, side: int, generator: torch.Generator) -> _TrainingSample:
+        """Draw a crop, a style, a strength, a stroke size and an offset of the noise at random."""
+        count = len(self.inputs.styles)
+        uniform = torch.rand(6, generator=generator).tolist()
+        crop = random_crop(self.photos, side, generator).to(self.device)
         low, high = _STRENGTH_RANGE
-        various = low + (high - low) * drawn[1], STROKE_SIZES[int(drawn[2] * len(STROKE_SIZES))]
-        strength, stroke = _DEFAULT_CONDITION if drawn[5] < _DEFAULT_SHARE else various
-        return _TrainingSample(
-            piece, int(drawn[0] * count), strength, stroke, count, (int(1000 * drawn[3]), int(1000 * drawn[4]))
-        )
+        drawn_condition = low + (high - low) * uniform[1], STROKE_SIZES[int(uniform[2] * len(STROKE_SIZES))]
+        strength, stroke_size = _DEFAULT_CONDITION if uniform[5] < _DEFAULT_SHARE else drawn_condition
+        offset = int(1000 * uniform[3]), int(1000 * uniform[4])
+        return _TrainingSample(crop, int(uniform[0] * count), strength, stroke_size, count, offset)
 
-    def _objective(self, task: _TrainingSample) -> Objective:
-        """What a net's painting of a piece is to become"""
-        options = self.options
-        network = self._network
-        assert network is not None
-        lists = options.style_layer_weights(network.name)
-        layers = lists[task.style if len(lists) > 1 else 0]
-        moments = self._styles.at(network, task.style, round(options.size * task.stroke), _STYLE_TILE, list(layers))
-        alpha, papers = dataclasses.replace(options, strength=task.strength, ratio=None).content_weight(*task.piece.shape[:2])
+    def _build_objective(self, sample: _TrainingSample) -> Objective:
+        """Return the loss of Gatys et al. for a stylized crop."""
+        options, vgg = self.options, self._vgg
+        assert vgg is not None
+        style_layers = options.style_layer_weights(vgg.name)
+        layers = style_layers[sample.style if len(style_layers) > 1 else 0]
+        size = round(options.size * sample.stroke_size)
+        moments = self._style_statistics.at(vgg, sample.style, size, _STYLE_TILE, list(layers))
+        sample_options = dataclasses.replace(options, strength=sample.strength, ratio=None)
+        alpha, in_paper_units = sample_options.content_weight(*sample.crop.shape[:2])
         return Objective(
-            network,
-            task.piece,
-            parse_layers(options.content_layers, network.name),
+            vgg,
+            sample.crop,
+            parse_layers(options.content_layers, vgg.name),
             [Region({name: (weight, moments[name]) for name, weight in layers.items()})],
             style_loss=options.style_loss,
             alpha=alpha,
-            relative=not papers,
+            relative=not in_paper_units,
             tv=options.tv,
         )
 
-    def _facts(self, steps: int, seconds: float, loss: float) -> dict[str, Any]:
-        """What is written into the net of how it was made"""
+    def _training_info(self, steps: int, seconds: float, loss: float) -> dict[str, Any]:
+        """Return the facts about the training that are saved with the network. Earlier trainings count too."""
         names = ("network", "preset", "style_loss", "style_layers", "content_layers", "size", "seed")
         return {
             "impasto": __version__,
             "options": {name: getattr(self.options, name) for name in names},
             "photos": len(self.photos),
-            "steps": int(self.before.get("steps", 0)) + steps,
-            "minutes": round(float(self.before.get("minutes", 0)) + seconds / 60, 2),
+            "steps": int(self.earlier_training.get("steps", 0)) + steps,
+            "minutes": round(float(self.earlier_training.get("minutes", 0)) + seconds / 60, 2),
             "loss": round(loss, 5),
         }
