@@ -19,7 +19,7 @@ from impasto.options import Options
 from impasto.worker.protocol import Header
 from tests.clients import Client
 from tests.conftest import scene
-from tests.unit.test_nets import made
+from tests.unit.test_nets import random_net
 
 WIDTH, HEIGHT = 240, 300
 
@@ -27,8 +27,8 @@ WIDTH, HEIGHT = 240, 300
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("nets")
-    net = made(1, blocks=1)
-    net.styles = (Style.of("waves", Image.fromarray(scene(64, 48))),)
+    net = random_net(1, blocks=1)
+    net.styles = (Style.from_image("waves", Image.fromarray(scene(64, 48))),)
     net.save(folder / "green_waves.safetensors")
     (folder / "broken.safetensors").write_bytes(b"no net")
     return folder
@@ -73,7 +73,7 @@ def test_the_nets_that_there_are_come_with_their_thumbnails(client: Client) -> N
 def test_a_net_paints_what_the_command_paints(client: Client, folder: Path) -> None:
     found = assembled(begun(client, 1, bgra()), "rows")
     painter = FeedforwardStylizer(TransformNet.load(folder / "green_waves.safetensors"), Options(size=0, strength=0.7))
-    wanted = to_uint(painter.paint(scene(WIDTH, HEIGHT)), 8)
+    wanted = to_uint(painter.stylize(scene(WIDTH, HEIGHT)), 8)
     assert np.abs(found[..., 2::-1].astype(int) - wanted).max() <= 1
     assert (found[..., 3] == 255).all()
     client.image(2, "content", bgra())
@@ -181,7 +181,7 @@ def test_a_style_is_learned_and_kept_among_the_users_nets(client: Client, folder
     assert any(header["op"] == "preview" for header, _ in frames)
     assert [header for header, _ in frames if header["op"] == "progress"][-1]["phase"] == "training"
     assert "My_style_" in [about["name"] for about in frames[-1][0]["nets"]]
-    assert TransformNet.load(folder / "My_style_.safetensors").facts["steps"] == done["steps"]
+    assert TransformNet.load(folder / "My_style_.safetensors").training_info["steps"] == done["steps"]
     # It can be ended, and keeps what it has learned; or be given up.
     train(8, 60)
     client.until("preview")

@@ -103,7 +103,7 @@ def test_the_result_is_the_scripting_faces(client: Client, settings) -> None:
     client.image(2, "content", bgra())
     client.image(2, "style", bgra(5))
     painted = result(client.job(2, settings))
-    expected = stylize(scene(WIDTH, HEIGHT), scene(WIDTH, HEIGHT, 5), **settings).picture.resized(WIDTH, HEIGHT)
+    expected = stylize(scene(WIDTH, HEIGHT), scene(WIDTH, HEIGHT, 5), **settings).picture.resize(WIDTH, HEIGHT)
     assert np.abs(painted[..., 2::-1].astype(int) - to_uint(expected, 8)).max() <= 1
 
 
