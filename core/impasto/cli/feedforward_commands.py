@@ -48,10 +48,10 @@ def train_command(arguments: argparse.Namespace) -> int:
     resume = TransformNet.load(arguments.resume) if arguments.resume else None
     paths = find_images(arguments.style)
     styles = [read_picture(path, max_megapixels=options.max_megapixels) for path in paths]
-    about = [Style.of(path.stem, style.image, arguments.license) for path, style in zip(paths, styles, strict=True)]
+    about = [Style.from_image(path.stem, style.image, arguments.license) for path, style in zip(paths, styles, strict=True)]
     megapixels = options.max_megapixels
     photos = photos_from_folders(arguments.photos, megapixels) if arguments.photos else sample_photos()
-    trainer = Trainer(styles, photos, options, about=about, resume=resume)
+    trainer = Trainer(styles, photos, options, style_info=about, resume=resume)
     with ProgressBar("weights") as bar:
         trainer.load_weights(bar.bytes)
     print(f"impasto: {len(styles)} style(s), {len(photos)} photographs", file=sys.stderr)
@@ -116,7 +116,7 @@ def apply_command(arguments: argparse.Namespace) -> int:
         ending = f".{arguments.format.lstrip('.')}"
         targets = {target: pair[0] for target, pair in output_paths(contents, [path], out, ending).items()}
     steady = None if arguments.steady is None else TemporalSmoothing(parse_number("steady", arguments.steady, float, 0, None))
-    painter = FeedforwardStylizer(TransformNet.load(path), options, steady=steady, name=path.stem)
+    painter = FeedforwardStylizer(TransformNet.load(path), options, statistics_filter=steady, network_name=path.stem)
     if not one:
         if ending.lower() not in SAVE_FORMATS:
             raise ImageError(f"no format {arguments.format!r}: there are png, jpg, webp and tif")
@@ -136,7 +136,7 @@ def _paint(painter: FeedforwardStylizer, content: Path, target: Path, recipe: st
     """Paint a picture and write it; width and height.  Raises ImpastoError."""
     from ..images.encode import save_picture
 
-    picture = painter.paint(content)
+    picture = painter.stylize(content)
     save_or_fall_back(partial(save_picture, picture=picture, recipe=recipe), target, "the painting")
     return picture.size
 
@@ -177,7 +177,7 @@ def export_command(arguments: argparse.Namespace) -> int:
     net = TransformNet.load(resolve_network(arguments.net))
     painter = FeedforwardStylizer(net, Options(**given_options(arguments)))
     with torch.no_grad():
-        export_onnx(net, painter.modulation(), target)
+        export_onnx(net, painter.style_modulation(), target)
     print(f"impasto: {target}, {target.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
     return 0
 
@@ -189,10 +189,10 @@ def networks_command(arguments: argparse.Namespace) -> int:
     paths = [resolve_network(name) for name in arguments.net] or list(available_networks().values())
     for path in paths:
         net = TransformNet.load(path)
-        facts = net.facts
+        facts = net.training_info
         print(f"{path if arguments.net else path.stem}  {path.stat().st_size / 1e6:.2f} MB")
         for style in net.styles:
-            print(f"  {style.name}" + (f"  ({style.licence})" if style.licence else ""))
+            print(f"  {style.name}" + (f"  ({style.license})" if style.license else ""))
         if facts:
             learned = f"{facts.get('steps')} steps in {facts.get('minutes')} min on {facts.get('photos')} photographs"
             print(f"  {learned}, loss {facts.get('loss')}")

@@ -1,4 +1,4 @@
-"""What a net reads and makes while it paints a picture in bands: pixels, maps, and the moments of maps."""
+"""Inference in bands of rows: the input image, feature maps that are normalized when read, and their channel statistics."""
 
 from __future__ import annotations
 
@@ -8,88 +8,95 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-#: Sides of what is painted are rounded up to multiples of it.
+#: Image sides are padded to multiples of this: the network works at a quarter of the size.
 SIDE_MULTIPLE = 4
-#: x and y
+#: x and y in pixels
 Offset = tuple[int, int]
 
 
 class ImageSource(NamedTuple):
-    """A picture as a net reads it: four pixels at a time, its sides rounded up to multiples of STRIDE"""
+    """The image as the network's input: with noise, in [-1, 1], packed two by two pixels, padded to SIDE_MULTIPLE"""
 
-    picture: Tensor  # (H, W, 3)
-    square: Tensor  # of grain
-    place: Offset
+    image: Tensor  # (H, W, 3) in [0, 1]
+    noise_tile: Tensor  # (S, S, 3)
+    offset: Offset  # of the image in the noise
 
     @property
     def height(self) -> int:
-        return -(-len(self.picture) // SIDE_MULTIPLE) * SIDE_MULTIPLE // 2
+        """Number of packed rows"""
+        return -(-len(self.image) // SIDE_MULTIPLE) * SIDE_MULTIPLE // 2
 
-    def rows(self, start: int, stop: int) -> Tensor:
-        """Some of its rows.  (1, 12, stop - start, w)"""
-        part = self.picture[2 * start : 2 * stop].permute(2, 0, 1)[None]
-        missing = 2 * (stop - start) - part.shape[2], -part.shape[3] % SIDE_MULTIPLE
-        part = functional.pad(part, (0, missing[1], 0, missing[0]), mode="replicate")
-        place = self.place[0], self.place[1] + 2 * start
-        part = part + tiled_noise(self.square, place, *part.shape[2:]).permute(2, 0, 1)
-        return functional.pixel_unshuffle(part.mul(2).sub_(1), 2)
+    def read_rows(self, start: int, stop: int) -> Tensor:
+        """Return packed rows.  (1, 12, stop - start, w)"""
+        rows = self.image[2 * start : 2 * stop].permute(2, 0, 1)[None]
+        missing_rows, missing_columns = 2 * (stop - start) - rows.shape[2], -rows.shape[3] % SIDE_MULTIPLE
+        rows = functional.pad(rows, (0, missing_columns, 0, missing_rows), mode="replicate")
+        offset = self.offset[0], self.offset[1] + 2 * start
+        rows = rows + tiled_noise(self.noise_tile, offset, *rows.shape[2:]).permute(2, 0, 1)
+        return functional.pixel_unshuffle(rows.mul(2).sub_(1), 2)
 
 
 class LazyFeatureMap(NamedTuple):
-    """A map that is normalised when it is read"""
+    """A feature map that is scaled, shifted and rectified when it is read"""
 
     raw: Tensor  # (1, C, h, w)
-    scale: Tensor | None = None  # (C,), with the shift
+    scale: Tensor | None = None  # (C,); None, with the shift: read as it is
     shift: Tensor | None = None
-    rectified: bool = False
+    relu: bool = False
 
     @property
     def height(self) -> int:
+        """Number of rows"""
         return self.raw.shape[2]
 
-    def rows(self, start: int, stop: int) -> Tensor:
-        """Some of its rows.  (1, C, stop - start, w)"""
-        part = self.raw[:, :, start:stop]
+    def read_rows(self, start: int, stop: int) -> Tensor:
+        """Return normalized rows.  (1, C, stop - start, w)"""
+        rows = self.raw[:, :, start:stop]
         if self.scale is None or self.shift is None:
-            return part
-        part = torch.addcmul(self.shift[:, None, None], part, self.scale[:, None, None])
-        return part.relu_() if self.rectified else part
+            return rows
+        rows = torch.addcmul(self.shift[:, None, None], rows, self.scale[:, None, None])
+        return rows.relu_() if self.relu else rows
 
-    def plus(self, other: ImageSource | LazyFeatureMap, share: float) -> LazyFeatureMap:
-        """Its sum with another, in its own memory, for so large a share at a time"""
-        count = max(1, round(share * self.height))
-        for start in range(0, self.height, count):
-            rows = start, min(self.height, start + count)
-            self.raw[:, :, slice(*rows)] = self.rows(*rows).add_(other.rows(*rows))
+    def add_(self, other: ImageSource | LazyFeatureMap, band_fraction: float) -> LazyFeatureMap:
+        """Return the sum with another map. It overwrites this one's memory, in bands of this fraction of the height."""
+        rows = max(1, round(band_fraction * self.height))
+        for start in range(0, self.height, rows):
+            stop = min(self.height, start + rows)
+            self.raw[:, :, start:stop] = self.read_rows(start, stop).add_(other.read_rows(start, stop))
         return LazyFeatureMap(self.raw)
 
 
 class ChannelStatistics:
-    """Mean and variance of the channels of a map that comes in pieces"""
+    """Mean and variance of each channel, accumulated over bands, as instance normalization needs them.
+
+    Not `losses.moments.MomentAccumulator`, which sums the second moments of all pairs of channels (the Gram matrix), with
+    position weights. The variance here is the centered sum of per-band variances (Chan et al., 1979), in float64: a
+    difference of raw moments would lose the digits of a small variance beside a large mean.
+    """
 
     def __init__(self) -> None:
-        self._parts: list[tuple[int, Tensor, Tensor]] = []
+        self._bands: list[tuple[int, Tensor, Tensor]] = []
 
-    def add(self, piece: Tensor) -> None:
-        """piece: (1, C, h, w)"""
-        variance, mean = torch.var_mean(piece[0].permute(1, 2, 0).flatten(0, 1), 0, correction=0)
-        self._parts.append((piece.shape[2] * piece.shape[3], mean, variance))
+    def add(self, band: Tensor) -> None:
+        """band: (1, C, h, w)"""
+        variance, mean = torch.var_mean(band[0].permute(1, 2, 0).flatten(0, 1), 0, correction=0)
+        self._bands.append((band.shape[2] * band.shape[3], mean, variance))
 
-    def found(self) -> tuple[Tensor, Tensor]:
-        """(C,) each"""
-        counts, means, variances = zip(*self._parts, strict=True)
-        shares = torch.tensor(counts, dtype=torch.float64)[:, None] / sum(counts)
-        mean, variance = (torch.stack(each).cpu().double() for each in (means, variances))
-        variance += (mean - (shares * mean).sum(0)).square()
-        mean, variance = ((shares * each).sum(0) for each in (mean, variance))
-        like = self._parts[0][1]
+    def mean_and_variance(self) -> tuple[Tensor, Tensor]:
+        """Return mean and variance (biased) over all bands.  (C,) each"""
+        counts, means, variances = zip(*self._bands, strict=True)
+        weights = torch.tensor(counts, dtype=torch.float64)[:, None] / sum(counts)
+        mean, variance = (torch.stack(values).cpu().double() for values in (means, variances))
+        variance += (mean - (weights * mean).sum(0)).square()
+        mean, variance = ((weights * values).sum(0) for values in (mean, variance))
+        like = self._bands[0][1]
         return mean.to(like), variance.to(like)
 
 
-def tiled_noise(square: Tensor, place: Offset, height: int, width: int) -> Tensor:
-    """What lies over a part of a picture.  (height, width, 3)"""
+def tiled_noise(noise_tile: Tensor, offset: Offset, height: int, width: int) -> Tensor:
+    """Return the noise of a crop at this offset, the tile repeated.  (S, S, 3) -> (height, width, 3)"""
     rows, columns = (
-        torch.arange(begin, begin + side, device=square.device) % len(square)
-        for begin, side in ((place[1], height), (place[0], width))
+        torch.arange(start, start + side, device=noise_tile.device) % len(noise_tile)
+        for start, side in ((offset[1], height), (offset[0], width))
     )
-    return square[rows][:, columns]
+    return noise_tile[rows][:, columns]

@@ -14,7 +14,7 @@ from .registry import resolve_network
 
 @dataclass(frozen=True)
 class NetworkInitializer:
-    """Paints the initial image in all styles of a network, with the strength and the stroke size of the options."""
+    """Computes the initial image in an equal mix of a network's styles, with the strength and stroke size of the options."""
 
     name: str
     network: TransformNet
@@ -32,5 +32,6 @@ class NetworkInitializer:
     def __call__(self, content: Tensor, options: Options) -> Tensor:
         """content: (H, W, 3) in [0, 1] -> (H, W, 3) in [0, 1], on the same device"""
         network = self.network.copy(content.device)
-        modulation = network.told(network.shares(), options.strength, (options.style_scale or (1.0,))[0])
-        return network.paint(content, modulation)
+        stroke_size = (options.style_scale or (1.0,))[0]
+        modulation = network.style_modulation(network.normalized_weights(), options.strength, stroke_size)
+        return network.stylize(content, modulation)

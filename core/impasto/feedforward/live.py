@@ -1,7 +1,8 @@
-"""A picture that somebody is working on, painted by a net that follows: what has changed is painted anew, and no more.
+"""Incremental repainting: after an edit, only the affected area is stylized again.
 
-A part is painted by the statistics of the whole, as they were when the whole was painted last: with its surroundings, as far
-as a net looks, it comes out as it would there. So a brush stroke costs what its place costs, however large the picture is.
+A crop is normalized with the statistics of the whole picture, recorded when it was last stylized in full. Stylized with the
+surroundings that the receptive field covers, it comes out as it would in the whole. So the cost of a brush stroke depends on
+its area, not on the size of the picture.
 """
 
 from __future__ import annotations
@@ -22,110 +23,120 @@ from .bands import SIDE_MULTIPLE
 from .network import TransformNet, receptive_radius
 from .stylizer import FeedforwardStylizer
 
-#: Where more than such a share of the picture would be painted anew, all of it is.
+#: If more than this fraction of the picture is affected, all of it is repainted.
 _MAX_PATCH_FRACTION = 0.5
 
 
 class Patch(NamedTuple):
-    """What has been painted, and where it belongs"""
+    """A repainted rectangle and its position in the painting"""
 
     x: int
     y: int
-    values: NDArray[np.uint8]  # (h, w, 4)
+    pixels: NDArray[np.uint8]  # (h, w, 4), RGBA
 
 
 class FrozenStatistics:
-    """The statistics of a whole picture, for its parts"""
+    """A StatisticsFilter that records the statistics of a whole picture and then applies them to its crops"""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
-        self._noted: dict[tuple[int, str], tuple[Tensor, Tensor]] | None = None
+        self._statistics: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
+        self._pending: dict[tuple[int, str], tuple[Tensor, Tensor]] | None = None
 
     @property
-    def there(self) -> bool:
-        return bool(self._kept)
+    def recorded(self) -> bool:
+        """Whether a whole picture has been recorded"""
+        return bool(self._statistics)
 
     @contextlib.contextmanager
-    def noting(self) -> Iterator[None]:
-        """Within this block a whole picture is painted; where that does not end well, all stays as it was."""
-        self._noted = {}
+    def recording(self) -> Iterator[None]:
+        """Record the statistics of the picture stylized in this block. An exception keeps the earlier ones."""
+        self._pending = {}
         try:
             yield
-            self._kept = self._noted
+            self._statistics = self._pending
         finally:
-            self._noted = None
+            self._pending = None
 
-    def of(self, way: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        def held(layer: str, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-            if self._noted is None:
-                return self._kept[way, layer]
-            self._noted[way, layer] = mean, variance
+    def for_pass(self, index: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Return a hook that records the statistics of this pass, or outside of `recording` returns the recorded ones."""
+
+        def record_or_replace(layer: str, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+            if self._pending is None:
+                return self._statistics[index, layer]
+            self._pending[index, layer] = mean, variance
             return mean, variance
 
-        return held
+        return record_or_replace
 
 
 class LivePainting:
-    """A net's painting of a picture that changes. Pictures are (h, w, 4) uint8: red, green, blue, alpha."""
+    """The stylized version of a picture that changes. Pictures are RGBA, (h, w, 4) uint8."""
 
-    def __init__(self, net: TransformNet, options: Options, values: NDArray[np.uint8]) -> None:
-        """options: strength, colors and style_scale count.  Raises OptionError, DeviceError."""
-        self._held = FrozenStatistics()
+    def __init__(self, net: TransformNet, options: Options, pixels: NDArray[np.uint8]) -> None:
+        """options: strength, colors, color_match, style_scale, device and memory apply; the rest is ignored
+
+        Raises OptionError, DeviceError.
+        """
+        self._statistics = FrozenStatistics()
         names = ("strength", "colors", "color_match", "style_scale", "device", "memory")
         self._options = Options(size=0, **{name: getattr(options, name) for name in names})
-        self._painter = FeedforwardStylizer(net, self._options, steady=self._held)
-        self._values = values.copy()
-        self._reach = -(-receptive_radius(net.layers) // SIDE_MULTIPLE) * SIDE_MULTIPLE
-        self._mean = torch.full((3,), 0.5)
+        self._stylizer = FeedforwardStylizer(net, self._options, statistics_filter=self._statistics)
+        self._pixels = pixels.copy()
+        self._radius = -(-receptive_radius(net.layers) // SIDE_MULTIPLE) * SIDE_MULTIPLE
+        self._mean_color = torch.full((3,), 0.5)
 
-    def whole(self, check: Callable[[], None] = lambda: None) -> Patch:
-        """All of it, painted anew.  check: called often; what it raises ends it.  Raises OutOfMemoryError."""
-        if not self._values[..., 3].any():  # nothing to see as yet
-            return Patch(0, 0, np.zeros_like(self._values))
-        picture = read_picture(self._values)
-        with self._held.noting():
-            found = self._painter.paint(picture, check)
-        seen = torch.ones(picture.pixels.shape[:2]) if picture.alpha is None else picture.alpha
-        self._mean = (picture.pixels * seen[..., None]).sum((0, 1)) / seen.sum()
-        return Patch(0, 0, _to_rgba(found))
+    def repaint(self, check_cancelled: Callable[[], None] = lambda: None) -> Patch:
+        """Stylize the whole picture.  Raises OutOfMemoryError.
 
-    def change(self, x: int, y: int, values: NDArray[np.uint8], check: Callable[[], None] = lambda: None) -> Patch:
-        """The picture has changed: its part from (x, y) on is `values`. What of the painting changes with it.
-
-        Where `check` ends it, the picture has changed all the same: `whole` paints it.
-        Raises ImageError: it lies outside of the picture.
+        check_cancelled: called often; an exception that it raises ends the pass
         """
-        height, width = self._values.shape[:2]
-        rows, columns = values.shape[:2]
-        if x < 0 or y < 0 or x + columns > width or y + rows > height or not values.size:
-            raise ImageError(f"{columns} x {rows} pixels from {x}, {y} on are not in a picture of {width} x {height}")
-        self._values[y : y + rows, x : x + columns] = values
-        left, top, right, bottom = self._grown((x, y, x + columns, y + rows))
-        anew = (right - left) * (bottom - top) > _MAX_PATCH_FRACTION * width * height
-        if anew or not self._held.there or self._options.colors == "match":  # which looks at all of it
-            return self.whole(check)
-        around = self._grown((left, top, right, bottom))
-        found = _to_rgba(self._painter.paint(self._picture(around), check, around[:2]))
-        found = found[top - around[1] : bottom - around[1], left - around[0] : right - around[0]]
-        return Patch(left, top, found)
+        if not self._pixels[..., 3].any():  # fully transparent
+            return Patch(0, 0, np.zeros_like(self._pixels))
+        picture = read_picture(self._pixels)
+        with self._statistics.recording():
+            painting = self._stylizer.stylize(picture, check_cancelled)
+        visible = torch.ones(picture.pixels.shape[:2]) if picture.alpha is None else picture.alpha
+        self._mean_color = (picture.pixels * visible[..., None]).sum((0, 1)) / visible.sum()
+        return Patch(0, 0, _to_rgba(painting))
 
-    def _grown(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """A box with what depends on it, or what it depends on, at multiples of STRIDE or the picture's edge"""
-        height, width = self._values.shape[:2]
-        left, top = (max(0, (side - self._reach) // SIDE_MULTIPLE * SIDE_MULTIPLE) for side in box[:2])
-        right, bottom = (-(-(side + self._reach) // SIDE_MULTIPLE) * SIDE_MULTIPLE for side in box[2:])
+    def update(self, x: int, y: int, pixels: NDArray[np.uint8], check_cancelled: Callable[[], None] = lambda: None) -> Patch:
+        """Replace the rectangle at (x, y) of the picture by `pixels`, and repaint what depends on it.
+
+        If `check_cancelled` ends the pass, the picture has changed all the same: `repaint` brings the painting up to date.
+        Raises ImageError: the rectangle is not inside the picture.
+        """
+        height, width = self._pixels.shape[:2]
+        rows, columns = pixels.shape[:2]
+        if x < 0 or y < 0 or x + columns > width or y + rows > height or not pixels.size:
+            raise ImageError(f"{columns} x {rows} pixels at {x}, {y} are not inside the picture of {width} x {height}")
+        self._pixels[y : y + rows, x : x + columns] = pixels
+        left, top, right, bottom = self._expand((x, y, x + columns, y + rows))
+        too_large = (right - left) * (bottom - top) > _MAX_PATCH_FRACTION * width * height
+        # Matched colors depend on the whole picture.
+        if too_large or not self._statistics.recorded or self._options.colors == "match":
+            return self.repaint(check_cancelled)
+        crop_box = self._expand((left, top, right, bottom))
+        painting = _to_rgba(self._stylizer.stylize(self._crop(crop_box), check_cancelled, crop_box[:2]))
+        painting = painting[top - crop_box[1] : bottom - crop_box[1], left - crop_box[0] : right - crop_box[0]]
+        return Patch(left, top, painting)
+
+    def _expand(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """Grow (left, top, right, bottom) by the receptive radius, out to multiples of SIDE_MULTIPLE or the picture's edge."""
+        height, width = self._pixels.shape[:2]
+        left, top = (max(0, (side - self._radius) // SIDE_MULTIPLE * SIDE_MULTIPLE) for side in box[:2])
+        right, bottom = (-(-(side + self._radius) // SIDE_MULTIPLE) * SIDE_MULTIPLE for side in box[2:])
         return left, top, min(width, right), min(height, bottom)
 
-    def _picture(self, box: tuple[int, int, int, int]) -> Picture:
-        """A part of the picture; what is transparent in it looks as it does in the whole."""
+    def _crop(self, box: tuple[int, int, int, int]) -> Picture:
+        """Return a part of the picture. Transparent pixels get the mean color of the whole, as in `read_picture`."""
         left, top, right, bottom = box
-        part = torch.from_numpy(self._values[top:bottom, left:right]).float() / 255
-        pixels, alpha = part[..., :3], part[..., 3]
-        return Picture(torch.where(alpha[..., None] > 0, pixels, self._mean), alpha)
+        crop = torch.from_numpy(self._pixels[top:bottom, left:right]).float() / 255
+        pixels, alpha = crop[..., :3], crop[..., 3]
+        return Picture(torch.where(alpha[..., None] > 0, pixels, self._mean_color), alpha)
 
 
 def _to_rgba(picture: Picture) -> NDArray[np.uint8]:
-    """With alpha, wherever it has none"""
+    """Convert to 8 bits; add an opaque alpha channel where there is none."""
     values: Any = to_uint(picture, 8)
     if values.shape[2] == 3:
         values = np.dstack([values, np.full(values.shape[:2], 255, np.uint8)])

@@ -1,4 +1,4 @@
-"""The nets that there are, by name: those that came with Impasto, and the user's own."""
+"""Style networks by name: those bundled with Impasto, and the user's own."""
 
 from __future__ import annotations
 
@@ -15,78 +15,83 @@ from ..runtime.files import ensure_writable
 from .network import TransformNet
 
 _SUFFIX = ".safetensors"
-#: Letters of a name that make a file's
+#: Maximum length of a file name without its suffix
 _MAX_NAME = 60
 
 
 def user_folder() -> Path:
-    """Where the user's own are kept, or what IMPASTO_NETS names"""
+    """Return the folder of the user's networks: IMPASTO_NETS, or a folder in the user's data directory."""
     return Path(os.environ.get("IMPASTO_NETS") or platformdirs.user_data_path("impasto") / "nets")
 
 
 def bundled_networks() -> dict[str, Path]:
-    """Those that came with Impasto"""
+    """Return the files of the bundled networks, by name."""
     return _networks_in(Path(__file__).with_name("pretrained"))
 
 
 def available_networks() -> dict[str, Path]:
-    """All; one of the user's takes the place of another of its name."""
+    """Return the files of all networks, by name and sorted. The user's override bundled ones of the same name."""
     return dict(sorted((bundled_networks() | _networks_in(user_folder())).items()))
 
 
 def resolve_network(name: str | os.PathLike[str]) -> Path:
-    """The file of a net: a path, or the name of one that is known.  Raises NetError."""
+    """Return the file of a network, given its path or its name.  Raises NetError: neither exists."""
     path = Path(name)
     if path.is_file():
         return path
-    there = available_networks()
-    if str(name) in there:
-        return there[str(name)]
-    listed = f"; there are: {', '.join(there)}" if there else ""
-    raise NetError(f"there is no net {str(name)!r}: check its name{listed}")
+    networks = available_networks()
+    if str(name) in networks:
+        return networks[str(name)]
+    listing = f"; available: {', '.join(networks)}" if networks else ""
+    raise NetError(f"no style network {str(name)!r}: check its name{listing}")
 
 
 def load_network(name: str | os.PathLike[str]) -> TransformNet:
-    """A net by its path or name; the last few are kept, as long as their files are the same.  Raises NetError."""
+    """Load a network by path or name. The most recent ones are cached until their files change.  Raises NetError."""
     path = resolve_network(name)
     return _load_cached(path, path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=8)
-def _load_cached(path: Path, written: int) -> TransformNet:
+def _load_cached(path: Path, modified_ns: int) -> TransformNet:
     return TransformNet.load(path)
 
 
 def display_name(name: str) -> str:
-    """What a net is called where people choose one: Rose window, for rose_window"""
-    said = name.replace("_", " ").strip()
-    return said[:1].upper() + said[1:]
+    """Return the name to show to people: "Rose window" for rose_window."""
+    text = name.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
 
 
 def new_network_file(name: str) -> Path:
-    """The file for a new net of the user's: by its name, with a number where there is one already.  Raises ImageError."""
-    plain = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name.strip())[:_MAX_NAME] or "style"
-    there = {each.casefold() for each in available_networks()}  # some disks do not tell the case
-    names = itertools.chain([plain], (f"{plain}_{n}" for n in itertools.count(2)))
-    target = user_folder() / (next(each for each in names if each.casefold() not in there) + _SUFFIX)
+    """Return an unused file in the user's folder for a network of this name, with a number appended if the name is taken.
+
+    Raises ImageError: the folder cannot be created, or the file cannot be written.
+    """
+    safe_name = (
+        "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name.strip())[:_MAX_NAME] or "style"
+    )
+    taken = {network.casefold() for network in available_networks()}  # some file systems ignore case
+    candidates = itertools.chain([safe_name], (f"{safe_name}_{n}" for n in itertools.count(2)))
+    target = user_folder() / (next(name for name in candidates if name.casefold() not in taken) + _SUFFIX)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ImageError(f"the folder {str(target.parent)!r} cannot be made: {error.strerror}") from error
+        raise ImageError(f"the folder {str(target.parent)!r} cannot be created: {error.strerror}") from error
     return ensure_writable(target)
 
 
 def describe_networks() -> list[dict[str, Any]]:
-    """For programs that offer them: of each its name, its title and a thumbnail (JPEG, base64); damaged ones left out"""
-    found = []
+    """Return name, title and thumbnail (JPEG in base64) of each network, for user interfaces. Damaged files are left out."""
+    descriptions = []
     for name, path in available_networks().items():
         try:
             styles = TransformNet.load(path).styles
         except NetError:
             continue
-        found.append({"name": name, "title": display_name(name), "thumbnail": styles[0].thumbnail})
-    return found
+        descriptions.append({"name": name, "title": display_name(name), "thumbnail": styles[0].thumbnail})
+    return descriptions
 
 
-def _networks_in(place: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(place.glob(f"*{_SUFFIX}"))}
+def _networks_in(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob(f"*{_SUFFIX}"))}

@@ -1,4 +1,4 @@
-"""Pictures painted by a net, in one pass, with what a painting by steps has besides: alpha, colors, masks, what is kept."""
+"""Stylize a picture with a trained network, with the same alpha, color, mask and keep options as the optimizer."""
 
 from __future__ import annotations
 
@@ -26,159 +26,172 @@ from ..runtime.memory_budget import memory_budget
 from .bands import SIDE_MULTIPLE, Offset
 from .network import WIDTH, Modulation, TransformNet
 
-#: Pixels in a band
+#: Pixels per band
 _BAND_PIXELS = 1_000_000
-#: Bytes that a pixel of the picture takes, what masks and other colors take of it besides, and what there is in any case.
+#: Peak memory in bytes: per pixel, at the default width; more per pixel for masks, and for other colors; and a constant
 _BYTES_PER_PIXEL, _MASK_BYTES_PER_PIXEL, _COLOR_BYTES_PER_PIXEL, _FIXED_BYTES = 65, 40, 120, 250_000_000
 
 
 class StatisticsFilter(Protocol):
-    """What of a picture's statistics is taken"""
+    """Replaces the normalization statistics of a picture, such as by those of earlier video frames."""
 
-    def of(self, way: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """For one of the ways that a picture is painted in: given a layer, its mean and variance, what to take"""
+    def for_pass(self, index: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Return the `statistics_hook` of `TransformNet.stylize` for a pass. With masks, each style has a pass."""
 
 
 class TemporalSmoothing:
-    """For films: the statistics of a frame are mixed with those of the frames before, so that nothing flickers."""
+    """Smooths the statistics over the frames of a video with an exponential moving average, against flicker."""
 
-    def __init__(self, share: float) -> None:
-        """share: of the frames before, from 0 up to 1"""
-        if not 0 <= share < 1:
-            raise OptionError(f"steady is {share!r}: give a share from 0 up to, but not, 1")
-        self._share = share
-        self._kept: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
+    def __init__(self, decay: float) -> None:
+        """decay: weight of the earlier frames, 0 <= decay < 1.  Raises OptionError."""
+        if not 0 <= decay < 1:
+            raise OptionError(f"steady is {decay!r}: give a number from 0 up to, but not including, 1")
+        self._decay = decay
+        self._statistics: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
 
-    def of(self, way: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
-        def mixed(layer: str, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-            before = self._kept.get((way, layer), (mean, variance))
-            found = mean.lerp(before[0], self._share), variance.lerp(before[1], self._share)
-            self._kept[way, layer] = found
-            return found
+    def for_pass(self, index: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Return a hook that updates and returns the averages of this pass."""
 
-        return mixed
+        def smooth(layer: str, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+            average = self._statistics.get((index, layer), (mean, variance))
+            average = mean.lerp(average[0], self._decay), variance.lerp(average[1], self._decay)
+            self._statistics[index, layer] = average
+            return average
+
+        return smooth
 
 
 class _StylePass(NamedTuple):
-    """How a part of the picture is painted"""
+    """One forward pass: its mix of styles, and the area that it paints"""
 
-    shares: list[float]
-    stroke: float
+    style_weights: list[float]
+    stroke_size: float
     mask: Tensor | None = None  # (H, W); None: everywhere
 
 
 class FeedforwardStylizer:
-    """A net with its settings, for one picture after the other."""
+    """A network with its settings, ready for any number of pictures"""
 
     def __init__(
-        self, net: TransformNet, options: Options | None = None, *, steady: StatisticsFilter | None = None, name: str = ""
+        self,
+        net: TransformNet,
+        options: Options | None = None,
+        *,
+        statistics_filter: StatisticsFilter | None = None,
+        network_name: str = "",
     ) -> None:
-        """options: those of OF_NETS count; masks and style_weights are for the net's styles in their order
+        """options: FEEDFORWARD_OPTIONS apply; masks and style_weights are in the order of the network's styles
 
-        steady: where the statistics are not to be each picture's own; name: what the recipe calls the net
+        statistics_filter: None normalizes each picture with its own statistics; network_name: for the recipe
         Raises OptionError, DeviceError.
         """
         self.options = options or Options(size=0)
         self.device = choose_device(self.options.device)
-        self._net, self._name = net.copy(self.device), name
-        self._steady = steady
+        self._net, self._name = net.copy(self.device), network_name
+        self._statistics_filter = statistics_filter
         count = len(net.styles)
         for field, values in (("style_weights", self.options.style_weights), ("masks", self.options.masks)):
             if values is not None and len(values) != count:
-                raise OptionError(f"{field}: {len(values)} for {count} style(s) of this net: give one for each")
+                raise OptionError(f"{field}: {len(values)} for {count} style(s) of this network: give one for each style")
         if self.options.masks and self.options.style_weights:
-            raise OptionError("masks say where each style goes, and style_weights mix them everywhere: give one of the two")
-        self._scales = self.options.style_scale or (1.0,)
-        if len(self._scales) not in (1, count) or (len(self._scales) > 1 and not self.options.masks):
-            raise OptionError("style_scale: give one number; with masks, one for each style too")
+            raise OptionError("masks place each style, style_weights mix them everywhere: give one of the two")
+        self._style_scales = self.options.style_scale or (1.0,)
+        if len(self._style_scales) not in (1, count) or (len(self._style_scales) > 1 and not self.options.masks):
+            raise OptionError("style_scale: give one number, or with masks one for each style")
 
-    def paint(self, content: Any, check: Callable[[], None] = lambda: None, place: Offset = (0, 0)) -> Picture:
-        """Paint a picture: a path, or whatever `images.read` takes.
+    def stylize(self, content: Any, check_cancelled: Callable[[], None] = lambda: None, offset: Offset = (0, 0)) -> Picture:
+        """Stylize a picture: a path, or anything else that `read_picture` takes.
 
-        check: called often; what it raises ends it; place: as in `Net.paint`
+        check_cancelled: called often; an exception that it raises ends the pass; offset: as in `TransformNet.stylize`
         Raises ImageError, OutOfMemoryError.
         """
-        options, most = self.options, self.options.max_megapixels
-        whole = read_picture(content, max_megapixels=most)
+        options, max_megapixels = self.options, self.options.max_megapixels
+        original = read_picture(content, max_megapixels=max_megapixels)
         masks = [
-            read_mask(read_picture(each, max_megapixels=most), whole, f"mask {n}")
-            for n, each in enumerate(options.masks or (), 1)
+            read_mask(read_picture(mask, max_megapixels=max_megapixels), original, f"mask {n}")
+            for n, mask in enumerate(options.masks or (), 1)
         ]
-        stays = None if options.keep is None else read_picture(options.keep, max_megapixels=most)
-        kept = None if stays is None else read_mask(stays, whole, "the mask of what is kept")
-        width, height = fit_size(whole.size, options.size) if options.size else whole.size
-        needed = self._needed(width, height)
-        picture = whole.resize(width, height)
+        keep_mask = None
+        if options.keep is not None:
+            keep_picture = read_picture(options.keep, max_megapixels=max_megapixels)
+            keep_mask = read_mask(keep_picture, original, "the keep mask")
+        width, height = fit_size(original.size, options.size) if options.size else original.size
+        required = self._required_memory(width, height)
+        picture = original.resize(width, height)
         gray = options.colors == "content"
-        sentence = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
-        with out_of_memory_error(sentence), retain_freed_memory(self.device, used_memory(self.device) + needed):
-            shown = to_gray(picture.pixels) if gray else picture.pixels
-            found = self._painted(shown.to(self.device), masks, check, place).cpu()
+        message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
+        with out_of_memory_error(message), retain_freed_memory(self.device, used_memory(self.device) + required):
+            image = to_gray(picture.pixels) if gray else picture.pixels
+            result = self._apply_network(image.to(self.device), masks, check_cancelled, offset).cpu()
             if options.colors == "match":
-                seen = torch.ones(height, width) if picture.alpha is None else picture.alpha
-                found = match_colors(found, seen, color_statistics(picture.pixels, seen), options.color_match)
-            return Snapshot(found, whole, NOT_TILEABLE, kept, gray).render()
+                visible = torch.ones(height, width) if picture.alpha is None else picture.alpha
+                result = match_colors(result, visible, color_statistics(picture.pixels, visible), options.color_match)
+            return Snapshot(result, original, NOT_TILEABLE, keep_mask, gray).render()
 
     @property
     def recipe(self) -> str:
-        """JSON: which net it was, and what it was told, other pictures aside"""
-        told = {
+        """JSON record of the network and the settings. Options that are pictures are left out."""
+        options = {
             name: getattr(self.options, name) for name in FEEDFORWARD_OPTIONS if name not in NOT_RECORDED and name != "device"
         }
-        about = {"name": self._name, "sha256": self._net.digest, "styles": [style.name for style in self._net.styles]}
-        return json.dumps({"impasto": __version__, "net": about, "options": told})
+        net = {"name": self._name, "sha256": self._net.digest, "styles": [style.name for style in self._net.styles]}
+        return json.dumps({"impasto": __version__, "net": net, "options": options})
 
-    def modulation(self) -> Modulation:
-        """What the settings make of the net, masks aside"""
-        return self._modulation(self._shares(), self._scales[0])
+    def style_modulation(self) -> Modulation:
+        """Return gain and shift of each layer for these settings, without masks."""
+        return self._pass_modulation(self._style_weights(), self._style_scales[0])
 
-    def _painted(self, shown: Tensor, masks: list[Tensor], check: Callable[[], None], place: Offset) -> Tensor:
-        height, width = shown.shape[:2]
+    def _apply_network(
+        self, image: Tensor, masks: list[Tensor], check_cancelled: Callable[[], None], offset: Offset
+    ) -> Tensor:
+        """Stylize an image in one pass, or in one for each mask.  (H, W, 3), on the device -> (H, W, 3)"""
+        height, width = image.shape[:2]
         count = len(self._net.styles)
-        ways = [_StylePass(self._shares(), self._scales[0])]
+        passes = [_StylePass(self._style_weights(), self._style_scales[0])]
         if masks:
-            scales = self._scales * count if len(self._scales) == 1 else self._scales
-            units = torch.eye(count).tolist()
-            ways = [
-                _StylePass(unit, scale, resize_mask(each, width, height))
-                for unit, scale, each in zip(units, scales, masks, strict=True)
+            scales = self._style_scales * count if len(self._style_scales) == 1 else self._style_scales
+            one_hot = torch.eye(count).tolist()
+            passes = [
+                _StylePass(weights, scale, resize_mask(mask, width, height))
+                for weights, scale, mask in zip(one_hot, scales, masks, strict=True)
             ]
-        found, covered = torch.zeros_like(shown), shown.new_zeros(height, width, 1)
-        for n, way in enumerate(ways):
-            painted = self._net.paint(
-                shown,
-                self._modulation(way.shares, way.stroke),
-                place=place,
-                band=max(SIDE_MULTIPLE, _BAND_PIXELS // width),
-                steady=None if self._steady is None else self._steady.of(n),
-                check=check,
+        mixture, coverage = torch.zeros_like(image), image.new_zeros(height, width, 1)
+        for index, style_pass in enumerate(passes):
+            stylized = self._net.stylize(
+                image,
+                self._pass_modulation(style_pass.style_weights, style_pass.stroke_size),
+                offset=offset,
+                band_rows=max(SIDE_MULTIPLE, _BAND_PIXELS // width),
+                statistics_hook=None if self._statistics_filter is None else self._statistics_filter.for_pass(index),
+                check_cancelled=check_cancelled,
             )
-            if way.mask is None:
-                return painted
-            where = way.mask.to(self.device)[..., None]
-            found, covered = found + where * painted, covered + where
-        # Where masks meet, their paintings are mixed; where there is none, the picture stays.
-        return torch.where(covered > 1, found / covered, found + (1 - covered).clamp(min=0) * shown)
+            if style_pass.mask is None:
+                return stylized
+            mask = style_pass.mask.to(self.device)[..., None]
+            mixture, coverage = mixture + mask * stylized, coverage + mask
+        # Overlapping masks mix their styles; the content shows where no mask covers it.
+        return torch.where(coverage > 1, mixture / coverage, mixture + (1 - coverage).clamp(min=0) * image)
 
-    def _modulation(self, shares: list[float], stroke: float) -> Modulation:
-        return self._net.told(shares, self.options.strength, stroke)
+    def _pass_modulation(self, style_weights: list[float], stroke_size: float) -> Modulation:
+        return self._net.style_modulation(style_weights, self.options.strength, stroke_size)
 
-    def _shares(self) -> list[float]:
-        return self._net.shares(self.options.style_weights)
+    def _style_weights(self) -> list[float]:
+        return self._net.normalized_weights(self.options.style_weights)
 
-    def _needed(self, width: int, height: int) -> float:
-        """Bytes that a painting of that size takes.  Raises OutOfMemoryError: they are not there."""
+    def _required_memory(self, width: int, height: int) -> float:
+        """Return the bytes needed for an image of this size.  Raises OutOfMemoryError: they exceed the memory budget."""
         options = self.options
-        room = memory_budget(self.device, options)
-        pixel = _BYTES_PER_PIXEL * len(self._net.state["stem.weight"]) / WIDTH
-        pixel += (_MASK_BYTES_PER_PIXEL if options.masks or options.keep is not None else 0) + (
+        budget = memory_budget(self.device, options)
+        bytes_per_pixel = _BYTES_PER_PIXEL * len(self._net.state["stem.weight"]) / WIDTH
+        bytes_per_pixel += (_MASK_BYTES_PER_PIXEL if options.masks or options.keep is not None else 0) + (
             _COLOR_BYTES_PER_PIXEL if options.colors != "style" else 0
         )
-        needed = width * height * pixel + _FIXED_BYTES
-        if needed <= room:
-            return needed
-        largest = int(max(width, height) * (max(0.0, room - _FIXED_BYTES) / (pixel * width * height)) ** 0.5)
-        there = f"the largest size that does is {largest}" if largest >= 32 else "give it more memory"
+        required = width * height * bytes_per_pixel + _FIXED_BYTES
+        if required <= budget:
+            return required
+        available = max(0.0, budget - _FIXED_BYTES)
+        max_side = int(max(width, height) * (available / (bytes_per_pixel * width * height)) ** 0.5)
+        advice = f"the largest size that fits is {max_side}" if max_side >= 32 else "raise the memory limit"
         raise OutOfMemoryError(
-            f"{width} x {height} pixels do not fit into {format_bytes(max(0.0, room))} of memory on {self.device}: {there}"
+            f"{width} x {height} pixels do not fit into {format_bytes(max(0.0, budget))} of memory on {self.device}: {advice}"
         )
