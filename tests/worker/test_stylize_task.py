@@ -1,0 +1,117 @@
+"""Jobs painted by optimization, and estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from impasto.images.picture import to_uint
+from impasto.worker.protocol import Header
+from tests.clients import Client
+from tests.conftest import scene
+from tests.worker.conftest import SIZE, bgra, received_image
+
+WIDTH, HEIGHT = SIZE
+
+
+def test_estimates_are_answered_before_and_between_jobs(client: Client, settings: dict[str, Any]) -> None:
+    def estimate(width: object, height: object, **options: object) -> Header:
+        client.send({"op": "estimate", "width": width, "height": height, "options": {**settings, **options}})
+        return client.until("estimate")[-1][0]
+
+    client.image(30, "content", bgra())  # a job whose images are arriving is not disturbed
+    small, large = estimate(800, 600), estimate(800, 600, size=1024)
+    assert (large["width"], large["height"]) == (1024, 768)
+    assert 0 < small["seconds"] < large["seconds"]
+    assert 0 < small["memory"] < large["memory"]
+    assert "do not fit" in estimate(8000, 6000, size=0, memory="2GB")["text"]
+    assert "did you mean 'strength'" in estimate(800, 600, strenth=0.3)["text"]
+    for width, height in ((0, 600), ("800", 600), (None, None)):
+        assert "a content of" in estimate(width, height)["text"]
+    client.image(30, "style", bgra(5))
+    assert client.job(30, settings)[-1][0]["op"] == "done"
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_job_sends_progress_a_preview_and_the_result_in_the_contents_format(
+    client: Client, settings: dict[str, Any], deep: bool
+) -> None:
+    client.image(1, "content", bgra(deep=deep), "bgra16" if deep else "bgra8")
+    client.image(1, "style", bgra(5))
+    frames = client.job(1, settings)
+    ops = [header["op"] for header, _ in frames]
+    assert ops[-1] == "done"
+    assert "preview" in ops
+    fractions = [header["fraction"] for header, _ in frames if header["op"] == "progress" and header["phase"] == "painting"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    preview, pixels = next((header, blob) for header, blob in frames if header["op"] == "preview")
+    assert len(pixels) == preview["width"] * preview["height"] * 4
+    painting = received_image(frames, deep)
+    assert (painting[..., 3] == (65535 if deep else 255)).all()
+    assert painting[..., :3].std() > 0
+    if deep:
+        assert (painting[..., :3] % 257).any()  # more than 8 bits
+
+
+def test_the_result_equals_that_of_the_python_function(client: Client, settings: dict[str, Any]) -> None:
+    from impasto import stylize
+
+    client.image(2, "content", bgra())
+    client.image(2, "style", bgra(5))
+    painting = received_image(client.job(2, settings))
+    expected = stylize(scene(WIDTH, HEIGHT), scene(WIDTH, HEIGHT, 5), **settings).picture.resize(WIDTH, HEIGHT)
+    assert np.abs(painting[..., 2::-1].astype(int) - to_uint(expected, 8)).max() <= 1
+
+
+def test_alpha_is_kept_and_multiplied_by_the_mask(client: Client, settings: dict[str, Any]) -> None:
+    alpha = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
+    mask = np.tile(np.linspace(0, 255, HEIGHT).astype(np.uint8)[:, None], (1, WIDTH))
+    client.image(3, "content", bgra(alpha=alpha))
+    client.image(3, "mask", mask, "gray8")
+    client.image(3, "style", bgra(5))
+    painting = received_image(client.job(3, settings))
+    assert np.abs(painting[..., 3] - alpha / 255 * mask).max() <= 0.5 + 1e-3
+
+
+def test_a_job_takes_several_styles_and_files(client: Client, settings: dict[str, Any], picture: Callable[..., Path]) -> None:
+    client.image(4, "content", bgra())
+    client.send({"op": "image", "job": 4, "role": "style", "path": str(picture("style.png"))})
+    client.image(4, "style", bgra(9), index=1)
+    frames = client.job(4, {**settings, "style_weights": [0.25, 0.75]})
+    assert frames[-1][0]["op"] == "done"
+
+
+def test_the_region_selects_the_area_of_the_second_style(client: Client, settings: dict[str, Any]) -> None:
+    """A region by alpha, by brightness (where opaque) or by a mask gives one result; without a region it differs."""
+    by_alpha = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    by_alpha[:, : WIDTH // 2] = (0, 0, 0, 255)  # black strokes count
+    by_brightness = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
+    by_brightness[:, WIDTH // 2 :, :3] = 0
+    paintings = []
+    for number, region in enumerate((by_alpha, by_brightness, by_brightness[..., :1].copy(), None), 300):
+        client.image(number, "content", bgra())
+        client.image(number, "style", bgra(1))
+        client.image(number, "style", bgra(2), index=1)
+        if region is not None:
+            client.image(number, "region", region, "bgra8" if region.shape[2] == 4 else "gray8")
+        paintings.append(received_image(client.job(number, settings)))
+    np.testing.assert_array_equal(paintings[0], paintings[1])
+    np.testing.assert_array_equal(paintings[0], paintings[2])
+    assert (paintings[0] != paintings[3]).any()
+
+
+def test_a_tileable_painting_is_tileable_at_the_layers_size(client: Client, settings: dict[str, Any]) -> None:
+    client.image(320, "content", bgra())
+    client.image(320, "style", bgra(1))
+    painting = received_image(client.job(320, {**settings, "padding": "circular", "iterations": 20}))[..., :3].astype(int)
+    content = bgra()[..., :3].astype(int)
+    for axis in (0, 1):
+        painting_seam, content_seam = (
+            np.abs(values.take(0, axis) - values.take(-1, axis)).mean() for values in (painting, content)
+        )
+        assert painting_seam < 0.6 * content_seam
