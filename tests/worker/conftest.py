@@ -46,16 +46,16 @@ def settings(made_up_file: Path) -> dict[str, Any]:
     return {"weights": str(made_up_file), "size": 48, "iterations": 2, "quality": "draft"}
 
 
-def bgra(seed: int = 0, deep: bool = False, alpha: np.ndarray | None = None, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Return a test image, (H, W, 4) uint8, or uint16 if deep. Without alpha, it is opaque."""
+def bgra(seed: int = 0, depth: int = 8, alpha: np.ndarray | None = None, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """Return a test image, (H, W, 4) uint8 or, with depth 16, uint16. Without alpha, it is opaque."""
     colors = scene(*size, seed)[..., ::-1]
     values = np.dstack([colors, np.full(colors.shape[:2], 255, np.uint8) if alpha is None else alpha])
-    return values.astype("<u2") * 257 if deep else values
+    return values.astype("<u2") * 257 if depth == 16 else values
 
 
-def received_image(frames: list[tuple[Header, bytes]], deep: bool = False, size: tuple[int, int] = SIZE) -> np.ndarray:
+def received_image(frames: list[tuple[Header, bytes]], depth: int = 8, size: tuple[int, int] = SIZE) -> np.ndarray:
     """Return the painting of a job's `rows` frames, (H, W, 4) BGRA."""
     width, height = size
     rows = [(header, blob) for header, blob in frames if header["op"] == "rows"]
     assert [header["y"] for header, _ in rows] == list(range(0, height, 256))
-    return np.frombuffer(b"".join(blob for _, blob in rows), "<u2" if deep else "u1").reshape(height, width, 4)
+    return np.frombuffer(b"".join(blob for _, blob in rows), "<u2" if depth == 16 else "u1").reshape(height, width, 4)

@@ -157,10 +157,9 @@ class JobChannel:
     def send_preview(self, picture: Picture) -> None:
         """Send a picture, resized to at most 512 pixels."""
         from ..images.picture import to_uint
+        from ..images.resize import shrink_size
 
-        scale = min(1.0, _PREVIEW_SIDE / max(picture.size))
-        width, height = (max(1, round(side * scale)) for side in picture.size)
-        small = picture.resize(width, height)
+        small = picture.resize(*shrink_size(picture.size, _PREVIEW_SIDE))
         self.send("preview", to_bgra(to_uint(small, 8)), width=small.size[0], height=small.size[1])
 
     def send_rows(self, values: Any) -> None:
