@@ -67,7 +67,7 @@ docs: .venv/docs
 
 # Run the fuzz and fault tests with twenty times as many cases as `make test`, and new ones each time.
 fuzz: .venv/test
-	IMPASTO_FUZZ=20 $(BIN)/python -m pytest tests/fuzz tests/faults
+	IMPASTO_FUZZ=20 $(BIN)/python -m pytest tests/robustness/fuzz tests/robustness/faults
 
 # Run the short benchmarks. CONTENT and STYLE select the pictures; the default is the demo's own pair.
 bench: .venv/demo

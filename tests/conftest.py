@@ -21,7 +21,7 @@ from impasto.layers import LAYERS
 from impasto.vgg.download import SOURCES
 from impasto.vgg.weight_files import Weights, kernel_shapes, save_weights, torchvision_indices
 from impasto.vgg.weights import load_weights
-from tests.faults.forks import Forks
+from tests.fork_server import ForkServer
 
 #: Fixtures that stand for a program of the system: tests that use them get this marker.
 _MARKER_OF_FIXTURE = {"browser": "browser", "display": "krita"}
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @functools.cache
-def made_up_weights(network: str, dtype: torch.dtype = torch.float32, divide: int = 1) -> Weights:
+def random_weights(network: str, dtype: torch.dtype = torch.float32, divide: int = 1) -> Weights:
     """A network of the real shape with random weights, which keep the features at about unit size."""
     generator = torch.Generator().manual_seed(7)
     layers = {}
@@ -58,17 +58,17 @@ def made_up_weights(network: str, dtype: torch.dtype = torch.float32, divide: in
 
 
 @pytest.fixture(scope="session")
-def made_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def random_weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file of a VGG-16 with random weights, to run the engine where no picture has to look like one."""
     path = tmp_path_factory.mktemp("weights") / "made-up.safetensors"
-    save_weights(path, made_up_weights("vgg16").layers, {"input": "torchvision"})
+    save_weights(path, random_weights("vgg16").layers, {"input": "torchvision"})
     return path
 
 
 @pytest.fixture
-def quick(made_up_file: Path) -> dict[str, object]:
+def fast_settings(random_weights_file: Path) -> dict[str, object]:
     """Settings of a run that takes a moment"""
-    return {"weights": str(made_up_file), "size": 64, "iterations": 2, "precision": "float32"}
+    return {"weights": str(random_weights_file), "size": 64, "iterations": 2, "precision": "float32"}
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +78,9 @@ def vgg16() -> Weights:
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
-    with Forks() as forks:
-        yield forks
+def fork_server() -> Iterator[ForkServer]:
+    with ForkServer() as fork_server:
+        yield fork_server
 
 
 @pytest.fixture
@@ -155,8 +155,8 @@ def torchvision_file(path: Path, network: str = "vgg19") -> bytes:
 @functools.cache
 def _torchvision_bytes(network: str) -> bytes:
     state = {"classifier.0.bias": torch.zeros(3)}
-    for name, index in zip(made_up_weights(network).layers, torchvision_indices(network), strict=True):
-        kernel, bias = made_up_weights(network).layers[name]
+    for name, index in zip(random_weights(network).layers, torchvision_indices(network), strict=True):
+        kernel, bias = random_weights(network).layers[name]
         state |= {f"features.{index}.weight": kernel, f"features.{index}.bias": bias}
     buffer = io.BytesIO()
     torch.save(state, buffer)

@@ -12,9 +12,9 @@ from PIL import Image
 
 from impasto.feedforward.network import Style
 from impasto.worker.protocol import Header
-from tests.clients import Client
 from tests.conftest import scene
 from tests.feedforward.helpers import random_net
+from tests.helpers import Client
 
 #: Width and height of the content in most tests
 SIZE = (61, 47)
@@ -41,9 +41,9 @@ def client(networks_folder: Path) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def settings(made_up_file: Path) -> dict[str, Any]:
+def settings(random_weights_file: Path) -> dict[str, Any]:
     """Options of a job that takes a moment."""
-    return {"weights": str(made_up_file), "size": 48, "iterations": 2, "quality": "draft"}
+    return {"weights": str(random_weights_file), "size": 48, "iterations": 2, "quality": "draft"}
 
 
 def bgra(seed: int = 0, depth: int = 8, alpha: np.ndarray | None = None, size: tuple[int, int] = SIZE) -> np.ndarray:

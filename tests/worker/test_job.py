@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from impasto.worker.protocol import PIXEL_BYTES, Header
-from tests.clients import Client
+from tests.helpers import Client
 from tests.worker.conftest import SIZE, bgra
 
 

@@ -12,8 +12,8 @@ from impasto.feedforward.stylizer import FeedforwardStylizer
 from impasto.images.picture import to_uint
 from impasto.options import Options
 from impasto.worker.protocol import Header
-from tests.clients import Client
 from tests.conftest import scene
+from tests.helpers import Client
 from tests.worker.conftest import bgra
 
 SIZE = WIDTH, HEIGHT = 240, 300

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from impasto.worker import protocol
 from impasto.worker.protocol import FrameError, FrameReader, encode_frame, stripes
-from tests.fuzz.cases import cases
+from tests.robustness.fuzz.cases import cases
 
 names = st.text(max_size=8).filter(lambda name: name != "job")  # "job" must be an integer
 headers = st.dictionaries(names, st.integers() | st.text(max_size=20) | st.booleans(), max_size=4)

@@ -12,7 +12,7 @@ import numpy as np
 from impasto import __version__
 from impasto.options import Options
 from impasto.worker.protocol import PROTOCOL
-from tests.clients import Client
+from tests.helpers import Client
 from tests.worker.conftest import SIZE, bgra
 
 

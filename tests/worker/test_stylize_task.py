@@ -11,8 +11,8 @@ import pytest
 
 from impasto.images.picture import to_uint
 from impasto.worker.protocol import Header
-from tests.clients import Client
 from tests.conftest import scene
+from tests.helpers import Client
 from tests.worker.conftest import SIZE, bgra, received_image
 
 WIDTH, HEIGHT = SIZE

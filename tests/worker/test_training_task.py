@@ -9,14 +9,14 @@ import pytest
 
 from impasto.feedforward.network import TransformNet
 from impasto.feedforward.registry import describe_networks, new_network_file
-from tests.clients import Client
+from tests.helpers import Client
 from tests.worker.conftest import bgra
 
 
 def test_training_adds_a_network_and_can_be_finished_or_cancelled(
-    client: Client, networks_folder: Path, made_up_file: Path
+    client: Client, networks_folder: Path, random_weights_file: Path
 ) -> None:
-    options = {"weights": str(made_up_file), "network": "vgg16", "precision": "float32"}
+    options = {"weights": str(random_weights_file), "network": "vgg16", "precision": "float32"}
 
     def train(job: int, minutes: float) -> None:
         client.image(job, "style", bgra(5, size=(240, 300)))

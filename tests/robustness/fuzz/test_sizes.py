@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import impasto
 from impasto.images.resize import fit_size
 from impasto.options import PADDING_MODES, STYLE_LOSS_NAMES
-from tests.fuzz.cases import cases, tried
+from tests.robustness.fuzz.cases import cases, tried
 
 
 @st.composite

@@ -1,6 +1,6 @@
 """`impasto` many times without waiting for torch: one process imports it, and a copy of that process runs each command.
 
-python -m tests.faults.forks: takes a line of JSON {arguments, folder, signal, after} on standard input; answers {status, said}
+python -m tests.fork_server: takes a line of JSON {arguments, folder, signal, after} on standard input; answers {status, said}
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Ended(NamedTuple):
     said: str  # on standard error
 
 
-class Forks:
+class ForkServer:
     """Commands as children of a process that has torch already"""
 
-    def __enter__(self) -> Forks:
-        line = [sys.executable, "-m", "tests.faults.forks"]
+    def __enter__(self) -> ForkServer:
+        line = [sys.executable, "-m", "tests.fork_server"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._server = subprocess.Popen(line, cwd=Path(__file__).parents[2], **pipes)
+        self._server = subprocess.Popen(line, cwd=Path(__file__).parents[1], **pipes)
         assert self._server.stdout
         assert self._server.stdout.readline() == "ready\n"
         return self

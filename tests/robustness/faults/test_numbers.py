@@ -54,13 +54,13 @@ def fails(found: Evaluation) -> Evaluation:
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 @pytest.mark.parametrize("how", [one_nan, endless, no_loss, fails])
 def test_a_step_that_comes_to_no_number_is_refused(
-    quick: dict[str, Any],
+    fast_settings: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     optimizer: str,
     how: Callable[[Evaluation], Evaluation],
 ) -> None:
-    settings = quick | {"optimizer": optimizer, "iterations": 8, "ladder": False}
+    settings = fast_settings | {"optimizer": optimizer, "iterations": 8, "ladder": False}
     asked = break_at(monkeypatch, {4, 6}, how)
     with caplog.at_level(logging.WARNING, "impasto"):
         steps = list(impasto.stream(*PICTURES, **settings))
@@ -70,29 +70,29 @@ def test_a_step_that_comes_to_no_number_is_refused(
     assert all(np.isfinite([step.loss, step.content_loss, step.style_loss]).all() for step in steps)
     assert all(bool(each.isfinite().all()) for each in asked)
     # After the refusal it looks at the picture that was shown last, one that was known to be good.
-    np.testing.assert_allclose(asked[4].numpy(), steps[2].painted.pixels.numpy(), atol=1e-6)
+    np.testing.assert_allclose(asked[4].numpy(), steps[2].snapshot.pixels.numpy(), atol=1e-6)
     assert steps[-1].style_loss < steps[0].style_loss
 
 
 def test_a_last_look_that_comes_to_no_number_leaves_the_loss_before_it(
-    quick: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = quick | {"optimizer": "adam", "iterations": 3, "ladder": False}
+    settings = fast_settings | {"optimizer": "adam", "iterations": 3, "ladder": False}
     break_at(monkeypatch, {4}, no_loss)
     result = impasto.stylize(*PICTURES, **settings)
     assert np.isfinite([result.loss, result.style_loss]).all()
 
 
-def test_a_network_that_finds_no_numbers_is_an_error(quick: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_finds_no_numbers_is_an_error(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     break_at(monkeypatch, set(range(100)), one_nan)
     with pytest.raises(WeightsError, match="no number"):
-        impasto.stylize(*PICTURES, **quick)
+        impasto.stylize(*PICTURES, **fast_settings)
 
 
 def test_memory_that_runs_out_in_the_middle_of_a_step_costs_no_step(
-    quick: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = quick | {"iterations": 6, "ladder": False, "size": 192}
+    settings = fast_settings | {"iterations": 6, "ladder": False, "size": 192}
 
     def short(found: Evaluation) -> Evaluation:
         raise MemoryError

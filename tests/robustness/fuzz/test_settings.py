@@ -15,7 +15,7 @@ from impasto.cli.main import main
 from impasto.cli.option_flags import flag
 from impasto.errors import OptionError
 from impasto.options import IMAGE_OPTIONS, Options, resolve_options
-from tests.fuzz.cases import anything, cases, tried
+from tests.robustness.fuzz.cases import anything, cases, tried
 
 FIELDS = {about.name: about for about in dataclasses.fields(Options)}
 
@@ -36,8 +36,8 @@ given_settings = st.lists(st.sampled_from(sorted(FIELDS)), max_size=6, unique=Tr
 def test_settings_by_name_are_options_or_an_error_of_one_line(settings: dict[str, Any]) -> None:
     options = tried(lambda: resolve_options(settings), OptionError)
     if options is not None:
-        options.layers("vgg19")
-        assert options.most_memory() is None or options.most_memory() > 0
+        options.all_layers("vgg19")
+        assert options.memory_limit() is None or options.memory_limit() > 0
         assert resolve_options(dataclasses.asdict(options) | {"preset": options.preset}) == options
 
 

@@ -1,6 +1,6 @@
 """The pictures that others are compared with, painted anew: only where pictures are meant to change.
 
-python -m tests.golden.paint
+python -m tests.regression.pictures
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def painted(name: str, threads: int = 1, **changes: Any) -> Image.Image:
     content = scene(72, 56)
     if "net" in settings:
         options = Options(size=settings["size"], device="cpu")
-        return FeedforwardStylizer(TransformNet.load(bundled_networks()[settings["net"]]), options).paint(content).image
+        return FeedforwardStylizer(TransformNet.load(bundled_networks()[settings["net"]]), options).stylize(content).image
     styles = [scene(64, 80, 3)[:, ::-1].copy(), scene(60, 60, 7)]
     if settings.pop("masks", None):
         left = Image.linear_gradient("L").rotate(90).resize((72, 56))

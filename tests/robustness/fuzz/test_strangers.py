@@ -28,8 +28,8 @@ from impasto.optimization.checkpoint import read_checkpoint
 from impasto.optimization.run import Run
 from impasto.vgg.weight_files import save_weights
 from impasto.vgg.weights import load_weights
-from tests.conftest import made_up_weights, scene
-from tests.fuzz.cases import anything, cases, damaged, tried
+from tests.conftest import random_weights, scene
+from tests.robustness.fuzz.cases import anything, cases, damaged, tried
 
 SETTINGS: dict[str, Any] = {"size": 32, "iterations": 2, "precision": "float32", "ladder": False, "device": "cpu"}
 
@@ -132,7 +132,7 @@ def test_a_recipe_that_is_none_is_said_to_be_none(text: str, tmp_path: Path) -> 
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("impasto.optimization.cache.load_named_weights", lambda *_: made_up_weights("vgg16", divide=16))
+        patch.setattr("impasto.optimization.cache.load_named_weights", lambda *_: random_weights("vgg16", divide=16))
         steps = impasto.stream(scene(40, 36), scene(36, 36, 1), **SETTINGS, checkpoint=path)
         next(steps)
         steps.close()
@@ -173,7 +173,7 @@ def test_a_checkpoint_that_says_something_else_is_refused_or_goes_on(
 def weight_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Small files of either kind, of another network: the form is right, the shapes are not"""
     folder = tmp_path_factory.mktemp("weights")
-    layers = made_up_weights("vgg16", divide=16).layers
+    layers = random_weights("vgg16", divide=16).layers
     small = {f"{name}.weight": kernel for name, (kernel, _) in layers.items() if name < "conv2"}
     save_file(small, folder / "a.safetensors")
     torch.save(small, folder / "a.pth")
@@ -211,7 +211,7 @@ def test_a_weights_file_runs_nothing(suffix: str, tmp_path: Path, monkeypatch: p
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    layers = dict(made_up_weights("vgg16").layers)
+    layers = dict(random_weights("vgg16").layers)
     layers["conv3_2"] = layers["conv3_2"][0].clone(), layers["conv3_2"][1].clone()
     layers["conv3_2"][0][0, 0, 0, 0] = torch.nan
     save_weights(tmp_path / "network.safetensors", layers, {})
@@ -222,9 +222,9 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def net_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("net") / "net.safetensors"
-    styles = Style.of("one", Image.fromarray(scene(20, 16))), Style("two", licence="CC0")
-    net = TransformNet.new(styles, width=2, blocks=1)
-    net.facts = {"steps": 3, "minutes": 0.5}
+    styles = Style.from_image("one", Image.fromarray(scene(20, 16))), Style("two", license="CC0")
+    net = TransformNet.initialize(styles, width=2, blocks=1)
+    net.training_info = {"steps": 3, "minutes": 0.5}
     net.save(path)
     return path
 
@@ -235,7 +235,7 @@ def test_a_damaged_net_is_refused_or_paints(net_file: Path, data: st.DataObject,
     path = tmp_path / "damaged"
     path.write_bytes(data.draw(damaged(net_file.read_bytes())))
     found = tried(lambda: TransformNet.load(path), NetError)
-    assert found is None or FeedforwardStylizer(found).paint(scene(20, 17)).size == (20, 17)
+    assert found is None or FeedforwardStylizer(found).stylize(scene(20, 17)).size == (20, 17)
 
 
 @cases(200)
@@ -247,7 +247,7 @@ def test_a_net_that_says_something_else_is_refused_or_paints(net_file: Path, dat
     found = tried(lambda: TransformNet.load(path), NetError)
     if found is not None:
         painter = FeedforwardStylizer(found)
-        assert painter.paint(scene(20, 17)).size == (20, 17)
+        assert painter.stylize(scene(20, 17)).size == (20, 17)
         assert json.loads(painter.recipe)["net"]["styles"] == [style.name for style in found.styles]
 
 
@@ -262,5 +262,5 @@ def test_a_net_that_is_too_much_is_refused_before_anything_is_made_of_it(net_fil
     )
     for state, styles in others:
         save_file(state, tmp_path / "net", {"impasto-net": json.dumps({"styles": styles, "facts": {}})})
-        with pytest.raises(NetError, match="is not a net, or is damaged"):
+        with pytest.raises(NetError, match="is not a style network, or is damaged"):
             TransformNet.load(tmp_path / "net")

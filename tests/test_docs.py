@@ -10,7 +10,7 @@ import pytest
 
 from impasto.cli.main import _commands, _parser
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from impasto.optimization.checkpoint import read_checkpoint
 from tests.conftest import scene
-from tests.faults.forks import Forks
-from tests.fuzz.cases import cases
+from tests.fork_server import ForkServer
+from tests.robustness.fuzz.cases import cases
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
@@ -28,20 +28,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def painted(made_up_file: Path, *more: str) -> tuple[str, ...]:
-    given = ("--weights", str(made_up_file), "--size", "64", "--iterations", "12", "--precision", "float32", "--force")
+def painted(random_weights_file: Path, *more: str) -> tuple[str, ...]:
+    given = ("--weights", str(random_weights_file), "--size", "64", "--iterations", "12", "--precision", "float32", "--force")
     return ("stylize", "photo.png", "style.png", "-o", "out.png", *given, *more)
 
 
 @cases(24)
 @given(stop=st.sampled_from(STOPS), after=st.floats(0.005, 2.5))
 def test_a_painting_is_stopped_at_any_moment(
-    stop: signal.Signals, after: float, folder: Path, forks: Forks, made_up_file: Path
+    stop: signal.Signals, after: float, folder: Path, fork_server: ForkServer, random_weights_file: Path
 ) -> None:
     before = (folder / "older.png").read_bytes()
     (folder / "out.png").write_bytes(before)
-    line = painted(made_up_file, "--checkpoint", "run", "--save-every", "5")
-    ended = forks.run(*line, folder=folder, stop=stop, after=after)
+    line = painted(random_weights_file, "--checkpoint", "run", "--save-every", "5")
+    ended = fork_server.run(*line, folder=folder, stop=stop, after=after)
     if stop == signal.SIGKILL:
         assert ended.status in (0, -stop)
     else:
@@ -58,26 +58,26 @@ def test_a_painting_is_stopped_at_any_moment(
             image.load()
     if (folder / "run").exists():
         read_checkpoint(folder / "run")
-    assert not psutil.Process(forks.pid).children()
+    assert not psutil.Process(fork_server.pid).children()
 
 
 def test_after_all_that_the_next_one_is_painted_and_nothing_is_left_behind(
-    folder: Path, forks: Forks, made_up_file: Path
+    folder: Path, fork_server: ForkServer, random_weights_file: Path
 ) -> None:
     if (folder / "run").exists():
-        ended = forks.run(*painted(made_up_file, "--resume", "run"), folder=folder)
+        ended = fork_server.run(*painted(random_weights_file, "--resume", "run"), folder=folder)
         assert ended.status == 0, ended.said
-    ended = forks.run(*painted(made_up_file, "--checkpoint", "run"), folder=folder)
+    ended = fork_server.run(*painted(random_weights_file, "--checkpoint", "run"), folder=folder)
     assert ended.status == 0, ended.said
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_painted_so_far_is_saved(stop: signal.Signals, tmp_path: Path, forks: Forks, made_up_file: Path) -> None:
+def test_what_is_painted_so_far_is_saved(stop: signal.Signals, tmp_path: Path, fork_server: ForkServer, random_weights_file: Path) -> None:
     Image.fromarray(scene(72, 56)).save(tmp_path / "photo.png")
-    line = ("stylize", "photo.png", "photo.png", "-o", "out.png", "--weights", made_up_file, "--size", "48")
+    line = ("stylize", "photo.png", "photo.png", "-o", "out.png", "--weights", random_weights_file, "--size", "48")
     forever = ("--iterations", "2000", "--save-every", "20")
-    ended = forks.run(*line, *forever, folder=tmp_path, stop=stop, once="out_0020.png")
+    ended = fork_server.run(*line, *forever, folder=tmp_path, stop=stop, once="out_0020.png")
     assert ended.status == 128 + stop
     assert "is the picture so far" in ended.said
     with Image.open(tmp_path / "out.png") as image:

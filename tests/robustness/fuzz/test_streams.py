@@ -18,8 +18,8 @@ from impasto.optimization.cache import ModelCache
 from impasto.worker.protocol import PIXEL_BYTES, FrameError, FrameReader, Header, encode_frame
 from impasto.worker.server import Worker
 from tests.conftest import scene
-from tests.fuzz.cases import anything, cases, damaged
-from tests.unit.test_nets import random_net
+from tests.feedforward.helpers import random_net
+from tests.robustness.fuzz.cases import anything, cases, damaged
 
 SIDE = 20
 PIXELS = bytes(scene(SIDE, SIDE).tobytes() + bytes(SIDE * SIDE))

@@ -17,7 +17,7 @@ from impasto.editor_plugins import build_zip
 from impasto.errors import WeightsError
 from impasto.vgg.download import SOURCES, fetch_weights
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def built(source: Path, folder: Path) -> Path:

@@ -17,7 +17,7 @@ from impasto.images.encode import _png16, read_recipe_text
 from impasto.images.picture import read_picture
 from impasto.layers import SMALLEST_SIDE
 from tests.conftest import scene
-from tests.fuzz.cases import cases, damaged, tried
+from tests.robustness.fuzz.cases import cases, damaged, tried
 
 WIDTH, HEIGHT = 24, 20
 

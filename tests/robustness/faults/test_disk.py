@@ -20,8 +20,8 @@ from impasto.optimization.optimizers import LBFGS
 from impasto.runtime.files import _PREFIX, write_atomic
 from impasto.vgg.download import fetch_weights
 from tests.conftest import Serve, publish, scene, torchvision_file
-from tests.faults.conftest import Disk
-from tests.faults.forks import Forks
+from tests.fork_server import ForkServer
+from tests.robustness.faults.conftest import Disk
 
 
 def fill(place: Path, leave: int = 0) -> None:
@@ -30,20 +30,20 @@ def fill(place: Path, leave: int = 0) -> None:
         file.write(bytes(max(0, shutil.disk_usage(place).free - leave)))
 
 
-def painted(tmp_path: Path, target: Path, made_up_file: Path, *more: object) -> tuple[object, ...]:
+def painted(tmp_path: Path, target: Path, random_weights_file: Path, *more: object) -> tuple[object, ...]:
     Image.fromarray(scene(72, 56)).save(tmp_path / "photo.png")
-    line = ("stylize", "photo.png", "photo.png", "-o", target, "--weights", made_up_file, "--size", 64, "--iterations", 3)
+    line = ("stylize", "photo.png", "photo.png", "-o", target, "--weights", random_weights_file, "--size", 64, "--iterations", 3)
     return (*line, "--force", *more)
 
 
 def test_a_disk_that_is_full_at_the_end_costs_no_painting(
-    disk: Disk, forks: Forks, tmp_path: Path, made_up_file: Path
+    disk: Disk, fork_server: ForkServer, tmp_path: Path, random_weights_file: Path
 ) -> None:
     place = disk(1 << 16)
     Image.fromarray(scene(20, 20)).save(place / "out.png")
     before = (place / "out.png").read_bytes()
     fill(place, 4096)  # room to try, not to write it
-    ended = forks.run(*painted(tmp_path, place / "out.png", made_up_file, "--save-every", 1), folder=tmp_path)
+    ended = fork_server.run(*painted(tmp_path, place / "out.png", random_weights_file, "--save-every", 1), folder=tmp_path)
     assert ended.status == 2
     assert "Traceback" not in ended.said
     assert (place / "out.png").read_bytes() == before
@@ -52,14 +52,14 @@ def test_a_disk_that_is_full_at_the_end_costs_no_painting(
 
 
 def test_a_disk_that_fills_up_costs_no_painting_of_a_batch(
-    disk: Disk, forks: Forks, tmp_path: Path, made_up_file: Path
+    disk: Disk, fork_server: ForkServer, tmp_path: Path, random_weights_file: Path
 ) -> None:
     place = disk(1 << 16)
     for n in (1, 2):
         Image.fromarray(scene(72, 56, n)).save(tmp_path / f"photo{n}.png")
     fill(place, 4096)
     line = ("batch", "--contents", "photo1.png", "photo2.png", "--styles", "photo1.png", "-o", place, "--size", 64)
-    ended = forks.run(*line, "--weights", made_up_file, "--iterations", 1, folder=tmp_path)
+    ended = fork_server.run(*line, "--weights", random_weights_file, "--iterations", 1, folder=tmp_path)
     assert ended.status == 2
     assert "0 painted, 0 were there already, 2 failed" in ended.said
     assert [path.name for path in place.iterdir()] == ["filler"]
@@ -77,11 +77,11 @@ def rescued(said: str) -> list[int]:
 
 
 def test_a_disk_without_room_for_a_checkpoint_costs_no_painting(
-    disk: Disk, forks: Forks, tmp_path: Path, made_up_file: Path
+    disk: Disk, fork_server: ForkServer, tmp_path: Path, random_weights_file: Path
 ) -> None:
     place = disk(1 << 13)
-    line = painted(tmp_path, tmp_path / "out.png", made_up_file, "--checkpoint", place / "run")
-    ended = forks.run(*line, folder=tmp_path)
+    line = painted(tmp_path, tmp_path / "out.png", random_weights_file, "--checkpoint", place / "run")
+    ended = fork_server.run(*line, folder=tmp_path)
     assert ended.status == 0, ended.said
     assert ended.said.count("checkpoint not written, painting goes on") == 1
     assert list(place.iterdir()) == []
@@ -92,15 +92,15 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(disk: Disk) -> 
     place = disk(1 << 18)
     keeper = CheckpointWriter(place / "run", {"options": {}}, {})
     optimizer = LBFGS()
-    keeper.offer(0, 1, torch.zeros(64, 64, 3), optimizer, 0.0)
+    keeper.maybe_write(0, 1, torch.zeros(64, 64, 3), optimizer, 0.0)
     fill(place)
     keeper._next = 0.0
-    keeper.offer(0, 2, torch.ones(64, 64, 3), optimizer, 0.0)
+    keeper.maybe_write(0, 2, torch.ones(64, 64, 3), optimizer, 0.0)
     assert read_checkpoint(place / "run").iteration == 1
 
 
-def test_files_that_may_not_grow_are_like_a_full_disk(forks: Forks, tmp_path: Path, made_up_file: Path) -> None:
-    ended = forks.run(*painted(tmp_path, tmp_path / "out.png", made_up_file), folder=tmp_path, largest=2000)
+def test_files_that_may_not_grow_are_like_a_full_disk(fork_server: ForkServer, tmp_path: Path, random_weights_file: Path) -> None:
+    ended = fork_server.run(*painted(tmp_path, tmp_path / "out.png", random_weights_file), folder=tmp_path, largest=2000)
     assert ended.status == 2
     assert "cannot be written (File too large)" in ended.said
     assert "Traceback" not in ended.said
@@ -121,13 +121,13 @@ def test_a_network_that_does_not_fit_into_the_cache_says_so(
 
 
 def test_folders_that_are_read_only_are_refused_before_the_work(
-    forks: Forks, tmp_path: Path, made_up_file: Path, disk: Disk
+    fork_server: ForkServer, tmp_path: Path, random_weights_file: Path, disk: Disk
 ) -> None:
     place = disk(1 << 20)
     subprocess.run(["mount", "-o", "remount,ro", place], check=True)  # for root, modes are no hindrance
     for more in ((), ("--checkpoint", place / "run")):
         target = tmp_path / "out.png" if more else place / "out.png"
-        ended = forks.run(*painted(tmp_path, target, made_up_file, *more), folder=tmp_path)
+        ended = fork_server.run(*painted(tmp_path, target, random_weights_file, *more), folder=tmp_path)
         if more:  # told, and painted all the same
             assert ended.status == 0
             assert "Read-only file system" in ended.said
@@ -135,7 +135,7 @@ def test_folders_that_are_read_only_are_refused_before_the_work(
             assert ended.status == 2
             assert ended.said.count("\n") == 1
             assert "cannot be written (Read-only file system)" in ended.said
-    ended = forks.run("weights", "fetch", "vgg16", folder=tmp_path, IMPASTO_CACHE=str(place / "cache"))
+    ended = fork_server.run("weights", "fetch", "vgg16", folder=tmp_path, IMPASTO_CACHE=str(place / "cache"))
     assert ended.status == 2
     assert "cannot be kept in" in ended.said
     assert ended.said.splitlines()[-1].startswith("impasto: ")

@@ -11,8 +11,8 @@ from PIL import Image
 
 from impasto.optimization.run import Run
 from tests.conftest import scene
-from tests.faults.forks import Forks
-from tests.golden.paint import CASES, FOLDER, painted
+from tests.fork_server import ForkServer
+from tests.regression.pictures import CASES, FOLDER, painted
 
 #: The mean difference, of 255, that processors may make by adding in another order.
 TOLERANCE = 0.25
@@ -67,21 +67,21 @@ def test_adding_in_another_order_stays_within_the_tolerance(name: str) -> None:
     ],
     ids=" ".join,
 )
-def test_two_processes_make_the_same_bytes(more: tuple[str, ...], tmp_path: Path, forks: Forks, made_up_file: Path) -> None:
+def test_two_processes_make_the_same_bytes(more: tuple[str, ...], tmp_path: Path, fork_server: ForkServer, random_weights_file: Path) -> None:
     Image.fromarray(scene(360, 280)).save(tmp_path / "photo.png")
     Image.fromarray(scene(64, 80, 3)).save(tmp_path / "style.png")
-    line = ("stylize", "photo.png", "style.png", "--weights", str(made_up_file), "--size", "72", "--iterations", "4", *more)
+    line = ("stylize", "photo.png", "style.png", "--weights", str(random_weights_file), "--size", "72", "--iterations", "4", *more)
     for name in ("one.png", "two.png"):
-        ended = forks.run(*line, "-o", name, folder=tmp_path)
+        ended = fork_server.run(*line, "-o", name, folder=tmp_path)
         assert ended.status == 0, ended.said
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_tiles_make_the_same_bytes_twice(optimizer: str, quick: dict[str, Any]) -> None:
+def test_tiles_make_the_same_bytes_twice(optimizer: str, fast_settings: dict[str, Any]) -> None:
     pictures = []
     for _ in range(2):
-        run = Run(scene(144, 96), scene(64, 80, 3), **quick | {"size": 144, "ladder": False, "optimizer": optimizer})
+        run = Run(scene(144, 96), scene(64, 80, 3), **fast_settings | {"size": 144, "ladder": False, "optimizer": optimizer})
         run.plan = run.plan._replace(tiles=(64,))
         (*_, last) = run.steps()
         pictures.append(np.asarray(last.image))
