@@ -1,4 +1,4 @@
-"""The nets that there are: those that came with Impasto, and the user's own."""
+"""Style networks by name: the bundled ones and the user's own."""
 
 from __future__ import annotations
 
@@ -13,42 +13,44 @@ from impasto import NetError
 from impasto.cli.main import main
 from impasto.feedforward.network import TransformNet
 from impasto.feedforward.registry import available_networks, bundled_networks, display_name, resolve_network
-from tests.unit.test_nets import made
+from tests.feedforward.helpers import random_net
 
 
-def test_three_nets_come_with_impasto() -> None:
+def test_bundled_networks_are_complete_and_small() -> None:
     assert set(bundled_networks()) == {"harvest", "rose_window", "alpenglow"}
     for path in bundled_networks().values():
         net = TransformNet.load(path)
         assert path.stat().st_size < 1_500_000
-        assert [style.licence for style in net.styles] == ["CC0-1.0"]
+        assert [style.license for style in net.styles] == ["CC0-1.0"]
         assert Image.open(io.BytesIO(base64.b64decode(net.styles[0].thumbnail))).size == (96, 72)
-        assert net.facts["steps"] == 4000
-        assert net.facts["options"]["network"] == "vgg16"
+        assert net.training_info["steps"] == 4000
+        assert net.training_info["options"]["network"] == "vgg16"
 
 
-def test_the_users_own_are_known_by_name_and_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_networks_are_found_by_name_and_override_bundled_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPASTO_NETS", str(tmp_path / "nets"))
     assert available_networks() == bundled_networks()
     (tmp_path / "nets").mkdir()
     for name in ("waves", "harvest"):
-        made(1).save(tmp_path / "nets" / f"{name}.safetensors")
+        random_net(1).save(tmp_path / "nets" / f"{name}.safetensors")
     assert resolve_network("waves") == available_networks()["waves"] == tmp_path / "nets" / "waves.safetensors"
     assert resolve_network("harvest").parent == tmp_path / "nets"
     assert resolve_network(tmp_path / "nets" / "waves.safetensors") == resolve_network("waves")
     with pytest.raises(
-        NetError, match="there is no net 'storm': check its name; there are: alpenglow, harvest, rose_window, waves"
+        NetError, match="no style network 'storm': check its name; available: alpenglow, harvest, rose_window, waves"
     ):
         resolve_network("storm")
     assert display_name("rose_window") == "Rose window"
 
 
-def test_nets_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nets_command_lists_bundled_and_user_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("IMPASTO_NETS", str(tmp_path))
-    made(1).save(tmp_path / "waves.safetensors")
+    random_net(1).save(tmp_path / "waves.safetensors")
     assert main(["nets"]) == 0
-    said = capsys.readouterr()
-    assert "rose_window  0." in said.out
-    assert "waves  0." in said.out
-    assert "  harvest  (CC0-1.0)" in said.out
-    assert f"your own lie in {tmp_path}" in said.err
+    output = capsys.readouterr()
+    assert "rose_window  0." in output.out
+    assert "waves  0." in output.out
+    assert "  harvest  (CC0-1.0)" in output.out
+    assert f"your own lie in {tmp_path}" in output.err
