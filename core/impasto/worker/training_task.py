@@ -53,7 +53,7 @@ def train(job: Job, header: Header, channel: JobChannel) -> None:
     for step in session.steps():
         if channel.is_cancelled:
             session.discard()
-        channel.check_cancelled()
+            channel.check_cancelled()
         if step.seconds - last_report >= _PROGRESS_INTERVAL:
             last_report = step.seconds
             eta = step.seconds * (1 / step.fraction - 1)
