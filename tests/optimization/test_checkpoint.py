@@ -21,7 +21,7 @@ from tests.conftest import scene
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checkpoints after every step, and a ladder of two rungs"""
+    """Checkpoints after every step, and two pyramid levels"""
     monkeypatch.setattr("impasto.optimization.checkpoint._MAX_TIME_FRACTION", 1e9)
     monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 4)
@@ -29,11 +29,9 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-@pytest.mark.parametrize("after", [1, 3, 4, 6, 9])  # in the middle of a rung, at its end, at the beginning of the next
-def test_a_resumed_run_ends_like_one_that_never_stopped(
-    made_up_file: Path, tmp_path: Path, optimizer: str, after: int
-) -> None:
-    settings = {"weights": str(made_up_file), "size": 64, "iterations": 6, "ladder": True, "optimizer": optimizer}
+@pytest.mark.parametrize("after", [1, 3, 4, 6, 9])  # inside a level, at its end, at the start of the next
+def test_resumed_run_equals_uninterrupted_run(random_weights_file: Path, tmp_path: Path, optimizer: str, after: int) -> None:
+    settings = {"weights": str(random_weights_file), "size": 64, "iterations": 6, "ladder": True, "optimizer": optimizer}
     settings |= {"init": "noise", "seed": 3, "precision": "float32"}
     pictures = scene(64, 48), scene(48, 48, 1)
     whole = impasto.stylize(*pictures, **settings)
@@ -49,15 +47,15 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(
 
 
 @pytest.mark.usefixtures("often")
-def test_a_run_with_rounded_pairs_goes_on_with_rounded_pairs(
-    made_up_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_bfloat16_history_is_resumed_as_bfloat16(
+    random_weights_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However much memory there is now"""
-    settings = {"weights": str(made_up_file), "size": 64, "iterations": 6, "optimizer": "lbfgs", "precision": "float32"}
+    """Even if more memory is free at resume"""
+    settings = {"weights": str(random_weights_file), "size": 64, "iterations": 6, "optimizer": "lbfgs", "precision": "float32"}
     pictures = scene(64, 48), scene(48, 48, 1)
     exact = impasto.stylize(*pictures, **settings)
     with monkeypatch.context() as patch:
-        patch.setattr("impasto.optimization.memory_plan._PAIR_BYTES", 1e9)  # there is no room for them as they are
+        patch.setattr("impasto.optimization.memory_plan._PAIR_BYTES", 1e9)  # a history in float32 does not fit
         whole = impasto.stylize(*pictures, **settings)
         steps = impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run")
         for _ in range(8):
@@ -72,8 +70,8 @@ def test_a_run_with_rounded_pairs_goes_on_with_rounded_pairs(
     np.testing.assert_array_equal(np.asarray(last.image), np.asarray(whole.image))
 
 
-def test_only_pairs_are_rounded(tmp_path: Path, quick: dict[str, object]) -> None:
-    path, settings = tmp_path / "run", quick | {"optimizer": "adam"}
+def test_only_the_history_may_be_bfloat16(tmp_path: Path, fast_settings: dict[str, object]) -> None:
+    path, settings = tmp_path / "run", fast_settings | {"optimizer": "adam"}
     list(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=path))
     with safe_open(path, "pt") as file:
         about = file.metadata()
@@ -84,49 +82,49 @@ def test_only_pairs_are_rounded(tmp_path: Path, quick: dict[str, object]) -> Non
             read_checkpoint(tmp_path / "other")
 
 
-def test_a_lack_of_memory_is_no_damage(tmp_path: Path, quick: dict[str, object]) -> None:
+def test_out_of_memory_is_not_reported_as_damage(tmp_path: Path, fast_settings: dict[str, object]) -> None:
     class Large:
         def restore(self, *_: object) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    list(impasto.stream(scene(40, 40), scene(40, 40, 1), **quick, checkpoint=tmp_path / "run"))
+    list(impasto.stream(scene(40, 40), scene(40, 40, 1), **fast_settings, checkpoint=tmp_path / "run"))
     with pytest.raises(torch.OutOfMemoryError):
         read_checkpoint(tmp_path / "run").restore(Large())
 
 
-def test_a_checkpoint_is_there_before_the_first_step(made_up_file: Path, tmp_path: Path) -> None:
-    settings = {"weights": str(made_up_file), "size": 32, "iterations": 3, "precision": "float32"}
+def test_checkpoint_is_written_before_the_first_step(random_weights_file: Path, tmp_path: Path) -> None:
+    settings = {"weights": str(random_weights_file), "size": 32, "iterations": 3, "precision": "float32"}
     next(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "run")).image.load()
     result = impasto.stylize(scene(40, 40), scene(40, 40, 1), **settings, resume=tmp_path / "run")
     assert result.steps == 3
-    with pytest.raises(CheckpointError, match="cannot be written"):
+    with pytest.raises(CheckpointError, match="cannot write"):
         impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "none" / "run")
     (tmp_path / "photo.jpg").write_bytes(b"mine")
     with pytest.raises(CheckpointError, match="is there, and is no checkpoint"):
         impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "photo.jpg")
 
 
-def test_a_checkpoint_of_another_painting_is_refused(made_up_file: Path, tmp_path: Path) -> None:
-    settings = {"weights": str(made_up_file), "size": 32, "iterations": 3}
+def test_checkpoint_of_another_run_is_refused(random_weights_file: Path, tmp_path: Path) -> None:
+    settings = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
     pictures = scene(40, 40), scene(40, 40, 1)
     list(impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run"))
-    with pytest.raises(CheckpointError, match=r"another painting \(other seed\)"):
+    with pytest.raises(CheckpointError, match=r"another painting \(different seed\)"):
         list(impasto.stream(*pictures, **settings, seed=1, resume=tmp_path / "run"))
-    with pytest.raises(CheckpointError, match="other content"):
+    with pytest.raises(CheckpointError, match="different content"):
         list(impasto.stream(scene(40, 40, 2), pictures[1], **settings, resume=tmp_path / "run"))
     keep = scene(40, 40, 5)
     list(impasto.stream(*pictures, **settings, keep=keep, checkpoint=tmp_path / "kept"))
-    with pytest.raises(CheckpointError, match="other keep"):
+    with pytest.raises(CheckpointError, match="different keep"):
         list(impasto.stream(*pictures, **settings, resume=tmp_path / "kept"))
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         impasto.stream(*pictures, **settings, resume=tmp_path / "other")
 
 
-def test_what_is_no_checkpoint_is_refused(made_up_file: Path, tmp_path: Path) -> None:
+def test_files_that_are_not_checkpoints_are_refused(random_weights_file: Path, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     save_file({"image": torch.zeros(3)}, tmp_path / "tensors")
     whole = tmp_path / "run"
-    settings = {"weights": str(made_up_file), "size": 32, "iterations": 3}
+    settings = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
     list(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=whole))
     (tmp_path / "half").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     for name in ("text", "tensors", "half"):
@@ -134,7 +132,7 @@ def test_what_is_no_checkpoint_is_refused(made_up_file: Path, tmp_path: Path) ->
             read_checkpoint(tmp_path / name)
 
 
-def test_writing_costs_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writing_takes_a_small_fraction_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock of our own: a write that takes 1 s is followed by none for 20."""
     clock, written = [0.0], []
     monkeypatch.setattr("impasto.optimization.checkpoint.time.monotonic", lambda: clock[0])
@@ -151,23 +149,23 @@ def test_writing_costs_a_small_share_of_the_time(tmp_path: Path, monkeypatch: py
     assert 3 <= len(written) <= 6
 
 
-def test_a_painting_of_a_broken_run_is_a_picture(made_up_file: Path, tmp_path: Path) -> None:
-    settings = {"weights": str(made_up_file), "size": 32, "iterations": 3}
+def test_step_of_an_interrupted_run_can_be_saved(random_weights_file: Path, tmp_path: Path) -> None:
+    settings = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
     result = impasto.stylize(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "run")
     result.save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (32, 32)
 
 
-def test_a_resumed_run_has_the_tiles_that_it_began_with(quick: dict[str, object], tmp_path: Path) -> None:
-    """However much memory there is now: its last bits depend on them."""
-    settings = quick | {"size": 96, "iterations": 3, "ladder": False}
+def test_resumed_run_keeps_its_tiles(fast_settings: dict[str, object], tmp_path: Path) -> None:
+    """Tiles affect the last bits, so they do not depend on the memory at resume."""
+    settings = fast_settings | {"size": 96, "iterations": 3, "ladder": False}
     first = Run(scene(96, 64), scene(48, 48, 1), **settings, checkpoint=tmp_path / "run")
-    first.plan = first.plan._replace(tiles=(64,), history=7, on_host=True)
+    first.plan = first.plan._replace(tiles=(64,), history=7, offload_history=True)
     for _ in first.steps():
         pass
     again = Run(scene(96, 64), scene(48, 48, 1), **settings, resume=tmp_path / "run")
     assert again.plan.tiles == (None,)
     for _ in again.steps():
         pass
-    assert (again.plan.tiles, again.plan.history, again.plan.on_host) == ((64,), 7, True)
+    assert (again.plan.tiles, again.plan.history, again.plan.offload_history) == ((64,), 7, True)

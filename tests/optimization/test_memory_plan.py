@@ -20,74 +20,80 @@ from impasto.vgg.network import VGG
 from tests.conftest import scene
 
 
-def made(
-    room: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: object
+def use_memory(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let the process use this many bytes."""
+    for module in ("optimization.memory_plan", "runtime.memory_budget"):
+        monkeypatch.setattr(f"impasto.{module}.used_memory", lambda device: count)
+
+
+def plan(
+    memory: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: object
 ) -> MemoryPlan:
     options = Options(**{"size": 0, "network": "vgg16", **settings})
-    return fit_plan(options, "vgg16", pyramid_levels(size, options), torch.float32, room, host_memory=host, processes=ranks)
+    return fit_plan(options, "vgg16", pyramid_levels(size, options), torch.float32, memory, host_memory=host, processes=ranks)
 
 
-def test_more_memory_means_larger_tiles_down_to_none() -> None:
-    sides = [made(gigabytes * 1e9).tiles[-1] for gigabytes in (3, 4, 6, 12, 100)]
+def test_more_memory_gives_larger_tiles() -> None:
+    sides = [plan(gigabytes * 1e9).tiles[-1] for gigabytes in (3, 4, 6, 12, 100)]
     assert sides[-1] is None
     numbers = [side or 4096 for side in sides]
     assert numbers == sorted(numbers)
     assert numbers[0] < numbers[1] < 4096
     for gigabytes in (3, 4, 6, 12):
-        assert made(gigabytes * 1e9).memory <= gigabytes * 1e9
+        assert plan(gigabytes * 1e9).memory <= gigabytes * 1e9
 
 
-def test_small_rungs_are_not_tiled_where_the_large_ones_are() -> None:
-    tiles = made(4e9).tiles
+def test_small_levels_are_not_tiled() -> None:
+    tiles = plan(4e9).tiles
     assert tiles[0] is None
     assert tiles[-1] is not None
 
 
-def test_what_does_not_fit_is_refused_with_what_does() -> None:
+def test_error_names_the_largest_size_that_fits() -> None:
     with pytest.raises(OutOfMemoryError, match="16384 x 12288 pixels do not fit") as caught:
-        made(4e9, (16384, 12288))
-    found = re.search(r"give size (\d+)", str(caught.value))
-    assert found is not None
-    side = int(found[1])
-    made(4e9, (side, side * 3 // 4))
+        plan(4e9, (16384, 12288))
+    match = re.search(r"give size (\d+)", str(caught.value))
+    assert match is not None
+    side = int(match[1])
+    plan(4e9, (side, side * 3 // 4))
     with pytest.raises(OutOfMemoryError):
-        made(4e9, (side + 160, (side + 160) * 3 // 4))
-    with pytest.raises(OutOfMemoryError, match="none does"):
-        made(1e8)
+        plan(4e9, (side + 160, (side + 160) * 3 // 4))
+    with pytest.raises(OutOfMemoryError, match="no size does"):
+        plan(1e8)
 
 
-def test_a_long_history_goes_before_tiles_get_small() -> None:
-    rich, poor = (made(room, optimizer="lbfgs") for room in (100e9, 8e9))
+def test_history_is_shortened_before_tiles_get_small() -> None:
+    rich, poor = (plan(memory, optimizer="lbfgs") for memory in (100e9, 8e9))
     assert (rich.history, rich.tiles[-1]) == (50, None)
     assert 5 <= poor.history < 50
     assert poor.tiles[-1] is not None
     assert poor.tiles[-1] >= 350
 
 
-def test_pairs_are_rounded_before_there_are_fewer_and_on_the_host_where_it_has_room() -> None:
-    rich, less, poor = (made(room, optimizer="lbfgs") for room in (100e9, 14e9, 8e9))
-    assert (rich.history, rich.rounded) == (50, False)
-    assert (less.history, less.rounded) == (50, True)
-    assert (poor.rounded, poor.on_host) == (True, False)
-    bare = made(2.5e9, optimizer="lbfgs", host=3e9)
-    assert (bare.rounded, bare.on_host) == (True, True)
+def test_history_is_rounded_before_it_is_shortened_and_offloaded_if_it_fits() -> None:
+    rich, less, poor = (plan(memory, optimizer="lbfgs") for memory in (100e9, 14e9, 8e9))
+    assert (rich.history, rich.bfloat16_history) == (50, False)
+    assert (less.history, less.bfloat16_history) == (50, True)
+    assert (poor.bfloat16_history, poor.offload_history) == (True, False)
+    bare = plan(2.5e9, optimizer="lbfgs", host=3e9)
+    assert (bare.bfloat16_history, bare.offload_history) == (True, True)
     assert 10 < bare.history < 50
     assert bare.memory <= 2.5e9
     with pytest.raises(OutOfMemoryError, match="give size"):
-        made(2.5e9, optimizer="lbfgs")
-    assert not made(8e9, optimizer="lbfgs", host=100e9).on_host  # that is slower
-    assert not made(2.5e9, host=3e9).on_host  # Adam keeps no pairs
+        plan(2.5e9, optimizer="lbfgs")
+    assert not plan(8e9, optimizer="lbfgs", host=100e9).offload_history  # that is slower
+    assert not plan(2.5e9, host=3e9).offload_history  # Adam keeps no pairs
 
 
-def test_tiles_cost_work_and_ranks_share_it() -> None:
-    whole, tiled = made(100e9), made(4e9)
+def test_tiles_cost_flops_and_processes_share_them() -> None:
+    whole, tiled = plan(100e9), plan(4e9)
     assert 1.5 < tiled.flops / whole.flops < 4
-    shared = made(100e9, ranks=2)
+    shared = plan(100e9, ranks=2)
     assert shared.tiles[-1] is not None
     assert shared.flops < 0.85 * whole.flops
 
 
-def test_work_is_that_of_the_convolutions() -> None:
+def test_flops_are_those_of_the_convolutions() -> None:
     """VGG-16 up to conv5_1 at 64 x 64, counted by hand: 2 x 9 x inputs x outputs x positions, both ways."""
     options = Options(network="vgg16", size=64, ladder=False, iterations=3)
     by_hand = 0.0
@@ -100,8 +106,8 @@ def test_work_is_that_of_the_convolutions() -> None:
     assert plan.flops == pytest.approx(3 * by_hand)
 
 
-def test_a_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("impasto.optimization.memory_plan.used_memory", lambda device: 600_000_000)
+def test_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_memory(monkeypatch, 600_000_000)
     small, large = (forecast((512, 384), Options(network="vgg16", size=size, device="cpu")) for size in (128, 512))
     assert (large.width, large.height) == (512, 384)
     assert 0 < small.seconds < large.seconds
@@ -111,7 +117,7 @@ def test_a_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the most that a process has had")
-def test_memory_that_is_given_is_kept_to(made_up_file: Path) -> None:
+def test_run_stays_within_its_memory_limit(random_weights_file: Path) -> None:
     """Of a process of its own, as the system counts it: with little memory, and with as much as there is."""
     program = """
 import re, sys
@@ -127,7 +133,7 @@ for step in run.steps(): pass
 print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
 """
     for memory, tiled in (("1.6GB", True), ("100GB", False)):
-        line = [sys.executable, "-c", program, str(made_up_file), memory]
+        line = [sys.executable, "-c", program, str(random_weights_file), memory]
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         tile, said, peak, before = done.stdout.split()
         assert (tile != "None") == tiled
@@ -137,43 +143,41 @@ print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
             assert int(peak) < 1.1 * 1.6e9
 
 
-def test_a_run_that_does_not_fit_is_refused_before_it_starts(
-    quick: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("impasto.optimization.memory_plan.used_memory", lambda device: 600_000_000)
+def test_run_that_does_not_fit_is_refused_at_once(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    use_memory(monkeypatch, 600_000_000)
     with pytest.raises(OutOfMemoryError, match="give size"):
-        Run(scene(64, 48), scene(48, 48, 1), **{**quick, "size": 16384, "memory": "6GB", "device": "cpu"})
+        Run(scene(64, 48), scene(48, 48, 1), **{**fast_settings, "size": 16384, "memory": "6GB", "device": "cpu"})
 
 
-def test_a_network_that_is_there_is_not_counted_twice(quick: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two runs with one network, the second finds it in the memory that is taken."""
-    monkeypatch.setattr("impasto.optimization.memory_plan.used_memory", lambda device: 1_000_000_000)
+def test_loaded_network_is_not_counted_twice(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two runs with one network, the second counts it in the memory in use."""
+    use_memory(monkeypatch, 1_000_000_000)
     warm = ModelCache()
-    first = Run(scene(64, 48), scene(48, 48, 1), **quick, cache=warm)
+    first = Run(scene(64, 48), scene(48, 48, 1), **fast_settings, cache=warm)
     for _ in first.steps():
         pass
-    second = Run(scene(64, 48), scene(48, 48, 1), **quick, cache=warm)
+    second = Run(scene(64, 48), scene(48, 48, 1), **fast_settings, cache=warm)
     assert first.plan.memory - second.plan.memory > 300_000_000
 
 
-def test_layers_of_the_larger_network_need_no_weights_to_be_planned_for(quick: dict[str, object]) -> None:
+def test_planning_vgg19_layers_needs_no_weights(fast_settings: dict[str, object]) -> None:
     """`auto` may be either network, as long as no file has been opened."""
-    Run(scene(64, 48), scene(48, 48, 1), **quick, content_layers="conv4_4")
+    Run(scene(64, 48), scene(48, 48, 1), **fast_settings, content_layers="conv4_4")
 
 
 @pytest.mark.parametrize("size", [(400, 100), (96, 64)])
-def test_a_style_takes_no_more_than_the_picture(
-    quick: dict[str, object], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+def test_style_takes_no_more_memory_than_the_image(
+    fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     shown: list[int] = []
     forward = VGG.forward
 
-    def watched(self: VGG, image: torch.Tensor, *more: object, **about: object) -> object:
+    def watched(self: VGG, image: torch.Tensor, *args: object, **kwargs: object) -> object:
         shown.append(image[..., 0].numel())
-        return forward(self, image, *more, **about)
+        return forward(self, image, *args, **kwargs)
 
     monkeypatch.setattr(VGG, "forward", watched)
-    settings = quick | {"size": 0, "iterations": 1, "ladder": False, "style_scale": 4, "style_layers": "conv1_1"}
+    settings = fast_settings | {"size": 0, "iterations": 1, "ladder": False, "style_scale": 4, "style_layers": "conv1_1"}
     for _ in Run(scene(*size), scene(96, 96, 1), **settings, content_layers="conv1_1").steps():
         pass
     assert len(shown) > 4

@@ -17,8 +17,10 @@ def quadratic(size: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
     return goal, scale
 
 
-@pytest.mark.parametrize(("optimizer", "steps"), [(LBFGS(), 300), (LBFGS(bfloat16_history=True, offload_history=True), 300), (Adam(800), 800)])
-def test_the_minimum_in_the_box_is_found(optimizer: LBFGS | Adam, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("optimizer", "steps"), [(LBFGS(), 300), (LBFGS(bfloat16_history=True, offload_history=True), 300), (Adam(800), 800)]
+)
+def test_optimizers_find_the_constrained_minimum(optimizer: LBFGS | Adam, steps: int) -> None:
     goal, scale = quadratic()
     image = torch.full_like(goal, 0.5)
     for _ in range(steps):
@@ -28,7 +30,7 @@ def test_the_minimum_in_the_box_is_found(optimizer: LBFGS | Adam, steps: int) ->
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam(9)])
-def test_a_step_leaves_the_last_picture_as_it_was(optimizer: LBFGS | Adam) -> None:
+def test_step_does_not_change_its_arguments(optimizer: LBFGS | Adam) -> None:
     first = torch.full((4, 4, 3), 0.5)
     second = optimizer.step(first, torch.ones(4, 4, 3), 1.0)
     shown = optimizer.current_estimate(second)
@@ -47,7 +49,7 @@ def test_lbfgs_keeps_only_pairs_with_positive_curvature() -> None:
     assert not optimizer._pairs
 
 
-def test_lbfgs_takes_back_a_step_that_ends_far_above() -> None:
+def test_lbfgs_undoes_a_step_that_increases_the_loss() -> None:
     """Curvature that grows a thousandfold on the way: what is shown never gets worse for long, and the minimum is found."""
     goal = torch.full((4, 4, 3), 0.2, dtype=torch.float64)
 
@@ -66,7 +68,7 @@ def test_lbfgs_takes_back_a_step_that_ends_far_above() -> None:
     assert shown[-1] < 1e-9
 
 
-def test_rounded_pairs_take_half_the_memory_and_tell_as_much() -> None:
+def test_bfloat16_history_takes_half_the_memory_and_converges_as_well() -> None:
     goal, scale = (field.float() for field in quadratic())
 
     def walk(optimizer: LBFGS) -> tuple[list[float], int]:
@@ -74,7 +76,7 @@ def test_rounded_pairs_take_half_the_memory_and_tell_as_much() -> None:
         for _ in range(60):
             losses.append(float((scale * (image - goal) ** 2).sum()) / 2)
             image = optimizer.step(image, scale * (image - goal), losses[-1])
-        return losses, sum(each.nbytes for each in optimizer.state().values() if each.ndim == 3)
+        return losses, sum(tensor.nbytes for tensor in optimizer.state().values() if tensor.ndim == 3)
 
     (exact, bytes_), (rounded, fewer) = walk(LBFGS(10)), walk(LBFGS(10, bfloat16_history=True))
     assert exact != rounded
@@ -82,38 +84,40 @@ def test_rounded_pairs_take_half_the_memory_and_tell_as_much() -> None:
     least = float((scale * (goal.clamp(0, 1) - goal) ** 2).sum()) / 2
     assert rounded[-1] - least < 1.1 * (exact[-1] - least) + 1e-4 * least
     again = LBFGS(10, bfloat16_history=True, offload_history=True).for_level(8, 8, 3)
-    assert again.rounded
-    assert again.on_host
+    assert again.bfloat16_history
+    assert again.offload_history
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
-def test_pairs_on_the_host_are_the_same_pairs() -> None:
+def test_offloaded_history_gives_the_same_steps() -> None:
     goal, scale = (field.float().cuda() for field in quadratic())
     images = []
-    for on_host in (False, True):
-        optimizer, image = LBFGS(offload_history=on_host), torch.full_like(goal, 0.5)
+    for offload in (False, True):
+        optimizer, image = LBFGS(offload_history=offload), torch.full_like(goal, 0.5)
         for _ in range(10):
             image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
         images.append(image)
-        again = LBFGS(offload_history=on_host)
+        again = LBFGS(offload_history=offload)
         again.restore(optimizer.state(), goal.device)
-        for each in (optimizer, again):
-            assert each.state()["s000"].device.type == ("cpu" if on_host else "cuda")
+        for owner in (optimizer, again):
+            assert owner.state()["s000"].device.type == ("cpu" if offload else "cuda")
     torch.testing.assert_close(*images)
 
 
-def test_bands_are_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = torch.rand(2, 9, 7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+def test_banded_updates_equal_whole_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = torch.rand(2, 9, 7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr("impasto.optimization.optimizers._BAND_ELEMENTS", 50)
-    assert _dot(one, other) == pytest.approx(float((one * other).sum()), rel=1e-12)
-    there = one.clone()
-    _add_scaled(there, other, -2.5)
-    torch.testing.assert_close(there, one - 2.5 * other)
-    assert _dot(other.bfloat16(), one) == pytest.approx(float((other.bfloat16() * one).sum()), rel=1e-12)
+    assert _dot(a, b) == pytest.approx(float((a * b).sum()), rel=1e-12)
+    result = a.clone()
+    _add_scaled(result, b, -2.5)
+    torch.testing.assert_close(result, a - 2.5 * b)
+    assert _dot(b.bfloat16(), a) == pytest.approx(float((b.bfloat16() * a).sum()), rel=1e-12)
 
 
-@pytest.mark.parametrize("make", [LBFGS, lambda: LBFGS(bfloat16_history=True), lambda: Adam(9)], ids=["lbfgs", "rounded", "adam"])
-def test_what_it_knows_can_be_put_away_and_taken_up(make) -> None:
+@pytest.mark.parametrize(
+    "make", [LBFGS, lambda: LBFGS(bfloat16_history=True), lambda: Adam(9)], ids=["lbfgs", "rounded", "adam"]
+)
+def test_state_can_be_saved_and_restored(make) -> None:
     goal, scale = quadratic(4)
 
     def walk(optimizer: LBFGS | Adam, image: torch.Tensor, steps: int) -> torch.Tensor:
@@ -126,10 +130,10 @@ def test_what_it_knows_can_be_put_away_and_taken_up(make) -> None:
     second = make()
     second.restore(copy.deepcopy(first.state()), goal.device)
     assert torch.equal(walk(second, there, 4), walk(first, there, 4))
-    assert torch.equal(second.average(there), first.average(there))
+    assert torch.equal(second.current_estimate(there), first.current_estimate(there))
 
 
-def test_the_average_is_adams_equation_of_an_unbiased_mean() -> None:
+def test_average_is_the_unbiased_exponential_mean() -> None:
     optimizer = Adam(5, rates=(0.05, 0.02), decay=0.9)
     image = torch.full((3, 3, 3), 0.5)
     iterates = []
@@ -141,12 +145,12 @@ def test_the_average_is_adams_equation_of_an_unbiased_mean() -> None:
     torch.testing.assert_close(optimizer.current_estimate(image), expected)
 
 
-def test_adam_moves_to_another_size_with_its_moments() -> None:
+def test_adam_resizes_its_moments_for_the_next_level() -> None:
     optimizer = Adam(3)
     gradient = torch.rand(8, 8, 3) + 1
     optimizer.step(torch.full((8, 8, 3), 0.5), gradient, 0.0)
     larger = optimizer.for_level(12, 11, 3)
     image = torch.full((11, 12, 3), 0.5)
-    assert torch.equal(larger.current_estimate(image), image)  # the average starts anew
+    assert torch.equal(larger.current_estimate(image), image)  # the average starts again
     moved = larger.step(image, torch.zeros(11, 12, 3), 0.0)
     assert float((image - moved).min()) > 0  # but the momentum carries on

@@ -18,7 +18,7 @@ from impasto.optimization.objective import Evaluation, Objective, Region
 from impasto.optimization.tiling import TilingCost, make_tiles
 from impasto.vgg.network import VGG
 from impasto.vgg.weight_files import Weights
-from tests.conftest import made_up_weights
+from tests.conftest import random_weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT = {"conv4_2": 0.7, "conv2_2": 0.3}
@@ -29,9 +29,9 @@ def random(*shape: int) -> Tensor:
 
 
 def evaluate(
-    net: VGG, image: Tensor, content: Tensor, regions: Sequence[Region], tile: int | None, **about: object
+    net: VGG, image: Tensor, content: Tensor, regions: Sequence[Region], tile: int | None, **kwargs: object
 ) -> Evaluation:
-    return Objective(net, content, CONTENT, regions, alpha=0.3, tv=0.5, tile=tile, **about)(image)  # type: ignore[arg-type]
+    return Objective(net, content, CONTENT, regions, alpha=0.3, tv=0.5, tile=tile, **kwargs)(image)  # type: ignore[arg-type]
 
 
 def style_of(net: VGG, picture: Tensor) -> dict[str, tuple[float, Moments]]:
@@ -39,10 +39,10 @@ def style_of(net: VGG, picture: Tensor) -> dict[str, tuple[float, Moments]]:
     return {name: (0.2, Moments(maps[name].mean(0), maps[name].T @ maps[name] / len(maps[name]))) for name in STYLE}
 
 
-def same(found: Evaluation, whole: Evaluation, within: float = 1e-9) -> None:
+def assert_same(tiled: Evaluation, whole: Evaluation, within: float = 1e-9) -> None:
     for name in ("value", "content_loss", "style_loss"):
-        torch.testing.assert_close(getattr(found, name), getattr(whole, name), rtol=within, atol=0)
-    assert float((found.gradient - whole.gradient).norm() / whole.gradient.norm()) < within
+        torch.testing.assert_close(getattr(tiled, name), getattr(whole, name), rtol=within, atol=0)
+    assert float((tiled.gradient - whole.gradient).norm() / whole.gradient.norm()) < within
 
 
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
@@ -59,10 +59,10 @@ def same(found: Evaluation, whole: Evaluation, within: float = 1e-9) -> None:
         ("circular", (48, 64), 32),  # blocks that go around the picture more than once
     ],
 )
-def test_tiles_are_the_whole(network: str, pooling: str, padding: str, size: tuple[int, int], tile: int) -> None:
+def test_tiled_gradient_equals_untiled(network: str, pooling: str, padding: str, size: tuple[int, int], tile: int) -> None:
     torch.manual_seed(1)
     net = VGG(
-        made_up_weights(network, torch.float64, divide=8),
+        random_weights(network, torch.float64, divide=8),
         [*STYLE, *CONTENT],
         pooling=pooling,
         padding=padding,
@@ -71,14 +71,14 @@ def test_tiles_are_the_whole(network: str, pooling: str, padding: str, size: tup
     image, content = random(*size, 3), random(*size, 3)
     regions = [Region(style_of(net, random(96, 80, 3)))]
     whole = evaluate(net, image, content, regions, None, style_loss="covariance")
-    same(evaluate(net, image, content, regions, tile, style_loss="covariance"), whole)
+    assert_same(evaluate(net, image, content, regions, tile, style_loss="covariance"), whole)
 
 
 @pytest.mark.parametrize("kind", ["gram", "moments", "covariance", "wasserstein"])
 @pytest.mark.parametrize("relative", [False, True])
-def test_every_style_loss_in_several_regions(kind: str, relative: bool) -> None:
+def test_tiled_gradient_equals_untiled_with_regions(kind: str, relative: bool) -> None:
     torch.manual_seed(2)
-    net = VGG(made_up_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding="replicate", dtype=torch.float64)
+    net = VGG(random_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding="replicate", dtype=torch.float64)
     image, content = random(150, 133, 3), random(150, 133, 3)
     sizes = {name: features.shape[:2] for name, features in net.forward(image).items()}
     regions = [
@@ -87,27 +87,27 @@ def test_every_style_loss_in_several_regions(kind: str, relative: bool) -> None:
     # 1e-7 of Wasserstein: its roots are as exact as eigenvalues that nearly vanish.
     within = 1e-7 if kind == "wasserstein" else 1e-9
     whole = evaluate(net, image, content, regions, None, style_loss=kind, relative=relative)
-    same(evaluate(net, image, content, regions, 48, style_loss=kind, relative=relative), whole, within)
+    assert_same(evaluate(net, image, content, regions, 48, style_loss=kind, relative=relative), whole, within)
 
 
 @pytest.mark.parametrize("padding", ["replicate", "circular"])
-def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, padding: str) -> None:
-    """What would take a copy is done a few rows at a time: here, each alone."""
+def test_banded_moments_equal_whole_moments(monkeypatch: pytest.MonkeyPatch, padding: str) -> None:
+    """Features that have to be copied are processed in bands of rows: here, one row at a time."""
     torch.manual_seed(4)
-    net = VGG(made_up_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding=padding, dtype=torch.float64)
+    net = VGG(random_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding=padding, dtype=torch.float64)
     image, content = random(96, 112, 3), random(96, 112, 3)
     regions = [Region(style_of(net, random(96, 80, 3)))]
     whole = evaluate(net, image, content, regions, None)
     monkeypatch.setattr("impasto.losses.moments._BAND_ELEMENTS", 1)
-    same(evaluate(net, image, content, regions, None), whole)
-    same(evaluate(net, image, content, regions, 48), whole)
+    assert_same(evaluate(net, image, content, regions, None), whole)
+    assert_same(evaluate(net, image, content, regions, 48), whole)
 
 
 @pytest.mark.parametrize("deepest", ["conv1_1", "conv1_2", "conv2_1", "conv3_1", "conv4_2", "conv5_1"])
 @pytest.mark.parametrize("network", ["vgg16", "vgg19"])
-def test_blocks_reach_as_far_as_a_position_sees(network: str, deepest: str) -> None:
-    """A pixel farther away changes nothing at a position, and the last one that is not does."""
-    net = VGG(made_up_weights(network, torch.float64, divide=16), [deepest], dtype=torch.float64)
+def test_halo_covers_the_receptive_field(network: str, deepest: str) -> None:
+    """A pixel outside the halo does not change a position; the last one inside does."""
+    net = VGG(random_weights(network, torch.float64, divide=16), [deepest], dtype=torch.float64)
     stride = 2 ** (int(deepest[4]) - 1)
     far = receptive_radius(network, [deepest])
     at = 96 // stride
@@ -115,14 +115,14 @@ def test_blocks_reach_as_far_as_a_position_sees(network: str, deepest: str) -> N
     before = net.forward(image)[deepest][at]
     for distance, changes in ((far, True), (far + 1, False)):
         for pixel in (96 - distance, 96 + stride - 1 + distance):
-            other = image.clone()
-            other[pixel] += 1e6
-            assert bool((net.forward(other)[deepest][at] != before).any()) == changes
+            changed = image.clone()
+            changed[pixel] += 1e6
+            assert bool((net.forward(changed)[deepest][at] != before).any()) == changes
 
 
 @pytest.mark.parametrize("wraps", [Tileable(), Tileable(y=True, x=True)])
 @pytest.mark.parametrize("size", [(512, 400), (33, 17), (1023, 95), (640, 16), (244, 290), (420, 65)])
-def test_every_pixel_is_owned_once_and_no_tile_is_too_large(size: tuple[int, int], wraps: Tileable) -> None:
+def test_every_pixel_is_owned_once(size: tuple[int, int], wraps: Tileable) -> None:
     height, width = size
     owners = torch.zeros(height, width)
     for tile in make_tiles(width, height, 64, 70, wraps):
@@ -140,12 +140,12 @@ def test_every_pixel_is_owned_once_and_no_tile_is_too_large(size: tuple[int, int
     assert whole.rows == (0, height, 0, height)
 
 
-def test_the_real_network_in_single_precision(vgg16: Weights) -> None:
+def test_tiled_gradient_equals_untiled_on_the_real_network(vgg16: Weights) -> None:
     torch.manual_seed(3)
     net = VGG(vgg16, [*STYLE, *CONTENT], pooling="max", padding="replicate")
     image, content, style = (torch.rand(256, 224, 3) for _ in range(3))
     regions = [Region(style_of(net, style))]
-    same(
+    assert_same(
         evaluate(net, image, content, regions, 96, style_loss="covariance"),
         evaluate(net, image, content, regions, None, style_loss="covariance"),
         1e-4,
@@ -153,7 +153,7 @@ def test_the_real_network_in_single_precision(vgg16: Weights) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-def test_a_shelf_gives_back_what_was_put_on_it(dtype: torch.dtype) -> None:
+def test_disk_cache_returns_stored_tensors(dtype: torch.dtype) -> None:
     shelf = DiskCache()
     tensors = [torch.randn(3, n, 5).to(dtype) for n in (4, 7, 2)]
     for get, tensor in reversed([(shelf.store(tensor), tensor) for tensor in tensors]):
@@ -161,7 +161,7 @@ def test_a_shelf_gives_back_what_was_put_on_it(dtype: torch.dtype) -> None:
         assert torch.equal(get(), tensor)
 
 
-def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(OutOfMemoryError, match="IMPASTO_CACHE"):
