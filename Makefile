@@ -4,17 +4,17 @@ BIN := .venv/bin
 
 .PHONY: demo app space test test-kritas check fuzz bench krita clean
 
-# A photograph in the style of one of the project's own paintings: demo.png, and demo_strip.png with before and after.
+# Paint a photograph in the style of one of the project's own paintings: demo.png, and demo_strip.png with before and after.
 demo: .venv/demo
-	$(BIN)/python gradio_app/demo.py
+	$(BIN)/python scripts/demo.py
 
-# The page, on this computer: http://127.0.0.1:7860
+# Serve the web page on this computer: http://127.0.0.1:7860
 app: .venv/app
 	$(BIN)/python gradio_app/app.py
 
-# The page as a folder that runs by itself, to be pushed to Hugging Face Spaces: dist/space
+# Build the web page as a folder that runs by itself, to push to Hugging Face Spaces: dist/space
 space: .venv/app
-	$(BIN)/python gradio_app/build.py dist/space
+	$(BIN)/python scripts/build_space.py dist/space
 
 # The zip that Krita's "Import Python Plugin from File" takes.
 krita: | $(BIN)/pip

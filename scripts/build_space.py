@@ -1,6 +1,6 @@
-"""Builds the Space: a folder that runs by itself, with the page, the engine, what they need and the Space's card.
+"""Build the Hugging Face Space: a folder that runs by itself, with the page, the engine, requirements and README.
 
-python build.py FOLDER
+python scripts/build_space.py FOLDER
 """
 
 from __future__ import annotations
@@ -11,35 +11,33 @@ import sys
 from importlib.metadata import requires
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ENGINE = HERE.parent / "core" / "impasto"
-#: What is there to make the page, and is no part of it.
-_TOOLS = ("build.py", "demo.py", "make_assets.py", "paintings.py", "strokes.py", "crafts.py", "brushes.py", "train_nets.py")
+ROOT = Path(__file__).resolve().parents[1]
+APP = ROOT / "gradio_app"
+ENGINE = ROOT / "core" / "impasto"
 
 
 def build(folder: Path) -> Path:
-    """Make the folder anew. Only files of this project's own building are replaced."""
-    whole = all((folder / name).exists() for name in ("app.py", "requirements.txt", "impasto/engine.py"))
-    if folder.exists() and any(folder.iterdir()) and (not whole or folder.resolve() in (HERE, *HERE.parents)):
-        raise SystemExit(f"{str(folder)!r} is not empty and is no Space: name another folder")
+    """Create the folder, or replace one that this function has created.  Raises SystemExit for any other folder."""
+    is_space = all((folder / name).exists() for name in ("app.py", "requirements.txt", "impasto/__init__.py"))
+    contains_sources = folder.resolve() in (APP, *APP.parents)
+    if folder.exists() and any(folder.iterdir()) and (not is_space or contains_sources):
+        raise SystemExit(f"{str(folder)!r} is not empty and is not a Space: name another folder")
     shutil.rmtree(folder, ignore_errors=True)
-    nothing_made = shutil.ignore_patterns("__pycache__", "*.pyc", ".gradio")
-    shutil.copytree(ENGINE, folder / "impasto", ignore=nothing_made)
-    for path in sorted(HERE.iterdir()):
-        if path.is_file() and path.name not in _TOOLS and path.suffix in (".py", ".md"):
-            shutil.copy(path, folder)
-    for name in ("assets", "web"):
-        shutil.copytree(HERE / name, folder / name, ignore=nothing_made)
-    shutil.copy(HERE.parent / "LICENSE", folder)
+    generated = shutil.ignore_patterns("__pycache__", "*.pyc", "*.pyi", ".gradio")
+    shutil.copytree(ENGINE, folder / "impasto", ignore=generated)
+    for name in ("page", "assets", "web"):
+        shutil.copytree(APP / name, folder / name, ignore=generated)
+    for file in (APP / "app.py", APP / "README.md", ROOT / "LICENSE"):
+        shutil.copy(file, folder)
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements()), encoding="utf-8")
     return folder
 
 
 def requirements() -> list[str]:
-    """What impasto itself and its page need, as pyproject.toml has it. Gradio is the platform's to install, by the card."""
-    listed = [line.partition(";") for line in requires("impasto") or []]
-    wanted = [name for name, _, marker in listed if not marker or re.search("extra == .app.", marker)]
-    return [name.strip() for name in wanted if not name.startswith("gradio")]
+    """List what impasto and the page need, as in pyproject.toml. The platform installs Gradio, as README.md asks it to."""
+    lines = [line.partition(";") for line in requires("impasto") or []]
+    needed = [name for name, _, marker in lines if not marker or re.search("extra == .app.", marker)]
+    return [name.strip() for name in needed if not name.startswith("gradio")]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Trains the nets that come with Impasto, in three of the project's own paintings, on scikit-image's photographs.
+"""Train the feed-forward networks that ship with Impasto, on three of its own paintings and scikit-image's photographs.
 
-    python train_nets.py                        all of them; half an hour each on two cores
-    python train_nets.py harvest --steps 100    this one, and not for long
-    python train_nets.py --show                 none, only the picture in README, which all of them make in the end
+    python scripts/train_pretrained.py                        all of them; half an hour each on two cores
+    python scripts/train_pretrained.py harvest --steps 100    only this one, for a short time
+    python scripts/train_pretrained.py --show                 train nothing; only make docs/instant.jpg
 
-Goes by steps and not by the clock: the same machine makes the same nets each time.
+Training is limited by steps, not by time: the same machine makes the same networks each time.
+docs/instant.jpg, a photograph and what each network makes of it, is remade after every training.
 """
 
 from __future__ import annotations
@@ -12,45 +13,42 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from PIL import Image
-from skimage import data
-
-from demo import strip
+from demo import join_side_by_side, photograph
 from impasto import instant, library
 from impasto.cli import main
 from impasto.nets import Net
-from make_assets import ASSETS
+from make_gallery import ASSETS
 
 ROOT = Path(__file__).resolve().parents[1]
-NETS = ROOT / "core" / "impasto" / "trained"
-LEARNED = ("harvest", "rose_window", "alpenglow")
-LICENCE = "CC0-1.0"
+NETWORKS = ROOT / "core" / "impasto" / "trained"
+STYLES = ("harvest", "rose_window", "alpenglow")
+LICENSE = "CC0-1.0"
 
 
-def train(name: str, steps: int, folder: Path = NETS) -> int:
-    """Its exit status"""
+def train(name: str, steps: int, folder: Path = NETWORKS) -> int:
+    """Train one network; returns the exit status."""
     folder.mkdir(exist_ok=True)
-    fixed = ["--network", "vgg16", "--precision", "float32", "--device", "cpu", "--size", "512", "--license", LICENCE]
-    kept = ["-o", str(folder / f"{name}.safetensors"), "--force"]
-    return main(["train", str(ASSETS / f"{name}.jpg"), "--steps", str(steps), *fixed, *kept])
+    options = ["--network", "vgg16", "--precision", "float32", "--device", "cpu", "--size", "512", "--license", LICENSE]
+    output = ["-o", str(folder / f"{name}.safetensors"), "--force"]
+    return main(["train", str(ASSETS / f"{name}.jpg"), "--steps", str(steps), *options, *output])
 
 
-def show() -> None:
-    """A photograph, and what each of the nets makes of it"""
-    photo = Image.fromarray(data.astronaut())
-    painted = [instant.Painter(Net.load(library.shipped()[name])).paint(photo).image for name in LEARNED]
-    strip([photo, *painted]).save(ROOT / "docs" / "instant.jpg", quality=88)
+def make_comparison() -> None:
+    """Write docs/instant.jpg: a photograph and what each of the networks makes of it."""
+    photo = photograph("astronaut")
+    painted = [instant.Painter(Net.load(library.shipped()[name])).paint(photo).image for name in STYLES]
+    join_side_by_side([photo, *painted]).save(ROOT / "docs" / "instant.jpg", quality=88)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", metavar="NAME", nargs="*", help=f"which ones: {', '.join(LEARNED)} (default: all)")
-    parser.add_argument("--show", action="store_true", help="train none; make the picture in README")
-    parser.add_argument("--steps", type=int, default=4000, help="how long (default: 4000)")
+    parser = argparse.ArgumentParser(description="Train the feed-forward networks that ship with Impasto.")
+    parser.add_argument("names", metavar="NAME", nargs="*", help=f"networks to train: {', '.join(STYLES)} (default: all)")
+    parser.add_argument("--show", action="store_true", help="train nothing; only make docs/instant.jpg")
+    parser.add_argument("--steps", type=int, default=4000, help="training steps (default: 4000)")
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(LEARNED):
-        parser.error(f"no such net: {', '.join(unknown)}")
-    status = 0 if arguments.show else max(train(name, arguments.steps) for name in arguments.names or LEARNED)
+    if unknown := set(arguments.names) - set(STYLES):
+        parser.error(f"no such network: {', '.join(sorted(unknown))}")
+    status = 0 if arguments.show else max(train(name, arguments.steps) for name in arguments.names or STYLES)
     if not status:
-        show()
+        make_comparison()
     raise SystemExit(status)

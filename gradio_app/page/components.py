@@ -1,8 +1,9 @@
-"""The parts of the page that Gradio does not have: pictures that are safe to take, fields from `Options`, a mask."""
+"""Components that Gradio does not have: safe picture uploads, fields made from `Options`, a mask editor, thumbnails."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -10,29 +11,32 @@ from urllib.parse import unquote
 import gradio as gr
 from gradio import utils
 from gradio.data_classes import ImageData
+from PIL import Image
 
-import pictures
 from impasto import ImageError
 from impasto.options import describe
 
-_ABOUT = {about["name"]: about for about in describe()}
-_STEPS = {"strength": 0.05, "style_scale": 0.05}
+from . import uploads
+
+_SCHEMA = {field["name"]: field for field in describe()}
+_SLIDER_STEPS = {"strength": 0.05, "style_scale": 0.05}
+_WEB_FOLDER = Path(__file__).parents[1] / "web"
 
 
 class Upload(gr.Image):
-    """A picture from a visitor. What arrives in a function is an upright RGB or RGBA image, None, or an ImageError.
+    """A picture from a visitor. Event handlers get an upright RGB or RGBA image, None, or an ImageError.
 
-    Gradio's own Image decodes whatever it is sent, fetches links, and opens any file of the server that a payload names.
+    Gradio's own Image decodes whatever it is sent, follows links, and opens any file of the server that a payload names.
     """
 
-    is_template = True  # for the browser it is an Image
+    is_template = True  # the browser treats it as an Image
 
-    async def async_move_resource_to_block_cache(self, url_or_file_path: Any) -> str | None:
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
         path = str(url_or_file_path or "")
         if path.startswith(("http:", "https:")):
-            # What was uploaded here, clients may name by its address.
-            _, own, local = unquote(path).partition("/gradio_api/file=")
-            if not own or not _uploaded(local):
+            # API clients may name a file that they uploaded here by its URL.
+            _, separator, local = unquote(path).partition("/gradio_api/file=")
+            if not separator or not _is_upload(local):
                 raise gr.Error("Links are not accepted: upload the picture itself.", print_exception=False)
             path = str(Path(local).resolve())
         return await super().async_move_resource_to_block_cache(path or None)
@@ -43,56 +47,68 @@ class Upload(gr.Image):
         name = f"the {str(self.label).lower()}"
         try:
             if (payload.url or "").startswith("data:"):
-                return pictures.read(base64.b64decode(str(payload.url).partition(",")[2]), name)
-            if not payload.path or not _uploaded(payload.path):
+                return uploads.read_picture(base64.b64decode(str(payload.url).partition(",")[2]), name)
+            if not payload.path or not _is_upload(payload.path):
                 raise ImageError(f"{name} was not uploaded here")
-            return pictures.read(Path(payload.path).resolve(), name)
+            return uploads.read_picture(Path(payload.path).resolve(), name)
         except ImageError as error:
             return error
         except FileNotFoundError:
-            return ImageError(f"{name} has been deleted, as everything is within the hour: add it again")
+            return ImageError(f"{name} has been deleted (uploads are kept for less than an hour): add it again")
         except (OSError, ValueError):
             return ImageError(f"{name} cannot be read: is it a picture?")
 
 
-def upload(label: str, **more: Any) -> Upload:
-    sources = ["upload", "webcam", "clipboard"]
-    return Upload(label=label, interactive=True, sources=sources, buttons=[], **more)
+# Gradio writes a stub file next to the module of every component class. Type checkers would read it instead of this module.
+with contextlib.suppress(OSError):
+    Path(__file__).with_suffix(".pyi").unlink(missing_ok=True)
 
 
-def field(name: str, choices: list[tuple[str, Any]] | None = None, **more: Any) -> Any:
-    """A field for one of `Options`, with its name, range, default and help; `choices` to offer a few values only."""
-    about = _ABOUT[name]
-    shared = {
-        "label": about["title"],
-        "info": about["help"][0].upper() + about["help"][1:],
-        "value": about["default"],
+def _is_upload(path: str) -> bool:
+    return bool(utils.is_in_or_equal(Path(path).resolve(), utils.get_upload_folder()))
+
+
+def picture_upload(label: str, **settings: Any) -> Upload:
+    return Upload(label=label, interactive=True, sources=["upload", "webcam", "clipboard"], buttons=[], **settings)
+
+
+def option_field(name: str, dropdown: list[tuple[str, Any]] | None = None, **settings: Any) -> Any:
+    """Make the form field of an option, with its title, range, default and help.
+
+    dropdown: labels and values to offer in a drop-down list, instead of the whole range
+    settings: arguments of the Gradio component that replace those made from the option
+    """
+    field = _SCHEMA[name]
+    arguments = {
+        "label": field["title"],
+        "info": field["help"][0].upper() + field["help"][1:],
+        "value": field["default"],
         "elem_id": name,
-        **more,
+        **settings,
     }
-    if choices is not None:
-        return gr.Dropdown(choices, **shared)
-    if about["kind"] == "choice":
-        return gr.Radio(offers(name), **{**shared, "value": shared["value"] or ""})
-    if about["kind"] in ("float", "floats"):
-        return gr.Slider(about["low"], about["high"], step=_STEPS[name], **shared)
-    return gr.Number(precision=0, minimum=about["low"], maximum=min(about["high"], 2**31 - 1), **shared)
+    if dropdown is not None:
+        return gr.Dropdown(dropdown, **arguments)
+    if field["kind"] == "choice":
+        return gr.Radio(choices(name), **{**arguments, "value": arguments["value"] or ""})
+    if field["kind"] in ("float", "floats"):
+        return gr.Slider(field["low"], field["high"], step=_SLIDER_STEPS[name], **arguments)
+    return gr.Number(precision=0, minimum=field["low"], maximum=min(field["high"], 2**31 - 1), **arguments)
 
 
-def offers(name: str) -> list[tuple[str, str]]:
-    """Labels and values of a choice; what is left to the preset is an empty text."""
-    return [(label, value or "") for label, value in _ABOUT[name]["offers"]]
+def choices(name: str) -> list[tuple[str, str]]:
+    """Labels and values of an option's choices; an empty value leaves the choice to the preset."""
+    return [(label, value or "") for label, value in _SCHEMA[name]["offers"]]
 
 
-def shelf(pictures: list[tuple[str, str]], title: str, elem_id: str) -> gr.Gallery:
-    """A row of six pictures with names, to choose one by a click; on a phone there are three in a row."""
+def thumbnail_gallery(pictures: list[tuple[str | Image.Image, str]], title: str, elem_id: str) -> gr.Gallery:
+    """Make a clickable row of six pictures (three on a phone), each with a caption for screen readers, below a title."""
     gr.Markdown(title)
     return gr.Gallery(
         pictures,
         label=title,
         show_label=False,
         elem_id=elem_id,
-        elem_classes="shelf",
+        elem_classes="thumbnails",
         height="auto",
         fit_columns=False,
         allow_preview=False,
@@ -103,30 +119,26 @@ def shelf(pictures: list[tuple[str, str]], title: str, elem_id: str) -> gr.Galle
     )
 
 
-def mask() -> gr.HTML:
-    """Paint on the photo where the style shall come. Its value is a PNG as a data URL, "" where nothing is painted."""
+def mask_editor() -> gr.HTML:
+    """Make a brush to paint a mask on the photo. Its value is a PNG file as a data URL, "" if nothing is painted."""
     return gr.HTML(
         value="",
         photo="",
         elem_id="mask",
-        html_template=web("mask.html"),
-        css_template=web("mask.css"),
-        js_on_load=web("mask.js"),
+        html_template=web_file("mask.html"),
+        css_template=web_file("mask.css"),
+        js_on_load=web_file("mask.js"),
         apply_default_css=False,
     )
 
 
-def mask_photo(photo: Any) -> dict[str, Any]:
-    """What the mask is painted on, and nothing painted on it"""
-    if isinstance(photo, ImageError) or photo is None:
+def reset_mask_editor(photo: Any) -> dict[str, Any]:
+    """Update the mask editor: show another photo (or none), with nothing painted on it."""
+    if not isinstance(photo, Image.Image):
         return gr.update(value="", photo="")
-    return gr.update(value="", photo="data:image/jpeg;base64," + base64.b64encode(pictures.jpeg(photo)).decode())
+    return gr.update(value="", photo="data:image/jpeg;base64," + base64.b64encode(uploads.encode_jpeg(photo)).decode())
 
 
-def web(name: str) -> str:
-    """What the browser runs and reads"""
-    return (Path(__file__).parent / "web" / name).read_text(encoding="utf-8")
-
-
-def _uploaded(path: str) -> bool:
-    return utils.is_in_or_equal(Path(path).resolve(), utils.get_upload_folder())
+def web_file(name: str) -> str:
+    """Read one of the files that run in the browser."""
+    return (_WEB_FOLDER / name).read_text(encoding="utf-8")

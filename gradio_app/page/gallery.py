@@ -1,4 +1,4 @@
-"""What there is to be chosen by a click: paintings, instant styles, looks and examples."""
+"""What visitors can choose with a click: paintings, instant styles, style losses and examples."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-import pictures
-import widgets
 from impasto import ImageError, library
 
-ASSETS = Path(__file__).parent / "assets"
+from . import components, uploads
+
+ASSETS = Path(__file__).parents[1] / "assets"
 EXAMPLES: list[dict[str, Any]] = json.loads((ASSETS / "examples.json").read_text(encoding="utf-8"))
 PAINTINGS: list[dict[str, str]] = json.loads((ASSETS / "paintings.json").read_text(encoding="utf-8"))
-LOOKS: list[tuple[str, str]] = [(label, value) for label, value in widgets.offers("style_loss") if value]
+#: Labels and values.
+STYLE_LOSS_CHOICES: list[tuple[str, str]] = [(label, value) for label, value in components.choices("style_loss") if value]
 
 
-class Instant(NamedTuple):
-    """A style that a net paints in at once"""
+class InstantStyle(NamedTuple):
+    """A style that a feed-forward network has been trained to paint."""
 
-    net: str  # its name
+    network: str  # its name
     title: str
-    thumbnail: str | Image.Image
-    painting: str = ""  # path of what the net has learned, where the page has it
+    thumbnail: str | Image.Image  # a path or a picture
+    painting: str = ""  # path of the painting it was trained on, if it is one of PAINTINGS
 
 
-def _instant(net: str, title: str, thumbnail: str) -> Instant:
-    """thumbnail: a JPEG file in base64; the page's own is larger"""
+def _instant_style(network: str, title: str, thumbnail: str) -> InstantStyle:
+    """thumbnail: a JPEG file in base64, used unless the page has a larger one"""
     for painting in PAINTINGS:
-        if Path(painting["file"]).stem == net:
-            return Instant(net, title, str(ASSETS / painting["thumbnail"]), str(ASSETS / painting["file"]))
+        if Path(painting["file"]).stem == network:
+            return InstantStyle(network, title, str(ASSETS / painting["thumbnail"]), str(ASSETS / painting["file"]))
     try:
-        return Instant(net, title, pictures.read(base64.b64decode(thumbnail), "the thumbnail"))
-    except (ImageError, ValueError):  # somebody's own net, and none of this project's making
-        return Instant(net, title, Image.new("RGB", (96, 72), "gray"))
+        return InstantStyle(network, title, uploads.read_picture(base64.b64decode(thumbnail), "the thumbnail"))
+    except (ImageError, ValueError):  # a network that another program wrote
+        return InstantStyle(network, title, Image.new("RGB", (96, 72), "gray"))
 
 
-INSTANT = {about["name"]: _instant(about["name"], about["title"], about["thumbnail"]) for about in library.described()}
+#: By the network's name.
+INSTANT_STYLES = {info["name"]: _instant_style(info["name"], info["title"], info["thumbnail"]) for info in library.described()}

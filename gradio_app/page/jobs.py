@@ -1,4 +1,4 @@
-"""What a visitor asks for: the pictures and settings that make an order, and what it would take."""
+"""Turn a visitor's pictures and settings into a job for the painter, and estimate what a job takes."""
 
 from __future__ import annotations
 
@@ -8,52 +8,66 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-import studio
 from impasto import ImageError, ImpastoError, OptionError
 from impasto.plans import size_of
 from impasto.terminal import duration
-from said import sentence
-from visitors import visitors
+
+from . import painter
+from .messages import error_message
+from .sessions import sessions
 
 
-def checked(photo: Any, *styles: Any, net: str = "") -> tuple[Image.Image, list[Image.Image]]:
-    """The pictures, where they can be painted from; a net takes no styles.  Raises ImageError."""
-    styles = () if net else styles
+def require_pictures(photo: Any, *styles: Any, network: str = "") -> tuple[Image.Image, list[Image.Image]]:
+    """Return the photo and the styles that are given; a feed-forward network needs no style.
+
+    Each is what an Upload returns: a picture, None or an ImageError.  Raises ImageError.
+    """
+    styles = () if network else styles
     for picture in (photo, *styles):
         if isinstance(picture, ImageError):
             raise picture
     if photo is None:
-        raise ImageError("Add a photo first: drop one on Photo, paste it, or take one.")
-    given = [style for style in styles if style is not None]
-    if not given and not net:
+        raise ImageError("Add a photo first: drop one on Photo, paste one, or take one.")
+    given_styles = [style for style in styles if style is not None]
+    if not given_styles and not network:
         raise ImageError("Choose a painting first: click one below the photo, or drop your own on Style.")
-    return photo, given
+    return photo, given_styles
 
 
-def order(photo: Image.Image, styles: list[Image.Image], values: dict[str, Any], folder: Path, **more: Any) -> studio.Order:
-    """Raises OptionError."""
-    arrays = [np.asarray(style) for style in styles]
-    return studio.Order(np.asarray(photo), arrays, studio.settings(photo.size, values), str(folder), **more)
+def make_job(
+    photo: Image.Image, styles: list[Image.Image], settings: dict[str, Any], folder: Path, **more: Any
+) -> painter.Job:
+    """Raises OptionError.
+
+    more: other fields of Job
+    """
+    options = painter.validated_options(photo.size, settings)
+    return painter.Job(np.asarray(photo), [np.asarray(style) for style in styles], options, str(folder), **more)
 
 
-def regions(covered: Image.Image | None) -> list[np.ndarray]:
-    """Where the first style goes and where the second: under the brush.  Raises ImageError."""
-    if covered is None:
-        raise ImageError("Paint on the photo where the second style goes: More, The brush.")
-    if covered.getextrema()[0] > 254:
-        raise ImageError("The brush covers all of the photo: nothing is left for the first style.")
-    return [np.asarray(ImageOps.invert(covered)), np.asarray(covered)]
+def style_masks(brushed: Image.Image | None) -> list[painter.Pixels]:
+    """Make the masks of two styles: the second goes where the mask is brushed, the first elsewhere.  Raises ImageError."""
+    if brushed is None:
+        raise ImageError("Brush the area of the second style first: open More options, then Brush.")
+    second = np.asarray(brushed)
+    if second.min() > 254:
+        raise ImageError("The brush covers the whole photo. Leave some of it for the first style.")
+    return [np.asarray(ImageOps.invert(brushed)), second]
 
 
-def hint(photo: tuple[int, int] | None, preset: str, quality: str, size: int, look: str, seamless: str) -> str:
-    """What a painting would take, said beside the button before it begins"""
-    if photo is None or visitors.busy:  # what is painted now takes memory that is free afterwards
+def estimate_message(
+    photo_size: tuple[int, int] | None, preset: str, quality: str, size: int, style_loss: str, padding: str
+) -> str:
+    """Describe the size, time and memory of a painting before it starts; "" while that is unknown."""
+    if photo_size is None or sessions.busy:  # a painting in progress uses memory that will be free later
         return ""
+    settings = {"preset": preset, "quality": quality, "size": size, "style_loss": style_loss, "padding": padding}
+    width, height = photo_size
     try:
-        values = {"preset": preset, "quality": quality, "size": size, "style_loss": look, "padding": seamless}
-        (width, height), seconds, memory = studio.estimate(tuple(photo), values)
-    except OptionError:  # not of this page's fields
+        estimate = painter.estimate((width, height), settings)
+    except OptionError:  # values that the page's own fields do not send
         return ""
     except ImpastoError as error:
-        return sentence(error)
-    return f"{width} × {height} pixels, about {duration(seconds)}" + (f" and {size_of(memory)} of memory" if memory else "")
+        return error_message(error)
+    memory = f" and {size_of(estimate.memory)} of memory" if estimate.memory else ""
+    return f"{estimate.width} × {estimate.height} pixels, about {duration(estimate.seconds)}{memory}"

@@ -1,4 +1,4 @@
-"""What a visitor is told: of a painting under way, of a finished one, and of what went wrong."""
+"""Messages to visitors: progress, results and errors."""
 
 from __future__ import annotations
 
@@ -7,50 +7,54 @@ import uuid
 
 import gradio as gr
 
-import studio
 from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, WeightsError
 from impasto.terminal import duration
-from shelves import INSTANT
-from visitors import TooMany
 
-GONE = "That painting has been deleted: they are kept for less than an hour."
-#: Errors whose text is for visitors
-_TOLD = (ImageError, OptionError, OutOfMemoryError, DeviceError, TooMany, studio.Stopped)
+from .gallery import INSTANT_STYLES
+from .painter import Progress, StoppedError
+from .sessions import TooManyPaintingsError
+
+RESULT_DELETED = "That painting has been deleted. Paintings are kept for less than an hour."
+#: Errors whose text is written for visitors.
+_USER_ERRORS = (ImageError, OptionError, OutOfMemoryError, DeviceError, TooManyPaintingsError, StoppedError)
 
 logger = logging.getLogger("impasto.page")
 
 
-def sentence(error: BaseException) -> str:
-    """What a visitor is told of an error: no path, no trace; what is unexpected gets a reference, for the log."""
-    if isinstance(error, gr.Error):  # of ZeroGPU: no quota left, no GPU to be had
+def error_message(error: BaseException) -> str:
+    """Describe an error without paths or tracebacks. An unexpected one gets a reference to find it in the log."""
+    if isinstance(error, gr.Error):  # raised by ZeroGPU: quota exceeded, no GPU available
         return str(error.message)
-    if isinstance(error, _TOLD):
+    if isinstance(error, _USER_ERRORS):
         text = str(error)
         return text[0].upper() + text[1:]
     if isinstance(error, WeightsError):
         logger.error("%s", error)
-        return "The network's weights could not be fetched: this page's computer has no way to them. Try again later."
+        return "The network's weights could not be downloaded to this server. Try again later."
     reference = uuid.uuid4().hex[:8]
     logger.error("reference %s", reference, exc_info=error)
-    return f"Something went wrong here (reference {reference}). Try again, or with another picture."
+    return f"Something went wrong (reference {reference}). Try again, or use another picture."
 
 
-def where(frame: studio.Frame) -> str:
-    """The status line of a painting under way"""
-    width, height = frame.size
-    return f"Painting at {width} × {height}, step {frame.iteration}" + (f" · {duration(frame.eta)} left" if frame.eta else "")
+def progress_message(progress: Progress) -> str:
+    """The status line of a painting in progress"""
+    width, height = progress.size
+    time_left = f" · {duration(progress.eta)} left" if progress.eta else ""
+    return f"Painting at {width} × {height}, step {progress.iteration}{time_left}"
 
 
-def outcome(frame: studio.Frame, seconds: float, net: str = "") -> str:
-    """The status line of a finished painting; net: the name of the one that painted it"""
-    assert frame.painting is not None
-    took = f"{seconds:.1f} s" if net and seconds < 10 else duration(seconds)
-    ended = {"done": f"Done in {took}", "stopped": "Stopped", "time": "Time is up"}[frame.ended]
-    width, height = frame.painting.shape[1::-1]
-    line = f"{ended}: {width} × {height} pixels"
-    if frame.size != (width, height):
-        line += f", painted at {frame.size[0]} × {frame.size[1]}"
-    if not net:
-        return f"{line}. Drag the line; move Strength to fade it."
-    then = "Press Stylize to paint it exactly." if INSTANT[net].painting else "Drag the line; move Strength to fade it."
-    return f"{line}, by the instant style {INSTANT[net].title}. {then}"
+def result_message(last: Progress, seconds: float, network: str = "") -> str:
+    """The status line of a finished painting; network: the name of the feed-forward network that painted it"""
+    assert last.painting is not None
+    elapsed = f"{seconds:.1f} s" if network and seconds < 10 else duration(seconds)
+    reason = {"done": f"Done in {elapsed}", "stopped": "Stopped", "time": "Time limit reached"}[last.end_reason]
+    width, height = last.painting.shape[1::-1]
+    message = f"{reason}: {width} × {height} pixels"
+    if last.size != (width, height):
+        message += f", painted at {last.size[0]} × {last.size[1]}"
+    compare = "Drag the line to compare; move Strength to fade the painting."
+    if not network:
+        return f"{message}. {compare}"
+    style = INSTANT_STYLES[network]
+    hint = "For a closer match to the style, press Stylize." if style.painting else compare
+    return f"{message}, in the instant style {style.title}. {hint}"

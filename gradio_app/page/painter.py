@@ -1,8 +1,8 @@
-"""Where the painting is done: one order after another, in a process beside the page, or on a ZeroGPU slice.
+"""Paint jobs one after another, in a process beside the page or on a ZeroGPU slice.
 
-Either way what goes in and comes out is pickled: an order and its frames are plain values, and the word to stop is a file.
-ZeroGPU forks a process for each call. Elsewhere there is one, which stays warm; in a thread of the page the engine would
-be a third slower, for OpenMP lets its threads sleep as soon as there are more of them in a process than processors.
+Either way jobs and progress are pickled, so they are plain values, and a file in the job's folder asks the painter to stop.
+ZeroGPU forks a process for each call. Elsewhere one process stays warm. In a thread of the page the engine would be a third
+slower: OpenMP lets its threads sleep as soon as a process has more of them than there are processors.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 try:
     import spaces
@@ -30,9 +30,9 @@ except ImportError:
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
-import pictures
 from impasto import ImpastoError, OptionError, Options, WeightsError, instant, library
 from impasto.engine import Run, Warm, options_from
 from impasto.ladder import ladder
@@ -40,170 +40,191 @@ from impasto.options import OF_NETS
 from impasto.plans import forecast
 from impasto.training import STROKES
 
+from . import uploads
+
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
-ON_ZERO = bool(os.environ.get("SPACES_ZERO_GPU"))
-#: The largest size on a public page, and at home.
-LARGEST = 2048 if ON_SPACE else 4096
-#: A painting is finished as it is after so many seconds; at home it may take its time.
-LIMIT_S = float(os.environ.get("IMPASTO_SECONDS") or (100 if ON_ZERO else 600 if ON_SPACE else 24 * 3600))
-#: What a visitor may set. What else `Options` has stays as it is.
-OFFERED = (
+ON_ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
+#: The largest result on a public page and elsewhere: longest side in pixels.
+MAX_SIZE = 2048 if ON_SPACE else 4096
+#: A painting is finished early after so many seconds. On the user's own computer it may take its time.
+TIME_LIMIT_SECONDS = float(os.environ.get("IMPASTO_SECONDS") or (100 if ON_ZERO_GPU else 600 if ON_SPACE else 24 * 3600))
+#: The fields of `Options` that visitors may set. The others keep their defaults.
+ALLOWED_OPTIONS = (
     *("preset", "strength", "colors", "quality", "size", "seed"),
     *("style_scale", "style_weights", "style_layers", "style_loss", "padding"),
 )
-#: Fine strokes by the first style, large shapes by the second.
-FINE_AND_COARSE = "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"
-#: Seconds from one preview to the next, at first and at most; between that, a share of the time that has passed. Making one
-#: takes at most another share of the time.
-_SOONEST_S, _LATEST_S, _PACE, _MAKING = 0.4, 2.0, 0.05, 0.03
-#: Megapixels times steps that a ZeroGPU slice does in a second, and seconds until it begins: estimates, on the safe side.
-_ZERO_SPEED, _ZERO_START_S = 8, 15
+#: Fine strokes from the first style, large shapes from the second.
+FINE_AND_COARSE_LAYERS = "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"
+#: Limits of the interval between previews, in seconds, and the interval as a fraction of the time elapsed.
+_MIN_PREVIEW_INTERVAL, _MAX_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION = 0.4, 2.0, 0.05
+#: The fraction of the time that may be spent on making previews.
+_MAX_PREVIEW_COST = 0.03
+#: Conservative estimates for a ZeroGPU slice: megapixels times steps per second, and seconds until it starts.
+_ZERO_GPU_SPEED, _ZERO_GPU_START_SECONDS = 8, 15
+
+Pixels = NDArray[np.uint8]
 
 logger = logging.getLogger("impasto.page")
 
 
-class Order(NamedTuple):
-    """What is to be painted, in values that can be pickled."""
+class Job(NamedTuple):
+    """What to paint, in values that can be pickled."""
 
-    photo: np.ndarray  # (H, W, 3 or 4) uint8
-    styles: list[np.ndarray]
+    photo: Pixels  # (height, width, 3 or 4)
+    styles: list[Pixels]
     options: dict[str, Any]
-    folder: str  # of this order alone; a file `stop` in it ends the painting
-    limit: float = LIMIT_S  # seconds
-    masks: list[np.ndarray] | None = None  # where each style goes, (H, W) uint8; None: everywhere
-    net: str = ""  # the name of one that paints it at once; of the options, those of OF_NETS count then, and no styles
+    folder: str  # of this job alone; a file `stop` in it ends the painting
+    time_limit: float = TIME_LIMIT_SECONDS
+    masks: list[Pixels] | None = None  # where each style applies, (height, width); None: everywhere
+    network: str = ""  # name of a feed-forward network, which uses only the options OF_NETS, and no styles
 
 
-class Stopped(ImpastoError):
-    """There is nothing to keep: a net was stopped, or its time was up."""
-
-
-class Frame(NamedTuple):
-    """How far it is. The last frame has the painting."""
+class Progress(NamedTuple):
+    """How far a painting is. The last one carries the painting."""
 
     fraction: float
-    size: tuple[int, int]
+    size: tuple[int, int]  # width and height that it is painted at now
     iteration: int
-    eta: float | None  # seconds left, once there is a pace to tell it by
-    preview: str  # path of a JPEG; a net makes none
-    ended: str = ""  # done, stopped or time
-    painting: np.ndarray | None = None  # (h, w, 3 or 4) uint8
+    eta: float | None  # seconds left, once they can be estimated
+    preview: str  # path of a JPEG file; "" from a feed-forward network
+    end_reason: str = ""  # done, stopped or time
+    painting: Pixels | None = None  # (height, width, 3 or 4)
     recipe: dict[str, Any] | None = None
 
 
-def settings(photo: tuple[int, int], values: dict[str, Any]) -> dict[str, Any]:
-    """The options that a visitor's values make, within this page's limits.  Raises OptionError.
+class Estimate(NamedTuple):
+    """What a painting takes."""
 
-    photo: width and height; no painting is larger than its photo
+    width: int
+    height: int
+    seconds: float
+    memory: int  # bytes; 0: no need to mention it
+
+
+class StoppedError(ImpastoError):
+    """A feed-forward network was stopped or exceeded its time limit: there is no painting to keep."""
+
+
+def validated_options(photo_size: tuple[int, int], settings: dict[str, Any]) -> dict[str, Any]:
+    """Make options from a visitor's settings, within this page's limits.  Raises OptionError.
+
+    photo_size: width and height; no painting is larger than its photo
     """
-    unknown = set(values) - set(OFFERED)
+    unknown = set(settings) - set(ALLOWED_OPTIONS)
     if unknown:
-        raise OptionError(f"{min(unknown)!r} cannot be set here; there are: {', '.join(OFFERED)}")
-    given = {name: value for name, value in values.items() if value not in (None, "")}
-    size = min(options_from(given).size or max(photo), max(photo), LARGEST)
+        raise OptionError(f"{min(unknown)!r} cannot be set here; these can: {', '.join(ALLOWED_OPTIONS)}")
+    given = {name: value for name, value in settings.items() if value not in (None, "")}
+    size = min(options_from(given).size or max(photo_size), max(photo_size), MAX_SIZE)
     return {**given, "size": max(32, size)}
 
 
-def duration(order: Order) -> int:
-    """Seconds of a GPU that an order asks ZeroGPU for: fewer mean a better place in the queue."""
-    if order.net:
-        return _ZERO_START_S
-    height, width = order.photo.shape[:2]
-    return int(min(order.limit, _zero_seconds((width, height), options_from(order.options))) + _ZERO_START_S)
+def gpu_seconds(job: Job) -> int:
+    """The time that a job requests from ZeroGPU. Shorter requests wait less in its queue."""
+    if job.network:
+        return _ZERO_GPU_START_SECONDS
+    height, width = job.photo.shape[:2]
+    painting_seconds = _zero_gpu_painting_seconds((width, height), options_from(job.options))
+    return int(min(job.time_limit, painting_seconds) + _ZERO_GPU_START_SECONDS)
 
 
-def _zero_seconds(photo: tuple[int, int], options: Options) -> float:
-    return sum(rung.width * rung.height * rung.steps for rung in ladder(photo, options)) / 1e6 / _ZERO_SPEED
+def _zero_gpu_painting_seconds(photo_size: tuple[int, int], options: Options) -> float:
+    return sum(level.width * level.height * level.steps for level in ladder(photo_size, options)) / 1e6 / _ZERO_GPU_SPEED
 
 
-def estimate(photo: tuple[int, int], values: dict[str, Any]) -> tuple[tuple[int, int], float, int]:
-    """Width and height, seconds, and bytes of memory (0: of no concern) of what would be painted.  Raises ImpastoError."""
-    options = options_from(settings(photo, values))
-    if ON_ZERO:
-        return ladder(photo, options)[-1][:2], min(LIMIT_S, _zero_seconds(photo, options)), 0
-    found = forecast(photo, options)
-    return (found.width, found.height), min(LIMIT_S, found.seconds), found.memory
+def estimate(photo_size: tuple[int, int], settings: dict[str, Any]) -> Estimate:
+    """Estimate what a painting takes.  Raises ImpastoError."""
+    options = options_from(validated_options(photo_size, settings))
+    if ON_ZERO_GPU:  # the memory is another computer's
+        final = ladder(photo_size, options)[-1]
+        seconds = min(TIME_LIMIT_SECONDS, _zero_gpu_painting_seconds(photo_size, options))
+        return Estimate(final.width, final.height, seconds, 0)
+    expected = forecast(photo_size, options)
+    return Estimate(expected.width, expected.height, min(TIME_LIMIT_SECONDS, expected.seconds), expected.memory)
 
 
-def _paint(order: Order) -> Iterator[Frame]:
-    """Paint, with a frame every now and then.  Raises ImpastoError."""
-    if ON_ZERO:
-        torch.set_num_threads(1)  # the pool of the process that this one was forked from is not here
-    if order.net:
-        yield _by_net(order)
+def _paint(job: Job) -> Generator[Progress]:
+    """Paint, and report progress now and then.  Raises ImpastoError."""
+    if ON_ZERO_GPU:
+        torch.set_num_threads(1)  # the thread pool of the process that this one was forked from does not exist here
+    if job.network:
+        yield _paint_feedforward(job)
         return
-    started = time.perf_counter()
-    folder, stop = Path(order.folder), Path(order.folder, "stop")
-    run = Run(order.photo, order.styles, options_from({**order.options, "masks": order.masks}), warm=_warm)
+    start = time.perf_counter()
+    folder = Path(job.folder)
+    run = Run(job.photo, job.styles, options_from({**job.options, "masks": job.masks}), warm=_model_cache)
     run.load_weights()
-    number, due, ended = 0, 0.0, ""
+    previews, next_preview, end_reason = 0, 0.0, ""
     for step in run.steps():
         now = time.perf_counter()
-        if stop.exists():
-            ended = "stopped"
-        elif now - started > order.limit:
-            ended = "time"
+        if _stop_requested(job):
+            end_reason = "stopped"
+        elif now - start > job.time_limit:
+            end_reason = "time"
         elif step.fraction >= 1:
-            ended = "done"
-        elif now < due:
+            end_reason = "done"
+        elif now < next_preview:
             continue
         image = step.image
-        number += 1
-        shown = pictures.show(image, folder / f"preview-{number}.jpg")
+        previews += 1
+        preview = uploads.write_jpeg(image, folder / f"preview-{previews}.jpg")
         eta = step.eta if step.scale or step.iteration > 2 else None
-        frame = Frame(step.fraction, step.size, step.iteration, eta, shown)
-        if ended:
-            whole = pictures.resized(image, run.rungs[-1][:2])
-            yield frame._replace(ended=ended, painting=np.asarray(whole), recipe=run.result(step).recipe)
+        progress = Progress(step.fraction, step.size, step.iteration, eta, preview)
+        if end_reason:
+            painting = np.asarray(uploads.resize(image, run.rungs[-1][:2]))
+            yield progress._replace(end_reason=end_reason, painting=painting, recipe=run.result(step).recipe)
             return
-        yield frame
+        yield progress
         after = time.perf_counter()
-        pace = min(_LATEST_S, max(_SOONEST_S, _PACE * (after - started)))
-        due = after + max(pace, (after - now) / _MAKING)
+        interval = min(_MAX_PREVIEW_INTERVAL, max(_MIN_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION * (after - start)))
+        next_preview = after + max(interval, (after - now) / _MAX_PREVIEW_COST)
 
 
-def _by_net(order: Order) -> Frame:
-    """Paint in one pass, with strokes of a size that nets know.  Raises ImpastoError."""
-    options = options_from({name: value for name, value in order.options.items() if name in OF_NETS})
-    strokes = tuple(np.clip(options.style_scale or 1.0, STROKES[0], STROKES[-1]).reshape(-1).tolist())
-    started = time.perf_counter()
-    net = library.load(library.known()[order.net])  # a name, and no path
-    painter = instant.Painter(net, dataclasses.replace(options, style_scale=strokes), name=order.net)
+def _paint_feedforward(job: Job) -> Progress:
+    """Paint in one pass, with a stroke size within the range that networks are trained for.  Raises ImpastoError."""
+    options = options_from({name: value for name, value in job.options.items() if name in OF_NETS})
+    stroke_sizes = tuple(np.clip(options.style_scale or 1.0, STROKES[0], STROKES[-1]).reshape(-1).tolist())
+    start = time.perf_counter()
+    network = library.load(library.known()[job.network])  # by name only, never by path
+    stylizer = instant.Painter(network, dataclasses.replace(options, style_scale=stroke_sizes), name=job.network)
 
-    def check() -> None:
-        if Path(order.folder, "stop").exists() or time.perf_counter() - started > order.limit:
-            raise Stopped("Stopped before anything was painted: a smaller size takes less time.")
+    def check_stopped() -> None:
+        if _stop_requested(job) or time.perf_counter() - start > job.time_limit:
+            raise StoppedError("Stopped before the painting was finished. A smaller size takes less time.")
 
-    image = painter.paint(order.photo, check).image
-    return Frame(1.0, image.size, 1, None, "", "done", np.asarray(image), json.loads(painter.recipe))
+    image = stylizer.paint(job.photo, check_stopped).image
+    return Progress(1.0, image.size, 1, None, "", "done", np.asarray(image), json.loads(stylizer.recipe))
 
 
-def stop(folder: str | os.PathLike[str]) -> None:
-    """Have a painting finished as it is."""
+def request_stop(folder: str | os.PathLike[str]) -> None:
+    """Ask the painter to finish the job in this folder early."""
     Path(folder, "stop").touch()
 
 
-class _Told(Exception):
-    """The painter's own error is the argument; it is ready for the next order."""
+def _stop_requested(job: Job) -> bool:
+    return Path(job.folder, "stop").exists()
 
 
-class Painter:
-    """The engine in a process of its own, which is started when it is first needed and ends with this one."""
+class _RemoteError(Exception):
+    """Carries an error that was raised in the painter's process, which is ready for the next job."""
+
+
+class PainterProcess:
+    """The engine in a process of its own, which starts when it is first needed and ends with this one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._left: Iterator[Frame] = iter(())  # what the process still has to say of the order before
+        self._unread: Iterator[Progress] = iter(())  # what the process still has to send for the previous job
 
     def start(self) -> None:
-        """Have it load the network, before somebody waits for it."""
+        """Start the process, which loads the network, before somebody waits for it."""
         if self._process is None or self._process.poll() is not None:
-            program = [sys.executable, "-c", "import studio; studio.serve()"]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            self._process = subprocess.Popen(program, cwd=Path(__file__).parent, **pipes)
+            command = [sys.executable, "-c", f"from {__package__} import painter; painter.serve()"]
+            folder = Path(__file__).parents[1]
+            self._process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def __call__(self, order: Order) -> Iterator[Frame]:
-        """Paint, with a frame every now and then; who closes the iterator ends the painting.  Raises ImpastoError."""
+    def __call__(self, job: Job) -> Generator[Progress]:
+        """Paint, and report progress now and then. Closing the generator stops the painting.  Raises ImpastoError."""
         with self._lock:
             self.start()
             process = self._process
@@ -211,97 +232,98 @@ class Painter:
             assert process.stdin is not None
             assert process.stdout is not None
             try:
-                with contextlib.suppress(_Told):
-                    for _ in self._left:
+                with contextlib.suppress(_RemoteError):
+                    for _ in self._unread:
                         pass
-                pickle.dump(order, process.stdin)
+                pickle.dump(job, process.stdin)
                 process.stdin.flush()
-                self._left = _messages(process.stdout)
+                self._unread = _receive(process.stdout)
                 try:
-                    for frame in self._left:  # noqa: UP028  -- `yield from` would close them too
-                        yield frame
-                finally:  # Gradio closes this on its event loop: nothing may wait here
+                    for progress in self._unread:  # noqa: UP028  -- `yield from` would close self._unread too
+                        yield progress
+                finally:  # Gradio closes the generator on its event loop, so nothing may wait here
                     with contextlib.suppress(OSError):
-                        stop(order.folder)
-            except _Told as told:
-                raise told.args[0] from None
+                        request_stop(job.folder)
+            except _RemoteError as remote:
+                raise remote.args[0] from None
             except Exception as error:  # out of step with the process
                 self.close()
-                raise RuntimeError("the painter has ended") from error
+                raise RuntimeError("the painter process has exited") from error
 
     def close(self) -> None:
-        """End the process; the next order gets another."""
+        """Kill the process. The next job starts another."""
         process, self._process = self._process, None
-        self._left = iter(())
+        self._unread = iter(())
         if process is not None:
             process.kill()
             process.communicate()
 
 
-def _messages(pipe: Any) -> Iterator[Frame]:
-    """The frames of one order.  Raises _Told with what the painter has raised, EOFError where it is gone."""
+def _receive(pipe: IO[bytes]) -> Iterator[Progress]:
+    """Read the progress of one job.  Raises _RemoteError; EOFError if the process has exited."""
     while True:
         kind, value = pickle.load(pipe)
         if kind == "error":
-            raise _Told(value)
+            raise _RemoteError(value)
         if kind == "end":
             return
         yield value
 
 
 def serve() -> None:
-    """The painter's process: orders come from standard input, frames go to what was standard output."""
-    said = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is not for the page
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page, with which this ends
-    with contextlib.suppress(Exception):  # what is wrong is told with the first order
+    """Run the painter's process: read jobs from standard input, write progress to the original standard output."""
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # keep what libraries print out of the page's pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page; this process ends with it
+    with contextlib.suppress(Exception):  # the first job reports what is wrong
         warm_up()
     while True:
         try:
-            order = pickle.load(sys.stdin.buffer)
+            job = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         try:
-            for frame in _paint(order):
-                pickle.dump(("frame", frame), said)
-                said.flush()
+            for progress in _paint(job):
+                pickle.dump(("progress", progress), output)
+                output.flush()
         except Exception as error:
             traceback.print_exception(error)
-            pickle.dump(("error", error if isinstance(error, ImpastoError) else RuntimeError(repr(error))), said)
+            pickle.dump(("error", error if isinstance(error, ImpastoError) else RuntimeError(repr(error))), output)
         else:
-            pickle.dump(("end", None), said)
-        said.flush()
+            pickle.dump(("end", None), output)
+        output.flush()
 
 
 def warm_up() -> None:
-    """Load the network, and see that it runs."""
-    blank = np.asarray(Image.linear_gradient("L").resize((64, 64)))
-    for _ in Run(blank, blank, size=64, iterations=1, warm=_warm).steps():
+    """Load the network and run it once."""
+    gradient = np.asarray(Image.linear_gradient("L").resize((64, 64)))
+    for _ in Run(gradient, gradient, size=64, iterations=1, warm=_model_cache).steps():
         pass
 
 
-_warm = Warm()
-paint = spaces.GPU(duration=duration)(_paint) if ON_ZERO else Painter()
+_model_cache = Warm()
+#: Paints a job: a generator of Progress.
+paint: Callable[[Job], Generator[Progress]] = spaces.GPU(duration=gpu_seconds)(_paint) if ON_ZERO_GPU else PainterProcess()
 
 
-def prepare() -> None:
-    """What can be done before somebody waits for it: the weights are fetched, and where there is no ZeroGPU, loaded.
+def warm_up_at_start() -> None:
+    """Download the weights and, except on ZeroGPU, load the network before somebody waits for it.
 
-    Without them the page is there all the same: it is tried again with each painting, and told.
+    The page starts without weights too: each painting tries again, and reports the error.
     """
-    told = 0.0
+    last_report = 0.0
 
-    def progress(done: int, total: int) -> None:
-        nonlocal told
-        if done == total or time.monotonic() - told > 5:
-            told = time.monotonic()
-            logger.info("fetching the network, once: %.0f of %.0f MB", done / 1e6, total / 1e6)
+    def log_progress(done: int, total: int) -> None:
+        nonlocal last_report
+        if done == total or time.monotonic() - last_report > 5:
+            last_report = time.monotonic()
+            logger.info("downloading the network (first start only): %.0f of %.0f MB", done / 1e6, total / 1e6)
 
     try:
-        (_warm if ON_ZERO else Warm()).weights(Options(), progress)
+        (_model_cache if ON_ZERO_GPU else Warm()).weights(Options(), log_progress)
     except WeightsError as error:
         logger.error("%s", error)
-    if isinstance(paint, Painter):
+    if isinstance(paint, PainterProcess):
         with contextlib.suppress(ImpastoError):
-            estimate((512, 512), {})  # how fast this computer is can be told as long as nothing is painted
+            estimate((512, 512), {})  # the speed of this computer must be measured while nothing is painting
         paint.start()

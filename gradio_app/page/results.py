@@ -1,4 +1,4 @@
-"""What has been painted, as a session remembers it: files for the screen and for download, faded to less of the style."""
+"""Finished paintings: files for the screen and for download, with less of the style if wanted."""
 
 from __future__ import annotations
 
@@ -8,81 +8,82 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-import pictures
+from . import uploads
 
 
-class Kept(NamedTuple):
-    """A finished painting: paths and a few values. Its folder is deleted within the hour."""
+class PaintingResult(NamedTuple):
+    """A finished painting, as a session stores it: paths and a few values. Its folder is deleted within the hour."""
 
     folder: str
-    photo: str  # path, of the painting's size
-    painting: str  # path, not faded and not masked
+    photo: str  # path of the photo, resized to the painting's size
+    painting: str  # path of the painting at full opacity, without the mask
     strength: float  # that it was painted with
     recipe: dict[str, Any]
-    line: str  # what the status line says of it
-    mask: str = ""  # path, or nothing
-    share: float = 1.0  # of the painting's opacity over the photo
+    status: str  # the status line that describes it
+    mask: str = ""  # path; "": none
+    opacity: float = 1.0  # of the painting over the photo
 
-    def faded(self, strength: float) -> Kept:
-        """As if it had been painted with less strength, and at most as it was"""
-        share = strength / self.strength if self.strength else 1.0
-        return self._replace(share=round(min(1.0, max(0.0, share)), 2))
+    def with_strength(self, strength: float) -> PaintingResult:
+        """Approximate a lower strength by fading the painting. A higher one than it was painted with changes nothing."""
+        opacity = strength / self.strength if self.strength else 1.0
+        return self._replace(opacity=round(min(1.0, max(0.0, opacity)), 2))
 
     def exists(self) -> bool:
         return Path(self.painting).exists()
 
     @property
-    def screen(self) -> Path:
-        """The JPEG file of the painting that `shown` writes"""
+    def screen_file(self) -> Path:
+        """The JPEG file of the painting that `screen_files` writes"""
         return Path(self.folder, f"painting-{self._percent}.jpg")
 
-    def shown(self) -> tuple[str, str]:
-        """Paths of JPEG files for the screen: the photo, and the painting over it. They are written once."""
-        before, after = Path(self.folder, "photo.jpg"), self.screen
-        if not before.exists():
-            pictures.show(_opened(self.photo), before, pictures.SCREEN)
-        if not after.exists():
-            pictures.show(self._composed(), after, pictures.SCREEN)
-        return str(before), str(after)
+    def screen_files(self) -> tuple[str, str]:
+        """Write JPEG files of the photo and of the painting for the screen, unless they exist; returns their paths."""
+        photo, painting = Path(self.folder, "photo.jpg"), self.screen_file
+        if not photo.exists():
+            uploads.write_jpeg(_open(self.photo), photo, uploads.SCREEN_SIDE)
+        if not painting.exists():
+            uploads.write_jpeg(self._blend(), painting, uploads.SCREEN_SIDE)
+        return str(photo), str(painting)
 
-    def download(self) -> str:
-        """Path of the PNG file of it all, with the recipe; it is written once."""
-        if self.share == 1 and not self.mask and self.painting.endswith(".png"):
+    def download_file(self) -> str:
+        """Write the PNG file with the recipe at full size, unless it exists; returns its path."""
+        if self.opacity == 1 and not self.mask and self.painting.endswith(".png"):
             return self.painting
         path = Path(self.folder, f"impasto-{self._percent}.png")
         if not path.exists():
-            page = {**self.recipe.get("page", {}), "share": self.share, "mask": bool(self.mask)}
-            pictures.save(self._composed(), path, json.dumps({**self.recipe, "page": page}))
+            page = {**self.recipe.get("page", {}), "share": self.opacity, "mask": bool(self.mask)}
+            uploads.write_png(self._blend(), path, json.dumps({**self.recipe, "page": page}))
         return str(path)
 
     @property
     def _percent(self) -> int:
-        return round(100 * self.share)
+        return round(100 * self.opacity)
 
-    def _composed(self) -> Image.Image:
-        mask = _opened(self.mask) if self.mask else None
-        return pictures.composed(_opened(self.photo), _opened(self.painting), self.share, mask)
+    def _blend(self) -> Image.Image:
+        mask = _open(self.mask) if self.mask else None
+        return uploads.blend(_open(self.photo), _open(self.painting), self.opacity, mask)
 
 
-def _opened(path: str) -> Image.Image:
+def _open(path: str) -> Image.Image:
     with Image.open(path) as image:
         image.load()
     return image
 
 
-def keep(
+def save_result(
     folder: Path,
     photo: Image.Image,
     painting: Image.Image,
     strength: float,
     recipe: dict[str, Any],
-    line: str,
+    status: str,
     mask: Image.Image | None = None,
-) -> Kept:
-    """Write a painting's files into its folder."""
-    paths = {"photo": pictures.save(pictures.resized(photo, painting.size), folder / "photo.png", "")}
-    paths["painting"] = pictures.save(painting, folder / "impasto.png", json.dumps(recipe))
+) -> PaintingResult:
+    """Write a painting's files into its folder. Photo and mask are resized to the painting's size."""
+    photo_path = uploads.write_png(uploads.resize(photo, painting.size), folder / "photo.png", "")
+    painting_path = uploads.write_png(painting, folder / "impasto.png", json.dumps(recipe))
+    mask_path = ""
     if mask is not None:
-        paths["mask"] = str(folder / "mask.png")
-        pictures.resized(mask, painting.size).save(paths["mask"])
-    return Kept(str(folder), strength=strength, recipe=recipe, line=line, **paths)
+        mask_path = str(folder / "mask.png")
+        uploads.resize(mask, painting.size).save(mask_path)
+    return PaintingResult(str(folder), photo_path, painting_path, strength, recipe, status, mask_path)

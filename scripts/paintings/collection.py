@@ -1,9 +1,9 @@
-"""The project's own paintings: styles to paint with, made by code, free for any use (CC0).
+"""The project's own paintings: pictures to use as styles, made by code, free for any use (CC0).
 
-    python paintings.py harvest -o harvest.png
+    python -m scripts.paintings.collection harvest -o harvest.png
 
-Each is made as its maker would, stroke by stroke or piece by piece, along the directions and in the colors of a scene that a
-few formulas describe. The same seed gives the same painting.
+Each is made stroke by stroke or piece by piece, along the directions and in the colors of a scene that a few formulas
+describe. The same seed makes the same painting.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from crafts import alpenglow, koi, rose_window
-from strokes import bamboo, harbor, harvest
+from .brushwork import bamboo, harbor, harvest
+from .pieced import alpenglow, koi, rose_window
 
 PAINTINGS: dict[str, Callable[[np.random.Generator], Image.Image]] = {
     "harvest": harvest,
@@ -29,12 +29,12 @@ PAINTINGS: dict[str, Callable[[np.random.Generator], Image.Image]] = {
 
 
 def paint(name: str, seed: int = 0) -> Image.Image:
-    """One of PAINTINGS, 1024 x 768.  Raises KeyError for another name."""
+    """Make one of PAINTINGS, 1024 x 768 pixels.  Raises KeyError for another name."""
     return PAINTINGS[name](np.random.default_rng(seed))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Paint one of the project's own paintings.")
+    parser = argparse.ArgumentParser(description="Make one of the project's own paintings.")
     parser.add_argument("name", choices=list(PAINTINGS))
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("--seed", type=int, default=0)

@@ -89,10 +89,10 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, default=Path("beside.jpg"))
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.example))
-    sys.path.insert(0, str(Path(__file__).parents[2] / "gradio_app"))
+    sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
     from transformer_net import TransformerNet
 
-    from demo import strip
+    from demo import join_side_by_side
 
     ours, photo, style = library.load(arguments.net), images.read(arguments.photo), images.read(arguments.style)
     photo, style = (picture.resized(*images.fit(picture.size, arguments.size)) for picture in (photo, style))
@@ -112,7 +112,7 @@ def main() -> int:
         seconds = statistics.median(times(paint))
         print(f"{name}: {numbers / 1e6:.2f} million numbers, {seconds:.2f} s for {photo.size[0]} x {photo.size[1]}")
     shown = [photo.image, *(paint().image for paint in pair)]
-    strip(shown, photo.size[1]).save(arguments.out, quality=88)
+    join_side_by_side(shown, photo.size[1]).save(arguments.out, quality=88)
     return 0
 
 

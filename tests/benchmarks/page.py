@@ -31,7 +31,7 @@ def main() -> int:
     sys.path[:0] = [str(ROOT), str(ROOT / "gradio_app")]
     from playwright.sync_api import sync_playwright
 
-    from tests.page.conftest import CHROMIUM, Visitor, chromium, served
+    from tests.gradio_app.conftest import CHROMIUM, Visitor, chromium, served
 
     assets = ROOT / "gradio_app" / "assets"
     photo, style = map(Path, sys.argv[1:3]) if len(sys.argv) > 2 else (assets / "coffee.jpg", assets / "harvest.jpg")
@@ -101,14 +101,14 @@ def processor(process: int) -> float:
 
 def making(photo: Path) -> float:
     """Seconds of processor to make a preview"""
-    import pictures
+    from page.uploads import write_jpeg
 
     with Image.open(photo) as image:
         image.load()
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
         for _ in range(10):
-            pictures.show(image, Path(folder) / "preview.jpg")
+            write_jpeg(image, Path(folder) / "preview.jpg")
     return (time.process_time() - began) / 10
 
 

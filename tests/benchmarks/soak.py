@@ -121,12 +121,12 @@ def page(folder: Path) -> Iterator[Soaked]:
     from gradio_client import Client as Visitor
     from gradio_client import handle_file
 
-    from tests.page.conftest import QUICK, served
+    from tests.gradio_app.conftest import FAST_PAGE, served
 
     photos = folder / "photos"
     photos.mkdir()
     os.environ["TMPDIR"] = str(folder)
-    with served(ROOT / "gradio_app", folder, PYTHONPATH=QUICK) as server:
+    with served(ROOT / "gradio_app", folder, PYTHONPATH=FAST_PAGE) as server:
         visitor = Visitor(server.url, verbose=False, download_files=False)
 
         def one_round(n: int) -> None:

@@ -226,12 +226,12 @@ def _machine() -> str:
 
 
 def _demo_pictures(folder: Path) -> list[str]:
-    sys.path.insert(0, str(Path(__file__).parents[2] / "gradio_app"))
-    import demo
-    import paintings
+    sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+    from demo import demo_pictures
 
-    Image.fromarray(getattr(demo.data, demo.PHOTO)()).save(folder / "photo.png")
-    paintings.paint(demo.PAINTING).save(folder / "painting.png")
+    photo, painting = demo_pictures()
+    photo.save(folder / "photo.png")
+    painting.save(folder / "painting.png")
     return [str(folder / "photo.png"), str(folder / "painting.png")]
 
 
