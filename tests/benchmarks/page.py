@@ -31,7 +31,7 @@ def main() -> int:
     sys.path[:0] = [str(ROOT), str(ROOT / "gradio_app")]
     from playwright.sync_api import sync_playwright
 
-    from tests.gradio_app.conftest import CHROMIUM, Visitor, chromium, served
+    from tests.gradio_app.conftest import CHROMIUM_FLAGS, Visitor, chromium, serve_page
 
     assets = ROOT / "gradio_app" / "assets"
     photo, style = map(Path, sys.argv[1:3]) if len(sys.argv) > 2 else (assets / "coffee.jpg", assets / "harvest.jpg")
@@ -40,10 +40,10 @@ def main() -> int:
     seconds: dict[str, list[float]] = {"watched here": [], "watched elsewhere": [], "alone": []}
     with (
         tempfile.TemporaryDirectory() as folder,
-        served(ROOT / "gradio_app", Path(folder)) as server,
+        serve_page(ROOT / "gradio_app", Path(folder)) as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         for _ in range(2):
             for case in ("watched here", "watched elsewhere"):
                 visitor = Visitor(browser, server)
@@ -83,13 +83,13 @@ def main() -> int:
 
 def begun(visitor: Any, photo: Path, style: Path) -> tuple[float, float]:
     """When Stylize was clicked, and seconds from then to the first preview"""
-    visitor.give("photo", photo)
-    visitor.give("style", style)
+    visitor.upload("photo", photo)
+    visitor.upload("style", style)
     visitor.find("more").locator("button").first.click()
     visitor.find("quality").get_by_label("Draft").check()
     began = time.monotonic()
     visitor.find("go").click()
-    visitor.until(lambda: "preview" in visitor.shown())
+    visitor.wait_until(lambda: "preview" in visitor.result_url())
     return began, time.monotonic() - began
 
 

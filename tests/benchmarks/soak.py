@@ -121,12 +121,12 @@ def page(folder: Path) -> Iterator[Soaked]:
     from gradio_client import Client as Visitor
     from gradio_client import handle_file
 
-    from tests.gradio_app.conftest import FAST_PAGE, served
+    from tests.gradio_app.conftest import FAST_PAGE, serve_page
 
     photos = folder / "photos"
     photos.mkdir()
     os.environ["TMPDIR"] = str(folder)
-    with served(ROOT / "gradio_app", folder, PYTHONPATH=FAST_PAGE) as server:
+    with serve_page(ROOT / "gradio_app", folder, PYTHONPATH=FAST_PAGE) as server:
         visitor = Visitor(server.url, verbose=False, download_files=False)
 
         def one_round(n: int) -> None:
@@ -193,7 +193,7 @@ def main() -> int:
     parser.add_argument("--kept", type=float, default=0, help="seconds for which the page keeps what it was sent")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    os.environ["IMPASTO_TEST_KEPT"] = str(arguments.kept)
+    os.environ["IMPASTO_TEST_RETENTION"] = str(arguments.kept)
     kept = {"worker": 0, "page": arguments.kept or 3600}
     kinds = [arguments.only] if arguments.only else ["worker", "page"]
     found = {what: soak(what, arguments.minutes / len(kinds)) for what in kinds}

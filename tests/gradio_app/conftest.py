@@ -1,20 +1,21 @@
-"""The page as users have it: served by its own command, and looked at with a real Chromium."""
+"""Run the page as users do, with its own command, and open it in a real Chromium."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from PIL import Image
@@ -22,59 +23,86 @@ from PIL import Image
 from tests.conftest import scene
 
 ROOT = Path(__file__).parents[2]
-QUICK = str(Path(__file__).with_name("quick"))
+APP = ROOT / "gradio_app"
+FAST_PAGE = str(Path(__file__).with_name("fast_page"))
+FAKE_ZERO_GPU = str(Path(__file__).with_name("fake_zero_gpu"))
 INSTALL = "sudo apt-get install --no-install-recommends chromium"
 _QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-CHROMIUM = ["--no-sandbox", *_QUIET, "--disable-component-update", "--disable-sync"]
-#: All but those of files and loops left open: gradio leaves a loop, and Python tells of it by an import, which fails with a
-#: KeyError where the garbage is collected in the middle of another import. What stays open is counted by the soak.
+CHROMIUM_FLAGS = ["--no-sandbox", *_QUIET, "--disable-component-update", "--disable-sync"]
+#: All but those about files and loops left open: Gradio leaves a loop open, and Python reports it with an import, which raises
+#: KeyError when the garbage collector runs in the middle of another import. The soak benchmark counts what stays open.
 WARNINGS = "default,ignore::ResourceWarning"
-#: What the page's modules are called where they are imported without being installed.
-MODULES = ("app", "build", "kept", "orders", "pictures", "programs", "said", "shelves", "studio", "visitors", "widgets")
+#: Seconds in which a server must start.
+_START_SECONDS = 120
 
 
 @contextlib.contextmanager
-def served(folder: Path, home: Path, **variables: str) -> Iterator[SimpleNamespace]:
-    """The page of a folder, on a port of its own, as a process of its own"""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    uploads = home / "uploads"
+def serve_page(app: Path, folder: Path, **variables: str) -> Iterator[SimpleNamespace]:
+    """Serve the page in a process of its own, on a free port.
+
+    app: the folder of app.py; folder: for everything the server writes; variables: environment variables
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    uploads, temporary = folder / "uploads", folder / "temporary"
     uploads.mkdir(parents=True)
-    given = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(uploads), "PYTHONWARNINGS": WARNINGS}
-    log = (home / "log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=folder, env={**os.environ, **given, **variables}, stdout=log, stderr=log
-    )
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        until = time.monotonic() + 120
-        while True:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(url, timeout=5).read()
-                break
-            assert process.poll() is None, (home / "log").read_text()
-            assert time.monotonic() < until, "the page does not come: " + (home / "log").read_text()
-            time.sleep(0.3)
-        yield SimpleNamespace(url=url, process=process, uploads=uploads, log=home / "log")
-    finally:
-        process.terminate()
-        process.wait(60)
-        log.close()
+    temporary.mkdir()
+    defaults = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(uploads), "TMPDIR": str(temporary)}
+    environment = {**os.environ, **defaults, "PYTHONWARNINGS": WARNINGS, "PYTHONUNBUFFERED": "1", **variables}
+    log = folder / "log"
+    with log.open("wb", buffering=0) as file:
+        command = [sys.executable, "app.py"]
+        process = subprocess.Popen(command, cwd=app, env=environment, stdout=subprocess.PIPE, stderr=file)
+        assert process.stdout is not None
+        running = threading.Event()
+        reader = threading.Thread(target=_copy_output, args=(process.stdout, file, running))
+        reader.start()
+        try:
+            assert running.wait(_START_SECONDS), "the page does not start: " + log.read_text()
+            assert process.poll() is None, log.read_text()
+            yield SimpleNamespace(
+                url=f"http://127.0.0.1:{port}/", process=process, uploads=uploads, temporary=temporary, log=log
+            )
+        finally:
+            process.terminate()
+            process.wait(60)
+            reader.join(60)
+            process.stdout.close()
 
 
-@pytest.fixture(scope="session", params=["home", "zero", "space"])
+def _copy_output(output: IO[bytes], log: IO[bytes], running: threading.Event) -> None:
+    """Copy a server's output to its log, and report when it accepts requests or has ended."""
+    for line in output:
+        log.write(line)
+        if b"Running on local URL" in line:
+            running.set()
+    running.set()
+
+
+#: Tests that share a server run in the same worker of pytest-xdist.
+_ONE_WORKER = pytest.mark.xdist_group("page")
+
+
+@pytest.fixture(scope="session", params=[pytest.param(kind, marks=_ONE_WORKER) for kind in ("local", "zero_gpu", "space")])
 def page_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """The page on this computer, on a made-up ZeroGPU, and as the Space's folder by itself"""
-    folder, variables = ROOT / "gradio_app", {"PYTHONPATH": QUICK}
-    if request.param == "zero":
-        variables = {"SPACES_ZERO_GPU": "1", "PYTHONPATH": os.pathsep.join([QUICK, str(Path(__file__).with_name("zero"))])}
+    """The page on this computer, on a simulated ZeroGPU, and built as a Space"""
+    app, variables = APP, {"PYTHONPATH": python_path(FAST_PAGE)}
+    if request.param == "zero_gpu":
+        variables = {"SPACES_ZERO_GPU": "1", "PYTHONPATH": python_path(FAST_PAGE, FAKE_ZERO_GPU)}
     if request.param == "space":
-        folder = tmp_path_factory.mktemp("space") / "copy"
-        subprocess.run([sys.executable, str(ROOT / "gradio_app" / "build.py"), str(folder)], check=True, capture_output=True)
+        app = tmp_path_factory.mktemp("space") / "copy"
+        command = [sys.executable, str(ROOT / "scripts" / "build_space.py"), str(app)]
+        subprocess.run(command, check=True, capture_output=True)
         variables["SPACE_ID"] = "somebody/impasto"
-    with served(folder, tmp_path_factory.mktemp("page"), **variables) as server:
-        yield SimpleNamespace(kind=request.param, folder=folder, **vars(server))
+    with serve_page(app, tmp_path_factory.mktemp("page"), **variables) as server:
+        yield SimpleNamespace(kind=request.param, app=app, **vars(server))
+
+
+def python_path(*folders: str) -> str:
+    """These folders before what PYTHONPATH has already"""
+    existing = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([*folders, *([existing] if existing else [])])
 
 
 def chromium() -> str | None:
@@ -89,19 +117,19 @@ def browser() -> Iterator[Any]:
     if program is None:
         pytest.skip(f"Chromium is not installed: {INSTALL}")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=CHROMIUM)
-        yield started
-        started.close()
+        chromium_browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield chromium_browser
+        chromium_browser.close()
 
 
-def resident(process: int) -> float:
-    """Megabytes of memory that a process has"""
+def resident_megabytes(process: int) -> float:
+    """Memory that a process occupies"""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 class Visitor:
-    """Somebody in front of the page. What the browser asks of other hosts, and its errors, are kept."""
+    """A browser window with the page. Records the browser's errors and its requests to other hosts."""
 
     def __init__(self, browser: Any, server: SimpleNamespace, **context: Any) -> None:
         self._context = browser.new_context(
@@ -109,61 +137,61 @@ class Visitor:
         )
         self.page = self._context.new_page()
         self.page.set_default_timeout(30_000)
-        self.outside: list[str] = []
+        self.foreign_requests: list[str] = []
         self.errors: list[str] = []
-        self.page.on("request", lambda asked: self._note(asked.url, server.url))
-        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("request", lambda request: self._record_request(request.url, server.url))
+        self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(server.url)
         self.page.locator("#go").wait_for()
 
-    def _note(self, url: str, own: str) -> None:
-        if not url.startswith((own, "data:", "blob:")):
-            self.outside.append(url)
+    def _record_request(self, url: str, server_url: str) -> None:
+        if not url.startswith((server_url, "data:", "blob:")):
+            self.foreign_requests.append(url)
 
-    def find(self, name: str) -> Any:
-        return self.page.locator(f"#{name}")
+    def find(self, elem_id: str) -> Any:
+        return self.page.locator(f"#{elem_id}")
 
-    def give(self, where: str, path: Path) -> None:
-        if self.find(where).get_by_label("Clear").count():
-            self.find(where).get_by_label("Clear").click()
-        self.find(where).locator("input[type=file]").first.set_input_files(path)
-        self.find(where).locator("img").first.wait_for()
+    def upload(self, elem_id: str, path: Path) -> None:
+        if self.find(elem_id).get_by_label("Clear").count():
+            self.find(elem_id).get_by_label("Clear").click()
+        self.find(elem_id).locator("input[type=file]").first.set_input_files(path)
+        self.find(elem_id).locator("img").first.wait_for()
 
-    def set(self, name: str, value: str) -> None:
-        """Type into a number, or a slider's number."""
-        box = self.find(name).locator("input[type=number]")
+    def set_number(self, elem_id: str, value: str) -> None:
+        """Type into a number field, or into a slider's number field."""
+        box = self.find(elem_id).locator("input[type=number]")
         box.fill(value)
         box.press("Enter")
 
     def status(self) -> str:
-        return self.find("status").inner_text()
+        return str(self.find("status").inner_text())
 
-    def shown(self) -> str:
-        """What is on the right of the line"""
+    def result_url(self) -> str:
+        """The picture to the right of the line"""
         return self.find("result").locator("img").nth(1).get_attribute("src") or ""
 
-    def until(self, done: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < end, f"waited in vain; the page says {self.status()!r}"
+        while not condition():
+            assert time.monotonic() < end, f"not within {seconds:g} s; the status line is {self.status()!r}"
             self.page.wait_for_timeout(40)
 
-    def begin(self) -> None:
+    def start_painting(self) -> None:
         self.find("go").click()
         self.find("stop").wait_for()
 
     def paint(self) -> None:
-        before = self.shown()
+        before = self.result_url()
         self.find("go").click()
-        self.until(lambda: self.shown() != before and "preview" not in self.shown())
+        self.wait_until(lambda: self.result_url() != before and "preview" not in self.result_url())
         self.find("go").wait_for()
-        self.until(lambda: not self.status().startswith(("Starting", "Painting")))
+        self.wait_until(lambda: not self.status().startswith(("Starting", "Painting")))
 
     def download(self, path: Path) -> Image.Image:
-        with self.page.expect_download() as began:
+        with self.page.expect_download() as download:
             self.find("download").click()
-        began.value.save_as(path)
+        download.value.save_as(path)
         with Image.open(path) as image:
             image.load()
         return image
@@ -173,24 +201,24 @@ class Visitor:
 
 
 @pytest.fixture
-def arrive(browser: Any, page_server: SimpleNamespace) -> Iterator[Callable[..., Visitor]]:
-    """Visitors: arrive() opens the page. In the end no one has asked another host for anything, nor seen an error."""
+def open_page(browser: Any, page_server: SimpleNamespace) -> Iterator[Callable[..., Visitor]]:
+    """Open the page in a new window. At the end no window has contacted another host or seen an error."""
     visitors: list[Visitor] = []
 
-    def open_page(**context: Any) -> Visitor:
+    def open_window(**context: Any) -> Visitor:
         visitors.append(Visitor(browser, page_server, **context))
         return visitors[-1]
 
-    yield open_page
+    yield open_window
     for visitor in visitors:
         visitor.close()
-    assert [visitor.outside for visitor in visitors] == [[]] * len(visitors)
+    assert [visitor.foreign_requests for visitor in visitors] == [[]] * len(visitors)
     assert [visitor.errors for visitor in visitors] == [[]] * len(visitors)
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photo that is painted in a moment"""
+    """A photo that is painted at once"""
     path = tmp_path_factory.mktemp("photos") / "small.png"
     Image.fromarray(scene(72, 54)).save(path)
     return path
@@ -198,26 +226,29 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photo that takes long enough to be stopped"""
+    """A photo whose painting takes long enough to be stopped"""
     path = tmp_path_factory.mktemp("photos") / "large.jpg"
     Image.fromarray(scene(480, 360)).save(path)
     return path
 
 
-@pytest.fixture
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Imports a module of the page: modules("pictures")"""
-    import importlib
+def _is_from_page(module: str) -> bool:
+    return module in ("app", "build_space") or module.split(".")[0] == "page"
 
+
+@pytest.fixture
+def load_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Import modules of the page anew, with an upload folder of their own: load_module("page.uploads")"""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    monkeypatch.syspath_prepend(str(ROOT / "gradio_app"))
-    for name in MODULES:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    loops, make = [], asyncio.new_event_loop
-    monkeypatch.setattr(asyncio, "new_event_loop", lambda: loops.append(make()) or loops[-1])
+    monkeypatch.syspath_prepend(str(APP))
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    for name in filter(_is_from_page, list(sys.modules)):
+        monkeypatch.delitem(sys.modules, name)
+    loops, new_event_loop = [], asyncio.new_event_loop
+    monkeypatch.setattr(asyncio, "new_event_loop", lambda: loops.append(new_event_loop()) or loops[-1])
     yield importlib.import_module
-    for name in MODULES:
-        sys.modules.pop(name, None)
+    for name in filter(_is_from_page, list(sys.modules)):
+        del sys.modules[name]
     for loop in loops:  # Gradio leaves them open
         loop.close()
     asyncio.set_event_loop(None)

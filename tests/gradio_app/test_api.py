@@ -1,4 +1,4 @@
-"""What programs may ask of the page, and what they may not: gradio_client, plain HTTP, MCP, and those who mean no good."""
+"""The page's API from gradio_client, plain HTTP and MCP, and what it refuses to malicious clients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.page.conftest import resident
+from tests.gradio_app.conftest import resident_megabytes
 
 
 def data_url(path: Path) -> str:
@@ -33,8 +33,8 @@ def post(url: str, content: Any) -> Any:
         return json.loads(answer.read())
 
 
-def called(server: SimpleNamespace, *values: Any) -> tuple[str, Any]:
-    """The last event of a call of stylize, as curl would see it: its name and its data"""
+def call_stylize(server: SimpleNamespace, *values: Any) -> tuple[str, Any]:
+    """Call stylize as curl would; returns the name and the data of the last event."""
     number = post(f"{server.url}gradio_api/call/stylize", {"data": list(values)})["event_id"]
     with urllib.request.urlopen(f"{server.url}gradio_api/call/stylize/{number}", timeout=120) as stream:
         lines = stream.read().decode().strip().splitlines()
@@ -43,8 +43,8 @@ def called(server: SimpleNamespace, *values: Any) -> tuple[str, Any]:
     return name, json.loads(data)
 
 
-def refusal(request: urllib.request.Request | str) -> int:
-    """The status that a request is refused with; 0 where the server just closes"""
+def status_code(request: urllib.request.Request | str) -> int:
+    """The HTTP status of the response; 0 if the server closes the connection"""
     try:
         urllib.request.urlopen(request, timeout=60).close()
     except urllib.error.HTTPError as error:
@@ -64,8 +64,8 @@ def picture(small: Path) -> dict[str, str]:
     return {"url": data_url(small)}
 
 
-def ran(program: str, *arguments: object) -> Any:
-    """What another Python prints as JSON: the clients leave sockets to the garbage collector."""
+def run_client(program: str, *arguments: object) -> Any:
+    """Run a program in another Python, since clients leave sockets open; returns what it prints as JSON."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -84,7 +84,7 @@ print(json.dumps([endpoints, painted]))
 
 
 def test_gradio_client(page_server: SimpleNamespace, small: Path) -> None:
-    endpoints, painted = ran(CLIENT, page_server.url, small)
+    endpoints, painted = run_client(CLIENT, page_server.url, small)
     assert endpoints == ["/stylize"]
     with Image.open(painted) as image:
         assert (image.format, image.size) == ("PNG", (72, 54))
@@ -93,7 +93,7 @@ def test_gradio_client(page_server: SimpleNamespace, small: Path) -> None:
 
 
 def test_plain_http(page_server: SimpleNamespace, picture: dict[str, str]) -> None:
-    event, data = called(page_server, picture, picture, *DEFAULTS)
+    event, data = call_stylize(page_server, picture, picture, *DEFAULTS)
     assert event == "complete", data
     with urllib.request.urlopen(data[0]["url"]) as answer:
         assert Image.open(io.BytesIO(answer.read())).size == (72, 54)
@@ -117,33 +117,33 @@ print(json.dumps(asyncio.run(talk())))
 
 
 def test_mcp(page_server: SimpleNamespace, small: Path) -> None:
-    tools, answer = ran(MCP, page_server.url, data_url(small))
+    tools, answer = run_client(MCP, page_server.url, data_url(small))
     assert [tool["name"].rpartition("_")[2] for tool in tools] == ["stylize"]
     assert "Gatys" in tools[0]["description"]
     assert tools[0]["inputSchema"]["properties"]["strength"]["description"].startswith("how strong the style is")
     assert not answer["isError"], answer
-    (image,) = [each for each in answer["content"] if each["type"] == "image"]
+    (image,) = [content for content in answer["content"] if content["type"] == "image"]
     assert Image.open(io.BytesIO(base64.b64decode(image["data"]))).size == (72, 54)
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("index", "value"),
     [(2, 7), (2, "much"), (3, "rainbow"), (4, "endless"), (5, 10**9), (5, -1), (6, -1), (6, 2**70)],
     ids=str,
 )
-def test_what_is_out_of_range_is_refused(
-    page_server: SimpleNamespace, picture: dict[str, str], place: int, value: object
+def test_values_out_of_range_are_refused(
+    page_server: SimpleNamespace, picture: dict[str, str], index: int, value: object
 ) -> None:
     values = [picture, picture, *DEFAULTS]
-    values[place] = value
-    event, data = called(page_server, *values)
+    values[index] = value
+    event, data = call_stylize(page_server, *values)
     assert event == "error"
-    assert "/" not in json.dumps(data), "no path in an error"
+    assert "/" not in json.dumps(data), "an error contains no path"
     assert "Something went wrong" not in json.dumps(data)
 
 
-def bomb(side: int) -> bytes:
-    """A PNG file of a few hundred kilobytes that unpacks to side x side pixels"""
+def decompression_bomb(side: int) -> bytes:
+    """A PNG file of a few hundred kilobytes that decodes to side x side pixels"""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -157,11 +157,11 @@ def bomb(side: int) -> bytes:
 
 @pytest.fixture
 def secret(page_server: SimpleNamespace, small: Path, tmp_path: Path) -> Path:
-    """A picture on the server that nobody has uploaded"""
+    """A picture on the server that was not uploaded"""
     return Path(shutil.copy(small, tmp_path / "secret.png"))
 
 
-def test_no_file_of_the_server_is_opened(page_server: SimpleNamespace, picture: dict[str, str], secret: Path) -> None:
+def test_stylize_opens_no_file_of_the_server(page_server: SimpleNamespace, picture: dict[str, str], secret: Path) -> None:
     uploads = page_server.uploads
     hostile = [
         {"path": str(secret)},
@@ -169,105 +169,105 @@ def test_no_file_of_the_server_is_opened(page_server: SimpleNamespace, picture: 
         {"path": "/etc/passwd", "orig_name": "x.svg"},
         {"path": str(secret), "meta": {"_type": "gradio.FileData"}},
         {"path": f"{uploads}/../{'../' * 8}{secret}"},
-        {"path": str(page_server.folder / "assets" / "harvest.jpg")},
+        {"path": str(page_server.app / "assets" / "harvest.jpg")},
         {"url": f"file://{secret}"},
         {"url": secret.as_uri(), "path": ""},
         str(secret),
     ]
     for payload in hostile:
-        event, data = called(page_server, payload, picture, *DEFAULTS)
+        event, data = call_stylize(page_server, payload, picture, *DEFAULTS)
         assert event == "error", payload
         assert str(secret) not in json.dumps(data)
         assert data in (None, {"error": None}) or "was not uploaded here" in json.dumps(data), data
 
 
-def asked_of_the_page(server: SimpleNamespace, event: int, values: list[Any], about: Any = None) -> str:
-    """What comes of an event of the page's own, as its browser would ask for it: all that the stream says"""
+def call_event(server: SimpleNamespace, event: int, values: list[Any], event_data: Any = None) -> str:
+    """Trigger one of the page's private events as a browser does; returns the stream of messages."""
     session = f"{event}-{len(values)}-{time.monotonic_ns()}"
-    order = {"data": values, "fn_index": event, "session_hash": session, "event_data": about, "trigger_id": None}
-    post(f"{server.url}gradio_api/queue/join", order)
-    said = ""
+    request = {"data": values, "fn_index": event, "session_hash": session, "event_data": event_data, "trigger_id": None}
+    post(f"{server.url}gradio_api/queue/join", request)
+    messages = ""
     with urllib.request.urlopen(f"{server.url}gradio_api/queue/data?session_hash={session}", timeout=60) as stream:
         for line in stream:
-            said += line.decode()
-            if "process_completed" in said or "close_stream" in said or "unexpected_error" in said:
-                return said
-    return said
+            messages += line.decode()
+            if any(end in messages for end in ("process_completed", "close_stream", "unexpected_error")):
+                return messages
+    return messages
 
 
-def test_the_pages_own_events_open_nothing_either(page_server: SimpleNamespace, small: Path, secret: Path) -> None:
+def test_private_events_open_no_file_of_the_server(page_server: SimpleNamespace, small: Path, secret: Path) -> None:
     with urllib.request.urlopen(f"{page_server.url}config") as answer:
         config = json.loads(answer.read())
-    kinds = {component["id"]: component["type"] for component in config["components"]}
-    begun = list(page_server.uploads.glob("paintings/*"))
+    types = {component["id"]: component["type"] for component in config["components"]}
+    existing = set(page_server.uploads.glob("paintings/*"))
     hostile = {
         "image": [{"path": str(secret)}, {"path": "/etc/passwd", "orig_name": "x.svg"}, {"url": secret.as_uri(), "path": ""}],
         "html": [
             f"file://{secret}",
-            "data:image/png;base64," + base64.b64encode(bomb(3000)).decode(),
+            "data:image/png;base64," + base64.b64encode(decompression_bomb(3000)).decode(),
             "data:image/png;base64,AA",
         ],
         "state": [{"painting": str(secret), "photo": str(secret), "folder": str(secret.parent)}],
     }
-    asked = 0
+    calls = 0
     for event in config["dependencies"]:
         if not event["backend_fn"] or event["api_visibility"] == "public":
             continue
         for round_ in range(3):
             values = []
             for number in event["inputs"]:
-                choices = hostile.get(kinds[number], [str(secret), 10**400, None])
+                choices = hostile.get(types[number], [str(secret), 10**400, None])
                 values.append(choices[round_ % len(choices)])
-            for about in (None, {"index": [-1, 10**9, str(secret)][round_]}):
-                said = asked_of_the_page(page_server, event["id"], values, about)
-                asked += 1
-                assert "process_completed" in said, said
-                for leak in (str(secret), secret.name, str(page_server.folder), "Traceback"):
-                    assert leak not in said, (event["targets"], values)
-    assert asked > 60
-    for folder in set(page_server.uploads.glob("paintings/*")) - set(begun):  # of examples that were asked for
+            for event_data in (None, {"index": [-1, 10**9, str(secret)][round_]}):
+                messages = call_event(page_server, event["id"], values, event_data)
+                calls += 1
+                assert "process_completed" in messages, messages
+                for leak in (str(secret), secret.name, str(page_server.app), "Traceback"):
+                    assert leak not in messages, (event["targets"], values)
+    assert calls > 60
+    for folder in set(page_server.uploads.glob("paintings/*")) - existing:  # of examples that were opened
         assert not list(folder.glob("impasto.png"))
-    assert called(page_server, {"url": data_url(small)}, {"url": data_url(small)}, *DEFAULTS)[0] == "complete"
+    assert call_stylize(page_server, {"url": data_url(small)}, {"url": data_url(small)}, *DEFAULTS)[0] == "complete"
 
 
-def test_no_link_is_followed(page_server: SimpleNamespace, picture: dict[str, str], small: Path) -> None:
+def test_links_are_not_followed(page_server: SimpleNamespace, picture: dict[str, str], small: Path) -> None:
     import http.server
     import threading
 
-    asked: list[str] = []
+    requests: list[str] = []
 
-    class Elsewhere(http.server.BaseHTTPRequestHandler):
+    class OtherHost(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requests.append(self.path)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(small.read_bytes())
 
         def log_message(self, *_: object) -> None: ...
 
-    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OtherHost)
     threading.Thread(target=other.serve_forever, daemon=True).start()
     link = f"http://127.0.0.1:{other.server_port}/picture.png"
     for payload in ({"path": link}, {"url": link}, {"path": link, "url": link, "meta": {"_type": "gradio.FileData"}}, link):
-        event, _ = called(page_server, payload, picture, *DEFAULTS)
+        event, _ = call_stylize(page_server, payload, picture, *DEFAULTS)
         assert event == "error", payload
     other.shutdown()
     other.server_close()
-    assert asked == []
+    assert requests == []
 
 
-def test_a_picture_bomb_costs_nothing(page_server: SimpleNamespace, picture: dict[str, str], tmp_path: Path) -> None:
-    path = tmp_path / "bomb.png"
-    path.write_bytes(bomb(12_000))
-    called(page_server, picture, {"url": "data:image/png;base64,AAAA"}, *DEFAULTS)  # what is loaded once is loaded
-    before = resident(page_server.process.pid)
-    event, data = called(page_server, {"url": data_url(path)}, picture, *DEFAULTS)
+def test_a_decompression_bomb_takes_no_memory(page_server: SimpleNamespace, picture: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "decompression_bomb.png"
+    path.write_bytes(decompression_bomb(12_000))
+    call_stylize(page_server, picture, {"url": "data:image/png;base64,AAAA"}, *DEFAULTS)  # imports what the first call needs
+    before = resident_megabytes(page_server.process.pid)
+    event, data = call_stylize(page_server, {"url": data_url(path)}, picture, *DEFAULTS)
     assert event == "error"
     assert "the limit is 51 megapixels" in json.dumps(data)
-    assert resident(page_server.process.pid) - before < 60  # unpacked it would be 432
+    assert resident_megabytes(page_server.process.pid) - before < 60  # decoded it would be 432
 
 
-def test_what_is_too_large_is_not_taken(page_server: SimpleNamespace) -> None:
+def test_requests_that_are_too_large_are_refused(page_server: SimpleNamespace) -> None:
     for path, content in (
         ("gradio_api/call/stylize", b'{"data": ["' + b"A" * (45 << 20) + b'"]}'),
         (
@@ -277,9 +277,9 @@ def test_what_is_too_large_is_not_taken(page_server: SimpleNamespace) -> None:
     ):
         kind = "multipart/form-data; boundary=x" if "upload" in path else "application/json"
         request = urllib.request.Request(page_server.url + path, content, {"content-type": kind})
-        assert refusal(request) in (413, 0)
+        assert status_code(request) in (413, 0)
 
 
-def test_files_beside_the_page_are_not_served(page_server: SimpleNamespace) -> None:
-    for path in ("/etc/passwd", str(page_server.folder / "app.py"), "../app.py", "..%2fapp.py", str(page_server.log)):
-        assert refusal(f"{page_server.url}gradio_api/file={path}") in (403, 404)
+def test_files_of_the_page_are_not_served(page_server: SimpleNamespace) -> None:
+    for path in ("/etc/passwd", str(page_server.app / "app.py"), "../app.py", "..%2fapp.py", str(page_server.log)):
+        assert status_code(f"{page_server.url}gradio_api/file={path}") in (403, 404)

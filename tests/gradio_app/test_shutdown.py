@@ -1,4 +1,4 @@
-"""The page's end, in good order or not: no process stays, and nothing of what visitors sent."""
+"""When the page exits, cleanly or not, no process and no upload stays behind."""
 
 from __future__ import annotations
 
@@ -12,47 +12,52 @@ from types import SimpleNamespace
 
 import psutil
 
-from tests.page.conftest import QUICK, ROOT, served
+from tests.gradio_app.conftest import APP, FAST_PAGE, python_path, serve_page
 
 
-def ended(server: SimpleNamespace, number: signal.Signals) -> None:
-    """Have a page something to lose, a picture and a painter, and end it."""
+def upload_and_terminate(server: SimpleNamespace, signal_number: signal.Signals) -> None:
+    """Upload a picture, and end the page while its painter is running."""
     head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
     request = urllib.request.Request(f"{server.url}gradio_api/upload", head + b"a picture\r\n--x--")
     request.add_header("content-type", "multipart/form-data; boundary=x")
     urllib.request.urlopen(request, timeout=60).close()
     children = psutil.Process(server.process.pid).children()
     assert children  # the painter
-    server.process.send_signal(number)
+    server.process.send_signal(signal_number)
     server.process.wait(60)
     assert psutil.wait_procs(children, 60)[1] == []
 
 
-def sent(temporary: Path) -> list[Path]:
+def uploaded_files(temporary: Path) -> list[Path]:
     return list(temporary.rglob("a.png"))
 
 
-def test_what_visitors_sent_goes_with_the_page(tmp_path: Path) -> None:
+def test_uploads_are_deleted_when_the_page_exits_or_starts_again(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    variables = {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": "", "PYTHONPATH": QUICK}
-    with served(ROOT / "gradio_app", tmp_path / "killed", **variables) as server:
-        ended(server, signal.SIGKILL)
-    assert len(sent(temporary)) == 1  # nobody was there to remove it
-    with served(ROOT / "gradio_app", tmp_path / "stopped", **variables) as server:
-        assert sent(temporary) == []
-        ended(server, signal.SIGTERM)
-    assert sent(temporary) == []
+    variables = {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": "", "PYTHONPATH": python_path(FAST_PAGE)}
+    with serve_page(APP, tmp_path / "killed", **variables) as server:
+        upload_and_terminate(server, signal.SIGKILL)
+    assert len(uploaded_files(temporary)) == 1  # no code ran to delete it
+    with serve_page(APP, tmp_path / "stopped", **variables) as server:
+        assert uploaded_files(temporary) == []
+        upload_and_terminate(server, signal.SIGTERM)
+    assert uploaded_files(temporary) == []
     assert list(temporary.glob(".impasto-*")) == []
     assert "Traceback" not in (tmp_path / "stopped" / "log").read_text()
 
 
-def test_a_page_that_is_ended_as_it_begins_ends_in_good_order(tmp_path: Path) -> None:
-    """Gradio heeds the signal only once it waits for visitors."""
-    variables = {"TMPDIR": str(tmp_path), "GRADIO_TEMP_DIR": "", "PYTHONPATH": QUICK, "IMPASTO_TEST_ENDED": "1"}
+def test_sigterm_during_startup_exits_cleanly(tmp_path: Path) -> None:
+    """Gradio handles the signal only once it waits for visitors."""
+    variables = {
+        "TMPDIR": str(tmp_path),
+        "GRADIO_TEMP_DIR": "",
+        "PYTHONPATH": python_path(FAST_PAGE),
+        "IMPASTO_TEST_TERMINATE": "1",
+    }
     page = subprocess.run(
         [sys.executable, "app.py"],
-        cwd=ROOT / "gradio_app",
+        cwd=APP,
         env={**os.environ, **variables},
         capture_output=True,
         text=True,

@@ -1,6 +1,7 @@
-"""A stand-in for ZeroGPU's `spaces`: what a decorated generator takes and gives goes through pickle and a forked process.
+"""A substitute for ZeroGPU's `spaces`: a decorated generator runs in a forked process, and its values are pickled.
 
-The real one does the same, with a GPU in the child: what cannot be pickled, or needs the parent's threads, fails here too.
+The real one works the same way, with a GPU in the child. What cannot be pickled, or needs the parent's threads, fails here
+too.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ def GPU(*, duration: Callable[..., int] | int = 60) -> Callable[..., Any]:
         def run(*arguments: Any) -> Iterator[Any]:
             seconds = duration(*arguments) if callable(duration) else duration
             if not 0 < seconds <= 120:
-                raise ValueError(f"{seconds} seconds of a GPU are not to be had")
-            if Path(os.environ["GRADIO_TEMP_DIR"], "no quota").exists():  # how a test says so
+                raise ValueError(f"a GPU cannot be requested for {seconds} seconds")
+            if Path(os.environ["GRADIO_TEMP_DIR"], "no quota").exists():  # created by a test
                 raise gr.Error("You have exceeded your free GPU quota (60s requested vs. 0s left).")
-            ours, theirs = _fork.Pipe()
-            child = _fork.Process(target=_work, args=(function, pickle.dumps(arguments), theirs), daemon=True)
+            parent_end, child_end = _fork.Pipe()
+            child = _fork.Process(target=_work, args=(function, pickle.dumps(arguments), child_end), daemon=True)
             child.start()
-            theirs.close()
+            child_end.close()
             try:
                 while True:
-                    kind, value = pickle.loads(ours.recv_bytes())
+                    kind, value = pickle.loads(parent_end.recv_bytes())
                     if kind == "error":
-                        raise RuntimeError(f"ZeroGPU worker error: {value}")  # the class's name is all that comes through
+                        raise RuntimeError(f"ZeroGPU worker error: {value}")  # only the name of the class is passed on
                     if kind == "end":
                         return
                     yield value
             finally:
-                ours.close()  # the child is told, and ends with its next frame
+                parent_end.close()  # the child notices when it sends its next result, and ends
                 child.join(10)
                 if child.is_alive():
                     child.kill()
@@ -52,23 +53,23 @@ def GPU(*, duration: Callable[..., int] | int = 60) -> Callable[..., Any]:
 
 
 def _work(function: Callable[..., Iterator[Any]], arguments: bytes, pipe: Any) -> None:
-    # Not the page's connections: one that the page closes stays open for the browser as long as anybody has it.
+    # Close inherited connections of the page: one that the page closes stays open for the browser while a copy exists.
     os.closerange(3, pipe.fileno())
     os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
-    frames = function(*pickle.loads(arguments))
-    left = threading.Event()
+    results = function(*pickle.loads(arguments))
+    disconnected = threading.Event()
 
     def send(*message: Any) -> None:
         try:
             pipe.send_bytes(pickle.dumps(message))
         except (BrokenPipeError, ConnectionResetError):
-            left.set()
+            disconnected.set()
 
     try:
-        for frame in frames:
-            send("frame", frame)
-            if left.is_set():
-                frames.close()
+        for result in results:
+            send("result", result)
+            if disconnected.is_set():
+                results.close()
                 return
     except BaseException as error:
         send("error", type(error).__name__)
