@@ -20,6 +20,7 @@ from typing import IO, Any
 import pytest
 from PIL import Image
 
+from impasto.nets import Net, Style
 from tests.conftest import scene
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ CHROMIUM_FLAGS = ["--no-sandbox", *_QUIET, "--disable-component-update", "--disa
 #: All but those about files and loops left open: Gradio leaves a loop open, and Python reports it with an import, which raises
 #: KeyError when the garbage collector runs in the middle of another import. The soak benchmark counts what stays open.
 WARNINGS = "default,ignore::ResourceWarning"
+LoadModule = Callable[[str], Any]
 #: Seconds in which a server must start.
 _START_SECONDS = 120
 
@@ -232,23 +234,32 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _is_from_page(module: str) -> bool:
-    return module in ("app", "build_space") or module.split(".")[0] == "page"
+def save_network(folder: Path, name: str, seed: int = 0, thumbnail: str = "") -> Net:
+    """Write an untrained feed-forward network; thumbnail: a JPEG file in base64."""
+    path = folder / f"{name}.safetensors"
+    Net.new([Style(name, thumbnail)], seed, width=8, blocks=1).save(path)
+    return Net.load(path)
+
+
+@contextlib.contextmanager
+def page_modules(uploads: Path) -> Iterator[pytest.MonkeyPatch]:
+    """Make the page's modules importable, with an upload folder of their own, and forget them at the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(uploads))
+        patch.syspath_prepend(str(APP))
+        yield patch
+        for name in [name for name in sys.modules if name == "app" or name.split(".")[0] == "page"]:
+            del sys.modules[name]
 
 
 @pytest.fixture
-def load_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Import modules of the page anew, with an upload folder of their own: load_module("page.uploads")"""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    monkeypatch.syspath_prepend(str(APP))
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    for name in filter(_is_from_page, list(sys.modules)):
-        monkeypatch.delitem(sys.modules, name)
-    loops, new_event_loop = [], asyncio.new_event_loop
-    monkeypatch.setattr(asyncio, "new_event_loop", lambda: loops.append(new_event_loop()) or loops[-1])
-    yield importlib.import_module
-    for name in filter(_is_from_page, list(sys.modules)):
-        del sys.modules[name]
+def load_module(tmp_path: Path) -> Iterator[LoadModule]:
+    """Import one of the page's modules: load_module("page.uploads")"""
+    loops: list[asyncio.AbstractEventLoop] = []
+    new_event_loop = asyncio.new_event_loop
+    with page_modules(tmp_path / "uploads") as patch:
+        patch.setattr(asyncio, "new_event_loop", lambda: loops.append(new_event_loop()) or loops[-1])
+        yield importlib.import_module
     for loop in loops:  # Gradio leaves them open
         loop.close()
     asyncio.set_event_loop(None)

@@ -22,6 +22,8 @@ from PIL import Image
 
 from tests.gradio_app.conftest import resident_megabytes
 
+pytestmark = pytest.mark.slow
+
 
 def data_url(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -11,8 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
+import pytest
 
 from tests.gradio_app.conftest import APP, FAST_PAGE, python_path, serve_page
+
+pytestmark = pytest.mark.slow
 
 
 def upload_and_terminate(server: SimpleNamespace, signal_number: signal.Signals) -> None:
