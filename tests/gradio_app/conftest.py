@@ -179,6 +179,10 @@ class Visitor:
             assert time.monotonic() < end, f"not within {seconds:g} s; the status line is {self.status()!r}"
             self.page.wait_for_timeout(40)
 
+    def wait_for_rendering(self) -> None:
+        """Wait until the page has applied its pending updates and has been drawn again."""
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     def start_painting(self) -> None:
         self.find("go").click()
         self.find("stop").wait_for()

@@ -138,8 +138,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor.find("more").locator("button").first.click()
     visitor.find("mask_fold").locator("button").first.click()
     canvas = visitor.find("mask").locator("canvas")
-    canvas.scroll_into_view_if_needed()
-    visitor.page.wait_for_timeout(300)
+    canvas.hover(position={"x": 1, "y": 1})  # waits until the canvas no longer moves
     box = canvas.bounding_box()
     assert box is not None
     mouse = visitor.page.mouse
@@ -148,7 +147,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
         mouse.down()
         mouse.move(box["x"] + 0.25 * box["width"], box["y"] + bottom * box["height"], steps=6)
         mouse.up()
-        visitor.page.wait_for_timeout(300)
+        visitor.wait_for_rendering()
     visitor.paint()
     change = np.abs(pixels(visitor.download(tmp_path / "masked.png")) - photo).mean(2)
     assert change[8:14, 15:21].mean() > 10
@@ -156,14 +155,14 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     assert change[26:29].max() <= 1  # between the strokes
     assert change[:, 40:].max() <= 1
     visitor.find("mask").get_by_text("Clear").click()
-    visitor.page.wait_for_timeout(300)
+    visitor.wait_for_rendering()
     visitor.paint()
     change = np.abs(pixels(visitor.download(tmp_path / "whole.png")) - photo).mean(2)
     assert change[:, 40:].mean() > 10
     canvas.focus()
     for key in ("ArrowRight",) * 6 + ("Space", "Shift+ArrowDown"):
         visitor.page.keyboard.press(key)
-    visitor.page.wait_for_timeout(300)
+    visitor.wait_for_rendering()
     visitor.paint()
     change = np.abs(pixels(visitor.download(tmp_path / "keys.png")) - photo).mean(2)
     assert change[24:30, 50:56].mean() > 10
@@ -181,7 +180,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     assert np.abs(pixels(painting) - photo).mean(2)[:, :30].mean() > 10
     assert len(json.loads(painting.text["impasto"])["masks"]) == 2
     visitor.find("mask").get_by_text("Clear").click()
-    visitor.page.wait_for_timeout(300)
+    visitor.wait_for_rendering()
     visitor.find("go").click()
     visitor.wait_until(lambda: visitor.status().startswith("Brush the area of the second style first"))
 
@@ -300,12 +299,11 @@ def test_a_waiting_visitor_can_leave_and_paintings_do_not_mix(
         return
     second.find("go").click()
     second.find("leave").wait_for()
-    second.page.wait_for_timeout(500)
+    first.wait_until(lambda: "preview" in first.result_url())
     assert second.find("leave").is_visible()
     second.find("leave").click()
     second.wait_until(lambda: second.status() == "Left the queue.", 5)
     second.find("go").wait_for(timeout=5000)
-    first.wait_until(lambda: "preview" in first.result_url())
     second.find("go").click()
     second.find("leave").wait_for()
     first.find("stop").click()
@@ -338,7 +336,7 @@ def test_the_page_fits_a_phone(open_page: OpenPage, small: Path, scheme: str) ->
     visitor.upload("photo", small)
     visitor.paint()
     visitor.find("more").locator("button").first.click()
-    visitor.page.wait_for_timeout(300)
+    visitor.wait_for_rendering()
     assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert visitor.page.evaluate("document.body.classList.contains('dark')") is (scheme == "dark")
     assert visitor.find("result").bounding_box()["width"] <= 390
