@@ -138,7 +138,7 @@ class Visitor:
             **{"viewport": {"width": 1280, "height": 1000}, "accept_downloads": True, **context}
         )
         self.page = self._context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(120_000)  # for a busy machine
         self.foreign_requests: list[str] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self._record_request(request.url, server.url))
@@ -173,7 +173,7 @@ class Visitor:
         """The picture to the right of the line"""
         return self.find("result").locator("img").nth(1).get_attribute("src") or ""
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not within {seconds:g} s; the status line is {self.status()!r}"
