@@ -145,7 +145,7 @@ def _add_outputs() -> dict[str, Any]:
     """Components by their names in Page"""
     result = gr.ImageSlider(
         value=(str(ASSETS / EXAMPLES[0]["photo"]), str(ASSETS / EXAMPLES[0]["painting"])),
-        label="Example: drag the line to compare",
+        label="Example: drag the line",
         elem_id="result",
         interactive=False,
         buttons=["fullscreen"],
