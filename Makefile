@@ -15,7 +15,7 @@ QUICK := not slow and not browser and not krita and not fuzz
 
 # Stylize a photograph with one of the project's own paintings: demo.png, and demo_strip.png with before and after.
 demo: .venv/demo
-	$(BIN)/python gradio_app/demo.py
+	$(BIN)/python scripts/demo.py
 
 # Serve the web page on this computer: http://127.0.0.1:7860
 app: .venv/app
@@ -23,7 +23,7 @@ app: .venv/app
 
 # Build the web page as a self-contained folder for Hugging Face Spaces: dist/space
 space: .venv/app
-	$(BIN)/python gradio_app/build.py dist/space
+	$(BIN)/python scripts/build_space.py dist/space
 
 # Build the zip that Krita's "Import Python Plugin from File" installs: dist/impasto_krita-VERSION.zip
 krita: | .venv/pyvenv.cfg

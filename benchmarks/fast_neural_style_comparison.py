@@ -26,10 +26,13 @@ import torch.nn.functional as functional
 from instant import measure_seconds
 from torch import Tensor
 
-from impasto import images, library, photographs, weights
-from impasto.images import Picture
-from impasto.instant import Painter
+from impasto.feedforward.photos import random_crop, sample_photos
+from impasto.feedforward.registry import load_network
+from impasto.feedforward.stylizer import FeedforwardStylizer
+from impasto.images.picture import Picture, read_picture
+from impasto.images.resize import fit_size
 from impasto.options import Options
+from impasto.vgg.weights import load_weights
 
 LAYERS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")  # after the ReLU
 CONTENT, CONTENT_WEIGHT, STYLE_WEIGHT = "conv2_2", 1e5, 1e10
@@ -48,19 +51,19 @@ def train(net: torch.nn.Module, style: Tensor, seconds: float) -> int:
     net: takes and returns RGB from 0 to 255, (B, 3, H, W)
     style: (1, 3, H, W), from 0 to 255
     """
-    loaded = weights.load("vgg16")
+    loaded = load_weights("vgg16")
 
     def features(image: Tensor) -> dict[str, Tensor]:
-        normalized = (image / 255 - loaded.mean.view(1, 3, 1, 1)) / loaded.deviation.view(1, 3, 1, 1)
+        normalized = (image / 255 - loaded.mean.view(1, 3, 1, 1)) / loaded.std.view(1, 3, 1, 1)
         return autograd_reference.features(normalized, loaded.layers, LAYERS[-1], pooling="max")
 
-    photos, generator = photographs.own(), torch.Generator().manual_seed(42)
+    photos, generator = sample_photos(), torch.Generator().manual_seed(42)
     with torch.no_grad():
         targets = gram_matrices(features(style))
     optimizer = torch.optim.Adam(net.parameters(), RATE)
     end, steps = time.perf_counter() + seconds, 0
     while time.perf_counter() < end:
-        crops = torch.stack([photographs.piece(photos, SIDE, generator) for _ in range(BATCH)]).permute(0, 3, 1, 2) * 255
+        crops = torch.stack([random_crop(photos, SIDE, generator) for _ in range(BATCH)]).permute(0, 3, 1, 2) * 255
         maps = features(net(crops))
         with torch.no_grad():
             content_target = features(crops)[CONTENT]
@@ -95,13 +98,13 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, default=Path("beside.jpg"))
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.example))
-    sys.path.insert(0, str(Path(__file__).parents[1] / "gradio_app"))
+    sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
     from transformer_net import TransformerNet
 
-    from demo import strip
+    from demo import join_side_by_side
 
-    net, photo, style = library.load(arguments.net), images.read(arguments.photo), images.read(arguments.style)
-    photo, style = (picture.resized(*images.fit(picture.size, arguments.size)) for picture in (photo, style))
+    net, photo, style = load_network(arguments.net), read_picture(arguments.photo), read_picture(arguments.style)
+    photo, style = (picture.resize(*fit_size(picture.size, arguments.size)) for picture in (photo, style))
     torch.manual_seed(42)
     example_net = TransformerNet()
     if arguments.model and arguments.model.exists():
@@ -112,14 +115,14 @@ def main() -> int:
         print(f"{steps} steps in {minutes:g} minutes")
         if arguments.model:
             torch.save(example_net.state_dict(), arguments.model)
-    painter = Painter(net, Options(size=arguments.size))
+    painter = FeedforwardStylizer(net, Options(size=arguments.size))
     stylizers: list[Callable[[], Picture]] = [lambda: painter.paint(photo), lambda: stylize(example_net, photo)]
     parameters = [sum(tensor.numel() for tensor in state.values()) for state in (net.state, example_net.state_dict())]
     for name, run, count in zip(("Impasto", "PyTorch's example"), stylizers, parameters, strict=True):
         seconds = statistics.median(measure_seconds(run))
         print(f"{name}: {count / 1e6:.2f} million parameters, {seconds:.2f} s for {photo.size[0]} x {photo.size[1]}")
     panels = [photo.image, *(run().image for run in stylizers)]
-    strip(panels, photo.size[1]).save(arguments.out, quality=88)
+    join_side_by_side(panels, photo.size[1]).save(arguments.out, quality=88)
     return 0
 
 

@@ -21,11 +21,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from impasto import images
-from impasto.engine import Run
-from impasto.images import Picture
-from impasto.instant import Painter
-from impasto.nets import Net
+from impasto.feedforward.network import TransformNet
+from impasto.feedforward.stylizer import FeedforwardStylizer
+from impasto.images.picture import Picture, read_picture
+from impasto.images.resize import fit_size
+from impasto.optimization.run import Run
 from impasto.options import Options
 
 
@@ -68,17 +68,17 @@ def main() -> int:
     arguments = parser.parse_args()
     # First, while this process is small: the peak memory of a child starts at that of its parent.
     commands = {side: measure_command(arguments.net, arguments.photos[0], side) for side in (1024, 4096)}
-    net, style = Net.load(arguments.net), images.read(arguments.style)
-    painter, photo = Painter(net), images.read(arguments.photos[0])
-    photo = photo.resized(*images.fit(photo.size, 1024))
+    net, style = TransformNet.load(arguments.net), read_picture(arguments.style)
+    painter, photo = FeedforwardStylizer(net), read_picture(arguments.photos[0])
+    photo = photo.resize(*fit_size(photo.size, 1024))
     seconds = measure_seconds(lambda: painter.paint(photo))
     print(f"1024 px: {statistics.median(seconds):.2f} s")
     options = Options(size=arguments.size, network="vgg16")
     rows = []
     print("| photo | loss of the photo | network | optimizer | network / optimizer |\n|---|---|---|---|---|")
     for path in arguments.photos:
-        photo = images.read(path)
-        result = Painter(net, Options(size=arguments.size)).paint(photo)
+        photo = read_picture(path)
+        result = FeedforwardStylizer(net, Options(size=arguments.size)).paint(photo)
         *_, last = Run(photo, style, options).steps()
         photo_loss, net_loss = (evaluate_loss(photo, style, options, picture) for picture in (photo, result))
         rows.append({"photo": path.name, "before": photo_loss, "net": net_loss, "steps": last.loss})

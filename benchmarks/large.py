@@ -23,13 +23,13 @@ import time
 import numpy as np
 from PIL import Image
 
-from impasto.borders import STRIDE
+from impasto.layers import TOTAL_STRIDE, receptive_radius
+from impasto.optimization.tiling import make_spans
 from impasto.options import Options
-from impasto.tiles import reach, spans
 
 #: Offsets in pixels from a tile edge: to the lines it is compared with, and to lines that stand in for edges
-NEARBY = tuple(STRIDE * n for n in (-3, -2, -1, 1, 2, 3))
-ELSEWHERE = tuple(STRIDE * n for n in range(-12, 13) if abs(n) > 6)
+NEARBY = tuple(TOTAL_STRIDE * n for n in (-3, -2, -1, 1, 2, 3))
+ELSEWHERE = tuple(TOTAL_STRIDE * n for n in range(-12, 13) if abs(n) > 6)
 
 
 def relative_change(changes: np.ndarray, lines: np.ndarray) -> float:
@@ -83,10 +83,10 @@ def main() -> int:
     if match is None:
         print("one tile: no tile edges")
         return 0
-    halo = reach("vgg16", Options(network="vgg16").layers("vgg16"))
+    halo = receptive_radius("vgg16", Options(network="vgg16").layers("vgg16"))
     for name, axis, size in (("rows", 0, height), ("columns", 1, width)):
         changes = mean_changes(picture, axis)
-        edges = np.array([span.start for span in spans(size, int(match[1]), halo, False)[1:]])
+        edges = np.array([span.start for span in make_spans(size, int(match[1]), halo, False)[1:]])
         if not len(edges):
             print(f"{name}: no tile edges")
             continue

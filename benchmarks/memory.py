@@ -30,7 +30,7 @@ def measure(side: int, tile: int | None, optimizer: str) -> dict[str, Any]:
 
     import numpy as np
 
-    from impasto.engine import Run
+    from impasto.optimization.run import Run
 
     generator = np.random.default_rng(0)
     scene = generator.integers(0, 255, (side * 3 // 4, side, 3), np.uint8)

@@ -31,7 +31,7 @@ def main() -> int:
     sys.path[:0] = [str(ROOT), str(ROOT / "gradio_app")]
     from playwright.sync_api import sync_playwright
 
-    from tests.page.conftest import CHROMIUM, Visitor, chromium, served
+    from tests.gradio_app.conftest import CHROMIUM_FLAGS, Visitor, chromium, serve_page
 
     assets = ROOT / "gradio_app" / "assets"
     photo, style = map(Path, sys.argv[1:3]) if len(sys.argv) > 2 else (assets / "coffee.jpg", assets / "harvest.jpg")
@@ -40,10 +40,10 @@ def main() -> int:
     seconds: dict[str, list[float]] = {"displayed": [], "received": [], "without page": []}
     with (
         tempfile.TemporaryDirectory() as folder,
-        served(ROOT / "gradio_app", Path(folder)) as server,
+        serve_page(ROOT / "gradio_app", Path(folder)) as server,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         for _ in range(2):
             for case in ("displayed", "received"):
                 visitor = Visitor(browser, server)
@@ -87,13 +87,13 @@ def main() -> int:
 
 def start_job(visitor: Any, photo: Path, style: Path) -> tuple[float, float]:
     """Click Stylize; return the time of the click and the seconds until the first preview."""
-    visitor.give("photo", photo)
-    visitor.give("style", style)
+    visitor.upload("photo", photo)
+    visitor.upload("style", style)
     visitor.find("more").locator("button").first.click()
     visitor.find("quality").get_by_label("Draft").check()
     start = time.monotonic()
     visitor.find("go").click()
-    visitor.until(lambda: "preview" in visitor.shown())
+    visitor.wait_until(lambda: "preview" in visitor.result_url())
     return start, time.monotonic() - start
 
 
@@ -105,14 +105,14 @@ def processor_seconds(process: int) -> float:
 
 def encoding_seconds(photo: Path) -> float:
     """Processor time to encode one preview"""
-    import pictures
+    from page.uploads import write_jpeg
 
     with Image.open(photo) as image:
         image.load()
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
         for _ in range(10):
-            pictures.show(image, Path(folder) / "preview.jpg")
+            write_jpeg(image, Path(folder) / "preview.jpg")
     return (time.process_time() - start) / 10
 
 
@@ -130,9 +130,9 @@ def run_without_page(photo: Path, style: Path) -> float:
         "from impasto.engine import Run, Warm\n"
         "warm = Warm()\n"
         "blank = np.zeros((64, 64, 3), np.uint8) + 9\n"
-        "for _ in Run(blank, blank, size=64, iterations=1, warm=warm).steps(): pass\n"
+        "for _ in Run(blank, blank, size=64, iterations=1, cache=warm).steps(): pass\n"
         "start = time.monotonic()\n"
-        "for step in Run(sys.argv[1], sys.argv[2], size=512, quality='draft', warm=warm).steps(): pass\n"
+        "for step in Run(sys.argv[1], sys.argv[2], size=512, quality='draft', cache=warm).steps(): pass\n"
         "step.image\n"
         "print(time.monotonic() - start)\n"
     )

@@ -15,9 +15,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from impasto import images, weights
-from impasto.losses import moments
-from impasto.vgg import Network
+from impasto.images.picture import read_picture
+from impasto.images.resize import fit_size
+from impasto.losses.moments import compute_moments
+from impasto.vgg.network import VGG
+from impasto.vgg.weights import load_weights
 
 HELD_OUT_LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_3")
 
@@ -47,13 +49,13 @@ def sliced_wasserstein(a: Tensor, b: Tensor) -> float:
 @torch.no_grad()
 def scores(content: str, style: str, result: str) -> tuple[float, float, float]:
     """Style, content and patch distance of the file `result`"""
-    network = Network(weights.load("vgg16"), [*HELD_OUT_LAYERS, "conv4_2"], pooling="max", padding="replicate")
-    painted, painting = images.read(result), images.read(style)
-    photo = images.read(content).resized(*painted.size)
-    painting = painting.resized(*images.fit(painting.size, min(max(painted.size), max(painting.size))))
+    network = VGG(load_weights("vgg16"), [*HELD_OUT_LAYERS, "conv4_2"], pooling="max", padding="replicate")
+    painted, painting = read_picture(result), read_picture(style)
+    photo = read_picture(content).resize(*painted.size)
+    painting = painting.resize(*fit_size(painting.size, min(max(painted.size), max(painting.size))))
     result_maps, style_maps, content_maps = (network.forward(picture.pixels) for picture in (painted, painting, photo))
     style_distances = [
-        relative_distance(*(moments(maps[layer].flatten(0, 1)).second for maps in (result_maps, style_maps)))
+        relative_distance(*(compute_moments(maps[layer].flatten(0, 1)).second for maps in (result_maps, style_maps)))
         for layer in HELD_OUT_LAYERS
     ]
     content_distance = relative_distance(result_maps["conv4_2"], content_maps["conv4_2"])

@@ -10,6 +10,7 @@ distance at no more than the preset's content distance, interpolated linearly be
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from itertools import pairwise
@@ -17,8 +18,9 @@ from pathlib import Path
 
 import picture_quality
 
-from impasto import options
-from impasto.engine import Run, Step, Warm
+from impasto.optimization.cache import ModelCache
+from impasto.optimization.run import Run, Step
+from impasto.presets import PRESETS
 
 SIZE = 384
 STRENGTHS = (0.35, 0.5, 0.74, 0.98)
@@ -34,24 +36,24 @@ def run_for(run: Run, seconds: float) -> Step:
     return last
 
 
-def steps_that_fit(content: str, style: str, preset: str, seconds: float, warm: Warm) -> int:
+def steps_that_fit(content: str, style: str, preset: str, seconds: float, warm: ModelCache) -> int:
     """The number of steps per pyramid level that fit into the time, estimated from a run of three"""
-    saved = options.STEPS[preset]
-    options.STEPS[preset] = 3
+    saved = PRESETS[preset]
+    PRESETS[preset] = dataclasses.replace(saved, steps=3)
     try:
-        run = Run(content, style, preset=preset, size=SIZE, warm=warm)
+        run = Run(content, style, preset=preset, size=SIZE, cache=warm)
         elapsed, previous = 0.0, time.perf_counter()
         for step in run.steps():
             now = time.perf_counter()
             elapsed, previous = elapsed + (now - previous if step.iteration > 1 else 0), now
     finally:
-        options.STEPS[preset] = saved
+        PRESETS[preset] = saved
     return max(2, round(seconds / (elapsed / 2)))
 
 
 def main(folder: Path, pictures: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    warm = Warm()
+    warm = ModelCache()
     for content, style in zip(pictures[::2], pictures[1::2], strict=True):
         pair = f"{Path(content).stem}_{Path(style).stem}"
 
@@ -62,7 +64,7 @@ def main(folder: Path, pictures: list[str]) -> None:
 
         front, seconds = [], 0.0
         for strength in STRENGTHS:
-            run = Run(content, style, size=SIZE, strength=strength, warm=warm)
+            run = Run(content, style, size=SIZE, strength=strength, cache=warm)
             start = time.perf_counter()
             last = run_for(run, float("inf"))
             seconds = max(seconds, time.perf_counter() - start)
@@ -75,9 +77,10 @@ def main(folder: Path, pictures: list[str]) -> None:
                 flush=True,
             )
         for preset in OTHERS:
-            if options.PRESETS[preset]["ladder"]:
-                options.STEPS[preset] = steps_that_fit(content, style, preset, seconds, warm)
-            run = Run(content, style, preset=preset, size=SIZE, warm=warm)
+            if PRESETS[preset].values["ladder"]:
+                steps = steps_that_fit(content, style, preset, seconds, warm)
+                PRESETS[preset] = dataclasses.replace(PRESETS[preset], steps=steps)
+            run = Run(content, style, preset=preset, size=SIZE, cache=warm)
             style_distance, content_distance, patches = score(run, run_for(run, seconds), preset)
             interpolated = style_distance_at(front, content_distance)
             own = "content closer than any" if interpolated is None else f"{interpolated:.3f}"

@@ -25,15 +25,17 @@ import autograd_reference
 import torch
 from torch import Tensor
 
-from impasto import plans, weights
-from impasto.devices import choose_device, choose_precision, memory_kept
-from impasto.losses import moments
-from impasto.networks import parse_layers, up_to_deepest
-from impasto.objective import Objective, Region
+from impasto.layers import layers_through, parse_layers
+from impasto.losses.moments import compute_moments
+from impasto.optimization.memory_plan import count_flops
+from impasto.optimization.objective import Objective, Region
+from impasto.optimization.tiling import TilingCost
 from impasto.options import Options
-from impasto.tiles import Cover
-from impasto.vgg import Network
-from impasto.weights import Weights
+from impasto.runtime.device import choose_device, choose_precision
+from impasto.runtime.memory import retain_freed_memory
+from impasto.vgg.network import VGG
+from impasto.vgg.weight_files import Weights
+from impasto.vgg.weights import load_weights
 
 #: Ratio of content to style loss of the preset, for relative losses
 ALPHA = 0.15
@@ -81,10 +83,10 @@ class AutogradObjective:
             name: (kernel.to(device, dtype, memory_format=torch.channels_last), bias.to(device, dtype))
             for name, (kernel, bias) in loaded.layers.items()
         }
-        self.mean, self.deviation = (values.to(device).view(1, 3, 1, 1) for values in (loaded.mean, loaded.deviation))
+        self.mean, self.deviation = (values.to(device).view(1, 3, 1, 1) for values in (loaded.mean, loaded.std))
         self.style_layers = parse_layers(options.style_layers)
         (self.content_layer,) = parse_layers(options.content_layers)
-        self.last = up_to_deepest("vgg16", options.layers("vgg16"))[-1]
+        self.last = layers_through("vgg16", options.layers("vgg16"))[-1]
         with torch.no_grad():
             self.content = self.features(content)[self.content_layer].float()
             self.style = {name: self.moments(self.features(style)[name]) for name in self.style_layers}
@@ -115,17 +117,17 @@ class AutogradObjective:
 
 def measure(side: int, device: torch.device) -> dict[str, Any]:
     options = Options(network="vgg16")
-    loaded = weights.load("vgg16")
+    loaded = load_weights("vgg16")
     precision = choose_precision("auto", device)
     height, width = side * 3 // 4, side
     generator = torch.Generator().manual_seed(0)
     image, content, style = (torch.rand(height, width, 3, generator=generator).to(device) for _ in range(3))
     planes = [picture.permute(2, 0, 1)[None].contiguous() for picture in (image, content, style)]
     layers = options.layers("vgg16")
-    with torch.no_grad(), memory_kept(device):
-        network = Network(loaded, layers, pooling=options.pooling, padding=options.padding, device=device, dtype=precision)
+    with torch.no_grad(), retain_freed_memory(device):
+        network = VGG(loaded, layers, pooling=options.pooling, padding=options.padding, device=device, dtype=precision)
         maps = network.forward(style)
-        targets = {name: (weight, moments(maps[name])) for name, weight in parse_layers(options.style_layers).items()}
+        targets = {name: (weight, compute_moments(maps[name])) for name, weight in parse_layers(options.style_layers).items()}
         feature_bytes = sum(features.numel() * features.element_size() for features in network.forward(image).values())
         objective = Objective(
             network,
@@ -138,7 +140,7 @@ def measure(side: int, device: torch.device) -> dict[str, Any]:
             tv=options.tv,
         )
         seconds = fastest_seconds(lambda: objective(image), device, 5)
-        operations = plans.operations("vgg16", layers, Cover.of(width, height, None, 0))
+        operations = count_flops("vgg16", layers, TilingCost.of(width, height, None, 0))
         convolutions = operations / matrix_rate(device, precision)
         copies = 4 * feature_bytes / copy_rate(device)
     result = {

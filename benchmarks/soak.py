@@ -33,8 +33,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from tests.clients import Client  # noqa: E402
 from tests.conftest import scene  # noqa: E402
+from tests.helpers import Client  # noqa: E402
 
 SETTINGS = {"network": "vgg16", "iterations": 2, "ladder": False, "device": "cpu"}
 
@@ -123,12 +123,12 @@ def page(folder: Path) -> Iterator[Workload]:
     from gradio_client import Client as Visitor
     from gradio_client import handle_file
 
-    from tests.page.conftest import QUICK, served
+    from tests.gradio_app.conftest import FAST_PAGE, serve_page
 
     photos = folder / "photos"
     photos.mkdir()
     os.environ["TMPDIR"] = str(folder)
-    with served(ROOT / "gradio_app", folder, PYTHONPATH=QUICK) as server:
+    with serve_page(ROOT / "gradio_app", folder, PYTHONPATH=FAST_PAGE) as server:
         visitor = Visitor(server.url, verbose=False, download_files=False)
 
         def run_round(n: int) -> None:
@@ -199,7 +199,7 @@ def main() -> int:
     parser.add_argument("--kept", type=float, default=0, help="seconds for which the page keeps uploads; default: its own")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    os.environ["IMPASTO_TEST_KEPT"] = str(arguments.kept)
+    os.environ["IMPASTO_TEST_RETENTION"] = str(arguments.kept)
     retention = {"worker": 0, "page": arguments.kept or 3600}
     targets = [arguments.only] if arguments.only else ["worker", "page"]
     results = {target: soak(target, arguments.minutes / len(targets)) for target in targets}

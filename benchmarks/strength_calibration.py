@@ -14,8 +14,7 @@ from pathlib import Path
 
 import picture_quality
 
-import impasto
-from impasto.engine import Warm
+from impasto.optimization.cache import ModelCache
 
 STRENGTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SIZES = (256, 512, 768)
@@ -23,9 +22,9 @@ SIZES = (256, 512, 768)
 QUALITY = "draft"
 
 
-def distances(content: str, style: str, warm: Warm, **settings: object) -> tuple[float, float]:
+def distances(content: str, style: str, warm: ModelCache, **settings: object) -> tuple[float, float]:
     """Style and content distance of the result"""
-    run = impasto.engine.Run(content, style, warm=warm, **settings)
+    run = Run(content, style, cache=warm, **settings)
     for step in run.steps():
         last = step
     with tempfile.TemporaryDirectory() as folder:
@@ -35,7 +34,7 @@ def distances(content: str, style: str, warm: Warm, **settings: object) -> tuple
 
 
 def main(pictures: list[str]) -> None:
-    warm = Warm()
+    warm = ModelCache()
     for content, style in zip(pictures[::2], pictures[1::2], strict=True):
         print(f"{Path(content).stem} x {Path(style).stem}\n\n| strength | content | style |\n|---|---|---|")
         pairs = [distances(content, style, warm, size=SIZES[0], quality=QUALITY, strength=strength) for strength in STRENGTHS]

@@ -38,11 +38,15 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from impasto import images, weights
-from impasto.engine import Run
-from impasto.networks import LAYERS
+from impasto.images.encode import save_picture
+from impasto.images.picture import read_picture
+from impasto.images.resize import fit_size
+from impasto.layers import LAYERS
+from impasto.optimization.run import Run
 from impasto.options import Options
-from impasto.weights import PAPER_UNIT, Weights
+from impasto.vgg.download import cache_path
+from impasto.vgg.weight_files import CAFFE_SCALE, Weights, torchvision_indices
+from impasto.vgg.weights import load_weights
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT = "conv4_2"
@@ -69,8 +73,8 @@ class AutogradObjective:
 
     def features(self, image: Tensor) -> dict[str, Tensor]:
         """Feature maps by layer name, (1, N, h, w) each, in the units of Caffe's networks. image: (1, 3, H, W)"""
-        x = (image - self.weights.mean.view(1, 3, 1, 1)) / self.weights.deviation.view(1, 3, 1, 1)
-        return autograd_reference.features(x, self.weights.layers, STYLE[-1], scale=PAPER_UNIT)
+        x = (image - self.weights.mean.view(1, 3, 1, 1)) / self.weights.std.view(1, 3, 1, 1)
+        return autograd_reference.features(x, self.weights.layers, STYLE[-1], scale=CAFFE_SCALE)
 
     @staticmethod
     def gram(layer: Tensor) -> Tensor:
@@ -88,12 +92,12 @@ class AutogradObjective:
 def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[list[Point], Evaluator]:
     """The loss after each evaluation of torch's L-BFGS, and the evaluator of pictures"""
     start = time.perf_counter()
-    photo = images.read(content)
-    width, height = images.fit(photo.size, size)
-    painting = images.read(style)
-    painting = painting.resized(*images.fit(painting.size, min(size, max(painting.size))))
-    planes = [picture.pixels.permute(2, 0, 1)[None].contiguous() for picture in (photo.resized(width, height), painting)]
-    objective = AutogradObjective(weights.load("vgg16"), *planes)
+    photo = read_picture(content)
+    width, height = fit_size(photo.size, size)
+    painting = read_picture(style)
+    painting = painting.resize(*fit_size(painting.size, min(size, max(painting.size))))
+    planes = [picture.pixels.permute(2, 0, 1)[None].contiguous() for picture in (photo.resize(width, height), painting)]
+    objective = AutogradObjective(load_weights("vgg16"), *planes)
     image = torch.rand(planes[0].shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
     points: list[Point] = []
     optimizer = torch.optim.LBFGS([image], max_iter=iterations, history_size=100, tolerance_grad=0, tolerance_change=0)
@@ -110,7 +114,7 @@ def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[li
 
     @torch.no_grad()
     def evaluate(picture: Image.Image) -> float:
-        return float(objective(images.read(picture).pixels.permute(2, 0, 1)[None].contiguous()))
+        return float(objective(read_picture(picture).pixels.permute(2, 0, 1)[None].contiguous()))
 
     return points, evaluate
 
@@ -119,8 +123,8 @@ def run_older(
     command: str, content: Path, style: Path, options: Options, iterations: int, folder: Path
 ) -> tuple[list[Point], Evaluator]:
     """The loss of an older program's picture and its seconds, without those for importing torch; and the evaluator"""
-    state = load_file(weights.cached(weights.load("vgg16").network))
-    indices = dict(zip(LAYERS["vgg16"], weights._torchvision_indices("vgg16"), strict=True))
+    state = load_file(cache_path(load_weights("vgg16").network))
+    indices = dict(zip(LAYERS["vgg16"], torchvision_indices("vgg16"), strict=True))
     renamed = {f"features.{indices[name[:7]]}{name[7:]}": tensor for name, tensor in state.items()}
     torch.save(renamed, folder / "vgg16.pth")
     fields = {"content": content.resolve(), "style": style.resolve(), "size": options.size, "iterations": iterations}
@@ -148,7 +152,7 @@ def run_impasto(content: Path, style: Path, options: Options, evaluate: Evaluato
     reading = time.perf_counter() - start
     snapshots = []
     for step in run.steps():
-        if step.scale == len(run.rungs) - 1:
+        if step.scale == len(run.levels) - 1:
             snapshots.append((reading + step.seconds, step.image))
         if step.loss < 0.98 * target:  # before rounding, which increases the loss a little
             break
@@ -213,8 +217,8 @@ def _format_seconds(seconds: float | None) -> str:
 
 def _save_resized(path: Path, size: int, output: Path) -> Path:
     """Save a copy of a picture whose longest side is at most `size`; return its path."""
-    picture = images.read(path)
-    images.save(output, picture.resized(*images.fit(picture.size, min(size, max(picture.size)))))
+    picture = read_picture(path)
+    save_picture(output, picture.resize(*fit_size(picture.size, min(size, max(picture.size)))))
     return output
 
 
@@ -227,12 +231,12 @@ def _machine() -> str:
 
 
 def _demo_pictures(folder: Path) -> list[str]:
-    sys.path.insert(0, str(Path(__file__).parents[1] / "gradio_app"))
-    import demo
-    import paintings
+    sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+    from demo import demo_pictures
 
-    Image.fromarray(getattr(demo.data, demo.PHOTO)()).save(folder / "photo.png")
-    paintings.paint(demo.PAINTING).save(folder / "painting.png")
+    photo, painting = demo_pictures()
+    photo.save(folder / "photo.png")
+    painting.save(folder / "painting.png")
     return [str(folder / "photo.png"), str(folder / "painting.png")]
 
 

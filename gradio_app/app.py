@@ -1,8 +1,8 @@
-"""The page: drop a photo, pick a painting, watch it being painted, compare, download.
+"""The web page: drop a photo, pick a painting, watch it being painted, compare, download.
 
     python app.py            on this computer, at http://127.0.0.1:7860
 
-On Hugging Face Spaces the same file is the Space. Its only public function is `stylize`, for programs.
+On Hugging Face Spaces the same file runs the Space. Other programs may call one function, `stylize`.
 """
 
 from __future__ import annotations
@@ -10,370 +10,264 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import time
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page talks to nobody else
+from impasto.runtime.signals import raise_on_sigterm
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page contacts no other server
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import studio  # isort: skip  -- spaces wants to be imported before torch
+from page import painter  # isort: skip  -- first, because spaces must be imported before torch
 
 import gradio as gr
 from PIL import Image
 from starlette.middleware import Middleware
 
-import pictures
-import widgets
-from impasto import ImageError, ImpastoError
-from impasto.stops import heed_termination
-from kept import Kept, keep
-from orders import checked, hint, order, regions
-from programs import stylize
-from said import GONE, outcome, sentence, where
-from shelves import ASSETS, EXAMPLES, INSTANT, LOOKS, PAINTINGS
-from visitors import KEPT_S, LOOKED_S, BoundedBodies, address, keep_sweeping, made, new_folder, own_folder, visitors
+from page import components, handlers, uploads
+from page.api import stylize
+from page.gallery import ASSETS, EXAMPLES, INSTANT_STYLES, PAINTINGS, STYLE_LOSS_CHOICES
+from page.handlers import Handlers, Page
+from page.jobs import estimate_message
+from page.middleware import BodySizeLimit
+from page.sessions import CLEANUP_SECONDS, RETENTION_SECONDS, start_cleanup, use_private_folder
 
-SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= studio.LARGEST]
-#: Visitors who may wait.
-QUEUE = 12
-
-
-def check(photo: Any, style: Any, second: Any, net: str, request: gr.Request) -> tuple[dict[str, Any], dict[str, Any], None]:
-    """Before the queue: is there something to paint, and nothing being painted? Raises gr.Error."""
-    try:
-        visitors.see_free(request.session_hash or "")
-        checked(photo, style, second, net=net)  # they are there or not; what is in them is looked at when it is painted from
-    except ImpastoError as error:
-        raise gr.Error(sentence(error), print_exception=False) from None
-    return gr.update(visible=False), gr.update(visible=True), None
-
-
-def arrived(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None]:
-    """There is another photo: what the mask is painted on, and how large it is."""
-    return widgets.mask_photo(photo), photo.size if isinstance(photo, Image.Image) else None
-
-
-def took(photo: Any) -> Any:
-    """A picture has arrived: one that cannot be read goes at once, and the visitor is told why."""
-    if isinstance(photo, ImageError):
-        gr.Warning(sentence(photo))
-        return None
-    return gr.skip()
-
-
-def paint(
-    photo: Any,
-    style: Any,
-    second: Any,
-    share: float,
-    strength: float,
-    together: str,
-    colors: str,
-    look: str,
-    seamless: str,
-    preset: str,
-    quality: str,
-    size: int,
-    seed: int,
-    style_scale: float,
-    mask: str,
-    runs: list[Kept],
-    net: str,
-    request: gr.Request,
-) -> Iterator[dict[Any, Any]]:
-    """Paint, by a net where one is named, and show how far it is.
-
-    What goes wrong is said in the status line; what was shown before stays.
-    Gradio makes the schemas of what is not yielded anew each time: a few outputs, and values alone, keep the previews cheap.
-    """
-    visitor = request.session_hash or uuid.uuid4().hex
-    try:
-        photo, styles = checked(photo, style, second, net=net)
-        values = {"preset": preset, "strength": strength, "colors": colors, "style_loss": look, "padding": seamless}
-        values |= {"quality": quality, "size": size, "seed": seed, "style_scale": style_scale}
-        covered = pictures.read_mask(mask, photo.size)
-        masks = None
-        if len(styles) == 2 and together == "brush":
-            masks, covered = regions(covered), None
-        elif len(styles) == 2:
-            values["style_weights"] = (1 - share, share)
-            values["style_layers"] = studio.FINE_AND_COARSE if together == "coarse" else None
-        with visitors.painting(visitor, address(request)) as folder:
-            ordered = order(photo, styles, values, folder, masks=masks, net=net)
-            before = pictures.show(photo, folder / "before.jpg")
-            yield {status: "Starting…", leave: gr.update(visible=False), stop: gr.update(visible=True)}
-            started, frame = time.monotonic(), None
-            with contextlib.closing(studio.paint(ordered)) as frames:
-                for frame in frames:
-                    if not frame.ended:
-                        if covered is not None:
-                            pictures.cover(photo, Path(frame.preview), covered)
-                        yield {result: (before, frame.preview), status: where(frame)}
-            assert frame is not None
-            assert frame.painting is not None
-            recipe = {**(frame.recipe or {}), "page": {"ended": frame.ended, "painted_at": frame.size}}
-            line = outcome(frame, time.monotonic() - started, net)
-            kept = keep(folder, photo, Image.fromarray(frame.painting), strength, recipe, line, covered)
-            made(folder)
-            yield {painted: kept, history: [kept, *runs][:24]}
-    except Exception as error:
-        yield {status: sentence(error)}
-
-
-def done(kept: Kept | None, runs: list[Kept]) -> dict[Any, Any]:
-    """After a painting, or when there was none: the buttons as before, and what was painted."""
-    page: dict[Any, Any] = {button: gr.update(visible=button is go) for button in (go, leave, stop)}
-    if kept is not None:
-        page |= {**opened(kept), session: strip(runs), past: gr.update(visible=True)}
-    return page
-
-
-def opened(kept: Kept) -> dict[Any, Any]:
-    """The page with a painting on it"""
-    return {**shown(kept), download: gr.update(value=kept.download(), visible=True, interactive=True)}
-
-
-def shown(kept: Kept) -> dict[Any, Any]:
-    """The same without the download, which takes longer to make"""
-    return {
-        result: gr.update(value=kept.shown(), label="Photo and painting"),
-        status: kept.line,
-        again: gr.update(visible=True),
-        current: kept,
-    }
-
-
-def fade(strength: float, kept: Kept | None, request: gr.Request) -> dict[Any, Any]:
-    """Strength, moved after the painting: less of it is shown at once, more has to be painted."""
-    if kept is None or visitors.paints(request.session_hash or ""):
-        return {status: gr.skip()}
-    if not kept.exists():
-        return {status: GONE}
-    page = {**shown(kept.faded(strength)), download: gr.update(interactive=False)}
-    if strength > kept.strength:
-        how = "click its instant style again" if "net" in kept.recipe else "press Stylize"
-        page[status] = f"It was painted at {kept.strength:g}: {how} to paint it stronger."
-    return page
-
-
-def ready(kept: Kept | None) -> Any:
-    """What is shown, to be downloaded"""
-    return gr.update(value=kept.download(), interactive=True) if kept is not None and kept.exists() else gr.skip()
-
-
-def strip(history: list[Kept]) -> list[tuple[str, str]]:
-    return [(str(kept.screen), f"Painting {len(history) - i}") for i, kept in enumerate(history)]
-
-
-def reopen(history: list[Kept], event: gr.SelectData) -> dict[Any, Any]:
-    kept = history[event.index]
-    return {**opened(kept), strength: kept.strength} if kept.exists() else {status: GONE}
-
-
-def reuse(kept: Kept) -> Any:
-    """The painting as it is shown, as photo or style of the next"""
-    if kept.exists():
-        return kept.download()
-    gr.Warning(GONE)
-    return gr.skip()
-
-
-def example(event: gr.SelectData) -> dict[Any, Any]:
-    """An example, as the program painted it before: at once"""
-    about = EXAMPLES[event.index]
-    their_photo, painting = str(ASSETS / about["photo"]), str(ASSETS / about["painting"])
-    kept = Kept(str(new_folder()), their_photo, painting, about["strength"], about["recipe"], about["line"])
-    return {**opened(kept), photo: their_photo, style: str(ASSETS / about["style"]), strength: about["strength"]}
-
-
-def choose(event: gr.SelectData) -> str:
-    return str(ASSETS / PAINTINGS[event.index]["file"])
-
-
-def choose_instant(event: gr.SelectData) -> dict[Any, Any]:
-    """The net that is to paint, and for the next painting, the style that it has learned"""
-    chosen = list(INSTANT.values())[event.index]
-    return {net: chosen.net, style: chosen.painting or gr.skip()}
-
-
-def choose_look(event: gr.SelectData) -> str:
-    return LOOKS[event.index][1]
-
-
-def halt(request: gr.Request) -> None:
-    visitors.stop(request.session_hash or "")
-
-
+SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= painter.MAX_SIZE]
+#: Visitors who may wait in the queue.
+QUEUE_SIZE = 12
 THEME = gr.themes.Soft(
     primary_hue="orange", neutral_hue="stone", font=["ui-sans-serif", "system-ui", "sans-serif"], font_mono=["ui-monospace"]
 )
-#: What the second style may give.
-TOGETHER = [("A share of everything", "mixed"), ("What is under the brush", "brush"), ("The large shapes", "coarse")]
-#: On a narrow screen the painting is below: go there when it begins.
-GO_TO = """(...values) => {
+SECOND_STYLE_USES = [("Everything, mixed", "mixed"), ("The brushed area", "brush"), ("Large shapes", "coarse")]
+#: On a narrow screen the result is below the inputs: scroll to it when painting starts.
+SCROLL_TO_RESULT = """(...values) => {
     if (innerWidth < 700) document.querySelector('#result').scrollIntoView({behavior: 'smooth'});
     return values;
 }"""
 
-if __name__ == "__main__":
-    own_folder()
 
-with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(LOOKED_S, KEPT_S)) as demo:
-    gr.Markdown("# Impasto\nPaint a photo in the style of any painting.", elem_id="title")
-    history, painted, current, shape = gr.State([]), gr.State(None), gr.State(None), gr.State(None)
-    no_net, net = gr.State(""), gr.State("")
+def build_page() -> tuple[gr.Blocks, Page]:
+    """Lay out the page and connect its events."""
+    with gr.Blocks(title="Impasto", analytics_enabled=False, delete_cache=(CLEANUP_SECONDS, RETENTION_SECONDS)) as blocks:
+        gr.Markdown("# Impasto\nPaint a photo in the style of any painting.", elem_id="title")
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                inputs = _add_inputs()
+            with gr.Column(scale=6, min_width=320):
+                outputs = _add_outputs()
+        examples = components.thumbnail_gallery(
+            [(str(ASSETS / example["painting"]), example["title"]) for example in EXAMPLES],
+            "Examples: click one to open it",
+            "examples",
+        )
+        gr.Markdown((ASSETS / "footer.md").read_text(encoding="utf-8"), elem_id="footer")
+        states: dict[str, Any] = {name: gr.State() for name in ("new_result", "shown_result", "photo_size")}
+        states |= {"results": gr.State([]), "network": gr.State(""), "no_network": gr.State("")}
+        page = Page(**inputs, **outputs, **states, examples=examples)
+        _connect_events(blocks, page, Handlers(page))
+        _add_api()
+    blocks.queue(max_size=QUEUE_SIZE, api_open=False)
+    # Except on Windows, Gradio polls its queue a thousand times a second: a tenth of a core that the painter could use.
+    blocks._queue.sleep_when_free, blocks._queue.progress_update_sleep_when_free = 0.05, 0.1
+    return blocks, page
+
+
+def _add_inputs() -> dict[str, Any]:
+    """Components by their names in Page"""
     with gr.Row():
-        with gr.Column(scale=5, min_width=320):
-            with gr.Row():
-                photo = widgets.upload("Photo", elem_id="photo", height=230, min_width=150)
-                style = widgets.upload(
-                    "Style", elem_id="style", height=230, min_width=150, value=str(ASSETS / PAINTINGS[0]["file"])
-                )
-            library = widgets.shelf(
-                [(str(ASSETS / painting["thumbnail"]), painting["title"]) for painting in PAINTINGS],
-                "Paintings: click one to paint in its style",
-                "library",
-            )
-            with gr.Column(visible=bool(INSTANT)):
-                instant = widgets.shelf(
-                    [(each.thumbnail, each.title) for each in INSTANT.values()],
-                    "Instant styles: click one, and the photo is painted in a second",
-                    "instant",
-                )
-            strength = widgets.field("strength")
-            colors = widgets.field("colors", info=None)
-            go = gr.Button("Stylize", variant="primary", elem_id="go")
-            takes = gr.Markdown("", elem_id="takes")
-            leave = gr.Button("Leave the queue", elem_id="leave", visible=False)
-            stop = gr.Button("Stop and keep this", variant="stop", elem_id="stop", visible=False)
-            with gr.Accordion("More", open=False, elem_id="more"):
-                quality = widgets.field("quality")
-                size = widgets.field("size", choices=[*((str(n), n) for n in SIZES), ("The photo's own", 0)])
-                style_scale = widgets.field("style_scale")
-                with gr.Row():
-                    second = widgets.upload("Second style", elem_id="second", height=200, min_width=150)
-                    with gr.Column(min_width=150):
-                        together = gr.Radio(TOGETHER, label="What it gives", value="mixed", elem_id="together")
-                        share = gr.Slider(0, 1, 0.5, step=0.05, label="Its share", elem_id="share")
-                with gr.Accordion("The brush: paint only here", open=False, elem_id="mask_fold"):
-                    mask = widgets.mask()
-                seamless = widgets.field("padding", info="Copies of the result join without a seam.")
-                preset = widgets.field("preset")
-                look = widgets.field("style_loss", info="What of the style is matched.")
-                looks = widgets.shelf(
-                    [(str(ASSETS / f"look_{value}.jpg"), label) for label, value in LOOKS],
-                    "Coffee in the style of Harvest, in each look: click one",
-                    "looks",
-                )
-                seed = widgets.field("seed")
-        with gr.Column(scale=6, min_width=320):
-            result = gr.ImageSlider(
-                value=(str(ASSETS / EXAMPLES[0]["photo"]), str(ASSETS / EXAMPLES[0]["painting"])),
-                label="An example: drag the line",
-                elem_id="result",
-                interactive=False,
-                buttons=["fullscreen"],
-                max_height=620,
-            )
-            status = gr.Markdown("", elem_id="status")
-            with gr.Row(visible=False) as again:
-                download = gr.DownloadButton("Download", variant="primary", elem_id="download", min_width=120)
-                as_photo = gr.Button("Use as photo", elem_id="as_photo", min_width=120)
-                as_style = gr.Button("Use as style", elem_id="as_style", min_width=120)
-            with gr.Column(visible=False) as past:
-                session = widgets.shelf([], "This session: click one to reopen it", "session")
-    examples = widgets.shelf(
-        [(str(ASSETS / about["painting"]), about["title"]) for about in EXAMPLES],
-        "Examples: click one to open it",
-        "examples",
+        photo = components.picture_upload("Photo", elem_id="photo", height=230, min_width=150)
+        default_style = str(ASSETS / PAINTINGS[0]["file"])
+        style = components.picture_upload("Style", elem_id="style", height=230, min_width=150, value=default_style)
+    paintings = components.thumbnail_gallery(
+        [(str(ASSETS / painting["thumbnail"]), painting["title"]) for painting in PAINTINGS],
+        "Paintings: click one to use its style",
+        "library",
     )
-    gr.Markdown((ASSETS / "footer.md").read_text(encoding="utf-8"), elem_id="footer")
+    with gr.Column(visible=bool(INSTANT_STYLES)) as instant_column:
+        instant_styles = components.thumbnail_gallery(
+            [(style.thumbnail, style.title) for style in INSTANT_STYLES.values()],
+            "Instant styles: click one to paint the photo in about a second",
+            "instant",
+        )
+    return {
+        "photo": photo,
+        "style": style,
+        "paintings": paintings,
+        "instant_column": instant_column,
+        "instant_styles": instant_styles,
+        "strength": components.option_field("strength"),
+        "colors": components.option_field("colors", info=None),
+        "stylize_button": gr.Button("Stylize", variant="primary", elem_id="go"),
+        "estimate": gr.Markdown("", elem_id="takes"),
+        "leave_queue_button": gr.Button("Leave the queue", elem_id="leave", visible=False),
+        "stop_button": gr.Button("Stop and keep the result", variant="stop", elem_id="stop", visible=False),
+        **_add_more_options(),
+    }
 
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    at_once: dict[str, Any] = {**quiet, "queue": False}
-    compute: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 4 if studio.ON_ZERO else 1}
-    page = [result, status, download, again, current]
-    to_take = [shape, preset, quality, size, look, seamless]
 
-    for picture in (photo, style, second):
-        picture.upload(took, picture, picture, **quiet)
-    photo.change(arrived, photo, [mask, shape], **quiet).then(hint, to_take, takes, preprocess=False, **at_once)
-    for field in to_take[1:]:
-        field.change(hint, to_take, takes, preprocess=False, **at_once)
-    library.select(choose, None, style, **at_once)
-    looks.select(choose_look, None, look, **at_once)
-    examples.select(example, None, [*page, photo, style, strength], **at_once)
-    session.select(reopen, history, [*page, strength], **at_once)
-    faded = strength.input(fade, [strength, current], page, trigger_mode="always_last", **at_once)
-    faded.then(ready, current, download, trigger_mode="always_last", **at_once)
-    for button, picture in ((as_photo, photo), (as_style, style)):
-        button.click(reuse, current, picture, **at_once)
+def _add_more_options() -> dict[str, Any]:
+    """Components by their names in Page"""
+    with gr.Accordion("More options", open=False, elem_id="more"):
+        quality = components.option_field("quality")
+        size = components.option_field("size", dropdown=[*((str(n), n) for n in SIZES), ("Same as the photo", 0)])
+        style_scale = components.option_field("style_scale")
+        with gr.Row():
+            second_style = components.picture_upload("Second style", elem_id="second", height=200, min_width=150)
+            with gr.Column(min_width=150):
+                use = gr.Radio(SECOND_STYLE_USES, label="Use it for", value="mixed", elem_id="together")
+                share = gr.Slider(0, 1, 0.5, step=0.05, label="Share of the second style", elem_id="share")
+        with gr.Accordion("Brush: paint only part of the photo", open=False, elem_id="mask_fold"):
+            mask = components.mask_editor()
+        padding = components.option_field("padding", info="Make a tile: copies side by side show no seam.")
+        preset = components.option_field("preset")
+        style_loss = components.option_field("style_loss", info="How the style is measured.")
+        style_loss_examples = components.thumbnail_gallery(
+            [(str(ASSETS / f"look_{value}.jpg"), label) for label, value in STYLE_LOSS_CHOICES],
+            "The same photo and painting with each of these: click one to use it",
+            "looks",
+        )
+        seed = components.option_field("seed")
+    return {
+        "quality": quality,
+        "size": size,
+        "style_scale": style_scale,
+        "second_style": second_style,
+        "second_style_use": use,
+        "second_style_share": share,
+        "mask": mask,
+        "padding": padding,
+        "preset": preset,
+        "style_loss": style_loss,
+        "style_loss_examples": style_loss_examples,
+        "seed": seed,
+    }
 
-    asked = [photo, style, second, share, strength, together, colors, look, seamless, preset, quality, size, seed]
-    asked += [style_scale, mask, history]
-    jobs = []
-    chosen = instant.select(choose_instant, None, [net, style], **at_once)
-    for begin, by in ((go.click, no_net), (chosen.success, net)):
-        begun = begin(
-            check,
-            [photo, style, second, by],
-            [go, leave, painted],
+
+def _add_outputs() -> dict[str, Any]:
+    """Components by their names in Page"""
+    result = gr.ImageSlider(
+        value=(str(ASSETS / EXAMPLES[0]["photo"]), str(ASSETS / EXAMPLES[0]["painting"])),
+        label="Example: drag the line",
+        elem_id="result",
+        interactive=False,
+        buttons=["fullscreen"],
+        max_height=620,
+    )
+    status = gr.Markdown("", elem_id="status")
+    with gr.Row(visible=False) as result_buttons:
+        download = gr.DownloadButton("Download", variant="primary", elem_id="download", min_width=120)
+        use_as_photo = gr.Button("Use as photo", elem_id="as_photo", min_width=120)
+        use_as_style = gr.Button("Use as style", elem_id="as_style", min_width=120)
+    with gr.Column(visible=False) as session_column:
+        session_results = components.thumbnail_gallery([], "This session: click one to reopen it", "session")
+    return {
+        "result": result,
+        "status": status,
+        "result_buttons": result_buttons,
+        "download": download,
+        "use_as_photo": use_as_photo,
+        "use_as_style": use_as_style,
+        "session_column": session_column,
+        "session_results": session_results,
+    }
+
+
+#: Arguments of event listeners: not callable by other programs; and run at once, even while the queue is busy.
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+UNQUEUED: dict[str, Any] = {**PRIVATE, "queue": False}
+#: Arguments of event listeners that paint.
+COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 4 if painter.ON_ZERO_GPU else 1}
+
+
+def _connect_events(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
+    for picture in (page.photo, page.style, page.second_style):
+        picture.upload(handlers.validate_upload, picture, picture, **PRIVATE)
+    estimate: dict[str, Any] = {"fn": estimate_message, "inputs": page.estimate_inputs, "outputs": page.estimate}
+    estimate |= {**UNQUEUED, "preprocess": False}
+    photo_changed = page.photo.change(handlers.photo_changed, page.photo, [page.mask, page.photo_size], **PRIVATE)
+    photo_changed.then(**estimate)
+    for field in (page.preset, page.quality, page.size, page.style_loss, page.padding):
+        field.change(**estimate)
+    page.paintings.select(handlers.choose_painting, None, page.style, **UNQUEUED)
+    page.style_loss_examples.select(handlers.choose_style_loss, None, page.style_loss, **UNQUEUED)
+    example_outputs = [*page.result_outputs, page.photo, page.style, page.strength]
+    page.examples.select(on.open_example, None, example_outputs, **UNQUEUED)
+    page.session_results.select(on.reopen_result, page.results, [*page.result_outputs, page.strength], **UNQUEUED)
+    latest: dict[str, Any] = {**UNQUEUED, "trigger_mode": "always_last"}
+    faded = page.strength.input(on.change_strength, [page.strength, page.shown_result], page.result_outputs, **latest)
+    faded.then(handlers.download_view, page.shown_result, page.download, **latest)
+    for button, picture in ((page.use_as_photo, page.photo), (page.use_as_style, page.style)):
+        button.click(handlers.use_result_as_input, page.shown_result, picture, **UNQUEUED)
+    _connect_painting(blocks, page, on)
+
+
+def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
+    buttons = [page.stylize_button, page.leave_queue_button, page.stop_button]
+    instant_style_chosen = page.instant_styles.select(on.choose_instant_style, None, [page.network, page.style], **UNQUEUED)
+    paintings = []
+    for listen, network in ((page.stylize_button.click, page.no_network), (instant_style_chosen.success, page.network)):
+        validated = listen(
+            handlers.validate_request,
+            [page.photo, page.style, page.second_style, network],
+            [page.stylize_button, page.leave_queue_button, page.new_result],
             preprocess=False,
-            js=GO_TO,
-            concurrency_limit=None,  # in the queue all the same: outside of it an error would not be told
-            **quiet,
+            js=SCROLL_TO_RESULT,
+            concurrency_limit=None,  # queued all the same: outside the queue Gradio would not show the error
+            **PRIVATE,
         )
-        job = begun.success(
-            paint,
-            [*asked, by],
-            [result, status, leave, stop, painted, history],
-            show_progress_on=[status],
+        painting = validated.success(
+            on.paint,
+            [*page.paint_inputs, network],
+            [page.result, page.status, page.leave_queue_button, page.stop_button, page.new_result, page.results],
+            show_progress_on=[page.status],
             api_visibility="private",
-            **compute,
+            **COMPUTE,
         )
-        for after in (job.then, job.failure):  # `then` does not run after a failure
-            after(done, [painted, history], [*page, session, past, go, leave, stop], **at_once)
-        jobs.append(job)
-    leave.click(lambda: "Left the queue.", None, status, cancels=jobs, **at_once)
-    stop.click(halt, None, None, **at_once)
-    demo.unload(halt)
-
-    with gr.Group(visible=False):  # what programs call
-        their_photo, their_style = widgets.upload("photo"), widgets.upload("style")
-        fields = [widgets.field(name, elem_id=None) for name in ("strength", "colors", "quality", "size", "seed")]
-        their_painting = gr.Image(label="painting", type="filepath", format="png")
-        gr.Button().click(stylize, [their_photo, their_style, *fields], their_painting, api_name="stylize", **compute)
-
-demo.queue(max_size=QUEUE, api_open=False)
-# Elsewhere than on Windows Gradio looks into its queue a thousand times a second: a tenth of a core, taken from the painting.
-demo._queue.sleep_when_free, demo._queue.progress_update_sleep_when_free = 0.05, 0.1
+        finished_outputs = [*page.result_outputs, page.session_results, page.session_column, *buttons]
+        for listen_to_end in (painting.then, painting.failure):  # `then` does not run after a failure
+            listen_to_end(on.painting_finished, [page.new_result, page.results], finished_outputs, **UNQUEUED)
+        paintings.append(painting)
+    page.leave_queue_button.click(lambda: "Left the queue.", None, page.status, cancels=paintings, **UNQUEUED)
+    page.stop_button.click(handlers.stop_painting, None, None, **UNQUEUED)
+    blocks.unload(handlers.stop_painting)
 
 
-def launch(**more: Any) -> Any:
-    """Serve the page; what is not said here Gradio decides, by the environment too."""
-    Image.MAX_IMAGE_PIXELS = int(pictures.MEGAPIXELS * 1e6)  # Gradio opens pictures in other places too
-    keep_sweeping()
-    studio.prepare()
+def _add_api() -> None:
+    """Add the invisible components that define `stylize` for other programs."""
+    with gr.Group(visible=False):
+        pictures = [components.picture_upload("photo"), components.picture_upload("style")]
+        names = ("strength", "colors", "quality", "size", "seed")
+        fields = [components.option_field(name, elem_id=None) for name in names]
+        painting = gr.Image(label="painting", type="filepath", format="png")
+        gr.Button().click(stylize, [*pictures, *fields], painting, api_name="stylize", **COMPUTE)
+
+
+if __name__ == "__main__":
+    use_private_folder()  # before Gradio reads GRADIO_TEMP_DIR
+demo, page = build_page()
+
+
+def launch(**settings: Any) -> Any:
+    """Serve the page. Gradio decides what is not set here, also from environment variables."""
+    Image.MAX_IMAGE_PIXELS = int(uploads.MAX_MEGAPIXELS * 1e6)  # Gradio opens pictures in other places too
+    start_cleanup()
+    painter.warm_up_at_start()
     return demo.launch(
         theme=THEME,
-        css=widgets.web("page.css"),
-        js=widgets.web("page.js"),
-        max_file_size=f"{pictures.MEGABYTES}mb",
+        css=components.web_file("page.css"),
+        js=components.web_file("page.js"),
+        max_file_size=f"{uploads.MAX_MEGABYTES}mb",
         show_error=False,
         run_history=False,
         enable_monitoring=False,
         footer_links=["api", "settings"],
         mcp_server=True,
-        app_kwargs={"middleware": [Middleware(BoundedBodies, limit=2 * pictures.MEGABYTES << 20)]},
-        **more,
+        app_kwargs={"middleware": [Middleware(BodySizeLimit, limit=2 * uploads.MAX_MEGABYTES << 20)]},
+        **settings,
     )
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    heed_termination()  # a container's end is one in good order
-    with contextlib.suppress(KeyboardInterrupt):  # Gradio heeds it too, once it waits for visitors
+    raise_on_sigterm()  # end cleanly when a container is stopped
+    with contextlib.suppress(KeyboardInterrupt):  # Gradio handles it too, once it waits for visitors
         launch()

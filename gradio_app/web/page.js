@@ -1,49 +1,49 @@
 // Runs once, when the page has loaded.
 () => {
-    // Pictures dropped on one that is already there, or beside the fields, and pictures pasted anywhere. Without this a
-    // browser leaves the page to show a picture that was dropped beside the fields.
-    const give = (field, file) => {
+    // Accept pictures dropped on a field that is already filled or anywhere else on the page, and pictures pasted anywhere.
+    // Otherwise a browser leaves the page to show a picture that is dropped outside the upload fields.
+    const upload = (field, file) => {
         field.querySelector('[aria-label="Clear"]')?.click();
-        const put = tries => {
+        const setFile = retries => {
             const input = field.querySelector('input[type=file]');
-            if (!input) return tries && setTimeout(put, 50, tries - 1);
+            if (!input) return retries && setTimeout(setFile, 50, retries - 1);
             const files = new DataTransfer();
             files.items.add(file);
             input.files = files.files;
             input.dispatchEvent(new Event('change', {bubbles: true}));
         };
-        put(40);
+        setFile(40);
     };
-    const fieldAt = place => place?.closest?.('#photo, #style, #second') || document.querySelector('#photo');
+    const fieldAt = node => node?.closest?.('#photo, #style, #second') || document.querySelector('#photo');
     document.addEventListener('dragover', event => {
         if (event.dataTransfer?.types.includes('Files')) event.preventDefault();
     });
     document.addEventListener('drop', event => {
         if (event.defaultPrevented || !event.dataTransfer?.files.length) return;
         event.preventDefault();
-        give(fieldAt(event.target), event.dataTransfer.files[0]);
+        upload(fieldAt(event.target), event.dataTransfer.files[0]);
     });
     document.addEventListener('paste', event => {
         const [file] = event.clipboardData?.files || [];
-        if (file && !event.defaultPrevented) give(fieldAt(document.activeElement), file);
+        if (file && !event.defaultPrevented) upload(fieldAt(document.activeElement), file);
     });
 
-    // What the status line says is read aloud, but not every step of a painting.
+    // Announce the status line to screen readers, but at most one step of a painting every 20 seconds.
     const live = document.createElement('div');
     live.id = 'live';
     live.setAttribute('role', 'status');
     document.body.append(live);
-    let told = 0;
-    const tell = () => {
-        const line = document.querySelector('#status')?.innerText.trim() || '';
-        if (line.startsWith('Painting at') && Date.now() - told < 20000) return;
-        told = Date.now();
-        if (live.textContent !== line) live.textContent = line;
+    let lastAnnouncement = 0;
+    const announce = () => {
+        const message = document.querySelector('#status')?.innerText.trim() || '';
+        if (message.startsWith('Painting at') && Date.now() - lastAnnouncement < 20000) return;
+        lastAnnouncement = Date.now();
+        if (live.textContent !== message) live.textContent = message;
     };
-    const watch = () => {
+    const observeStatus = () => {
         const status = document.querySelector('#status');
-        if (!status) return setTimeout(watch, 100);
-        new MutationObserver(tell).observe(status, {childList: true, subtree: true, characterData: true});
+        if (!status) return setTimeout(observeStatus, 100);
+        new MutationObserver(announce).observe(status, {childList: true, subtree: true, characterData: true});
     };
-    watch();
+    observeStatus();
 }

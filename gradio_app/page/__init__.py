@@ -1,0 +1,1 @@
+"""The web page, apart from its layout: components, event handlers, jobs, sessions, results."""

@@ -1,0 +1,60 @@
+"""The page's only public function, for other programs: `stylize`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from . import painter, uploads
+from .jobs import make_job, require_pictures
+from .messages import error_message, progress_message
+from .sessions import client_address, sessions
+
+
+def stylize(
+    photo: Any,
+    style: Any,
+    strength: float = 0.5,
+    colors: str = "style",
+    quality: str = "normal",
+    size: int = 512,
+    seed: int = 0,
+    request: gr.Request | None = None,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008  -- Gradio looks for a default of this class
+) -> str:
+    """Paint a photo in the style of a painting, with the method of Gatys, Ecker and Bethge.
+
+    Args:
+        photo: the picture to paint, as an uploaded file or a data URL
+        style: the picture in whose style to paint
+        strength: how strong the style is, from 0 to 1; 0.5 is a good start
+        colors: "style" for the colors of the style, "content" to keep those of the photo
+        quality: how much work: "draft", "normal" or "fine"
+        size: longest side of the result in pixels, at most that of the photo; 0 is the photo's own size
+        seed: the same seed gives the same picture
+
+    Returns:
+        A PNG file with the painting and its recipe.
+    """
+    address = client_address(request)
+    session = f"program {address if painter.ON_SPACE else uuid.uuid4().hex}"
+    try:
+        photo, styles = require_pictures(photo, style)
+        settings = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
+        with sessions.painting(session, address) as folder:
+            last = None
+            with contextlib.closing(painter.paint(make_job(photo, styles, settings, folder))) as steps:
+                for last in steps:
+                    progress(last.fraction, progress_message(last))
+            assert last is not None
+            assert last.painting is not None
+            return uploads.write_png(Image.fromarray(last.painting), folder / "impasto.png", json.dumps(last.recipe))
+    except gr.Error:
+        raise
+    except Exception as error:
+        raise gr.Error(error_message(error), print_exception=False) from None

@@ -1,0 +1,144 @@
+"""Components that Gradio does not have: safe picture uploads, fields made from `Options`, a mask editor, thumbnails."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import gradio as gr
+from gradio import utils
+from gradio.data_classes import ImageData
+from PIL import Image
+
+from impasto import ImageError
+from impasto.options import option_schema
+
+from . import uploads
+
+_SCHEMA = {field["name"]: field for field in option_schema()}
+_SLIDER_STEPS = {"strength": 0.05, "style_scale": 0.05}
+_WEB_FOLDER = Path(__file__).parents[1] / "web"
+
+
+class Upload(gr.Image):
+    """A picture from a visitor. Event handlers get an upright RGB or RGBA image, None, or an ImageError.
+
+    Gradio's own Image decodes whatever it is sent, follows links, and opens any file of the server that a payload names.
+    """
+
+    is_template = True  # the browser treats it as an Image
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
+        path = str(url_or_file_path or "")
+        if path.startswith(("http:", "https:")):
+            # API clients may name a file that they uploaded here by its URL.
+            _, separator, local = unquote(path).partition("/gradio_api/file=")
+            if not separator or not _is_upload(local):
+                raise gr.Error("Links are not accepted: upload the picture itself.", print_exception=False)
+            path = str(Path(local).resolve())
+        return await super().async_move_resource_to_block_cache(path or None)
+
+    def preprocess(self, payload: ImageData | None) -> Any:
+        if payload is None:
+            return None
+        name = f"the {str(self.label).lower()}"
+        try:
+            if (payload.url or "").startswith("data:"):
+                return uploads.read_upload(base64.b64decode(str(payload.url).partition(",")[2]), name)
+            if not payload.path or not _is_upload(payload.path):
+                raise ImageError(f"{name} was not uploaded here")
+            return uploads.read_upload(Path(payload.path).resolve(), name)
+        except ImageError as error:
+            return error
+        except FileNotFoundError:
+            return ImageError(f"{name} has been deleted (uploads are kept for less than an hour): add it again")
+        except (OSError, ValueError):
+            return ImageError(f"{name} cannot be read: is it a picture?")
+
+
+# Gradio writes a stub file next to the module of every component class. Type checkers would read it instead of this module.
+with contextlib.suppress(OSError):
+    Path(__file__).with_suffix(".pyi").unlink(missing_ok=True)
+
+
+def _is_upload(path: str) -> bool:
+    return bool(utils.is_in_or_equal(Path(path).resolve(), utils.get_upload_folder()))
+
+
+def picture_upload(label: str, **settings: Any) -> Upload:
+    return Upload(label=label, interactive=True, sources=["upload", "webcam", "clipboard"], buttons=[], **settings)
+
+
+def option_field(name: str, dropdown: list[tuple[str, Any]] | None = None, **settings: Any) -> Any:
+    """Make the form field of an option, with its title, range, default and help.
+
+    dropdown: labels and values to offer in a drop-down list, instead of the whole range
+    settings: arguments of the Gradio component that replace those made from the option
+    """
+    field = _SCHEMA[name]
+    arguments = {
+        "label": field["title"],
+        "info": field["help"][0].upper() + field["help"][1:],
+        "value": field["default"],
+        "elem_id": name,
+        **settings,
+    }
+    if dropdown is not None:
+        return gr.Dropdown(dropdown, **arguments)
+    if field["kind"] == "choice":
+        return gr.Radio(choices(name), **{**arguments, "value": arguments["value"] or ""})
+    if field["kind"] in ("float", "floats"):
+        return gr.Slider(field["low"], field["high"], step=_SLIDER_STEPS[name], **arguments)
+    return gr.Number(precision=0, minimum=field["low"], maximum=min(field["high"], 2**31 - 1), **arguments)
+
+
+def choices(name: str) -> list[tuple[str, str]]:
+    """Labels and values of an option's choices; an empty value leaves the choice to the preset."""
+    return [(label, value or "") for label, value in _SCHEMA[name]["offers"]]
+
+
+def thumbnail_gallery(pictures: list[tuple[str | Image.Image, str]], title: str, elem_id: str) -> gr.Gallery:
+    """Make a clickable row of six pictures (three on a phone), each with a caption for screen readers, below a title."""
+    gr.Markdown(title)
+    return gr.Gallery(
+        pictures,
+        label=title,
+        show_label=False,
+        elem_id=elem_id,
+        elem_classes="thumbnails",
+        height="auto",
+        fit_columns=False,
+        allow_preview=False,
+        object_fit="cover",
+        buttons=[],
+        container=False,
+        interactive=False,
+    )
+
+
+def mask_editor() -> gr.HTML:
+    """Make a brush to paint a mask on the photo. Its value is a PNG file as a data URL, "" if nothing is painted."""
+    return gr.HTML(
+        value="",
+        photo="",
+        elem_id="mask",
+        html_template=web_file("mask.html"),
+        css_template=web_file("mask.css"),
+        js_on_load=web_file("mask.js"),
+        apply_default_css=False,
+    )
+
+
+def reset_mask_editor(photo: Any) -> dict[str, Any]:
+    """Update the mask editor: show another photo (or none), with nothing painted on it."""
+    if not isinstance(photo, Image.Image):
+        return gr.update(value="", photo="")
+    return gr.update(value="", photo="data:image/jpeg;base64," + base64.b64encode(uploads.encode_jpeg(photo)).decode())
+
+
+def web_file(name: str) -> str:
+    """Read one of the files that run in the browser."""
+    return (_WEB_FOLDER / name).read_text(encoding="utf-8")

@@ -1,0 +1,89 @@
+"""Finished paintings: files for the screen and for download, with less of the style if wanted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from . import uploads
+
+
+class PaintingResult(NamedTuple):
+    """A finished painting, as a session stores it: paths and a few values. Its folder is deleted within the hour."""
+
+    folder: str
+    photo: str  # path of the photo, resized to the painting's size
+    painting: str  # path of the painting at full opacity, without the mask
+    strength: float  # that it was painted with
+    recipe: dict[str, Any]
+    status: str  # the status line that describes it
+    mask: str = ""  # path; "": none
+    opacity: float = 1.0  # of the painting over the photo
+
+    def with_strength(self, strength: float) -> PaintingResult:
+        """Approximate a lower strength by fading the painting. A higher one than it was painted with changes nothing."""
+        opacity = strength / self.strength if self.strength else 1.0
+        return self._replace(opacity=round(min(1.0, max(0.0, opacity)), 2))
+
+    def exists(self) -> bool:
+        return Path(self.painting).exists()
+
+    @property
+    def screen_file(self) -> Path:
+        """The JPEG file of the painting that `screen_files` writes"""
+        return Path(self.folder, f"painting-{self._percent}.jpg")
+
+    def screen_files(self) -> tuple[str, str]:
+        """Write JPEG files of the photo and of the painting for the screen, unless they exist; returns their paths."""
+        photo, painting = Path(self.folder, "photo.jpg"), self.screen_file
+        if not photo.exists():
+            uploads.write_jpeg(_open(self.photo), photo, uploads.SCREEN_SIDE)
+        if not painting.exists():
+            uploads.write_jpeg(self._blend(), painting, uploads.SCREEN_SIDE)
+        return str(photo), str(painting)
+
+    def download_file(self) -> str:
+        """Write the PNG file with the recipe at full size, unless it exists; returns its path."""
+        if self.opacity == 1 and not self.mask and self.painting.endswith(".png"):
+            return self.painting
+        path = Path(self.folder, f"impasto-{self._percent}.png")
+        if not path.exists():
+            page = {**self.recipe.get("page", {}), "share": self.opacity, "mask": bool(self.mask)}
+            uploads.write_png(self._blend(), path, json.dumps({**self.recipe, "page": page}))
+        return str(path)
+
+    @property
+    def _percent(self) -> int:
+        return round(100 * self.opacity)
+
+    def _blend(self) -> Image.Image:
+        mask = _open(self.mask) if self.mask else None
+        return uploads.blend(_open(self.photo), _open(self.painting), self.opacity, mask)
+
+
+def _open(path: str) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+    return image
+
+
+def save_result(
+    folder: Path,
+    photo: Image.Image,
+    painting: Image.Image,
+    strength: float,
+    recipe: dict[str, Any],
+    status: str,
+    mask: Image.Image | None = None,
+) -> PaintingResult:
+    """Write a painting's files into its folder. Photo and mask are resized to the painting's size."""
+    photo_path = uploads.write_png(uploads.resize(photo, painting.size), folder / "photo.png", "")
+    painting_path = uploads.write_png(painting, folder / "impasto.png", json.dumps(recipe))
+    mask_path = ""
+    if mask is not None:
+        mask_path = str(folder / "mask.png")
+        uploads.resize(mask, painting.size).save(mask_path)
+    return PaintingResult(str(folder), photo_path, painting_path, strength, recipe, status, mask_path)

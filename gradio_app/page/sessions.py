@@ -1,0 +1,154 @@
+"""Sessions and their paintings: one at a time per session, each in a folder of its own that expires within the hour."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from impasto import ImpastoError
+from impasto.runtime.files import temporary_path
+
+from . import painter
+
+#: On a public page: paintings that one address may start, within so many seconds.
+MAX_PAINTINGS, RATE_WINDOW_SECONDS = 40, 3600.0
+#: Age at which results are deleted, and the interval between checks, in seconds. Their sum stays below an hour.
+RETENTION_SECONDS, CLEANUP_SECONDS = 2900, 600
+#: The file whose modification time is a painting's age. The folder's own time changes when Gradio deletes files in it.
+_CREATED = "created"
+
+
+class TooManyPaintingsError(ImpastoError):
+    """This session is painting already, or this address has started too many paintings."""
+
+
+class Sessions:
+    """The paintings in progress. Thread-safe."""
+
+    def __init__(self, max_paintings: int | None = None) -> None:
+        """max_paintings: per address within RATE_WINDOW_SECONDS; None: no limit"""
+        self._max_paintings = max_paintings
+        self._lock = threading.Lock()
+        self._folders: dict[str, Path] = {}  # by session
+        self._start_times: dict[str, deque[float]] = defaultdict(deque)  # by address
+
+    @contextlib.contextmanager
+    def painting(self, session: str, address: str) -> Iterator[Path]:
+        """Make a folder for a painting, which is in progress until the block ends.  Raises TooManyPaintingsError."""
+        folder = self._start(session, address)
+        try:
+            yield folder
+        finally:
+            with self._lock:
+                del self._folders[session]
+
+    def _start(self, session: str, address: str) -> Path:
+        with self._lock:
+            self.require_idle(session)
+            now = time.monotonic()
+            for idle in [known for known, times in self._start_times.items() if times[-1] < now - RATE_WINDOW_SECONDS]:
+                del self._start_times[idle]
+            times = self._start_times[address]
+            while times and times[0] < now - RATE_WINDOW_SECONDS:
+                times.popleft()
+            if self._max_paintings is not None and len(times) >= self._max_paintings:
+                raise TooManyPaintingsError(f"The limit is {self._max_paintings} paintings per hour. Try again later.")
+            times.append(now)
+            folder = self._folders[session] = new_folder()
+            return folder
+
+    def require_idle(self, session: str) -> None:
+        """Raises TooManyPaintingsError if the session has a painting in progress."""
+        if self.is_painting(session):
+            raise TooManyPaintingsError("One painting at a time: stop the current one or wait for it.")
+
+    def is_painting(self, session: str) -> bool:
+        return session in self._folders
+
+    @property
+    def busy(self) -> bool:
+        """Whether any painting is in progress"""
+        return bool(self._folders)
+
+    def stop(self, session: str) -> None:
+        """Finish the session's painting early, if there is one, and keep it as it is."""
+        with self._lock:
+            folder = self._folders.get(session)
+        if folder is not None:
+            painter.request_stop(folder)
+
+
+sessions = Sessions(MAX_PAINTINGS if painter.ON_SPACE else None)
+
+
+def client_address(request: gr.Request | None) -> str:
+    """Return the address a request comes from.
+
+    On a Space that is what the proxy's header says, which a client can forge: good enough for a rate limit, not for security.
+    """
+    if request is None or not request.client:
+        return ""
+    forwarded = request.headers.get("x-forwarded-for", "") if painter.ON_SPACE else ""
+    return forwarded.split(",")[0].strip() or str(request.client.host)
+
+
+def use_private_folder() -> None:
+    """Keep uploads and results in a temporary folder of this process, unless GRADIO_TEMP_DIR names a folder.
+
+    It is deleted when the page exits; if the page was killed, when it starts the next time.
+    """
+    if os.environ.get("GRADIO_TEMP_DIR"):
+        return
+    cleanup = contextlib.ExitStack()
+    folder = cleanup.enter_context(temporary_path(Path(tempfile.gettempdir())))
+    folder.mkdir(mode=0o700)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    atexit.register(cleanup.close)
+
+
+def new_folder() -> Path:
+    """Make a folder for a painting, with a name that cannot be guessed. It expires after RETENTION_SECONDS."""
+    folder = _paintings_folder() / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    mark_created(folder)
+    return folder
+
+
+def mark_created(folder: Path) -> None:
+    """Set a painting's age to zero."""
+    (folder / _CREATED).touch()
+
+
+def delete_expired(age: float = RETENTION_SECONDS) -> None:
+    """Delete the folders of paintings that are at least `age` seconds old."""
+    for marker in _paintings_folder().glob(f"*/{_CREATED}"):
+        with contextlib.suppress(OSError):  # deleted by another process
+            if marker.stat().st_mtime <= time.time() - age:
+                shutil.rmtree(marker.parent)
+
+
+def start_cleanup() -> None:
+    """Call `delete_expired` every CLEANUP_SECONDS in a background thread. Gradio deletes its own cached files itself."""
+
+    def repeat() -> None:
+        while True:
+            delete_expired()
+            time.sleep(CLEANUP_SECONDS)
+
+    threading.Thread(target=repeat, name="cleanup", daemon=True).start()
+
+
+def _paintings_folder() -> Path:
+    return Path(get_upload_folder(), "paintings")

@@ -1,0 +1,1 @@
+"""The project's own paintings, made by code."""

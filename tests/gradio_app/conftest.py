@@ -1,0 +1,269 @@
+"""Run the page as users do, with its own command, and open it in a real Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any
+
+import pytest
+from PIL import Image
+
+from impasto.feedforward.network import Style, TransformNet
+from tests.conftest import scene
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "gradio_app"
+FAST_PAGE = str(Path(__file__).with_name("fast_page"))
+FAKE_ZERO_GPU = str(Path(__file__).with_name("fake_zero_gpu"))
+INSTALL = "sudo apt-get install --no-install-recommends chromium"
+_QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+CHROMIUM_FLAGS = ["--no-sandbox", *_QUIET, "--disable-component-update", "--disable-sync"]
+#: All but those about files and loops left open: Gradio leaves a loop open, and Python reports it with an import, which raises
+#: KeyError when the garbage collector runs in the middle of another import. The soak benchmark counts what stays open.
+WARNINGS = "default,ignore::ResourceWarning"
+LoadModule = Callable[[str], Any]
+#: Seconds in which a server must start.
+_START_SECONDS = 120
+
+
+@contextlib.contextmanager
+def serve_page(app: Path, folder: Path, **variables: str) -> Iterator[SimpleNamespace]:
+    """Serve the page in a process of its own, on a free port.
+
+    app: the folder of app.py; folder: for everything the server writes; variables: environment variables
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    uploads, temporary = folder / "uploads", folder / "temporary"
+    uploads.mkdir(parents=True)
+    temporary.mkdir()
+    defaults = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(uploads), "TMPDIR": str(temporary)}
+    environment = {**os.environ, **defaults, "PYTHONWARNINGS": WARNINGS, "PYTHONUNBUFFERED": "1", **variables}
+    log = folder / "log"
+    with log.open("wb", buffering=0) as file:
+        command = [sys.executable, "app.py"]
+        process = subprocess.Popen(command, cwd=app, env=environment, stdout=subprocess.PIPE, stderr=file)
+        assert process.stdout is not None
+        running = threading.Event()
+        reader = threading.Thread(target=_copy_output, args=(process.stdout, file, running))
+        reader.start()
+        try:
+            assert running.wait(_START_SECONDS), "the page does not start: " + log.read_text()
+            assert process.poll() is None, log.read_text()
+            yield SimpleNamespace(
+                url=f"http://127.0.0.1:{port}/", process=process, uploads=uploads, temporary=temporary, log=log
+            )
+        finally:
+            process.terminate()
+            process.wait(60)
+            reader.join(60)
+            process.stdout.close()
+
+
+def _copy_output(output: IO[bytes], log: IO[bytes], running: threading.Event) -> None:
+    """Copy a server's output to its log, and report when it accepts requests or has ended."""
+    for line in output:
+        log.write(line)
+        if b"Running on local URL" in line:
+            running.set()
+    running.set()
+
+
+#: Tests that share a server run in the same worker of pytest-xdist.
+_ONE_WORKER = pytest.mark.xdist_group("page")
+
+
+@pytest.fixture(scope="session", params=[pytest.param(kind, marks=_ONE_WORKER) for kind in ("local", "zero_gpu", "space")])
+def page_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """The page on this computer, on a simulated ZeroGPU, and built as a Space"""
+    app, variables = APP, {"PYTHONPATH": python_path(FAST_PAGE)}
+    if request.param == "zero_gpu":
+        variables = {"SPACES_ZERO_GPU": "1", "PYTHONPATH": python_path(FAST_PAGE, FAKE_ZERO_GPU)}
+    if request.param == "space":
+        app = tmp_path_factory.mktemp("space") / "copy"
+        command = [sys.executable, str(ROOT / "scripts" / "build_space.py"), str(app)]
+        subprocess.run(command, check=True, capture_output=True)
+        variables["SPACE_ID"] = "somebody/impasto"
+    with serve_page(app, tmp_path_factory.mktemp("page"), **variables) as server:
+        yield SimpleNamespace(kind=request.param, app=app, **vars(server))
+
+
+def python_path(*folders: str) -> str:
+    """These folders before what PYTHONPATH has already"""
+    existing = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([*folders, *([existing] if existing else [])])
+
+
+def chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    program = chromium()
+    if program is None:
+        pytest.skip(f"Chromium is not installed: {INSTALL}")
+    with sync_playwright() as playwright:
+        chromium_browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield chromium_browser
+        chromium_browser.close()
+
+
+def resident_megabytes(process: int) -> float:
+    """Memory that a process occupies"""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+class Visitor:
+    """A browser window with the page. Records the browser's errors and its requests to other hosts."""
+
+    def __init__(self, browser: Any, server: SimpleNamespace, **context: Any) -> None:
+        self._context = browser.new_context(
+            **{"viewport": {"width": 1280, "height": 1000}, "accept_downloads": True, **context}
+        )
+        self.page = self._context.new_page()
+        self.page.set_default_timeout(120_000)  # for a busy machine
+        self.foreign_requests: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self._record_request(request.url, server.url))
+        self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(server.url)
+        self.page.locator("#go").wait_for()
+
+    def _record_request(self, url: str, server_url: str) -> None:
+        if not url.startswith((server_url, "data:", "blob:")):
+            self.foreign_requests.append(url)
+
+    def find(self, elem_id: str) -> Any:
+        return self.page.locator(f"#{elem_id}")
+
+    def upload(self, elem_id: str, path: Path) -> None:
+        if self.find(elem_id).get_by_label("Clear").count():
+            self.find(elem_id).get_by_label("Clear").click()
+        self.find(elem_id).locator("input[type=file]").first.set_input_files(path)
+        self.find(elem_id).locator("img").first.wait_for()
+
+    def set_number(self, elem_id: str, value: str) -> None:
+        """Type into a number field, or into a slider's number field."""
+        box = self.find(elem_id).locator("input[type=number]")
+        box.fill(value)
+        box.press("Enter")
+
+    def status(self) -> str:
+        return str(self.find("status").inner_text())
+
+    def result_url(self) -> str:
+        """The picture to the right of the line"""
+        return self.find("result").locator("img").nth(1).get_attribute("src") or ""
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 180) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"not within {seconds:g} s; the status line is {self.status()!r}"
+            self.page.wait_for_timeout(40)
+
+    def wait_for_rendering(self) -> None:
+        """Wait until the page has applied its pending updates and has been drawn again."""
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def start_painting(self) -> None:
+        self.find("go").click()
+        self.find("stop").wait_for()
+
+    def paint(self) -> None:
+        before = self.result_url()
+        self.find("go").click()
+        self.wait_until(lambda: self.result_url() != before and "preview" not in self.result_url())
+        self.find("go").wait_for()
+        self.wait_until(lambda: not self.status().startswith(("Starting", "Painting")))
+
+    def download(self, path: Path) -> Image.Image:
+        with self.page.expect_download() as download:
+            self.find("download").click()
+        download.value.save_as(path)
+        with Image.open(path) as image:
+            image.load()
+        return image
+
+    def close(self) -> None:
+        self._context.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, page_server: SimpleNamespace) -> Iterator[Callable[..., Visitor]]:
+    """Open the page in a new window. At the end no window has contacted another host or seen an error."""
+    visitors: list[Visitor] = []
+
+    def open_window(**context: Any) -> Visitor:
+        visitors.append(Visitor(browser, page_server, **context))
+        return visitors[-1]
+
+    yield open_window
+    for visitor in visitors:
+        visitor.close()
+    assert [visitor.foreign_requests for visitor in visitors] == [[]] * len(visitors)
+    assert [visitor.errors for visitor in visitors] == [[]] * len(visitors)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo that is painted at once"""
+    path = tmp_path_factory.mktemp("photos") / "small.png"
+    Image.fromarray(scene(72, 54)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photo whose painting takes long enough to be stopped"""
+    path = tmp_path_factory.mktemp("photos") / "large.jpg"
+    Image.fromarray(scene(480, 360)).save(path)
+    return path
+
+
+def save_network(folder: Path, name: str, seed: int = 0, thumbnail: str = "") -> TransformNet:
+    """Write an untrained feed-forward network; thumbnail: a JPEG file in base64."""
+    path = folder / f"{name}.safetensors"
+    TransformNet.initialize([Style(name, thumbnail)], seed, width=8, blocks=1).save(path)
+    return TransformNet.load(path)
+
+
+@contextlib.contextmanager
+def page_modules(uploads: Path) -> Iterator[pytest.MonkeyPatch]:
+    """Make the page's modules importable, with an upload folder of their own, and forget them at the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(uploads))
+        patch.syspath_prepend(str(APP))
+        yield patch
+        for name in [name for name in sys.modules if name == "app" or name.split(".")[0] == "page"]:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def load_module(tmp_path: Path) -> Iterator[LoadModule]:
+    """Import one of the page's modules: load_module("page.uploads")"""
+    loops: list[asyncio.AbstractEventLoop] = []
+    new_event_loop = asyncio.new_event_loop
+    with page_modules(tmp_path / "uploads") as patch:
+        patch.setattr(asyncio, "new_event_loop", lambda: loops.append(new_event_loop()) or loops[-1])
+        yield importlib.import_module
+    for loop in loops:  # Gradio leaves them open
+        loop.close()
+    asyncio.set_event_loop(None)

@@ -1,0 +1,374 @@
+"""The page in a real browser: on this computer, on a simulated ZeroGPU, and built as a Space."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from impasto.feedforward.registry import available_networks, display_name
+from impasto.images.picture import read_picture
+from tests.gradio_app.conftest import APP, Visitor
+
+pytestmark = pytest.mark.browser
+OpenPage = Callable[..., Visitor]
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB"), dtype=float)
+
+
+def test_stopping_a_painting_keeps_what_the_preview_shows(
+    open_page: OpenPage, large: Path, tmp_path: Path, page_server: SimpleNamespace
+) -> None:
+    visitor = open_page()
+    visitor.upload("photo", large)
+    estimate = r"480 × 360 pixels, about \d+ (s|min)"
+    estimate += "" if page_server.kind == "zero_gpu" else r" and \d+\.\d GB of memory"  # there it is another computer's
+    visitor.wait_until(lambda: re.fullmatch(estimate, visitor.find("takes").inner_text().strip()))
+    visitor.start_painting()
+    assert not visitor.find("go").is_visible()
+    previews: list[str] = []
+    while len(previews) < 3:
+        visitor.wait_until(lambda: "preview" in visitor.result_url() and visitor.result_url() not in previews)
+        previews.append(visitor.result_url())
+    visitor.wait_until(lambda: "Painting at" in visitor.status() and "left" in visitor.status())
+    visitor.find("stop").click()
+    visitor.wait_until(lambda: visitor.status().startswith("Stopped: 480 × 360 pixels, painted at"), 15)
+    visitor.find("go").wait_for()
+    kept = visitor.download(tmp_path / "kept.png")
+    assert (kept.format, kept.size) == ("PNG", (480, 360))
+    recipe = json.loads(kept.text["impasto"])
+    assert recipe["options"]["size"] == 480
+    assert recipe["options"]["colors"] == "style"
+
+
+def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", small)
+    visitor.paint()
+    assert visitor.status().startswith("Done in")
+    whole = visitor.download(tmp_path / "whole.png")
+    assert whole.size == (72, 54)
+    with Image.open(small) as photo:
+        photo.load()
+    assert np.abs(pixels(whole) - pixels(photo)).mean() > 10
+
+    visitor.set_number("strength", "0.25")  # half of what it was painted with: half of the way to the photo
+    visitor.wait_until(lambda: "painting-50" in visitor.result_url())
+    half = visitor.download(tmp_path / "half.png")
+    assert np.abs(pixels(half) - (pixels(whole) + pixels(photo)) / 2).max() < 2
+    visitor.set_number("strength", "0.9")
+    visitor.wait_until(lambda: "To make it stronger, press Stylize" in visitor.status())
+
+    visitor.find("session").locator("button").first.click()
+    visitor.wait_until(lambda: visitor.status().startswith("Done in"))
+    assert visitor.find("strength").locator("input[type=number]").input_value() == "0.5"
+
+    before = visitor.find("photo").locator("img").get_attribute("src")
+    visitor.find("as_photo").click()
+    visitor.wait_until(lambda: visitor.find("photo").locator("img").get_attribute("src") != before)
+    visitor.find("colors").get_by_label("The photo's", exact=True).check()
+    visitor.paint()
+    assert visitor.find("session").locator("button").count() == 2
+    again = json.loads(visitor.download(tmp_path / "again.png").text["impasto"])
+    assert again["options"]["colors"] == "content"
+    assert again["content"] != json.loads(whole.text["impasto"])["content"]
+
+
+def test_an_instant_style_paints_at_once_and_sets_the_style(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
+    names = list(available_networks())
+    name = next(name for name in names if name != "harvest")  # the default style
+    with Image.open(small) as image:
+        photo = pixels(image)
+    visitor = open_page()
+    button = visitor.find("instant").locator("button").nth(names.index(name))
+    button.click()
+    visitor.page.get_by_text("Add a photo first").wait_for()
+    visitor.upload("photo", small)
+    visitor.set_number("strength", "0.6")
+    for paintings in (1, 2):  # clicking it again paints again
+        button.click()
+        visitor.wait_until(lambda paintings=paintings: visitor.find("session").locator("button").count() == paintings)
+    message = rf"Done in \d+(\.\d)? s: 72 × 54 pixels, in the instant style {display_name(name)}\. .* press Stylize\."
+    assert re.fullmatch(message, visitor.status().strip())
+    whole = visitor.download(tmp_path / "instant.png")
+    assert (whole.format, whole.size) == ("PNG", (72, 54))
+    recipe = json.loads(whole.text["impasto"])
+    assert (recipe["net"]["name"], recipe["options"]["strength"], recipe["page"]["ended"]) == (name, 0.6, "done")
+    assert np.abs(pixels(whole) - photo).mean() > 5
+    visitor.set_number("strength", "0.3")
+    visitor.wait_until(lambda: "painting-50" in visitor.result_url())
+    assert np.abs(pixels(visitor.download(tmp_path / "half.png")) - (pixels(whole) + photo) / 2).max() < 2
+    visitor.set_number("strength", "0.9")
+    visitor.wait_until(lambda: "click its instant style again" in visitor.status())
+    visitor.paint()
+    recipe = json.loads(visitor.download(tmp_path / "exact.png").text["impasto"])
+    assert "net" not in recipe
+    assert recipe["styles"] == [read_picture(APP / "assets" / f"{name}.jpg").digest]
+
+
+def test_an_instant_style_does_not_interrupt_a_painting(open_page: OpenPage, large: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", large)
+    visitor.start_painting()
+    visitor.wait_until(lambda: "preview" in visitor.result_url())
+    visitor.find("instant").locator("button").first.evaluate("button => button.click()")  # the mouse cannot reach it
+    visitor.page.get_by_text("One painting at a time").wait_for()
+    assert visitor.find("stop").is_visible()
+    visitor.find("stop").click()
+    visitor.wait_until(lambda: visitor.status().startswith("Stopped: 480 × 360"))
+    visitor.find("go").wait_for()
+
+
+def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
+    with Image.open(small) as image:
+        photo = pixels(image)
+    visitor = open_page()
+    visitor.upload("photo", small)
+    visitor.find("more").locator("button").first.click()
+    visitor.find("mask_fold").locator("button").first.click()
+    canvas = visitor.find("mask").locator("canvas")
+    canvas.hover(position={"x": 1, "y": 1})  # waits until the canvas no longer moves
+    box = canvas.bounding_box()
+    assert box is not None
+    mouse = visitor.page.mouse
+    for top, bottom in ((0.1, 0.3), (0.7, 0.9)):
+        mouse.move(box["x"] + 0.25 * box["width"], box["y"] + top * box["height"])
+        mouse.down()
+        mouse.move(box["x"] + 0.25 * box["width"], box["y"] + bottom * box["height"], steps=6)
+        mouse.up()
+        visitor.wait_for_rendering()
+    visitor.paint()
+    change = np.abs(pixels(visitor.download(tmp_path / "masked.png")) - photo).mean(2)
+    assert change[8:14, 15:21].mean() > 10
+    assert change[40:46, 15:21].mean() > 10
+    assert change[26:29].max() <= 1  # between the strokes
+    assert change[:, 40:].max() <= 1
+    visitor.find("mask").get_by_text("Clear").click()
+    visitor.wait_for_rendering()
+    visitor.paint()
+    change = np.abs(pixels(visitor.download(tmp_path / "whole.png")) - photo).mean(2)
+    assert change[:, 40:].mean() > 10
+    canvas.focus()
+    for key in ("ArrowRight",) * 6 + ("Space", "Shift+ArrowDown"):
+        visitor.page.keyboard.press(key)
+    visitor.wait_for_rendering()
+    visitor.paint()
+    change = np.abs(pixels(visitor.download(tmp_path / "keys.png")) - photo).mean(2)
+    assert change[24:30, 50:56].mean() > 10
+    assert change[:, :30].max() <= 1
+    visitor.find("instant").locator("button").first.click()
+    visitor.wait_until(lambda: "instant style" in visitor.status())
+    change = np.abs(pixels(visitor.download(tmp_path / "instant.png")) - photo).mean(2)
+    assert change[24:30, 50:56].mean() > 5
+    assert change[:, :30].max() <= 1
+
+    visitor.upload("second", small)  # now the mask is for the second style, and the whole photo is painted
+    visitor.find("together").get_by_label("The brushed area").check()
+    visitor.paint()
+    painting = visitor.download(tmp_path / "regions.png")
+    assert np.abs(pixels(painting) - photo).mean(2)[:, :30].mean() > 10
+    assert len(json.loads(painting.text["impasto"])["masks"]) == 2
+    visitor.find("mask").get_by_text("Clear").click()
+    visitor.wait_for_rendering()
+    visitor.find("go").click()
+    visitor.wait_until(lambda: visitor.status().startswith("Brush the area of the second style first"))
+
+
+def test_every_field_of_more_options_reaches_the_recipe(open_page: OpenPage, small: Path, large: Path, tmp_path: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", large)
+    visitor.find("more").locator("button").first.click()
+    visitor.find("quality").get_by_label("Draft").check()
+    visitor.find("size").locator("input").click()
+    visitor.page.get_by_role("option", name="256").click()
+    visitor.set_number("seed", "7")
+    visitor.set_number("style_scale", "0.5")
+    visitor.upload("second", small)
+    visitor.set_number("share", "0.25")
+    visitor.find("together").get_by_label("Large shapes").check()
+    visitor.find("padding").get_by_label("Both ways").check()
+    visitor.find("looks").locator("button").nth(3).click()
+    visitor.wait_until(lambda: visitor.find("style_loss").get_by_label("Wasserstein").is_checked(), 5)
+    visitor.start_painting()
+    visitor.wait_until(lambda: "preview" in visitor.result_url())
+    visitor.find("stop").click()
+    visitor.wait_until(lambda: visitor.status().startswith("Stopped: 256 × 192"))
+    options = json.loads(visitor.download(tmp_path / "kept.png").text["impasto"])["options"]
+    expected = {"quality": "draft", "size": 256, "seed": 7, "style_scale": [0.5], "style_weights": [0.75, 0.25]}
+    expected |= {"padding": "circular", "style_loss": "wasserstein", "style_layers": "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"}
+    assert {name: options[name] for name in expected} == expected
+
+
+def test_paintings_and_examples_open_at_once(open_page: OpenPage, tmp_path: Path) -> None:
+    visitor = open_page()
+    default = visitor.find("style").locator("img").get_attribute("src")
+    visitor.wait_until(lambda: visitor.find("library").locator("button").count() == 6, 5)
+    visitor.find("library").locator("button").nth(1).click()
+    visitor.wait_until(lambda: visitor.find("style").locator("img").get_attribute("src") != default, 5)
+    visitor.wait_until(lambda: visitor.find("examples").locator("button").count() >= 3, 5)
+    visitor.find("examples").locator("button").nth(1).click()
+    visitor.wait_until(lambda: visitor.status().startswith("An example"), 5)
+    visitor.find("photo").locator("img").wait_for()
+    example = visitor.download(tmp_path / "example.png")
+    assert max(example.size) >= 400
+    visitor.set_number("strength", "0.1")
+    visitor.wait_until(lambda: "painting-20" in visitor.result_url(), 5)
+
+
+def test_missing_and_broken_pictures_are_reported_and_nothing_is_lost(
+    open_page: OpenPage, small: Path, tmp_path: Path, page_server: SimpleNamespace
+) -> None:
+    visitor = open_page()
+    visitor.find("go").click()
+    visitor.page.get_by_text("Add a photo first").wait_for()
+    visitor.find("go").wait_for()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"this is not a picture")
+    visitor.find("photo").locator("input[type=file]").first.set_input_files(broken)
+    visitor.page.get_by_text("The photo cannot be read: is it a picture?").first.wait_for()
+    visitor.page.wait_for_timeout(500)
+    visitor.errors.clear()  # the browser reports that it could not show it
+    visitor.upload("photo", small)
+    if page_server.kind == "zero_gpu":
+        (page_server.uploads / "no quota").touch()
+        visitor.find("go").click()
+        visitor.wait_until(lambda: visitor.status().startswith("You have exceeded your free GPU quota"))
+        (page_server.uploads / "no quota").unlink()
+        visitor.find("go").wait_for()
+    visitor.paint()
+    assert visitor.status().startswith("Done in")
+
+
+DROP = """([selector, name, data]) => {
+    const bytes = Uint8Array.from(atob(data), character => character.charCodeAt(0)), transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, {type: 'image/png'}));
+    const event = {bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer};
+    const target = document.querySelector(selector);
+    if (name === 'pasted.png') return target.dispatchEvent(new ClipboardEvent('paste', event));
+    target.dispatchEvent(new DragEvent('dragover', event));
+    return target.dispatchEvent(new DragEvent('drop', event));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("selector", "name", "field"),
+    [("#style img", "dropped.png", "style"), ("#title", "dropped.png", "photo"), ("body", "pasted.png", "photo")],
+)
+def test_pictures_can_be_dropped_and_pasted(open_page: OpenPage, small: Path, selector: str, name: str, field: str) -> None:
+    visitor = open_page()
+    visitor.find("style").locator("img").wait_for()
+    data = base64.b64encode(small.read_bytes()).decode()
+    assert not visitor.page.evaluate(DROP, [selector, name, data]) or name == "pasted.png"  # the browser stays on the page
+    visitor.find(field).locator(f"img[src*='{name}']").wait_for()
+
+
+def test_a_deleted_painting_is_reported(open_page: OpenPage, small: Path, page_server: SimpleNamespace) -> None:
+    visitor = open_page()
+    visitor.upload("photo", small)
+    visitor.paint()
+    for folder in page_server.uploads.glob("paintings/*"):
+        shutil.rmtree(folder)
+    visitor.find("session").locator("button").first.click()
+    visitor.wait_until(lambda: "has been deleted" in visitor.status(), 10)
+    visitor.paint()
+    assert visitor.status().startswith("Done in")
+
+
+def test_a_waiting_visitor_can_leave_and_paintings_do_not_mix(
+    open_page: OpenPage, large: Path, small: Path, page_server: SimpleNamespace
+) -> None:
+    first, second = open_page(), open_page()
+    first.upload("photo", large)
+    second.upload("photo", small)
+    first.start_painting()
+    if page_server.kind == "zero_gpu":  # there is no queue
+        second.paint()
+        first.find("stop").click()
+        first.wait_until(lambda: first.status().startswith("Stopped"))
+        return
+    second.find("go").click()
+    second.find("leave").wait_for()
+    first.wait_until(lambda: "preview" in first.result_url())
+    assert second.find("leave").is_visible()
+    second.find("leave").click()
+    second.wait_until(lambda: second.status() == "Left the queue.", 5)
+    second.find("go").wait_for(timeout=5000)
+    second.find("go").click()
+    second.find("leave").wait_for()
+    first.find("stop").click()
+    second.wait_until(lambda: second.status().startswith("Done in"))
+    first.wait_until(lambda: first.status().startswith("Stopped"))
+    assert second.find("session").locator("button").count() == 1
+
+
+def test_closing_the_tab_stops_painting(open_page: OpenPage, large: Path, small: Path, page_server: SimpleNamespace) -> None:
+    first, second = open_page(), open_page()
+    first.upload("photo", large)
+    second.upload("photo", small)
+    first.start_painting()
+    first.wait_until(lambda: "preview" in first.result_url())
+
+    children = psutil.Process(page_server.process.pid).children
+    assert len(children()) == 1  # the painter: on ZeroGPU a new process each time
+    first.page.close()
+    start = time.monotonic()
+    second.paint()
+    assert second.status().startswith("Done in")
+    assert time.monotonic() - start < 40  # the other painting would have taken minutes
+    if page_server.kind == "zero_gpu":
+        second.wait_until(lambda: not children(), 15)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_a_phone(open_page: OpenPage, small: Path, scheme: str) -> None:
+    visitor = open_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
+    visitor.upload("photo", small)
+    visitor.paint()
+    visitor.find("more").locator("button").first.click()
+    visitor.wait_for_rendering()
+    assert visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert visitor.page.evaluate("document.body.classList.contains('dark')") is (scheme == "dark")
+    assert visitor.find("result").bounding_box()["width"] <= 390
+
+
+def test_the_page_works_with_keyboard_and_screen_reader(open_page: OpenPage, small: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", small)
+    visitor.find("go").focus()
+    visitor.page.keyboard.press("Enter")
+    visitor.find("stop").wait_for()
+    visitor.wait_until(lambda: visitor.status().startswith("Done in"))
+    assert visitor.find("live").get_attribute("role") == "status"  # screen readers announce it
+    assert visitor.find("live").inner_text() == visitor.status()
+    unnamed = visitor.page.evaluate(
+        """() => [...document.querySelectorAll('button, input, textarea, select')].filter(control => {
+            const visible = control.offsetParent !== null && control.type !== 'file';
+            const name = control.getAttribute('aria-label') || control.title || control.innerText.trim() || control.placeholder
+                || control.labels?.length || control.querySelector('img[alt]:not([alt=""])');
+            return visible && !name;
+        }).map(control => control.outerHTML.slice(0, 200))"""
+    )
+    assert unnamed == []
+    for gallery in ("library", "instant", "examples"):
+        for image in visitor.find(gallery).locator("img").all():
+            assert image.get_attribute("alt")
+
+
+def test_results_are_written_only_where_they_expire(open_page: OpenPage, small: Path, page_server: SimpleNamespace) -> None:
+    visitor = open_page()
+    visitor.upload("photo", small)
+    visitor.paint()
+    assert not list(page_server.temporary.rglob("impasto.png"))
+    assert list(page_server.uploads.glob("paintings/*/impasto.png"))

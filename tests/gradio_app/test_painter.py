@@ -1,0 +1,106 @@
+"""Options within limits, and the painter in its own process."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from impasto import ImageError, OptionError, Options
+from impasto.feedforward.stylizer import FeedforwardStylizer
+from tests.conftest import scene
+from tests.gradio_app.conftest import page_modules, save_network
+
+#: The tests share one painter.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("painter")]
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the painter's feed-forward networks"""
+    return tmp_path_factory.mktemp("networks")
+
+
+@pytest.fixture(scope="module")
+def painter(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with page_modules(tmp_path_factory.mktemp("uploads")) as patch:
+        patch.setenv("IMPASTO_NETS", str(networks))
+        module = importlib.import_module("page.painter")
+        yield module
+        module.paint.close()
+
+
+def test_settings_become_options_within_the_pages_limits(painter: Any) -> None:
+    assert set(painter.ALLOWED_OPTIONS) <= set(Options.__dataclass_fields__)
+    assert painter.validated_options((400, 300), {"size": 512})["size"] == 400
+    assert painter.validated_options((400, 300), {"size": 0})["size"] == 400
+    assert painter.validated_options((40_000, 300), {"size": 0})["size"] == painter.MAX_SIZE
+    assert "strength" not in painter.validated_options((400, 300), {"strength": None})
+    for wrong in ({"strength": 2}, {"size": -1}, {"weights": "/etc/passwd"}, {"init_image": "/etc/passwd"}, {"device": "cpu"}):
+        with pytest.raises(OptionError):
+            painter.validated_options((400, 300), wrong)
+
+
+def test_the_gpu_time_requested_grows_with_the_work(painter: Any) -> None:
+    photo = np.zeros((768, 1024, 3), np.uint8)
+
+    def seconds(**values: Any) -> int:
+        return int(
+            painter.gpu_seconds(
+                painter.Job(photo, [photo], painter.validated_options((1024, 768), values), "", time_limit=100)
+            )
+        )
+
+    feedforward = painter.Job(photo, [], painter.validated_options((1024, 768), {}), "", time_limit=100, network="harvest")
+    assert painter.gpu_seconds(feedforward) <= seconds(size=256, quality="draft")
+    assert seconds(size=256, quality="draft") < seconds(size=512) < seconds(size=1024, quality="fine") <= 115
+
+
+def test_the_time_limit_ends_a_painting_and_keeps_it(painter: Any, tmp_path: Path, vgg16: object) -> None:
+    job = painter.Job(
+        scene(160, 120), [scene(64, 64, 1)], painter.validated_options((160, 120), {}), str(tmp_path), time_limit=0.0
+    )
+    *_, last = painter.paint(job)
+    assert last.end_reason == "time"
+    assert last.fraction < 1
+    assert last.painting.shape == (120, 160, 3)
+
+
+def test_a_painter_that_dies_is_reported_and_replaced(painter: Any, tmp_path: Path, vgg16: object) -> None:
+    photo = scene(320, 240)
+    job = painter.Job(photo, [photo], painter.validated_options((320, 240), {}), str(tmp_path))
+    progress = painter.paint(job)
+    next(progress)
+    painter.paint._process.kill()
+    with pytest.raises(RuntimeError, match="the painter process has exited"):
+        list(progress)
+    (tmp_path / "stop").unlink()
+    with contextlib.closing(painter.paint(job)) as progress:
+        assert next(progress).fraction < 1
+    with pytest.raises(ImageError, match="too small"):  # closed early, the process takes the next job
+        list(painter.paint(job._replace(photo=photo[:9])))
+
+
+def test_a_feedforward_network_paints_in_one_step(painter: Any, networks: Path, tmp_path: Path) -> None:
+    photo, values = scene(320, 240), {"size": 200, "strength": 0.3, "style_scale": 3, "quality": "fine", "preset": "johnson"}
+    job = painter.Job(photo, [], painter.validated_options((320, 240), values), str(tmp_path), network="mine")
+    painted = []
+    for seed in (0, 1):  # a new file of the same name is loaded
+        network = save_network(networks, "mine", seed)
+        (progress,) = painter.paint(job)
+        expected = FeedforwardStylizer(network, Options(size=200, strength=0.3)).stylize(photo).image
+        assert (progress.end_reason, progress.size, progress.painting.shape) == ("done", (200, 150), (150, 200, 3))
+        assert np.abs(progress.painting.astype(int) - np.asarray(expected)).max() <= 1
+        assert progress.recipe["net"]["name"] == "mine"
+        assert progress.recipe["options"] == {**progress.recipe["options"], "strength": 0.3, "style_scale": [1.4]}
+        painted.append(progress.painting)
+        (tmp_path / "stop").unlink()  # remains after the last progress
+    assert np.abs(painted[0].astype(int) - painted[1]).mean() > 5
+    painter.request_stop(tmp_path)
+    with pytest.raises(painter.StoppedError):
+        list(painter.paint(job))

@@ -1,0 +1,60 @@
+"""The project's own paintings: reproducible, shipped as they are, and different from each other."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scripts.paintings import collection
+
+ASSETS = Path(__file__).parents[2] / "gradio_app" / "assets"
+
+
+@cache
+def painting(name: str) -> Image.Image:
+    return collection.paint(name)
+
+
+@pytest.mark.parametrize("name", list(collection.PAINTINGS))
+def test_the_same_seed_makes_the_same_painting(name: str) -> None:
+    first, second = np.asarray(painting(name)), np.asarray(collection.paint(name))
+    assert first.shape == (768, 1024, 3)
+    np.testing.assert_array_equal(first, second)
+    assert first.std() > 40  # it is not a uniform color
+
+
+@pytest.mark.parametrize("name", list(collection.PAINTINGS))
+def test_the_page_ships_what_the_code_paints(name: str) -> None:
+    with Image.open(ASSETS / f"{name}.jpg") as shipped:  # compared at a low resolution, since JPEG loses fine detail
+        made, stored = (
+            np.asarray(image.resize((256, 192), Image.Resampling.BOX), dtype=float) for image in (painting(name), shipped)
+        )
+    assert np.abs(made - stored).mean() < 5
+
+
+@pytest.mark.parametrize("name", list(collection.PAINTINGS))
+def test_no_large_part_of_a_painting_is_empty(name: str) -> None:
+    blocks = np.asarray(painting(name).convert("L"), dtype=float).reshape(8, 96, 8, 128).swapaxes(1, 2)
+    assert blocks.std(axis=(2, 3)).min() > 6
+
+
+def test_no_two_paintings_look_alike() -> None:
+    small = [np.asarray(painting(name).resize((8, 6), Image.Resampling.BOX), dtype=float) for name in collection.PAINTINGS]
+    for a, b in combinations(small, 2):
+        assert np.abs(a - b).mean() > 25
+
+
+def test_another_seed_makes_another_painting() -> None:
+    assert painting("koi").tobytes() != collection.paint("koi", seed=3).tobytes()
+
+
+def test_the_command_writes_a_painting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["collection.py", "rose_window", "-o", str(tmp_path / "a.png")])
+    assert collection.main() == 0
+    assert (tmp_path / "a.png").stat().st_size > 100_000
