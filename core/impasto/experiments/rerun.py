@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..images.folder import list_images
 from ..images.picture import read_picture
 from ..optimization.inputs import ROLES
 from ..optimization.recipe import LIST_ROLES, NOT_RECORDED
-from ..optimization.run import Run
+from ..optimization.run import Result, Run
 from ..optimization.synthesis import blank_content
 from ..options import NETWORK_PREFIX, resolve_options
 from ..runtime.files import file_sha256
@@ -61,6 +62,27 @@ def _is_recipe(found: Any) -> bool:
         and all(isinstance(file.get(name), str) for file in files for name in ("name", "sha256"))
         and all(texts(found[role]) if role in LIST_ROLES else isinstance(found[role], str) for role in ROLES if role in found)
     )
+
+
+def rerun(
+    painting: str | os.PathLike[str],
+    /,
+    *,
+    inputs: Sequence[str | os.PathLike[str]] = (),
+    weights: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> Result:
+    """Make a result again from the recipe in its file.
+
+    painting: a file that `Result.save` has written
+    inputs: folders to look for its pictures in, besides the painting's own and the current one
+    weights: the file with the network's weights, if one was given; settings: options to change, such as a larger `size`
+    Raises ImageError: the file has no recipe, or a picture cannot be found; ImpastoError.
+    """
+    folders = [Path(painting).parent, Path(), *map(Path, inputs)]
+    run = recreate_run(read_recipe(painting), folders, None if weights is None else str(weights), **settings)
+    (last,) = deque(run.steps(), maxlen=1)
+    return run.result(last)
 
 
 def recreate_run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: str | None = None, **settings: Any) -> Run:
