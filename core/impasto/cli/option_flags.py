@@ -81,7 +81,7 @@ def add_option_flags(
     for about in offered:
         default = "the recipe's" if recipe else _default_text(about, preset, own)
         said = (says or {}).get(about.name, about.metadata["help"])
-        _add_flag(first if about.metadata["group"] == "first" else more, about, said, default)
+        _add_flag(first if about.metadata["group"] == "basic" else more, about, said, default)
     command.set_defaults(settings=[about.name for about in offered])
 
 
@@ -90,7 +90,7 @@ def _default_text(about: dataclasses.Field[Any], preset: str, own: Mapping[str, 
     if about.name in own:
         return str(own[about.name])
     value = default_value(about, preset)
-    if about.default is None and about.name in PRESETS[preset]:
+    if about.default is None and about.name in PRESETS[preset].values:
         return f"the preset's, which is {value} for {preset}"
     return "" if value is None else str(value)
 

@@ -60,7 +60,7 @@ def make_figures(content: str, styles: Sequence[str], settings: Mapping[str, Any
         def make() -> Run:
             options = Options(**fixed)
             size = read_picture(style, max_megapixels=options.max_megapixels).size
-            fitted = fit_size(size, options.size) if options.size else size
+            fitted = fit_size(size, options.size)
             return create_texture_run(style, fitted, options, cache=warm, style_layers=layers)
 
         return Panel(f"style_{layers.count(',') + 1}", _layer_range(layers), make)

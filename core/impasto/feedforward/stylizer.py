@@ -115,7 +115,7 @@ class FeedforwardStylizer:
         if options.keep is not None:
             keep_picture = read_picture(options.keep, max_megapixels=max_megapixels)
             keep_mask = read_mask(keep_picture, original, "the keep mask")
-        width, height = fit_size(original.size, options.size) if options.size else original.size
+        width, height = fit_size(original.size, options.size)
         required = self._required_memory(width, height)
         picture = original.resize(width, height)
         gray = options.colors == "content"

@@ -1,4 +1,4 @@
-"""TODO-DOC images.composite"""
+"""Compositing of the optimized image with the content: alpha, hues, and the region that stays unchanged."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from .tileable import Tileable
 
 
 class Snapshot(NamedTuple):
-    """A picture in the making, with what its finishing takes from the content."""
+    """The current image and what is needed to composite it with the content."""
 
-    pixels: Tensor
-    content: Picture  # with edges that meet, where they are to
-    wraps: Tileable
-    keep: Tensor | None
-    keep_hues: bool
+    pixels: Tensor  # (H, W, 3) in [0, 1]
+    content: Picture  # of any size; with matching opposite edges if tileable
+    tileable: Tileable
+    keep_mask: Tensor | None  # (H, W), 1 where the content stays unchanged
+    keep_content_hues: bool
 
-    def finished(self) -> Picture:
-        """With the content's alpha and depth, its hues where they are kept, and itself where it stays"""
+    def render(self) -> Picture:
+        """Return the image with the content's alpha and bit depth, and its hues and kept region if asked for."""
         pixels, content = self.pixels.float().cpu(), self.content
-        if self.keep_hues or content.alpha is not None or self.keep is not None:
-            content = content.resized(pixels.shape[1], pixels.shape[0], self.wraps)
-        if self.keep_hues:
+        if self.keep_content_hues or content.alpha is not None or self.keep_mask is not None:
+            content = content.resize(pixels.shape[1], pixels.shape[0], self.tileable)
+        if self.keep_content_hues:
             pixels = transfer_luminance(pixels, content.pixels)
-        if self.keep is not None:
-            pixels = torch.lerp(pixels, content.pixels, resize_mask(self.keep, *content.size)[..., None])
+        if self.keep_mask is not None:
+            pixels = torch.lerp(pixels, content.pixels, resize_mask(self.keep_mask, *content.size)[..., None])
         return Picture(pixels, content.alpha, content.depth)

@@ -1,4 +1,4 @@
-"""TODO-DOC images.encode"""
+"""Encoding and saving of pictures, with an embedded color profile and recipe."""
 
 from __future__ import annotations
 
@@ -28,27 +28,31 @@ SAVE_FORMATS = {
     ".tiff": "TIFF",
     ".bmp": "BMP",
 }
-#: What a PNG's text chunk with the recipe is called.
+#: Keyword of the PNG text chunk that holds the recipe.
 _PNG_KEYWORD = "impasto"
-#: EXIF's and TIFF's tag for it
+#: EXIF and TIFF tag that holds the recipe.
 _EXIF_DESCRIPTION = 0x010E
 
 
 def ensure_writable_image(path: str | os.PathLike[str], size: tuple[int, int] = (1, 1)) -> Path:
-    """Prove that a picture of that size can be written to `path`, before the work starts.  Raises ImageError."""
+    """Check that a picture (width, height) can be written to `path` before the work for it starts.
+
+    Raises ImageError: the format is unknown or limited to smaller pictures, or the file cannot be written.
+    """
     target = Path(path)
     if target.suffix.lower() not in SAVE_FORMATS:
-        raise ImageError(f"cannot tell the format of {str(path)!r}: end it in .png, .jpg, .webp or .tif")
+        raise ImageError(f"cannot tell the format of {str(path)!r}: end the name in .png, .jpg, .webp or .tif")
     if target.suffix.lower() == ".webp" and max(size) > 16383:
-        raise ImageError(f"{str(path)!r} cannot be so large: WebP ends at 16383 pixels; end it in .png or .tif")
+        raise ImageError(f"{str(path)!r} would be too large: WebP ends at 16383 pixels; end the name in .png or .tif")
     return ensure_writable(target)
 
 
 def save_picture(path: str | os.PathLike[str], picture: Picture, recipe: str = "") -> None:
-    """Write a picture in the format of the name's ending: 16 bits where picture and format have them.  Raises ImageError.
+    """Save a picture in the format of the file name's suffix, in 16 bits if picture and format have them.
 
-    recipe: ASCII text that the file carries: a PNG in a text chunk called `impasto`, the others as the description of the
-    image (TIFF's tag 270, and EXIF's in JPEG and WebP); BMP has no place for it
+    recipe: ASCII text to embed: in a PNG text chunk `impasto`, or as the image description (TIFF tag 270, EXIF in JPEG and
+    WebP); BMP stores none
+    Raises ImageError: the format is unknown, or the file cannot be written.
     """
     target = ensure_writable_image(path, picture.size)
     suffix = target.suffix.lower()
@@ -58,7 +62,7 @@ def save_picture(path: str | os.PathLike[str], picture: Picture, recipe: str = "
         content = _tiff16(to_uint(picture, 16), recipe)
     else:
         image = picture.image
-        if image.mode == "RGBA" and SAVE_FORMATS[suffix] in ("JPEG", "BMP"):  # formats without alpha: on white
+        if image.mode == "RGBA" and SAVE_FORMATS[suffix] in ("JPEG", "BMP"):  # no alpha: composite on white
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
         exif = Image.Exif()
         if recipe:
@@ -76,7 +80,7 @@ def save_picture(path: str | os.PathLike[str], picture: Picture, recipe: str = "
 
 
 def read_recipe_text(path: str | os.PathLike[str]) -> str:
-    """The text that `save` has put into a file, or "".  Raises ImageError."""
+    """Return the recipe that `save_picture` embedded in a file, or "".  Raises ImageError: the file cannot be read."""
     name = repr(str(path))
     with decoding_errors(name):
         if not os.path.isfile(path):
@@ -95,13 +99,13 @@ def _png_text(recipe: str) -> PngImagePlugin.PngInfo:
 
 
 def _png16(values: NDArray[Any], recipe: str) -> bytes:
-    """A PNG file of 16-bit RGB or RGBA, which Pillow cannot write.  values: (H, W, 3 or 4) uint16"""
+    """Encode a 16-bit RGB or RGBA PNG, which Pillow cannot write.  values: (H, W, 3 or 4) uint16"""
     height, width, channels = values.shape
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    # Filter 2 (up): each row as its difference from the one above, which packs a painting well.
+    # Filter type 2 (up): differences between rows, which compress well.
     rows = values.astype(">u2").view(np.uint8).reshape(height, -1)
     rows = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))
     header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
@@ -109,7 +113,7 @@ def _png16(values: NDArray[Any], recipe: str) -> bytes:
     texts = [(kind, content) for kind, content, *_ in _png_text(recipe).chunks]
     chunks = [(b"IHDR", header), (b"iCCP", b"sRGB\0\0" + zlib.compress(SRGB_PROFILE)), *texts]
     chunks += [(b"IDAT", zlib.compress(filtered, 6)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, content) for kind, content in chunks)
 
 
 def _tiff16(values: NDArray[Any], recipe: str) -> bytes:

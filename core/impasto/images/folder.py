@@ -1,4 +1,4 @@
-"""TODO-DOC images.folder"""
+"""Image files in folders."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from pathlib import Path
 from ..errors import ImageError
 from .encode import SAVE_FORMATS
 
-#: Endings of files that are taken for pictures where a whole folder is given
+#: File name suffixes of images, where a whole folder is given.
 IMAGE_SUFFIXES = (*SAVE_FORMATS, ".gif", ".avif")
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The files in a folder that are called like pictures, in order of their names"""
+    """Return the image files in a folder, by suffix, sorted by name."""
     return [path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES]
 
 
-def find_images(places: Sequence[str | Path]) -> list[Path]:
-    """The picture files in folders, in order of their names; files are taken as they are.  Raises ImageError."""
-    found: list[Path] = []
-    for place in map(Path, places):
-        if os.path.isdir(place):
-            inside = list_images(place)
-            if not inside:
-                raise ImageError(f"there is no picture in the folder {str(place)!r}")
-            found += inside
-        elif os.path.exists(place):
-            found.append(place)
+def find_images(paths: Sequence[str | Path]) -> list[Path]:
+    """Expand folders to the image files in them; keep files as they are.
+
+    Raises ImageError: a path does not exist, or a folder contains no image.
+    """
+    images: list[Path] = []
+    for path in map(Path, paths):
+        if os.path.isdir(path):
+            folder_images = list_images(path)
+            if not folder_images:
+                raise ImageError(f"there is no picture in the folder {str(path)!r}: choose another folder")
+            images += folder_images
+        elif os.path.exists(path):
+            images.append(path)
         else:
-            raise ImageError(f"there is no file or folder {str(place)!r}: check its name")
-    return list(dict.fromkeys(found))
+            raise ImageError(f"there is no file or folder {str(path)!r}: check its name")
+    return list(dict.fromkeys(images))

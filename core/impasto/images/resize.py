@@ -1,4 +1,4 @@
-"""TODO-DOC images.resize"""
+"""Resizing of images, and the arithmetic of image sizes."""
 
 from __future__ import annotations
 
@@ -13,38 +13,56 @@ from ..layers import SMALLEST_SIDE
 from .tileable import NOT_TILEABLE, Tileable
 
 
-def resize(values: Tensor, width: int, height: int, wraps: Tileable = NOT_TILEABLE) -> Tensor:
-    """Resized with a bicubic filter that covers every pixel; across edges that meet.  (H, W, C) -> (height, width, C)"""
-    margins = []
-    for axis, (wrap, size) in enumerate(zip(wraps, (height, width), strict=True)):
-        old = values.shape[axis]
-        needed = max(8, math.ceil(3 * old / size))  # as far as the filter reaches
-        step = old // math.gcd(old, size)  # so many pixels become a whole number of pixels
-        margin = step * -(-needed // step)
-        if 2 * margin > old:  # few do: of those that reach far enough, the one that comes nearest to whole pixels
-            margin = min(range(needed, needed + 64), key=lambda m: abs(m * size / old - round(m * size / old)))
-        margins.append(margin if wrap else 0)
-    larger = [
-        size + 2 * round(margin * size / old)
-        for size, margin, old in zip((height, width), margins, values.shape, strict=False)
+def resize(values: Tensor, width: int, height: int, tileable: Tileable = NOT_TILEABLE) -> Tensor:
+    """Resize with an antialiased bicubic filter, across tileable edges.  (H, W, C) -> (height, width, C) in [0, 1]"""
+    margins = [
+        _tileable_margin(old, new) if is_tileable else 0
+        for is_tileable, old, new in zip(tileable, values.shape, (height, width), strict=False)
+    ]
+    padded_size = [
+        new + 2 * round(margin * new / old) for new, margin, old in zip((height, width), margins, values.shape, strict=False)
     ]
     for axis, margin in enumerate(margins):
         if margin:
             old = values.shape[axis]
             values = values.index_select(axis, torch.arange(-margin, old + margin, device=values.device) % old)
-    planes = functional.interpolate(values.permute(2, 0, 1)[None], larger, mode="bicubic", antialias=True)[0].permute(1, 2, 0)
-    top, left = ((now - size) // 2 for now, size in zip(larger, (height, width), strict=True))
-    return planes[top : top + height, left : left + width].clamp(0, 1).contiguous()
+    channels_first = values.permute(2, 0, 1)[None]
+    resized = functional.interpolate(channels_first, padded_size, mode="bicubic", antialias=True)[0].permute(1, 2, 0)
+    top, left = ((padded - new) // 2 for padded, new in zip(padded_size, (height, width), strict=True))
+    return resized[top : top + height, left : left + width].clamp(0, 1).contiguous()
 
 
-def fit_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """(width, height) with the aspect of `size` and the given longest side.  Raises ImageError where it gets too thin."""
-    width, height = size
-    scale = longest / max(size)
-    fitted = max(1, round(width * scale)), max(1, round(height * scale))
-    if min(fitted) < SMALLEST_SIDE:
+def _tileable_margin(old: int, new: int) -> int:
+    """Return how many pixels of the opposite edge to add on each side before resizing from `old` to `new` pixels."""
+    filter_reach = max(8, math.ceil(3 * old / new))
+    step = old // math.gcd(old, new)  # multiples of this become a whole number of pixels
+    margin = step * -(-filter_reach // step)
+    if 2 * margin > old:  # too large: take the margin that comes nearest to a whole number of pixels
+        margin = min(range(filter_reach, filter_reach + 64), key=lambda m: abs(m * new / old - round(m * new / old)))
+    return margin
+
+
+def scale_size(size: tuple[int, int], factor: float, minimum: int = 1) -> tuple[int, int]:
+    """Multiply both sides by a factor and round; neither side gets shorter than `minimum` pixels."""
+    return max(minimum, round(size[0] * factor)), max(minimum, round(size[1] * factor))
+
+
+def shrink_size(size: tuple[int, int], longest_side: int, minimum: int = 1) -> tuple[int, int]:
+    """Scale a size down to at most `longest_side` pixels; smaller sizes stay."""
+    return scale_size(size, min(1.0, longest_side / max(size)), minimum)
+
+
+def fit_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
+    """Scale a size (width, height) up or down to the given longest side; 0 keeps it.
+
+    Raises ImageError: the short side would be below the smallest that the networks accept.
+    """
+    if not longest_side:
+        return size
+    width, height = scale_size(size, longest_side / max(size))
+    if min(width, height) < SMALLEST_SIDE:
         raise ImageError(
-            f"at {fitted[0]} x {fitted[1]} pixels the picture is too thin: {SMALLEST_SIDE} on the short side are needed; "
+            f"at {width} x {height} pixels the picture is too thin: its short side needs {SMALLEST_SIDE} pixels; "
             "give a larger size"
         )
-    return fitted
+    return width, height

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ..errors import OptionError
@@ -92,8 +91,3 @@ def _validate_counts(num_styles: int, options: Options) -> None:
     for name, masks in {"masks": options.masks or (), "style_masks": options.style_masks or ()}.items():
         if len(masks) not in (0, num_styles):
             raise OptionError(f"{num_styles} style(s) with {len(masks)} of {name}: give one for each")
-
-
-def visible(picture: Picture) -> Tensor:
-    """Where a picture is not fully transparent, (H, W)"""
-    return torch.ones(picture.pixels.shape[:2], dtype=torch.bool) if picture.alpha is None else picture.alpha > 0

@@ -15,6 +15,7 @@ import torch
 
 from ..errors import OutOfMemoryError
 from ..formatting import format_bytes
+from ..images.resize import scale_size
 from ..images.tileable import Tileable
 from ..layers import NORMALIZED_SUFFIX, TOTAL_STRIDE, layer_stride, layers_through, receptive_radius
 from ..options import Options
@@ -138,8 +139,7 @@ def fit_plan(
         fits, too_large = 0, max(width, height) // TOTAL_STRIDE  # in multiples of the stride
         while too_large - fits > 1:
             side = TOTAL_STRIDE * (middle := (fits + too_large) // 2)
-            scale = side / max(width, height)
-            smaller = [Level(max(TOTAL_STRIDE, round(width * scale)), max(TOTAL_STRIDE, round(height * scale)), 1)]
+            smaller = [Level(*scale_size((width, height), side / max(width, height), TOTAL_STRIDE), 1)]
             if try_levels(smaller):
                 fits = middle
             else:

@@ -15,13 +15,14 @@ from ..errors import ImageError
 from ..images.color import color_statistics, lightness_statistics, match_colors, match_luminance
 from ..images.mask import resize_mask
 from ..images.picture import Picture
+from ..images.resize import scale_size
 from ..images.tileable import Tileable
 from ..layers import SMALLEST_SIDE, receptive_radius
 from ..losses.moments import Moments
 from ..options import Options
 from ..vgg.network import VGG
 from .guidance import propagate_mask
-from .inputs import Inputs, visible
+from .inputs import Inputs
 from .tiling import accumulate_moments, make_tiles
 
 #: Moments of styles per layer, keyed by everything they depend on
@@ -38,7 +39,7 @@ class StyleStatistics:
         self._inputs, self._options, self._device, self._cache = inputs, options, device, cache
         self._gray = options.colors == "content"
         self._tileable = any(Tileable.from_padding(options.padding))
-        content, visibility = inputs.content, visible(inputs.content)
+        content, visibility = inputs.content, inputs.content.visible
         self._luminance = lightness_statistics(content.pixels, visibility) if self._gray else (0.0, 1.0)
         self._target_colors = [
             color_statistics(content.pixels, visibility if mask is None else visibility * mask)
@@ -73,7 +74,7 @@ class StyleStatistics:
         resized = style.resize(width, height)
         guides: dict[str, Tensor] = {}
         if mask is not None or style.alpha is not None:
-            weight = visible(resized).float()
+            weight = resized.visible.float()
             weight = weight if mask is None else weight * resize_mask(mask, width, height)
             mode = options.guides if mask is not None else "plain"
             propagated = propagate_mask(weight, layers, network.name, mode, min_coverage=0)
@@ -93,9 +94,9 @@ class StyleStatistics:
         """Return style `index`, at any size, as the network sees it: in gray or with matched colors.  -> (H, W, 3)"""
         pixels = style.pixels
         if self._gray:
-            pixels = match_luminance(pixels, visible(style), self._luminance)
+            pixels = match_luminance(pixels, style.visible, self._luminance)
         elif self._target_colors:
-            weight = visible(style).float()
+            weight = style.visible.float()
             if self._inputs.style_masks:
                 weight = weight * resize_mask(self._inputs.style_masks[index], *style.size)
             pixels = match_colors(pixels, weight, self._target_colors[index], self._options.color_match)
@@ -108,5 +109,4 @@ class StyleStatistics:
         if scale <= 1:
             target = min(target, max(style.size))
         factor = max(target / max(style.size), SMALLEST_SIDE / min(style.size))
-        width, height = (max(SMALLEST_SIDE, round(side * factor)) for side in style.size)
-        return width, height
+        return scale_size(style.size, factor, SMALLEST_SIDE)

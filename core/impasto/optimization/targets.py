@@ -20,7 +20,7 @@ from ..vgg.network import VGG
 from .adaptive_tiling import AdaptiveTilingObjective, TileLimit
 from .guidance import propagate_mask
 from .initialization import initial_image
-from .inputs import Inputs, visible
+from .inputs import Inputs
 from .objective import Objective, Region
 from .style_statistics import StyleCache, StyleStatistics
 
@@ -132,7 +132,7 @@ class TargetBuilder:
         """Return how much of each pixel is visible and may change, (H, W); None: everything."""
         if self.inputs.content.alpha is None and self.inputs.keep is None:
             return None
-        visibility = visible(self.inputs.content.resize(width, height)).float()
+        visibility = self.inputs.content.resize(width, height).visible.float()
         return visibility if self.inputs.keep is None else visibility * (1 - resize_mask(self.inputs.keep, width, height))
 
     def _guides(self, mask: Tensor, layers: Collection[str], network: VGG) -> dict[str, Tensor]:

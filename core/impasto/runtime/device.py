@@ -1,4 +1,4 @@
-"""What there is to compute with: the device, the precision that it is fast at, and its memory."""
+"""Choice of the compute device and of the number format of its convolutions."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from ..errors import DeviceError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`auto` is the first of CUDA, MPS and the CPU that is there.  Raises DeviceError for a device that is not."""
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    """Return the named device; "auto" is the first of CUDA, MPS and CPU that is available.
+
+    Raises DeviceError: the device is not available.
+    """
+    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+        return torch.device("cuda" if has_cuda else "mps" if has_mps else "cpu")
     device = torch.device(name)
-    if (device.type == "cuda" and not cuda) or (device.type == "mps" and not mps):
-        raise DeviceError(f"this machine has no {device.type} device that torch can use: choose cpu, or auto")
+    if (device.type == "cuda" and not has_cuda) or (device.type == "mps" and not has_mps):
+        raise DeviceError(f"this machine has no {device.type} device that torch can use: choose cpu or auto")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA device(s), counted from 0")
     return device
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """What the convolutions compute in: bfloat16 where the device has units for it, else float32.
+    """Return the number format of the convolutions; "auto" is bfloat16 where the hardware supports it, else float32.
 
-    CUDA has them from Ampere on, CPUs with AMX. Elsewhere bfloat16 is emulated, and slower than float32; so it is with
-    AVX512-BF16 alone, whose steps take twice the time of float32's. Measured.
+    CUDA devices support it from compute capability 8.0 (Ampere), CPUs with AMX. Elsewhere bfloat16 is emulated and slower than
+    float32. AVX512-BF16 without AMX is not enough: steps take twice as long as in float32 (measured).
     """
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]

@@ -1,8 +1,7 @@
-"""Several processes that paint one picture: on the GPUs of a machine, or on several machines.
+"""Data-parallel processes that stylize one image together, on the GPUs of one machine or on several machines.
 
-Each has the whole picture and takes its share of the tiles; between the two passes the sums are added up, and after them the
-gradients, so that all of them take the same step. They are started by `torchrun -m impasto stylize ...`, which tells each
-by the environment which one it is.
+Each process holds the whole image and takes a share of its tiles. The moments are summed between the two passes and the
+gradients after them, so all processes take the same step. Start them with `torchrun -m impasto stylize ...`.
 """
 
 from __future__ import annotations
@@ -25,90 +24,90 @@ _T = TypeVar("_T")
 
 
 class ProcessGroup:
-    """The processes that paint together; usually there is only this one."""
+    """The processes that stylize one image together; usually only this one."""
 
-    _joined = False  # others may use torch.distributed for what is theirs
+    _joined = False  # torch.distributed may be initialized by other code for other purposes
 
     def __init__(self) -> None:
-        self.rank, self.count = (distributed.get_rank(), distributed.get_world_size()) if self._joined else (0, 1)
+        self.rank, self.size = (distributed.get_rank(), distributed.get_world_size()) if self._joined else (0, 1)
 
     @property
-    def here(self) -> int:
-        """How many of them share this machine"""
-        return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if self.count > 1 else 1
+    def local_size(self) -> int:
+        """Number of these processes on this machine"""
+        return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if self.size > 1 else 1
 
-    def agree(self, value: _T) -> _T:
-        """What the first of them says"""
-        if self.count == 1:
+    def broadcast_object(self, value: _T) -> _T:
+        """Return rank 0's value."""
+        if self.size == 1:
             return value
-        said = [value]
-        distributed.broadcast_object_list(said)
-        return said[0]
+        objects = [value]
+        distributed.broadcast_object_list(objects)
+        return objects[0]
 
-    def mine(self, parts: Sequence[_T]) -> Sequence[_T]:
-        """The share of this process"""
-        return parts[self.rank :: self.count]
+    def shard(self, items: Sequence[_T]) -> Sequence[_T]:
+        """Return this process's share of the items."""
+        return items[self.rank :: self.size]
 
-    def add(self, tensor: Tensor) -> Tensor:
-        """The sum of what all of them have, in place"""
-        if self.count > 1:
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Sum a tensor over all processes, in place."""
+        if self.size > 1:
             distributed.all_reduce(tensor)
         return tensor
 
-    def same(self, tensor: Tensor) -> Tensor:
-        """What the first of them has"""
-        if self.count > 1:
+    def broadcast(self, tensor: Tensor) -> Tensor:
+        """Overwrite a tensor with rank 0's, in place."""
+        if self.size > 1:
             distributed.broadcast(tensor, 0)
         return tensor
 
-    def least(self, number: float, device: torch.device) -> float:
-        """The smallest of the numbers that they have"""
-        if self.count == 1:
+    def min(self, number: float, device: torch.device) -> float:
+        """Return the minimum of a number over all processes."""
+        if self.size == 1:
             return number
         tensor = torch.tensor(number, device=device, dtype=torch.float64)
         distributed.all_reduce(tensor, distributed.ReduceOp.MIN)
         return float(tensor)
 
     @contextlib.contextmanager
-    def together(self, device: torch.device) -> Iterator[None]:
-        """What each does by itself between two sums.  Raises MemoryError in all of them if memory runs out in one."""
-        if self.count == 1:
+    def fail_together(self, device: torch.device) -> Iterator[None]:
+        """Raise MemoryError in every process if one of them runs out of memory in this block."""
+        if self.size == 1:
             yield
             return
-        short = 0.0
+        out_of_memory = 0.0
         try:
             yield
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            short = 1.0
-        if float(self.add(torch.tensor(short, device=device))):
+            out_of_memory = 1.0
+        if float(self.sum(torch.tensor(out_of_memory, device=device))):
             raise MemoryError
 
 
 def launched_processes() -> int:
-    """How many processes torchrun has started, this one included"""
+    """Return the number of processes that torchrun started, including this one."""
     return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
 
 
 @contextlib.contextmanager
-def process_group(name: str) -> Iterator[ProcessGroup]:
-    """The processes that torchrun has started with this one, for as long as the block lasts, on devices of that name.
+def process_group(device_name: str) -> Iterator[ProcessGroup]:
+    """Join the processes that torchrun started, until the block ends.
 
-    Raises DeviceError: there is no such device, or not one for each.
+    Raises DeviceError: the device is not available, or there are fewer GPUs than processes on this machine.
     """
     if launched_processes() == 1:
         yield ProcessGroup()
         return
-    device, place = choose_device(name), int(os.environ.get("LOCAL_RANK", "0"))
+    device, local_rank = choose_device(device_name), int(os.environ.get("LOCAL_RANK", "0"))
     if device.type == "cuda":
-        there = torch.cuda.device_count()
-        if device.index is not None or place >= there:
-            raise DeviceError(f"each process needs a GPU of its own: start at most {there}, with device auto or cuda")
-        torch.cuda.set_device(place)
+        gpu_count = torch.cuda.device_count()
+        if device.index is not None or local_rank >= gpu_count:
+            raise DeviceError(f"each process needs its own GPU: start at most {gpu_count} processes, with device auto or cuda")
+        torch.cuda.set_device(local_rank)
     elif device.type != "cpu":
-        raise DeviceError(f"several processes cannot share {device.type}: choose cpu")
-    # Who waits may wait for a download.
+        raise DeviceError(f"several processes cannot share one {device.type} device: choose cpu")
+    # The timeout is long because the other processes wait while rank 0 downloads weights.
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(hours=2))
     ProcessGroup._joined = True
     try:

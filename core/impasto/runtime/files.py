@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all: written beside their place, and then renamed.
+"""Atomic file writes, the cache folder, and file hashes.
 
-A process that is killed in between leaves what it had begun. Such leftovers are known by the process in their name, and go
-when anything is written beside them again.
+Files are written under a temporary name next to their target and then renamed. A killed process leaves its temporary file
+behind; the name contains the process ID, and the next write to the same folder removes files of dead processes.
 """
 
 from __future__ import annotations
@@ -22,56 +22,58 @@ import psutil
 
 from ..errors import ImageError
 
-#: Other computers may write to the same folder; what their processes are doing cannot be seen from here.
+#: Contains the host name: other computers may write to a shared folder, and their process IDs mean nothing here.
 _PREFIX = f".impasto-{zlib.crc32(platform.node().encode()):08x}-"
 
 
 @contextlib.contextmanager
 def temporary_path(folder: Path) -> Iterator[Path]:
-    """A place in a folder for a file or a folder that is being made; what is there in the end is removed."""
+    """Yield an unused path in `folder` for a temporary file or folder; remove what is there when the block ends."""
     _remove_stale(folder)
-    place = folder / f"{_PREFIX}{os.getpid()}-{threading.get_ident():x}"
+    path = folder / f"{_PREFIX}{os.getpid()}-{threading.get_ident():x}"
     try:
-        yield place
+        yield path
     finally:
-        _remove(place)
+        _remove(path)
 
 
-def write_atomic(target: Path, content: bytes) -> None:
-    """Write a file whole, or leave what is there as it is.  Raises ImageError."""
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file completely or not at all.  Raises ImageError: it cannot be written."""
     try:
-        with temporary_path(target.parent) as place:
-            with place.open("wb") as file:
+        with temporary_path(path.parent) as temporary:
+            with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())  # a name without content would be all that is left if the power goes now
-            os.replace(place, target)
+                os.fsync(file.fileno())  # without this, a power failure could leave an empty file under the final name
+            os.replace(temporary, path)
     except OSError as error:
-        raise ImageError(f"{str(target)!r} cannot be written ({error.strerror}): make room or choose another place") from error
+        raise ImageError(
+            f"{str(path)!r} cannot be written ({error.strerror}): free some disk space or choose another folder"
+        ) from error
 
 
-def ensure_writable(target: Path) -> Path:
-    """Prove that a file can be written, before the work for it starts.  Raises ImageError."""
-    if os.path.isdir(target):
-        raise ImageError(f"{str(target)!r} is a folder: name a file in it")
+def ensure_writable(path: Path) -> Path:
+    """Check that a file can be written before the work for it starts.  Raises ImageError: it cannot."""
+    if os.path.isdir(path):
+        raise ImageError(f"{str(path)!r} is a folder: name a file in it")
     try:
-        with tempfile.TemporaryFile(dir=target.parent):
+        with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise ImageError(f"{str(target)!r} cannot be written ({error.strerror}): choose another place") from error
-    return target
+        raise ImageError(f"{str(path)!r} cannot be written ({error.strerror}): choose another folder") from error
+    return path
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove what processes have left that are no more."""
+    """Remove temporary files of processes that no longer run."""
     for path in folder.glob(f"{_PREFIX}*"):
-        process = path.name.removeprefix(_PREFIX).split("-")[0]
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
+        process_id = path.name.removeprefix(_PREFIX).split("-")[0]
+        if process_id.isdecimal() and not psutil.pid_exists(int(process_id)):
             _remove(path)
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):  # somebody else did
+    with contextlib.suppress(OSError):  # another process may have removed it
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -79,12 +81,12 @@ def _remove(path: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """The user's cache folder, or what IMPASTO_CACHE names."""
+    """Return the folder IMPASTO_CACHE, or else the user's cache folder."""
     return Path(os.environ.get("IMPASTO_CACHE") or platformdirs.user_cache_path("impasto"))
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits"""
+    """Return the SHA-256 of a file in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both stop what is being done, and what there is of it is saved."""
+"""Ctrl-C and SIGTERM: both stop the work and save the result so far."""
 
 from __future__ import annotations
 
@@ -9,40 +9,43 @@ from typing import NoReturn
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which asks for the same as Ctrl-C"""
+    """SIGTERM arrived; handled like Ctrl-C."""
 
 
 def raise_on_sigterm() -> None:
-    """From now on SIGTERM stops a painting as Ctrl-C does, with what there is of it saved."""
+    """Raise Terminated on SIGTERM from now on, so that it stops the work like Ctrl-C and the result so far is saved."""
 
-    def stop(*_: object) -> NoReturn:
+    def raise_terminated(*_: object) -> NoReturn:
         raise Terminated
 
-    with contextlib.suppress(ValueError):  # only a program's main thread is told of signals
-        signal.signal(signal.SIGTERM, stop)
+    with contextlib.suppress(ValueError):  # only the main thread can set signal handlers
+        signal.signal(signal.SIGTERM, raise_terminated)
 
 
 @contextlib.contextmanager
 def defer_interrupts() -> Iterator[list[int]]:
-    """Within this block the first Ctrl-C or SIGTERM goes into the list that it gives: a painting is being written."""
-    came: list[int] = []
+    """Defer the first Ctrl-C or SIGTERM until the block ends; yield the list of deferred signals.
 
-    def note(number: int, _: object) -> None:
-        if came:
+    A second signal interrupts the block.
+    """
+    deferred: list[int] = []
+
+    def defer(number: int, _: object) -> None:
+        if deferred:
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        came.append(number)
+        deferred.append(number)
 
-    before = {}
-    with contextlib.suppress(ValueError):  # only a program's main thread is told of signals
-        for each in (signal.SIGINT, signal.SIGTERM):
-            before[each] = signal.signal(each, note)
+    previous_handlers = {}
+    with contextlib.suppress(ValueError):  # only the main thread can set signal handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            previous_handlers[number] = signal.signal(number, defer)
     try:
-        yield came
+        yield deferred
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in previous_handlers.items():
+            signal.signal(number, handler)
 
 
-def exit_status(stop: KeyboardInterrupt) -> int:
-    """The exit status that a shell expects of a program that was stopped so"""
-    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+def exit_status(interrupt: KeyboardInterrupt) -> int:
+    """Return the exit status that shells expect of a program stopped by this signal."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)

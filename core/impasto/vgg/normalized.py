@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..errors import WeightsError
 from ..images.picture import Picture
+from ..images.resize import shrink_size
 from ..layers import NORMALIZED_SUFFIX
 from ..runtime.files import cache_folder, write_atomic
 from .download import ProgressCallback
@@ -38,9 +39,7 @@ def measure_mean_activations(network: Weights, pictures: Iterable[Picture]) -> d
     count = 0
     with torch.no_grad():
         for picture in pictures:
-            scale = min(1.0, _MEASURED_SIDE / max(picture.size))
-            width, height = (max(32, round(side * scale)) for side in picture.size)
-            maps = net.forward(picture.resized(width, height).pixels)
+            maps = net.forward(picture.resize(*shrink_size(picture.size, _MEASURED_SIDE, 32)).pixels)
             for name, features in maps.items():
                 sums[name] += features.flatten(0, 1).mean(0)
             count += 1
