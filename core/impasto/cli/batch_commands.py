@@ -1,21 +1,21 @@
-"""TODO-DOC cli.batch_commands"""
+"""The commands that make many pictures by optimization: `batch` and `paper`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import signal
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from ..options import FIGURE_DEFAULTS, FIGURES, Options
 from ..runtime.signals import defer_interrupts
-from .output import given_options, json_facts, print_json, print_summary, require_single_process, save_result
+from .output import given_options, print_outcomes, require_single_process, save_result
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
+    from ..experiments.batch import BatchItem, Outcome
     from ..optimization.run import Result, Run, Step
 
 
@@ -27,10 +27,10 @@ def batch_command(arguments: argparse.Namespace) -> int:
 
     contents, styles = find_images(arguments.contents), find_images(arguments.styles)
     targets = output_paths(contents, styles, Path(arguments.output), f".{arguments.format.lstrip('.')}")
-    options, warm = Options(**given_options(arguments)), ModelCache()
+    options, cache = Options(**given_options(arguments)), ModelCache()
 
     def item(target: Path, content: Path, style: Path) -> BatchItem:
-        return BatchItem(target, lambda: create_run(str(content), str(style), options, cache=warm))
+        return BatchItem(target, lambda: create_run(str(content), str(style), options, cache=cache))
 
     items = [item(target, *pair) for target, pair in targets.items()]
     return _run_all(items, arguments)[0]
@@ -45,20 +45,22 @@ def paper_command(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.output)
     settings = FIGURE_DEFAULTS | given_options(arguments)
     figures = make_figures(arguments.content, arguments.style, settings, ModelCache())
-    wanted = {name: figures[name] for name in arguments.figure or FIGURES}
-    panels = {folder / f"{panel.name}.png": panel.make for figure in wanted.values() for row in figure.panels for panel in row}
-    status, complete = _run_all([BatchItem(*each) for each in panels.items()], arguments, same=True)
+    selected = {name: figures[name] for name in arguments.figure or FIGURES}
+    panels = [panel for figure in selected.values() for row in figure.panels for panel in row]
+    targets = {folder / f"{panel.name}.png": panel.create_run for panel in panels}
+    items = [BatchItem(target, create_run) for target, create_run in targets.items()]
+    status, complete = _run_all(items, arguments, require_same_recipe=True)
     if not complete:
         return status
-    for name, figure in wanted.items():
+    for name, figure in selected.items():
         sheet_from_figure(figure, folder).save(folder / f"figure_{name}.png")
         print(folder / f"figure_{name}.png")
     return status
 
 
-def _run_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = False) -> tuple[int, bool]:
-    """Paint a batch and sum it up: the exit status, and whether all of it is there; `same`: as it would be painted now."""
-    from ..experiments.batch import BatchItem, run_batch
+def _run_all(items: list[BatchItem], arguments: argparse.Namespace, *, require_same_recipe: bool = False) -> tuple[int, bool]:
+    """Run a batch and print a summary. Returns the exit status, and whether all results exist now."""
+    from ..experiments.batch import run_batch
     from ..images.encode import ensure_writable_image
 
     require_single_process()
@@ -71,33 +73,24 @@ def _run_all(items: list[Any], arguments: argparse.Namespace, *, same: bool = Fa
     numbers = {item.target: n for n, item in enumerate(items, 1)}
     bars: dict[Path, ProgressBar] = {}
 
-    def watch(item: BatchItem, run: Run, step: Step) -> None:
+    def show_progress(item: BatchItem, run: Run, step: Step) -> None:
         title = f"{numbers[item.target]} of {len(items)}: {item.target.name}"
         bars.setdefault(item.target, ProgressBar(title)).step(step, run.levels[step.scale].steps)
 
-    stops: list[int] = []
+    deferred_signals: list[int] = []
 
     def save(result: Result, target: Path) -> None:
-        with defer_interrupts() as came:
+        with defer_interrupts() as signals:
             save_result(result, target)
-        stops.extend(came)
+        deferred_signals.extend(signals)
 
-    count = {"painted": 0, "there": 0, "failed": 0}
-    interrupted = None
-    try:
-        for outcome in run_batch(items, force=arguments.force, same=same, watch=watch, save=save):
-            if outcome.target in bars:
-                bars.pop(outcome.target).close()
-            count[outcome.state] += 1
-            if outcome.error:
-                print(f"impasto: {outcome.target.name} failed: {outcome.error}", file=sys.stderr)
-            if arguments.json:
-                facts = (
-                    json_facts(outcome.result) if outcome.result else {"error": str(outcome.error)} if outcome.error else {}
-                )
-                print_json({"output": str(outcome.target), "state": outcome.state} | facts)
-            for each in stops:
-                signal.raise_signal(each)
-    except KeyboardInterrupt as stop:
-        interrupted = stop
-    return print_summary(count, len(items), folder, interrupted), not (interrupted or count["failed"])
+    def after_item(outcome: Outcome) -> None:
+        if outcome.target in bars:
+            bars.pop(outcome.target).close()
+        for number in deferred_signals:
+            signal.raise_signal(number)
+
+    outcomes = run_batch(
+        items, force=arguments.force, require_same_recipe=require_same_recipe, on_step=show_progress, save=save
+    )
+    return print_outcomes(outcomes, len(items), arguments, after_item)

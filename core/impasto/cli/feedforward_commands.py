@@ -1,69 +1,78 @@
-"""What the commands do that have to do with nets: `train`, `apply`, `export` and `nets`."""
+"""The commands of style networks: `train`, `apply`, `export` and `nets`."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ImageError, ImpastoError
+from ..errors import ImageError
 from ..formatting import format_duration
 from ..options import Options, parse_number
-from ..runtime.signals import defer_interrupts, exit_status
-from .output import given_options, print_json, print_summary, refuse_overwrite, require_single_process, save_or_fall_back
+from ..runtime.signals import defer_interrupts
+from .output import (
+    given_options,
+    print_error,
+    print_interrupted,
+    print_json,
+    print_outcomes,
+    refuse_overwrite,
+    require_single_process,
+    save_or_fall_back,
+)
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
+    from ..experiments.batch import Outcome
     from ..feedforward.stylizer import FeedforwardStylizer
-
-#: How long a net is trained, where nothing is said
-_DEFAULT_MINUTES = 20
+    from ..images.picture import Picture
 
 
 def train_command(arguments: argparse.Namespace) -> int:
     from ..experiments.loss_plot import ensure_writable_plot, plot_lines
     from ..feedforward.network import Style, TransformNet
     from ..feedforward.photos import photos_from_folders, sample_photos
-    from ..feedforward.training import Trainer, TrainingStep
+    from ..feedforward.training import DEFAULT_MINUTES, Trainer, TrainingStep
     from ..feedforward.training_session import TrainingSession
     from ..images.encode import ensure_writable_image, save_picture
     from ..images.folder import find_images
     from ..images.picture import read_picture
 
     require_single_process()
-    target = _output_file(arguments.output, ".safetensors", "a net", arguments)
+    target = _output_file(arguments.output, ".safetensors", "a network", arguments)
     preview = refuse_overwrite(ensure_writable_image(arguments.preview), arguments) if arguments.preview else None
     plot = refuse_overwrite(ensure_writable_plot(arguments.plot), arguments) if arguments.plot else None
     if preview and plot and preview.resolve() == plot.resolve():
         raise ImageError("preview and plot need a file each: give them different names")
-    most = {}
+    limits = {}
     if arguments.steps is not None:
-        most["count"] = parse_number("steps", arguments.steps, int, 1, None)
-    if arguments.minutes is not None or not most:
-        most["seconds"] = 60 * parse_number("minutes", arguments.minutes or _DEFAULT_MINUTES, float, 0.01, None)
+        limits["count"] = parse_number("steps", arguments.steps, int, 1, None)
+    if arguments.minutes is not None or not limits:
+        limits["seconds"] = 60 * parse_number("minutes", arguments.minutes or DEFAULT_MINUTES, float, 0.01, None)
     options = Options(**given_options(arguments))
     resume = TransformNet.load(arguments.resume) if arguments.resume else None
     paths = find_images(arguments.style)
     styles = [read_picture(path, max_megapixels=options.max_megapixels) for path in paths]
-    about = [Style.from_image(path.stem, style.image, arguments.license) for path, style in zip(paths, styles, strict=True)]
+    style_info = [
+        Style.from_image(path.stem, style.image, arguments.license) for path, style in zip(paths, styles, strict=True)
+    ]
     megapixels = options.max_megapixels
     photos = photos_from_folders(arguments.photos, megapixels) if arguments.photos else sample_photos()
-    trainer = Trainer(styles, photos, options, style_info=about, resume=resume)
+    trainer = Trainer(styles, photos, options, style_info=style_info, resume=resume)
     with ProgressBar("weights") as bar:
         trainer.load_weights(bar.bytes)
-    print(f"impasto: {len(styles)} style(s), {len(photos)} photographs", file=sys.stderr)
+    print_error(f"{len(styles)} style(s), {len(photos)} photographs")
     curve: dict[int, float] = {}
 
     def write_preview(step: TrainingStep) -> None:
         if preview:
             save_picture(preview, read_picture(step.preview(photos[0])))
         if plot:
-            plot_lines(plot, list(curve), {"loss": (list(curve.values()), "#1c1917")}, "loss, the mean over 50 steps")
+            plot_lines(plot, list(curve), {"loss": (list(curve.values()), "#1c1917")}, "loss, mean over 50 steps")
 
-    session = TrainingSession(trainer, target, **most, preview=write_preview, on_error=_warn)
+    session = TrainingSession(trainer, target, **limits, preview=write_preview, on_error=print_error)
     interrupted = None
     with ProgressBar("training") as bar:
         try:
@@ -77,27 +86,23 @@ def train_command(arguments: argparse.Namespace) -> int:
             interrupted = stop
     last = session.last
     if last is None:
-        print("impasto: stopped before the first step; nothing is written", file=sys.stderr)
         assert interrupted is not None
-        return exit_status(interrupted)
-    with defer_interrupts():  # there is nothing left to stop
-        save_or_fall_back(last.net.save, target, "the net")
+        return print_interrupted(interrupted, None)
+    with defer_interrupts():  # only writing is left
+        save_or_fall_back(last.net.save, target, "the network")
         try:
             write_preview(last)
         except ImageError as error:
-            _warn(error)
+            print_error(error)
         if interrupted:
-            so_far = f"{target} is the net so far: go on with --resume {target}"
-            print(f"impasto: stopped at {last.fraction:.0%}; {so_far}", file=sys.stderr)
-            return exit_status(interrupted)
-        print(
-            f"impasto: {target}, {last.steps} steps in {format_duration(last.seconds)}, loss {last.loss:.3f}", file=sys.stderr
-        )
+            saved = f"{target} is the network so far: train it further with --resume {target}"
+            return print_interrupted(interrupted, last.fraction, saved)
+        print_error(f"{target}, {last.steps} steps in {format_duration(last.seconds)}, loss {last.loss:.3f}")
         return 0
 
 
 def apply_command(arguments: argparse.Namespace) -> int:
-    from ..experiments.batch import output_paths
+    from ..experiments.batch import make_all, output_paths
     from ..feedforward.network import TransformNet
     from ..feedforward.registry import resolve_network
     from ..feedforward.stylizer import FeedforwardStylizer, TemporalSmoothing
@@ -105,63 +110,58 @@ def apply_command(arguments: argparse.Namespace) -> int:
     from ..images.folder import find_images
 
     require_single_process()
-    path, out = resolve_network(arguments.net), Path(arguments.output)
+    path, output = resolve_network(arguments.net), Path(arguments.output)
     options = Options(**{"size": 0, **given_options(arguments)})
     contents = find_images(arguments.content)
-    one = len(contents) == 1 and not out.is_dir() and out.suffix != ""
-    if one:
-        targets = {refuse_overwrite(ensure_writable_image(out), arguments): contents[0]}
+    single = len(contents) == 1 and not output.is_dir() and output.suffix != ""
+    if single:
+        targets = {refuse_overwrite(ensure_writable_image(output), arguments): contents[0]}
     else:
-        _require_folder(out, len(contents))
-        ending = f".{arguments.format.lstrip('.')}"
-        targets = {target: pair[0] for target, pair in output_paths(contents, [path], out, ending).items()}
-    steady = None if arguments.steady is None else TemporalSmoothing(parse_number("steady", arguments.steady, float, 0, None))
-    painter = FeedforwardStylizer(TransformNet.load(path), options, statistics_filter=steady, network_name=path.stem)
-    if not one:
-        if ending.lower() not in SAVE_FORMATS:
-            raise ImageError(f"no format {arguments.format!r}: there are png, jpg, webp and tif")
-        out.mkdir(parents=True, exist_ok=True)
-        return _paint_folder(painter, targets, arguments)
-    ((target, content),) = targets.items()
-    started = time.perf_counter()
-    size = _paint(painter, content, target, painter.recipe)
-    seconds = time.perf_counter() - started
-    if arguments.json:
-        print_json({"output": str(target), "state": "painted"})
-    print(f"impasto: {target}, {size[0]} x {size[1]}, {seconds:.1f} s", file=sys.stderr)
-    return 0
+        _require_folder(output, len(contents))
+        suffix = f".{arguments.format.lstrip('.')}"
+        targets = {target: pair[0] for target, pair in output_paths(contents, [path], output, suffix).items()}
+    smoothing = None
+    if arguments.steady is not None:
+        smoothing = TemporalSmoothing(parse_number("steady", arguments.steady, float, 0, None))
+    net = TransformNet.load(path)
+    stylizer = FeedforwardStylizer(net, options, statistics_filter=smoothing, network_name=path.stem)
+    recipe = stylizer.recipe
+    if single:
+        ((target, content),) = targets.items()
+        start = time.perf_counter()
+        picture = _stylize_file(stylizer, content, target, recipe)
+        seconds = time.perf_counter() - start
+        if arguments.json:
+            print_json({"output": str(target), "state": "painted"})
+        print_error(f"{target}, {picture.size[0]} x {picture.size[1]}, {seconds:.1f} s")
+        return 0
+    if suffix.lower() not in SAVE_FORMATS:
+        raise ImageError(f"no format {arguments.format!r}: choose png, jpg, webp or tif")
+    output.mkdir(parents=True, exist_ok=True)
+    done = 0
+
+    def make(target: Path) -> Picture | None:
+        if target.exists() and not arguments.force:
+            return None
+        return _stylize_file(stylizer, targets[target], target, recipe)
+
+    with ProgressBar("painting") as bar:
+
+        def show_progress(_: Outcome) -> None:
+            nonlocal done
+            done += 1
+            bar.show(done / len(targets), f"{done} of {len(targets)}")
+
+        return print_outcomes(make_all(targets, make), len(targets), arguments, show_progress)[0]
 
 
-def _paint(painter: FeedforwardStylizer, content: Path, target: Path, recipe: str) -> tuple[int, int]:
-    """Paint a picture and write it; width and height.  Raises ImpastoError."""
+def _stylize_file(stylizer: FeedforwardStylizer, content: Path, target: Path, recipe: str) -> Picture:
+    """Stylize a picture file, write the result and return it.  Raises ImpastoError."""
     from ..images.encode import save_picture
 
-    picture = painter.stylize(content)
+    picture = stylizer.stylize(content)
     save_or_fall_back(partial(save_picture, picture=picture, recipe=recipe), target, "the painting")
-    return picture.size
-
-
-def _paint_folder(painter: FeedforwardStylizer, targets: dict[Path, Path], arguments: argparse.Namespace) -> int:
-    """One picture after the other: what is there already is left, what fails is told, and the rest goes on."""
-    recipe, count, interrupted = painter.recipe, {"painted": 0, "there": 0, "failed": 0}, None
-    with ProgressBar("painting") as bar:
-        try:
-            for n, (target, content) in enumerate(targets.items(), 1):
-                state = "there"
-                try:
-                    if arguments.force or not target.exists():
-                        _paint(painter, content, target, recipe)
-                        state = "painted"
-                except ImpastoError as error:
-                    print(f"impasto: {target.name} failed: {error}", file=sys.stderr)
-                    state = "failed"
-                count[state] += 1
-                bar.show(n / len(targets), f"{n} of {len(targets)}")
-                if arguments.json:
-                    print_json({"output": str(target), "state": state})
-        except KeyboardInterrupt as stop:
-            interrupted = stop
-    return print_summary(count, len(targets), Path(arguments.output), interrupted)
+    return picture
 
 
 def export_command(arguments: argparse.Namespace) -> int:
@@ -175,10 +175,10 @@ def export_command(arguments: argparse.Namespace) -> int:
     require_single_process()
     target = _output_file(arguments.output, ".onnx", "an ONNX file", arguments)
     net = TransformNet.load(resolve_network(arguments.net))
-    painter = FeedforwardStylizer(net, Options(**given_options(arguments)))
+    stylizer = FeedforwardStylizer(net, Options(**given_options(arguments)))
     with torch.no_grad():
-        export_onnx(net, painter.style_modulation(), target)
-    print(f"impasto: {target}, {target.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+        export_onnx(net, stylizer.style_modulation(), target)
+    print_error(f"{target}, {target.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -189,35 +189,31 @@ def networks_command(arguments: argparse.Namespace) -> int:
     paths = [resolve_network(name) for name in arguments.net] or list(available_networks().values())
     for path in paths:
         net = TransformNet.load(path)
-        facts = net.training_info
+        info = net.training_info
         print(f"{path if arguments.net else path.stem}  {path.stat().st_size / 1e6:.2f} MB")
         for style in net.styles:
             print(f"  {style.name}" + (f"  ({style.license})" if style.license else ""))
-        if facts:
-            learned = f"{facts.get('steps')} steps in {facts.get('minutes')} min on {facts.get('photos')} photographs"
-            print(f"  {learned}, loss {facts.get('loss')}")
+        if info:
+            training = f"{info.get('steps')} steps in {info.get('minutes')} min on {info.get('photos')} photographs"
+            print(f"  {training}, loss {info.get('loss')}")
     if not arguments.net:
-        print(f"impasto: your own lie in {user_folder()}", file=sys.stderr)
+        print_error(f"your own networks are in {user_folder()}")
     return 0
 
 
-def _output_file(name: str, ending: str, what: str, arguments: argparse.Namespace) -> Path:
-    """A file that can be written.  Raises ImageError."""
+def _output_file(name: str, suffix: str, kind: str, arguments: argparse.Namespace) -> Path:
+    """Return the output path if it can be written.  Raises ImageError."""
     from ..runtime.files import ensure_writable
 
-    if Path(name).suffix.lower() != ending:
-        raise ImageError(f"{name!r}: {what} ends in {ending}")
+    if Path(name).suffix.lower() != suffix:
+        raise ImageError(f"{name!r}: {kind} needs the suffix {suffix}")
     return refuse_overwrite(ensure_writable(Path(name)), arguments)
 
 
-def _require_folder(out: Path, count: int) -> None:
-    """Raises ImageError."""
+def _require_folder(output: Path, count: int) -> None:
+    """Raises ImageError: the output of several pictures is a file."""
     from ..images.encode import SAVE_FORMATS
 
-    if (out.exists() and not out.is_dir()) or (not out.exists() and out.suffix.lower() in SAVE_FORMATS):
-        raise ImageError(f"{str(out)!r} is a file, and there are {count} pictures: name a folder")
-
-
-def _warn(error: ImageError) -> None:
-    """Print an error that is no reason to stop."""
-    print(f"impasto: {error}", file=sys.stderr)
+    is_file = output.exists() and not output.is_dir()
+    if is_file or (not output.exists() and output.suffix.lower() in SAVE_FORMATS):
+        raise ImageError(f"{str(output)!r} is a file, and there are {count} pictures: name a folder")

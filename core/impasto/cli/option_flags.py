@@ -1,4 +1,4 @@
-"""TODO-DOC cli.option_flags"""
+"""Flags of the command line, read off the fields of Options."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ..errors import OptionError
 from ..options import Options, default_value
 from ..presets import PRESETS
 
-OPTION_NAMES = tuple(about.name for about in dataclasses.fields(Options))
-#: What a net learns by
+OPTION_NAMES = tuple(field.name for field in dataclasses.fields(Options))
+#: Options of a training
 TRAINING_OPTIONS = (
     *("preset", "size", "seed", "network", "weights", "pooling", "content_layers", "style_layers", "style_loss"),
     *("tv", "device", "precision", "max_megapixels"),
 )
 TRAINING_HELP = {
-    "size": "longest side of a picture in which the strokes of the net are as large as in the style, in pixels",
-    "seed": "seed of all that is drawn by lot",
+    "size": "longest side at which the network's strokes have the size of the style's, in pixels",
+    "seed": "seed of all random numbers",
 }
 FEEDFORWARD_HELP = {
-    "style_scale": "size of the strokes, 1 as learned; a net knows 0.7 to 1.4; with masks, one for each style too",
-    "colors": "colors of the result: those of the style; of the picture (only light and dark are painted); or the result's "
-    "brought to the picture's (match)",
+    "style_scale": "stroke size relative to training, from 0.7 to 1.4; with masks, one for each style",
+    "colors": "colors of the result: the style's; the picture's (only lightness is stylized); or the result's, matched to the "
+    "picture's (match)",
 }
-#: What a net does that is told nothing
+#: Defaults of a style network
 FEEDFORWARD_DEFAULTS = {"size": 0, "strength": 0.5}
 BALANCE_OPTIONS = ("strength", "ratio")
-#: What only a run with a style can be told.
+#: Options that need a style
 STYLE_OPTIONS = (
     *("colors", "color_match", "style_layers", "style_loss", "style_weights", "style_scale"),
     *("masks", "style_masks", "guides", "keep", *BALANCE_OPTIONS),
@@ -37,91 +37,92 @@ STYLE_OPTIONS = (
 
 
 def add_output_flags(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """Where a picture goes, and what is told of its making."""
-    named = "the result: a .png, .jpg, .webp or .tif" + (" (default: OUT_again)" if optional else "")
-    command.add_argument("-o", "--output", metavar="OUT" if not optional else "NEW", required=not optional, help=named)
-    command.add_argument("--force", action="store_true", help="replace files that are there")
+    """Add the flags of commands that make one picture."""
+    help_text = "the result: a .png, .jpg, .webp or .tif" + (" (default: OUT_again)" if optional else "")
+    command.add_argument("-o", "--output", metavar="OUT" if not optional else "NEW", required=not optional, help=help_text)
+    command.add_argument("--force", action="store_true", help="replace existing files")
     command.add_argument(
-        "--json", action="store_true", help="print JSON on standard output: a line for each step, and one at the end"
+        "--json", action="store_true", help="print JSON on standard output: a line per step, and one at the end"
     )
-    command.add_argument("--save-every", metavar="N", help="save the picture after every N steps too, as OUT_N")
-    command.add_argument("--plot", metavar="FILE", help="draw the losses over the steps, as a .png")
+    command.add_argument("--save-every", metavar="N", help="also save the picture every N steps, as OUT_N")
+    command.add_argument("--plot", metavar="FILE", help="plot the losses over the steps, as a .png")
     command.set_defaults(checkpoint=None, resume=None)
 
 
 def add_overwrite_flags(command: argparse.ArgumentParser) -> None:
-    """What all commands have that write files of another kind."""
-    command.add_argument("--force", action="store_true", help="replace files that are there")
-    command.add_argument("--json", action="store_true", help="print JSON on standard output, a line for each step or picture")
+    """Add the flags of commands that write other files."""
+    command.add_argument("--force", action="store_true", help="replace existing files")
+    command.add_argument("--json", action="store_true", help="print JSON on standard output, a line per step or picture")
 
 
 def add_folder_flags(command: argparse.ArgumentParser) -> None:
-    """Where many pictures go."""
+    """Add the flags of commands that make many pictures."""
     command.add_argument("-o", "--output", metavar="DIR", required=True, help="the folder for the results")
-    command.add_argument("--force", action="store_true", help="paint anew what is there already")
+    command.add_argument("--force", action="store_true", help="replace existing results")
     command.add_argument("--json", action="store_true", help="print a JSON record of each picture on standard output")
 
 
 def add_option_flags(
     command: argparse.ArgumentParser,
-    without: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     *,
     preset: str = "impasto",
-    own: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
     recipe: bool = False,
-    says: Mapping[str, str] | None = None,
+    help_overrides: Mapping[str, str] | None = None,
 ) -> None:
-    """All options but a few, with the defaults of a preset, except for the command's own; or those of a recipe.
+    """Add a flag for each option except those in `exclude`.
 
-    says: what some of them mean to this command
+    preset, defaults: where the defaults in the help come from; recipe: they come from a recipe instead
+    help_overrides: option -> its help for this command
     """
-    first, more = command.add_argument_group("what to set first"), command.add_argument_group("more")
-    offered = [about for about in dataclasses.fields(Options) if about.name not in without]
-    own = {"preset": preset, **(own or {})}
-    for about in offered:
-        default = "the recipe's" if recipe else _default_text(about, preset, own)
-        said = (says or {}).get(about.name, about.metadata["help"])
-        _add_flag(first if about.metadata["group"] == "basic" else more, about, said, default)
-    command.set_defaults(settings=[about.name for about in offered])
+    basic, more = command.add_argument_group("basic options"), command.add_argument_group("more options")
+    fields = [field for field in dataclasses.fields(Options) if field.name not in exclude]
+    defaults = {"preset": preset, **(defaults or {})}
+    for field in fields:
+        default = "the recipe's" if recipe else _default_text(field, preset, defaults)
+        help_text = (help_overrides or {}).get(field.name, field.metadata["help"])
+        _add_flag(basic if field.metadata["group"] == "basic" else more, field, help_text, default)
+    command.set_defaults(settings=[field.name for field in fields])
 
 
-def _default_text(about: dataclasses.Field[Any], preset: str, own: Mapping[str, Any]) -> str:
-    """What an option is when it is not given, in words; empty if it is nothing"""
-    if about.name in own:
-        return str(own[about.name])
-    value = default_value(about, preset)
-    if about.default is None and about.name in PRESETS[preset].values:
+def _default_text(field: dataclasses.Field[Any], preset: str, defaults: Mapping[str, Any]) -> str:
+    """Describe an option's default; empty if it has none."""
+    if field.name in defaults:
+        return str(defaults[field.name])
+    value = default_value(field, preset)
+    if field.default is None and field.name in PRESETS[preset].values:
         return f"the preset's, which is {value} for {preset}"
     return "" if value is None else str(value)
 
 
-def flag(about: dataclasses.Field[Any]) -> str:
-    """What a field of Options is called on the command line: --style-mask for one or more style_masks, say"""
-    name = about.name.replace("_", "-")
-    return "--" + (name.removesuffix("s") if about.metadata["kind"] == "pictures" else name)
+def flag(field: dataclasses.Field[Any]) -> str:
+    """Return the flag of an option, such as --style-mask for `style_masks`."""
+    name = field.name.replace("_", "-")
+    return "--" + (name.removesuffix("s") if field.metadata["kind"] == "pictures" else name)
 
 
-def _add_flag(group: argparse._ArgumentGroup, about: dataclasses.Field[Any], help: str, default: str) -> None:
-    """An option of the command line for a field of Options. Values stay text: Options knows what they have to be."""
+def _add_flag(group: argparse._ArgumentGroup, field: dataclasses.Field[Any], help: str, default: str) -> None:
+    """Add the flag of an option. Values stay text: Options validates them."""
     note = f" (default: {default})" if default else ""
     help = (help + note).replace("%", "%%")
-    if str(about.type).startswith("bool"):
-        group.add_argument(flag(about), action=argparse.BooleanOptionalAction, default=None, help=help)
+    if str(field.type).startswith("bool"):
+        group.add_argument(flag(field), action=argparse.BooleanOptionalAction, default=None, help=help)
         return
-    if about.metadata["kind"]:
-        several: dict[str, Any] = {}
-        if about.metadata["kind"] == "pictures":  # it takes all the names that follow
-            several, help = {"nargs": "+", "action": "extend"}, f"{help}; to be named last"
-        group.add_argument(flag(about), dest=about.name, metavar="FILE", default=None, help=help, **several)
+    if field.metadata["kind"]:
+        multiple: dict[str, Any] = {}
+        if field.metadata["kind"] == "pictures":  # it takes all names that follow
+            multiple, help = {"nargs": "+", "action": "extend"}, f"{help}; give it last"
+        group.add_argument(flag(field), dest=field.name, metavar="FILE", default=None, help=help, **multiple)
         return
-    listed = str(about.type).startswith("tuple")
-    kind = (lambda text: tuple(text.split(","))) if listed else str
-    metavar = "|".join(about.metadata["choices"]) or ("N,N,..." if listed else about.name.upper())
-    group.add_argument(flag(about), type=kind, metavar=metavar, default=None, help=help)
+    is_list = str(field.type).startswith("tuple")
+    kind = (lambda text: tuple(text.split(","))) if is_list else str
+    metavar = "|".join(field.metadata["choices"]) or ("N,N,..." if is_list else field.name.upper())
+    group.add_argument(flag(field), type=kind, metavar=metavar, default=None, help=help)
 
 
 class OneLineErrorParser(argparse.ArgumentParser):
-    """argparse, with its complaints in the one line that all the others take."""
+    """An ArgumentParser that raises OptionError, so that its errors are one line too"""
 
     def error(self, message: str) -> NoReturn:
         raise OptionError(f"{message}; see {self.prog} --help")

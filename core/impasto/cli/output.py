@@ -1,4 +1,4 @@
-"""TODO-DOC cli.output"""
+"""What the commands share: reading flags, writing results, and what they print."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,45 +16,52 @@ from ..formatting import format_duration
 from ..runtime.signals import exit_status
 
 if TYPE_CHECKING:
+    from ..experiments.batch import Outcome
     from ..optimization.run import Result, Run, Step
 
 
 def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The options that the command line gives"""
-    given = {name: getattr(arguments, name, None) for name in arguments.settings}
-    return {name: value for name, value in given.items() if value is not None}
+    """Return the options that the command line sets."""
+    options = {name: getattr(arguments, name, None) for name in arguments.settings}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def save_result(result: Result, target: Path) -> None:
-    """Write a painting.  Raises ImageError."""
+    """Write a result.  Raises ImageError."""
     save_or_fall_back(result.save, target, "the painting")
 
 
 def save_or_fall_back(save: Callable[[Path], None], target: Path, what: str) -> None:
-    """Write a file; where that fails after all the work, among the temporary files.  Raises ImageError, says where."""
+    """Write a file; if that fails, write it to the temporary folder.  Raises ImageError, which says where."""
     try:
         save(target)
     except ImageError as error:
-        other = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
-        save(other)
-        raise ImageError(f"{error}; {what} is in {str(other)!r}") from error
+        fallback = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
+        save(fallback)
+        raise ImageError(f"{error}; {what} is in {str(fallback)!r}") from error
 
 
 def save_snapshot(result: Result, target: Path) -> None:
-    """Write a picture on the way. That it cannot be written is told, and is no reason to stop."""
+    """Write an intermediate picture. If that fails, print the error and go on."""
     try:
         result.save(target)
     except ImageError as error:
-        print(f"impasto: {error}", file=sys.stderr)
+        print_error(error)
+
+
+def print_error(error: object) -> None:
+    """Print one line on standard error."""
+    print(f"impasto: {error}", file=sys.stderr)
 
 
 def forecast_text(run: Run) -> str:
-    """What is going to be painted, and what that takes, in words"""
+    """Describe the forecast of a run in one line."""
     from ..formatting import format_bytes
 
-    it = run.forecast
-    tiled = f", in tiles of {it.tile} pixels" if it.tile else ""
-    return f"{it.width} x {it.height}, about {format_duration(it.seconds)}, {format_bytes(it.memory)} of memory{tiled}"
+    forecast = run.forecast
+    size = f"{forecast.width} x {forecast.height}"
+    tiles = f", in tiles of {forecast.tile} pixels" if forecast.tile else ""
+    return f"{size}, about {format_duration(forecast.seconds)}, {format_bytes(forecast.memory)} of memory{tiles}"
 
 
 def require_single_process() -> None:
@@ -62,49 +69,87 @@ def require_single_process() -> None:
     from ..runtime.distributed import launched_processes
 
     if launched_processes() > 1:
-        raise OptionError("torchrun's processes paint one picture together: that is for stylize, texture and reconstruct")
+        raise OptionError("under torchrun, only stylize, texture and reconstruct work: its processes share one picture")
 
 
 def refuse_overwrite(target: Path, arguments: argparse.Namespace) -> Path:
-    """A file that may be written.  Raises ImageError."""
+    """Return the target if it may be written.  Raises ImageError: it exists, and --force is not given."""
     if os.path.exists(target) and not arguments.force:
-        raise ImageError(f"{str(target)!r} is already there: give another name, or --force to replace it")
+        raise ImageError(f"{str(target)!r} exists already: give another name, or --force to replace it")
     return target
 
 
 def snapshot_paths(target: Path, steps: int, arguments: argparse.Namespace) -> dict[int, Path]:
-    """After which steps the picture is saved, and where.  Raises OptionError, ImageError."""
+    """Return the files for --save-every.  -> step -> file  Raises OptionError, ImageError."""
     if arguments.save_every is None:
         return {}
     if not arguments.save_every.isdecimal() or not int(arguments.save_every):
         raise OptionError(f"save-every is {arguments.save_every!r}: give a number of steps, 1 or more")
     digits = len(str(steps))
-    every = range(int(arguments.save_every), steps, int(arguments.save_every))
-    paths = {n: target.with_name(f"{target.stem}_{n:0{digits}}{target.suffix}") for n in every}
-    if not arguments.resume:  # then they are its own, from before
+    interval = int(arguments.save_every)
+    paths = {n: target.with_name(f"{target.stem}_{n:0{digits}}{target.suffix}") for n in range(interval, steps, interval)}
+    if not arguments.resume:  # a resumed run replaces its own snapshots
         for path in paths.values():
             refuse_overwrite(path, arguments)
     return paths
 
 
-def print_summary(count: Mapping[str, int], total: int, folder: Path, interrupted: KeyboardInterrupt | None) -> int:
-    """Say what has become of many pictures; the exit status"""
-    summary = f"{count['painted']} painted, {count['there']} were there already, {count['failed']} failed"
-    print(f"impasto: {'stopped; ' if interrupted else ''}{summary}, of {total} in {folder}", file=sys.stderr)
+def print_outcomes(
+    outcomes: Iterable[Outcome],
+    total: int,
+    arguments: argparse.Namespace,
+    on_outcome: Callable[[Outcome], None] = lambda _: None,
+) -> tuple[int, bool]:
+    """Work through a batch, and print failures, --json records and a summary. Ctrl-C ends it.
+
+    on_outcome: called with each outcome; it may raise KeyboardInterrupt
+    Returns the exit status, and whether all results exist now.
+    """
+    from ..optimization.run import Result
+
+    count = {"painted": 0, "there": 0, "failed": 0}
+    interrupted = None
+    try:
+        for outcome in outcomes:
+            count[outcome.state] += 1
+            if outcome.error:
+                print_error(f"{outcome.target.name} failed: {outcome.error}")
+            if arguments.json:
+                facts = json_facts(outcome.result) if isinstance(outcome.result, Result) else {}
+                facts |= {"error": str(outcome.error)} if outcome.error else {}
+                print_json({"output": str(outcome.target), "state": outcome.state} | facts)
+            on_outcome(outcome)
+    except KeyboardInterrupt as stop:
+        interrupted = stop
+    status = _print_summary(count, total, Path(arguments.output), interrupted)
+    return status, not (interrupted or count["failed"])
+
+
+def _print_summary(count: Mapping[str, int], total: int, folder: Path, interrupted: KeyboardInterrupt | None) -> int:
+    """Print how many pictures were painted, and return the exit status."""
+    summary = f"{count['painted']} painted, {count['there']} existed already, {count['failed']} failed"
+    print_error(f"{'stopped; ' if interrupted else ''}{summary}, of {total} in {folder}")
     if interrupted:
         return exit_status(interrupted)
     return 2 if count["failed"] else 0
 
 
-def json_facts(of: Step | Result) -> dict[str, Any]:
-    """What a program wants to know of a step or a result"""
+def json_facts(source: Step | Result) -> dict[str, Any]:
+    """Return the fields of a step or a result for --json."""
     names = ("fraction", "size", "scale", "iteration", "loss", "content_loss", "style_loss", "steps", "seconds", "eta")
-    facts = {name: getattr(of, name) for name in names if hasattr(of, name)}
-    network = getattr(of, "options", None)
-    facts |= {"network": network.network} if network else {}
+    facts = {name: getattr(source, name) for name in names if hasattr(source, name)}
+    options = getattr(source, "options", None)
+    facts |= {"network": options.network} if options else {}
     return {name: round(value, 3) if name in ("fraction", "seconds", "eta") else value for name, value in facts.items()}
 
 
+def print_interrupted(stop: KeyboardInterrupt, fraction: float | None, saved: str = "") -> int:
+    """Print where a command stopped, and return its exit status.  fraction: None before the first step"""
+    where = "before the first step; nothing is written" if fraction is None else f"at {fraction:.0%}; {saved}"
+    print_error(f"stopped {where}")
+    return exit_status(stop)
+
+
 def print_json(record: dict[str, Any]) -> None:
-    """One line of JSON on standard output"""
+    """Print one line of JSON on standard output."""
     print(json.dumps(record), flush=True)

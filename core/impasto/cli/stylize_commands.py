@@ -1,9 +1,8 @@
-"""What each command does, once its line is understood. Torch is imported when there is something to paint, not before."""
+"""The commands that make one picture by optimization. Torch is imported inside functions, so that --help stays fast."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import ImageError, OptionError
 from ..options import Options
-from ..runtime.signals import defer_interrupts, exit_status
+from ..runtime.signals import defer_interrupts
 from .output import (
     forecast_text,
     given_options,
     json_facts,
+    print_error,
+    print_interrupted,
     print_json,
     refuse_overwrite,
     require_single_process,
@@ -77,11 +78,11 @@ def rerun_command(arguments: argparse.Namespace) -> int:
 
 
 def _run_distributed(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:
-    """Paint a picture and write it; where several processes paint it together, the first writes."""
+    """Make a picture; under torchrun, all processes share it and the first one writes it."""
     from ..runtime.distributed import process_group
 
-    with process_group(arguments.device or "auto") as ranks:
-        if ranks.rank:
+    with process_group(arguments.device or "auto") as processes:
+        if processes.rank:
             arguments.checkpoint = None
             run = make_run()
             run.load_weights()
@@ -94,53 +95,48 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
     from ..experiments.loss_plot import LossPoint, ensure_writable_plot, plot_losses
     from ..images.encode import ensure_writable_image
 
-    target = refuse_overwrite(
-        ensure_writable_image(arguments.output), arguments
-    )  # before anything else: nobody waits for nothing
+    target = refuse_overwrite(ensure_writable_image(arguments.output), arguments)  # fail before the work, not after it
     plot = refuse_overwrite(ensure_writable_plot(arguments.plot), arguments) if arguments.plot else None
     run = make_run()
     ensure_writable_image(target, run.levels[-1][:2])
-    snapshots = snapshot_paths(target, sum(rung.steps for rung in run.levels), arguments)
+    snapshots = snapshot_paths(target, sum(level.steps for level in run.levels), arguments)
     files = [
         str(path.resolve())
         for path in (target, plot, *snapshots.values(), arguments.checkpoint and Path(arguments.checkpoint))
         if path
     ]
     if len(set(files)) < len(files):
-        raise ImageError("output, curves and checkpoint need a file each: give them different names")
-    with ProgressBar("weights") as fetching:
-        run.load_weights(fetching.bytes)
-    print(f"impasto: {forecast_text(run)}", file=sys.stderr)
-    step, interrupted, taken, curve = None, None, 0, []
+        raise ImageError("output, snapshots, plot and checkpoint need a file each: give them different names")
+    with ProgressBar("weights") as bar:
+        run.load_weights(bar.bytes)
+    print_error(forecast_text(run))
+    step, interrupted, curve = None, None, []
     with ProgressBar("painting") as bar:
         try:
             for step in run.steps():
-                taken = run.total_steps_at(step)
+                total = run.total_steps_at(step)
                 bar.step(step, run.levels[step.scale].steps)
                 if arguments.json:
-                    print_json({"step": taken} | json_facts(step))
-                if taken in snapshots:
-                    save_snapshot(run.result(step), snapshots[taken])
+                    print_json({"step": total} | json_facts(step))
+                if total in snapshots:
+                    save_snapshot(run.result(step), snapshots[total])
                 if plot:
-                    curve.append(LossPoint(taken, step.size, step.loss, step.style_loss))
+                    curve.append(LossPoint(total, step.size, step.loss, step.style_loss))
         except KeyboardInterrupt as stop:
             interrupted = stop
     if step is None:
         assert interrupted is not None
-        print("impasto: stopped before the first step; nothing is written", file=sys.stderr)
-        return exit_status(interrupted)
-    with defer_interrupts():  # there is nothing left to stop
+        return print_interrupted(interrupted, None)
+    with defer_interrupts():  # only writing is left
         result = run.result(step)
         save_result(result, target)
         if plot:
             plot_losses(plot, curve)
         if arguments.json:
-            more = {"interrupted": interrupted is not None, "size": list(step.size)}
-            print_json({"output": str(target)} | json_facts(result) | more)
-        width, height = step.size
+            state = {"interrupted": interrupted is not None, "size": list(step.size)}
+            print_json({"output": str(target)} | json_facts(result) | state)
+        size = f"{step.size[0]} x {step.size[1]}"
         if interrupted:
-            so_far = f"{target} is the picture so far, {width} x {height}"
-            print(f"impasto: stopped at {step.fraction:.0%}; {so_far}", file=sys.stderr)
-            return exit_status(interrupted)
-        print(f"impasto: {target}, {width} x {height}, {result.seconds:.0f} s", file=sys.stderr)
+            return print_interrupted(interrupted, step.fraction, f"{target} is the picture so far, {size}")
+        print_error(f"{target}, {size}, {result.seconds:.0f} s")
         return 0

@@ -1,4 +1,4 @@
-"""Contact sheets: pictures in rows and columns, with a title and labels, as one picture."""
+"""Contact sheets: a grid of pictures with a title and labels."""
 
 from __future__ import annotations
 
@@ -16,52 +16,54 @@ _BACKGROUND, _TEXT, _FAINT = "#ffffff", "#1c1917", "#78716c"
 
 
 def sheet_from_figure(figure: Figure, folder: Path) -> Image.Image:
-    """A figure of the paper, from the pictures of its panels in a folder"""
-    cells = []
+    """Compose a figure of the paper from the pictures of its panels in a folder."""
+    rows = []
     for row in figure.panels:
-        opened = []
+        images = []
         for panel in row:
             with Image.open(folder / f"{panel.name}.png") as image:
-                opened.append(image.convert("RGB"))
-        cells.append(opened)
+                images.append(image.convert("RGB"))
+        rows.append(images)
     labels = [[panel.label for panel in row] for row in figure.panels]
-    if figure.rows:  # then the columns are alike
+    if figure.rows:  # all rows have the same column labels
         labels[1:] = [[]] * (len(labels) - 1)
-    return contact_sheet(figure.title, cells, labels=labels, rows=figure.rows, note=figure.note)
+    return contact_sheet(figure.title, rows, labels=labels, rows=figure.rows, note=figure.note)
 
 
 def contact_sheet(
     title: str,
-    cells: Sequence[Sequence[Image.Image]],
+    images: Sequence[Sequence[Image.Image]],
     *,
     labels: Sequence[Sequence[str]],
     rows: Sequence[str] = (),
     note: str = "",
 ) -> Image.Image:
-    """cells: the pictures, row by row; labels: what stands above each, none above a row without; rows: left of each row"""
+    """Compose images, row by row, with labels above each image, row titles at the left and a note below."""
     large, plain = _font(20), _font(14)
-    width = max(cell.width for row in cells for cell in row)
-    wide = max([width, *(_text_width(label, plain) for row in labels for label in row)])
-    heights = [max(cell.height for cell in row) for row in cells]
-    heads = [22 if row else 0 for row in labels]
+    image_width = max(image.width for row in images for image in row)
+    column_width = max([image_width, *(_text_width(label, plain) for row in labels for label in row)])
+    heights = [max(image.height for image in row) for row in images]
+    label_heights = [22 if row else 0 for row in labels]
     left = _GAP + (max(_text_width(label, plain) for label in rows) + _GAP if rows else 0)
-    total = max(
-        left + max(map(len, cells)) * (wide + _GAP), 2 * _GAP + _text_width(title, large), 2 * _GAP + _text_width(note, plain)
+    width = max(
+        left + max(map(len, images)) * (column_width + _GAP),
+        2 * _GAP + _text_width(title, large),
+        2 * _GAP + _text_width(note, plain),
     )
-    tall = _GAP + 36 + sum(heights) + sum(heads) + _GAP * len(cells) + (30 if note else 0)
-    page = Image.new("RGB", (total, tall), _BACKGROUND)
+    height = _GAP + 36 + sum(heights) + sum(label_heights) + _GAP * len(images) + (30 if note else 0)
+    page = Image.new("RGB", (width, height), _BACKGROUND)
     draw = ImageDraw.Draw(page)
     draw.text((_GAP, _GAP), title, fill=_TEXT, font=large)
     y = _GAP + 36
-    for at, (row, above, head, height) in enumerate(zip(cells, labels, heads, heights, strict=True)):
-        for place, label in enumerate(above):
-            draw.text((left + place * (wide + _GAP), y), label, fill=_FAINT, font=plain)
-        y += head
+    for n, (row, row_labels, label_height, row_height) in enumerate(zip(images, labels, label_heights, heights, strict=True)):
+        for column, label in enumerate(row_labels):
+            draw.text((left + column * (column_width + _GAP), y), label, fill=_FAINT, font=plain)
+        y += label_height
         if rows:
-            draw.text((_GAP, y + height // 2 - 8), rows[at], fill=_TEXT, font=plain)
-        for place, cell in enumerate(row):
-            page.paste(cell, (left + place * (wide + _GAP), y))
-        y += height + _GAP
+            draw.text((_GAP, y + row_height // 2 - 8), rows[n], fill=_TEXT, font=plain)
+        for column, image in enumerate(row):
+            page.paste(image, (left + column * (column_width + _GAP), y))
+        y += row_height + _GAP
     if note:
         draw.text((_GAP, y), note, fill=_FAINT, font=plain)
     return page

@@ -1,4 +1,4 @@
-"""The losses of a run as a picture, drawn by matplotlib where it is installed."""
+"""Plots of losses over steps, drawn by matplotlib, which is optional."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..runtime.files import write_atomic
 
 
 def ensure_writable_plot(path: str) -> Path:
-    """That curves can be drawn and the file can be written.  Raises ImageError, OptionError."""
+    """Return the path if a plot can be written there.  Raises ImageError; OptionError: matplotlib is not installed."""
     target = Path(path)
     if target.suffix.lower() != ".png":
-        raise ImageError(f"{path!r}: the curves are a PNG file, end it in .png")
+        raise ImageError(f"{path!r}: plots are PNG files, use the suffix .png")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise OptionError("the curves are drawn by matplotlib, which is not there: pip install matplotlib") from None
+        raise OptionError("plots need matplotlib, which is not installed: pip install matplotlib") from None
     return ensure_writable_image(target)
 
 
 class LossPoint(NamedTuple):
-    """Where a run stood after some step"""
+    """The losses of a run after a step"""
 
     step: int
     size: tuple[int, int]
@@ -35,13 +35,13 @@ class LossPoint(NamedTuple):
 
 
 def plot_losses(target: Path, curve: Sequence[LossPoint]) -> None:
-    """Draw the losses over the steps, in the paper's units, and where the picture grew.  Raises ImageError."""
+    """Plot the losses over the steps, in the paper's units, and mark where the size changes.  Raises ImageError."""
     lines = {
         "loss": ([point.loss for point in curve], "#1c1917"),
         "content": ([point.loss - point.style_loss for point in curve], "#2563eb"),
         "style": ([point.style_loss for point in curve], "#ea580c"),
     }
-    marks = {now.step: f" {now.size[0]} px" for before, now in pairwise(curve) if now.size != before.size}
+    marks = {now.step: f" {now.size[0]} px" for previous, now in pairwise(curve) if now.size != previous.size}
     plot_lines(target, [point.step for point in curve], lines, "loss, in the paper's units", marks)
 
 
@@ -52,7 +52,7 @@ def plot_lines(
     label: str,
     marks: Mapping[int, str] | None = None,
 ) -> None:
-    """Draw lines over steps.  lines: name -> values and color; marks: at which steps something is to be read
+    """Plot lines over steps.  lines: name -> values and color; marks: step -> text beside a vertical line
 
     Raises ImageError.
     """

@@ -25,42 +25,46 @@ from ..runtime.files import file_sha256
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The recipe in a painting's file.  Raises ImageError."""
+    """Read the recipe in a result's file.  Raises ImageError: it has none."""
     text = read_recipe_text(path)
     try:
-        found = json.loads(text)
+        recipe = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict) and isinstance(found.get("net"), dict):
-        net = str(found["net"].get("name"))
-        raise ImageError(f"{str(path)!r} was painted by the net {net!r}: `impasto apply` does it again")
-    if not _is_recipe(found):
-        raise ImageError(f"{str(path)!r} carries no recipe: only pictures that impasto has written do")
-    return dict(found)
+        recipe = None
+    if isinstance(recipe, dict) and isinstance(recipe.get("net"), dict):
+        net = str(recipe["net"].get("name"))
+        raise ImageError(f"{str(path)!r} was made by the style network {net!r}: use `impasto apply` to make it again")
+    if not _is_recipe(recipe):
+        raise ImageError(f"{str(path)!r} has no recipe: only files written by impasto do")
+    return dict(recipe)
 
 
-def _is_recipe(found: Any) -> bool:
-    """Whether what a file carries has a recipe's form; what its options say is for Options to judge"""
+def _is_recipe(recipe: Any) -> bool:
+    """Return whether a file's metadata has the structure of a recipe. Its options are validated by Options."""
 
-    def texts(value: Any, *others: object) -> bool:
-        return isinstance(value, list) and all(isinstance(each, str) or each in others for each in value)
+    def are_texts(value: Any, *others: object) -> bool:
+        return isinstance(value, list) and all(isinstance(item, str) or item in others for item in value)
 
-    if not isinstance(found, dict) or not isinstance(found.get("options"), dict):
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("options"), dict):
         return False
-    size, names = found.get("content_size"), found.get("names", {})
-    files = [found[key] for key in ("weights", "init_net") if key in found]
-    if str(found["options"].get("init")).startswith(NETWORK_PREFIX) and "init_net" not in found:
+    size, names = recipe.get("content_size"), recipe.get("names", {})
+    files = [recipe[key] for key in ("weights", "init_net") if key in recipe]
+    if str(recipe["options"].get("init")).startswith(NETWORK_PREFIX) and "init_net" not in recipe:
         return False
     return (
-        isinstance(found.get("impasto"), str)
+        isinstance(recipe.get("impasto"), str)
         and isinstance(size, list)
         and len(size) == 2
         and all(type(side) is int and side > 0 for side in size)
         and isinstance(names, dict)
-        and all(texts(each, None) for each in names.values())
+        and all(are_texts(entry, None) for entry in names.values())
         and all(isinstance(file, dict) for file in files)
         and all(isinstance(file.get(name), str) for file in files for name in ("name", "sha256"))
-        and all(texts(found[role]) if role in LIST_ROLES else isinstance(found[role], str) for role in ROLES if role in found)
+        and all(
+            are_texts(recipe[role]) if role in LIST_ROLES else isinstance(recipe[role], str)
+            for role in ROLES
+            if role in recipe
+        )
     )
 
 
@@ -86,69 +90,71 @@ def rerun(
 
 
 def recreate_run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: str | None = None, **settings: Any) -> Run:
-    """A run that paints a recipe again, with its pictures looked for in folders by their content.
+    """Create the run of a recipe, with its pictures searched in folders by their digests.
 
-    weights: the file with the network's weights, where the recipe had one; settings: what is to be otherwise
-    Raises ImageError, NetError, WeightsError: an ingredient is not there.
+    weights: the file with the network's weights, if the recipe names one; settings: options to change
+    Raises ImageError, NetError, WeightsError: a picture, network or weights file cannot be found.
     """
-    # The file may be a stranger's: it names no file of this computer, and a picture only by its content.
+    # Recipes are untrusted: they name no file of this computer, and pictures only by their digests.
     options = {name: value for name, value in recipe["options"].items() if value is not None and name not in NOT_RECORDED}
-    searched = list(dict.fromkeys(folder.resolve() for folder in folders))
-    for folder in searched:
+    search_folders = list(dict.fromkeys(folder.resolve() for folder in folders))
+    for folder in search_folders:
         if not os.path.isdir(folder):
             raise ImageError(f"there is no folder {str(folder)!r}: check its name")
     limit = resolve_options({name: settings[name] for name in settings if name == "max_megapixels"}).max_megapixels
-    given = _find_inputs(recipe, searched, limit)
-    if "content" not in given:
-        given["content"] = blank_content(*recipe["content_size"])
+    inputs = _find_inputs(recipe, search_folders, limit)
+    if "content" not in inputs:
+        inputs["content"] = blank_content(*recipe["content_size"])
     if str(options.get("init", "")).startswith(NETWORK_PREFIX) and "init" not in settings:
         options["init"] = NETWORK_PREFIX + str(_find_network(recipe["init_net"]))
     if "weights" in recipe:
-        about = recipe["weights"]
-        if weights is None or not os.path.isfile(weights) or file_sha256(Path(weights)) != about["sha256"]:
-            raise WeightsError(f"the painting was made with the weights {about['name']!r}: name that file with --weights")
+        entry = recipe["weights"]
+        if weights is None or not os.path.isfile(weights) or file_sha256(Path(weights)) != entry["sha256"]:
+            raise WeightsError(f"the painting was made with the weights {entry['name']!r}: name that file with --weights")
     if weights is not None:
         options["weights"] = weights
-    content, styles = given.pop("content"), given.pop("styles", [])
-    return create_run(content, styles, resolve_options(settings, resolve_options({**options, **given})))
+    content, styles = inputs.pop("content"), inputs.pop("styles", [])
+    return create_run(content, styles, resolve_options(settings, resolve_options({**options, **inputs})))
 
 
-def _find_network(about: Mapping[str, str]) -> Path:
-    """The net that a painting began with, if there is one of that name.  Raises NetError."""
-    path = available_networks().get(about["name"])
-    if path is None or TransformNet.load(path).digest != about["sha256"]:
-        raise NetError(f"the painting began with the net {about['name']!r}: name its file with --init {NETWORK_PREFIX}FILE")
+def _find_network(entry: Mapping[str, str]) -> Path:
+    """Return the file of the style network that a run started from.  Raises NetError."""
+    path = available_networks().get(entry["name"])
+    if path is None or TransformNet.load(path).digest != entry["sha256"]:
+        raise NetError(
+            f"the run started from the style network {entry['name']!r}: name its file with --init {NETWORK_PREFIX}FILE"
+        )
     return path
 
 
 def _find_inputs(recipe: Mapping[str, Any], folders: list[Path], limit: float) -> dict[str, Any]:
-    """role -> the file or files that it names"""
-    known: dict[str, Path] = {}
-    found: dict[str, Any] = {}
+    """Find the pictures of a recipe.  -> role -> file or files  Raises ImageError."""
+    files: dict[str, Path] = {}
+    inputs: dict[str, Any] = {}
     for role in ROLES:
         digests = recipe.get(role) or []
         digests = digests if isinstance(digests, list) else [digests]
         names = recipe.get("names", {}).get(role) or [None] * len(digests)
         for digest, name in zip(digests, names, strict=False):
-            if digest not in known:
-                known[digest] = _find_by_digest(digest, name, role, folders, limit)
-        paths = [str(known[digest]) for digest in digests]
+            if digest not in files:
+                files[digest] = _find_by_digest(digest, name, role, folders, limit)
+        paths = [str(files[digest]) for digest in digests]
         if paths:
-            found[role] = paths if role in LIST_ROLES else paths[0]
-    return found
+            inputs[role] = paths if role in LIST_ROLES else paths[0]
+    return inputs
 
 
 def _find_by_digest(digest: str, name: str | None, role: str, folders: list[Path], limit: float) -> Path:
-    """The picture with a digest: first the files of its name, then all the others."""
+    """Find the picture with a digest, trying files of its name first.  Raises ImageError."""
     for path in _candidate_files(name, folders):
         try:
             if read_picture(path, max_megapixels=limit).digest == digest:
                 return path
         except ImageError:
             continue
-    called = f"{role.replace('_', ' ')} {name!r}" if name else f"picture ({role.replace('_', ' ')})"
-    places = ", ".join(repr(str(folder)) for folder in folders)
-    raise ImageError(f"the {called} that it was made of is not in {places}: name its folder with --inputs")
+    description = f"{role.replace('_', ' ')} {name!r}" if name else f"picture ({role.replace('_', ' ')})"
+    listed = ", ".join(repr(str(folder)) for folder in folders)
+    raise ImageError(f"the {description} of the recipe is not in {listed}: name its folder with --inputs")
 
 
 def _candidate_files(name: str | None, folders: list[Path]) -> Iterator[Path]:

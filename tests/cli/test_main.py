@@ -26,7 +26,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, picture: Maker, made_up_file: Path) -> Run:
+def run(tmp_path: Path, picture: Maker, random_weights_file: Path) -> Run:
     """Runs `impasto ...` in a folder with photo.png and style.png, on a network with made-up weights"""
     picture("photo.png")
     picture("style.png", 40, 48)
@@ -34,7 +34,7 @@ def run(tmp_path: Path, picture: Maker, made_up_file: Path) -> Run:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "impasto", *arguments]
         if {"stylize", "reconstruct", "texture", "paper"} & set(arguments[:1]) and "--weights" not in arguments:
-            line += ["--weights", str(made_up_file)]
+            line += ["--weights", str(random_weights_file)]
         return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
 
     return command
@@ -58,13 +58,13 @@ def test_a_picture_is_painted(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_reconstruction_and_a_texture(run: Run, tmp_path: Path) -> None:
-    quick = ("--iterations", "2")
-    assert run("reconstruct", "photo.png", "--layer", "conv2_1", "-o", "kept.png", "--size", "64", *quick).returncode == 0
+    fast_settings = ("--iterations", "2")
+    assert run("reconstruct", "photo.png", "--layer", "conv2_1", "-o", "kept.png", "--size", "64", *fast_settings).returncode == 0
     with Image.open(tmp_path / "kept.png") as image:
         assert image.size == (64, 53)
         options = json.loads(image.text["impasto"])["options"]
     assert (options["preset"], options["content_layers"], options["style_layers"]) == ("paper", "conv2_1", "none")
-    assert run("texture", "style.png", "-o", "texture.png", "--size", "80x40", *quick).returncode == 0
+    assert run("texture", "style.png", "-o", "texture.png", "--size", "80x40", *fast_settings).returncode == 0
     with Image.open(tmp_path / "texture.png") as image:
         assert image.size == (80, 40)
         options = json.loads(image.text["impasto"])["options"]
@@ -97,11 +97,11 @@ def test_help_tells_the_commands_own_defaults(command: str, told: str) -> None:
 
 def test_nothing_is_overwritten_unless_forced(run: Run, tmp_path: Path) -> None:
     (tmp_path / "out.png").write_bytes(b"mine")
-    quick = ("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "32", "--iterations", "1")
-    refused = run(*quick)
+    fast_settings = ("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "32", "--iterations", "1")
+    refused = run(*fast_settings)
     assert (refused.returncode, (tmp_path / "out.png").read_bytes()) == (2, b"mine")
     assert "--force" in refused.stderr
-    assert run(*quick, "--force").returncode == 0
+    assert run(*fast_settings, "--force").returncode == 0
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (32, 27)
 
@@ -151,10 +151,10 @@ def test_bad_input_is_one_line_and_status_2_and_no_file(run: Run, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_ctrl_c_saves_what_there_is(tmp_path: Path, picture: Maker, made_up_file: Path) -> None:
+def test_ctrl_c_saves_what_there_is(tmp_path: Path, picture: Maker, random_weights_file: Path) -> None:
     picture("photo.png")
     line = [sys.executable, "-u", "-m", "impasto", "stylize", "photo.png", "photo.png", "-o", "out.png", "--size", "48"]
-    line += ["--iterations", "100000", "--weights", str(made_up_file)]
+    line += ["--iterations", "100000", "--weights", str(random_weights_file)]
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
     process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     assert process.stderr is not None
@@ -185,7 +185,7 @@ def test_ctrl_c_while_it_is_written_loses_nothing(
     said: str,
     tmp_path: Path,
     picture: Maker,
-    made_up_file: Path,
+    random_weights_file: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -197,7 +197,7 @@ def test_ctrl_c_while_it_is_written_loses_nothing(
             signal.raise_signal(stop)
 
     monkeypatch.setattr(Result, "save", interrupted)
-    settings = ["--size", "32", "--iterations", "1", "--weights", str(made_up_file)]
+    settings = ["--size", "32", "--iterations", "1", "--weights", str(random_weights_file)]
     pair = [photo, photo, "-o", str(tmp_path / "out.png")]
     if command == "batch":
         pair = ["--contents", photo, str(picture("other.png")), "--styles", photo, "-o", str(tmp_path / "all")]
@@ -266,10 +266,10 @@ def test_snapshots_curves_and_masks(run: Run, tmp_path: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
 
 
-def test_a_killed_run_is_resumed_to_the_same_picture(tmp_path: Path, picture: Maker, made_up_file: Path) -> None:
+def test_a_killed_run_is_resumed_to_the_same_picture(tmp_path: Path, picture: Maker, random_weights_file: Path) -> None:
     picture("photo.png")
     line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "60"]
-    line += ["--preset", "paper", "--weights", str(made_up_file), "--json"]
+    line += ["--preset", "paper", "--weights", str(random_weights_file), "--json"]
     whole = subprocess.run([*line, "-o", "whole.png"], cwd=tmp_path, capture_output=True, text=True)
     assert whole.returncode == 0, whole.stderr
     process = subprocess.Popen(

@@ -58,11 +58,11 @@ def test_a_texture_has_the_style_and_any_size(vgg16: Weights) -> None:
     assert all(off(found[name], wanted[name]) < 0.1 for name in layers)
 
 
-def test_a_run_needs_something_to_go_by(made_up_file: Path) -> None:
+def test_a_run_needs_something_to_go_by(random_weights_file: Path) -> None:
     with pytest.raises(OptionError, match="nothing to paint by"):
         impasto.Options(content_layers="none", style_layers="none")
     with pytest.raises(OptionError, match="no style given"):
-        impasto.stylize(scene(48, 40), [], weights=str(made_up_file))
+        impasto.stylize(scene(48, 40), [], weights=str(random_weights_file))
     with pytest.raises(OptionError, match="init 'style' needs a style"):
         reconstruction_run(scene(48, 40), "conv1_1", init="style")
     with pytest.raises(OptionError, match="a texture of 8 x 99 pixels"):

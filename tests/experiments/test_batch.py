@@ -18,7 +18,7 @@ QUICK = ["--size", "32", "--iterations", "1"]
 
 
 @pytest.fixture
-def folders(tmp_path: Path, picture, made_up_file: Path) -> list[str]:
+def folders(tmp_path: Path, picture, random_weights_file: Path) -> list[str]:
     """A command line for two photographs and two styles"""
     for name in ("photos", "styles"):
         (tmp_path / name).mkdir()
@@ -27,7 +27,7 @@ def folders(tmp_path: Path, picture, made_up_file: Path) -> list[str]:
     picture("styles/red.png")
     picture("styles/blue.png", 40, 40)
     line = ["--contents", str(tmp_path / "photos"), "--styles", str(tmp_path / "styles"), "-o", str(tmp_path / "out")]
-    return ["batch", *line, "--weights", str(made_up_file), *QUICK]
+    return ["batch", *line, "--weights", str(random_weights_file), *QUICK]
 
 
 def test_every_content_in_every_style_and_finished_ones_are_left(
