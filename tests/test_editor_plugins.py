@@ -1,4 +1,4 @@
-"""The plugin as a package: what is in the zip, what Krita wants of it, and putting it in and taking it out."""
+"""Packaging, installing and removing the Krita plugin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from impasto import __version__
 from impasto.cli.main import main
 from impasto.editor_plugins import build_zip, install_plugin
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     return tmp_path / "data" / "krita", tmp_path / "config" / "kritarc"
 
 
-def test_the_zip_is_what_kritas_importer_takes(wheel: Path, tmp_path: Path) -> None:
+def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(build_zip(tmp_path / "dist", wheel)) as archive:
         names = archive.namelist()
         assert archive.read("impasto_krita/frames.py") == (ROOT / "core/impasto/frames.py").read_bytes()
@@ -47,7 +47,7 @@ def test_the_zip_is_what_kritas_importer_takes(wheel: Path, tmp_path: Path) -> N
     assert f"impasto_krita/{settings['X-Krita-Manual']}" in names
 
 
-def test_the_same_files_give_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+def test_zip_is_reproducible(wheel: Path, tmp_path: Path) -> None:
     assert build_zip(tmp_path / "a", wheel).read_bytes() == build_zip(tmp_path / "b", wheel).read_bytes()
 
 
@@ -56,8 +56,8 @@ def modules() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
-def test_the_plugin_is_written_for_the_oldest_krita(path: Path) -> None:
-    """Python 3.8, the standard library and Qt: that is what there is inside Krita"""
+def test_plugin_needs_only_python_3_8_and_qt(path: Path) -> None:
+    """Krita offers Python 3.8, the standard library and Qt"""
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -71,7 +71,7 @@ def test_the_plugin_is_written_for_the_oldest_krita(path: Path) -> None:
             assert not name.startswith("PyQt") or path.stem == "qt"
 
 
-def test_the_plugin_has_the_engines_version() -> None:
+def test_plugin_and_engine_have_the_same_version() -> None:
     assert f'VERSION = "{__version__}"' in (ROOT / "plugin/impasto_krita/version.py").read_text()
 
 
@@ -102,12 +102,12 @@ def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.Captur
     assert "no plugin to remove" in capsys.readouterr().err
 
 
-def test_installing_without_any_krita_yet(folders: tuple[Path, Path]) -> None:
+def test_install_before_krita_has_run(folders: tuple[Path, Path]) -> None:
     install_plugin()
     assert folders[1].read_text() == "[python]\nenable_impasto_krita=true\n"
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(folders, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unwritable_folder_is_reported_in_one_line(folders, capsys: pytest.CaptureFixture[str]) -> None:
     folders[0].parent.mkdir()
     folders[0].write_text("a file where a folder has to be")
     assert main(["krita", "install"]) == 2

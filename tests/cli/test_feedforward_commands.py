@@ -59,7 +59,7 @@ def test_train_nets_apply_and_export(folder: Path, random_weights_file: Path, ca
     assert main(["nets", "waves.safetensors"]) == 0
     assert "waves  (CC0)" in capsys.readouterr().out
     assert main([*train, *more]) == 2
-    assert "'waves.safetensors' is already there" in capsys.readouterr().err
+    assert "'waves.safetensors' exists already" in capsys.readouterr().err
 
     assert main(["apply", "waves.safetensors", "photos/photo0.png", "-o", "out.png"]) == 0
     with Image.open("out.png") as image:
@@ -149,7 +149,7 @@ def test_training_continues_when_the_preview_cannot_be_written(
         (["train", "waves.png", "waves.png", "photos", "-o", "net.safetensors", "--photos", "nowhere"], "no file or folder"),
         (["apply", "nothing", "waves.png", "-o", "out.png"], "no style network 'nothing'"),
         (["apply", "waves.png", "waves.png", "-o", "out.png"], "is not a style network"),
-        (["apply", "net.safetensors", "waves.png", "-o", "waves.png"], "already there"),
+        (["apply", "net.safetensors", "waves.png", "-o", "waves.png"], "exists already"),
         (["apply", "net.safetensors", "photos", "-o", "waves.png"], "is a file, and there are 2 pictures"),
         (["apply", "net.safetensors", "photos", "-o", "new.png"], "is a file, and there are 2 pictures"),
         (["apply", "net.safetensors", "photos", "-o", "new", "--format", "xyz"], "no format 'xyz'"),

@@ -1,4 +1,4 @@
-"""The command, as a person meets it."""
+"""The command line: results, output, errors and signals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run(tmp_path: Path, picture: Maker, random_weights_file: Path) -> Run:
-    """Runs `impasto ...` in a folder with photo.png and style.png, on a network with made-up weights"""
+    """Runs `impasto ...` in a folder with photo.png and style.png, on a network with random weights"""
     picture("photo.png")
     picture("style.png", 40, 48)
 
@@ -40,7 +40,7 @@ def run(tmp_path: Path, picture: Maker, random_weights_file: Path) -> Run:
     return command
 
 
-def test_a_picture_is_painted(run: Run, tmp_path: Path) -> None:
+def test_stylize_writes_the_result(run: Run, tmp_path: Path) -> None:
     done = run("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "64", "--iterations", "2", "--json")
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "out.png") as image:
@@ -57,9 +57,11 @@ def test_a_picture_is_painted(run: Run, tmp_path: Path) -> None:
     assert "out.png, 64 x 53" in done.stderr
 
 
-def test_a_reconstruction_and_a_texture(run: Run, tmp_path: Path) -> None:
+def test_reconstruct_and_texture(run: Run, tmp_path: Path) -> None:
     fast_settings = ("--iterations", "2")
-    assert run("reconstruct", "photo.png", "--layer", "conv2_1", "-o", "kept.png", "--size", "64", *fast_settings).returncode == 0
+    assert (
+        run("reconstruct", "photo.png", "--layer", "conv2_1", "-o", "kept.png", "--size", "64", *fast_settings).returncode == 0
+    )
     with Image.open(tmp_path / "kept.png") as image:
         assert image.size == (64, 53)
         options = json.loads(image.text["impasto"])["options"]
@@ -77,7 +79,7 @@ def test_a_reconstruction_and_a_texture(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "text"),
     [
         ("stylize", "(default: the preset's, which is max for impasto)"),
         ("stylize", "(default: 512)"),
@@ -89,13 +91,13 @@ def test_a_reconstruction_and_a_texture(run: Run, tmp_path: Path) -> None:
         ("rerun", "(default: the recipe's)"),
     ],
 )
-def test_help_tells_the_commands_own_defaults(command: str, told: str) -> None:
+def test_help_shows_the_defaults_of_the_command(command: str, text: str) -> None:
     words = " ".join(_commands(_parser())[command].format_help().split())
-    assert told in words
+    assert text in words
     assert ("(default: 512)" in words) == (command not in ("paper", "rerun", "texture"))
 
 
-def test_nothing_is_overwritten_unless_forced(run: Run, tmp_path: Path) -> None:
+def test_existing_files_are_replaced_only_with_force(run: Run, tmp_path: Path) -> None:
     (tmp_path / "out.png").write_bytes(b"mine")
     fast_settings = ("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "32", "--iterations", "1")
     refused = run(*fast_settings)
@@ -125,7 +127,7 @@ BAD = {
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--resume", "text.png"): "not a checkpoint",
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--mask", "text.png"): "'text.png' is not a picture",
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--network", "vgg19-normalised"): "impasto weights normalise",
-    ("rerun", "photo.png"): "carries no recipe",
+    ("rerun", "photo.png"): "has no recipe",
     ("paper", "photo.png", "style.png", "-o", "out", "--figure", "grids"): "grids",
     ("batch", "--contents", "photo.png", "--styles", "none", "-o", "out"): "no file or folder 'none'",
     ("stylize", "photo.png", "-o", "out.png"): "STYLE",
@@ -139,7 +141,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("arguments", BAD)
-def test_bad_input_is_one_line_and_status_2_and_no_file(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_bad_input_is_one_line_with_status_2_and_no_file(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     (tmp_path / "text.png").write_text("this is no picture")
     before = sorted(path.name for path in tmp_path.iterdir())
     done = run(*arguments)
@@ -151,7 +153,7 @@ def test_bad_input_is_one_line_and_status_2_and_no_file(run: Run, tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_ctrl_c_saves_what_there_is(tmp_path: Path, picture: Maker, random_weights_file: Path) -> None:
+def test_ctrl_c_saves_the_current_picture(tmp_path: Path, picture: Maker, random_weights_file: Path) -> None:
     picture("photo.png")
     line = [sys.executable, "-u", "-m", "impasto", "stylize", "photo.png", "photo.png", "-o", "out.png", "--size", "48"]
     line += ["--iterations", "100000", "--weights", str(random_weights_file)]
@@ -178,7 +180,7 @@ def test_ctrl_c_saves_what_there_is(tmp_path: Path, picture: Maker, random_weigh
         ("batch", [signal.SIGTERM], 143, "stopped; 1 painted, .*"),  # the next one is not begun
     ],
 )
-def test_ctrl_c_while_it_is_written_loses_nothing(
+def test_ctrl_c_during_the_final_save_is_deferred(
     command: str,
     stops: list[signal.Signals],
     status: int,
@@ -214,7 +216,7 @@ def test_ctrl_c_while_it_is_written_loses_nothing(
         assert image.size == (32, 27)
 
 
-def test_help_names_every_option_and_needs_no_torch(tmp_path: Path) -> None:
+def test_help_lists_every_option_without_torch(tmp_path: Path) -> None:
     code = "import sys, impasto.cli\ntry: impasto.cli.main(['stylize', '--help'])\nexcept SystemExit: pass\n"
     code += "print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
@@ -224,7 +226,7 @@ def test_help_names_every_option_and_needs_no_torch(tmp_path: Path) -> None:
         assert flag(about) in done.stdout
 
 
-def test_presets_and_weights_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_presets_and_weights_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets"]) == 0
     assert "paper" in capsys.readouterr().out
     assert main(["weights"]) == 0
@@ -234,13 +236,13 @@ def test_presets_and_weights_are_shown(capsys: pytest.CaptureFixture[str]) -> No
     assert "dcbb9e9d" in shown
 
 
-def test_a_picture_is_painted_on_the_real_network(run: Run, tmp_path: Path, vgg16: object, picture: Maker) -> None:
+def test_stylize_with_the_real_network(run: Run, tmp_path: Path, vgg16: object, picture: Maker) -> None:
     line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "style.png", "-o", "real.png", "--size", "48"]
     done = subprocess.run([*line, "--network", "vgg16", "--quality", "draft"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_snapshots_curves_and_masks(run: Run, tmp_path: Path) -> None:
+def test_snapshots_plots_and_masks(run: Run, tmp_path: Path) -> None:
     Image.new("L", (48, 40), 255).save(tmp_path / "white.png")
     line = ("stylize", "photo.png", "style.png", "-o", "out.jpg", "--size", "32", "--iterations", "5")
     more = ("--save-every", "2", "--plot", "curve.png", "--mask", "white.png", "--style-scale", "0.5")
@@ -253,7 +255,7 @@ def test_snapshots_curves_and_masks(run: Run, tmp_path: Path) -> None:
     (tmp_path / "out.jpg").unlink()
     refused = run(*line, *more)
     assert refused.returncode == 2
-    assert "is already there" in refused.stderr
+    assert "exists already" in refused.stderr
     assert not (tmp_path / "out.jpg").exists()
     same = run(*line[:4], "curve2.png", *line[5:], "--plot", "curve2.png")
     assert "need a file each" in same.stderr
@@ -266,7 +268,7 @@ def test_snapshots_curves_and_masks(run: Run, tmp_path: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
 
 
-def test_a_killed_run_is_resumed_to_the_same_picture(tmp_path: Path, picture: Maker, random_weights_file: Path) -> None:
+def test_killed_run_resumes_to_the_same_picture(tmp_path: Path, picture: Maker, random_weights_file: Path) -> None:
     picture("photo.png")
     line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "60"]
     line += ["--preset", "paper", "--weights", str(random_weights_file), "--json"]
@@ -292,7 +294,7 @@ def test_a_killed_run_is_resumed_to_the_same_picture(tmp_path: Path, picture: Ma
     assert (tmp_path / "resumed.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
 
 
-def test_the_papers_figures(run: Run, tmp_path: Path) -> None:
+def test_paper_makes_its_figures(run: Run, tmp_path: Path) -> None:
     """All seven, on the smallest network: which pictures they have, and that a second run paints nothing again."""
     line = ("paper", "photo.png", "style.png", "photo.png", "-o", "figures", "--size", "32", "--iterations", "1")
     done = run(*line)
@@ -316,7 +318,7 @@ def test_the_papers_figures(run: Run, tmp_path: Path) -> None:
     )
     (tmp_path / "figures" / "grid_2_0.001.png").unlink()
     again = run(*line, "--figure", "grid")
-    assert "1 painted, 19 were there already" in again.stderr
+    assert "1 painted, 19 existed already" in again.stderr
     assert again.stdout == f"figures{os.sep}figure_grid.png\n"
     other = run(*line[:-1], "2", "--figure", "layers")  # another number of steps: these are not the pictures
     assert other.returncode == 2

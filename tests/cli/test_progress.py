@@ -1,4 +1,4 @@
-"""What is told of work that takes its time, where nobody looks at a terminal."""
+"""Progress output without a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from impasto.cli.progress import ProgressBar
 
 
-def test_a_line_is_not_said_twice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_lines_are_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBar("weights") as bar:
         bar.bytes(1_000_000, 61_000_000)
         for _ in range(3):

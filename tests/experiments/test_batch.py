@@ -30,36 +30,36 @@ def folders(tmp_path: Path, picture, random_weights_file: Path) -> list[str]:
     return ["batch", *line, "--weights", str(random_weights_file), *QUICK]
 
 
-def test_every_content_in_every_style_and_finished_ones_are_left(
+def test_batch_paints_every_pair_and_skips_existing_results(
     folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(folders) == 0
     names = ["one_blue.png", "one_red.png", "two_blue.png", "two_red.png"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
-    assert "4 painted, 0 were there already, 0 failed" in capsys.readouterr().err
+    assert "4 painted, 0 existed already, 0 failed" in capsys.readouterr().err
     (tmp_path / "out" / "one_red.png").unlink()
     before = (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns
     assert main([*folders, "--json"]) == 0
     out, error = capsys.readouterr()
     assert [json.loads(line)["state"] for line in out.splitlines()] == ["there", "painted", "there", "there"]
-    assert "1 painted, 3 were there already" in error
+    assert "1 painted, 3 existed already" in error
     assert (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns == before
     assert main([*folders, "--force"]) == 0
     assert (tmp_path / "out" / "one_blue.png").stat().st_mtime_ns > before
 
 
-def test_a_failed_item_is_told_and_the_rest_goes_on(
+def test_failed_item_is_reported_and_the_rest_goes_on(
     folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
     assert main(folders) == 2
     error = capsys.readouterr().err
     assert "broken_red.png failed: " in error
-    assert "4 painted, 0 were there already, 2 failed, of 6" in error
+    assert "4 painted, 0 existed already, 2 failed, of 6" in error
     assert not (tmp_path / "out" / "broken_red.png").exists()
 
 
-def test_one_network_is_loaded_and_a_styles_statistics_are_found_once(
+def test_batch_loads_one_network_and_measures_each_style_once(
     folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: dict[str, list[object]] = {"load_named_weights": [], "accumulate_moments": []}
@@ -71,7 +71,7 @@ def test_one_network_is_loaded_and_a_styles_statistics_are_found_once(
     assert len(calls["accumulate_moments"]) == 2  # styles, for four paintings
 
 
-def test_ctrl_c_leaves_what_is_finished(
+def test_ctrl_c_keeps_finished_results(
     folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from impasto.optimization.run import Run
@@ -90,7 +90,7 @@ def test_ctrl_c_leaves_what_is_finished(
     assert "stopped; 2 painted" in capsys.readouterr().err
 
 
-def test_formats_and_names_that_would_be_one(tmp_path: Path) -> None:
+def test_formats_and_colliding_names(tmp_path: Path) -> None:
     files = [tmp_path / "a.png", tmp_path / "a.jpg", tmp_path / "b.png"]
     found = output_paths(files, [tmp_path / "s.png"], tmp_path, ".jpg")
     assert [target.name for target in found] == ["a-png_s.jpg", "a-jpg_s.jpg", "b_s.jpg"]
@@ -108,7 +108,7 @@ def test_formats_and_names_that_would_be_one(tmp_path: Path) -> None:
         (("-o", __file__), "is a file: name a folder"),
     ],
 )
-def test_what_cannot_be_is_said_first(
+def test_bad_input_is_reported_before_the_first_run(
     folders: list[str], capsys: pytest.CaptureFixture[str], change: tuple[str, ...], message: str
 ) -> None:
     assert main([*folders, *change]) == 2
@@ -117,12 +117,12 @@ def test_what_cannot_be_is_said_first(
     assert error.count("\n") == 1
 
 
-def test_an_empty_folder_is_said(tmp_path: Path) -> None:
+def test_empty_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no picture in the folder"):
         find_images([tmp_path])
 
 
-def test_files_that_are_no_pictures_are_passed_over_in_a_folder(tmp_path: Path, picture) -> None:
+def test_other_files_in_a_folder_are_skipped(tmp_path: Path, picture) -> None:
     picture("a.png")
     (tmp_path / "notes.txt").write_text("not this")
     (tmp_path / "more.png").mkdir()

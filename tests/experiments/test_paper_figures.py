@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import impasto
+from impasto.api import create_reconstruction_run, create_texture_run
 from impasto.errors import OptionError
 from impasto.images.picture import read_picture
 from impasto.losses.moments import compute_moments
-from impasto.optimization.synthesis import reconstruction_run, texture_run
 from impasto.vgg.network import VGG
 from impasto.vgg.weight_files import Weights
 from tests.conftest import scene
@@ -33,10 +33,10 @@ def off(found: torch.Tensor, wanted: torch.Tensor) -> float:
     return float((found - wanted).square().sum() / wanted.square().sum())
 
 
-def test_a_low_layer_keeps_the_picture_and_a_high_one_only_what_is_where(vgg16: Weights) -> None:
+def test_low_layers_reconstruct_pixels_and_high_layers_do_not(vgg16: Weights) -> None:
     photo = scene(96, 64)
     low, high = (
-        painted(reconstruction_run(photo, layer, network="vgg16", size=96, iterations=150, seed=1))
+        painted(create_reconstruction_run(photo, layer, network="vgg16", size=96, iterations=150, seed=1))
         for layer in ("conv1_1", "conv4_1")
     )
     assert np.abs(low.astype(float) - photo).mean() < 12  # of 255: nearly the picture
@@ -48,9 +48,9 @@ def test_a_low_layer_keeps_the_picture_and_a_high_one_only_what_is_where(vgg16: 
     )
 
 
-def test_a_texture_has_the_style_and_any_size(vgg16: Weights) -> None:
+def test_texture_has_the_style_and_its_size(vgg16: Weights) -> None:
     style = scene(80, 80, seed=3)
-    made = painted(texture_run(style, (128, 72), network="vgg16", iterations=40))
+    made = painted(create_texture_run(style, (128, 72), network="vgg16", iterations=40))
     assert made.shape == (72, 128, 3)
     layers = ["conv1_1", "conv2_1", "conv3_1"]
     wanted = {name: compute_moments(features).second for name, features in seen(vgg16, layers, style).items()}
@@ -58,14 +58,14 @@ def test_a_texture_has_the_style_and_any_size(vgg16: Weights) -> None:
     assert all(off(found[name], wanted[name]) < 0.1 for name in layers)
 
 
-def test_a_run_needs_something_to_go_by(random_weights_file: Path) -> None:
+def test_run_needs_content_or_style_layers(random_weights_file: Path) -> None:
     with pytest.raises(OptionError, match="nothing to paint by"):
         impasto.Options(content_layers="none", style_layers="none")
     with pytest.raises(OptionError, match="no style given"):
         impasto.stylize(scene(48, 40), [], weights=str(random_weights_file))
     with pytest.raises(OptionError, match="init 'style' needs a style"):
-        reconstruction_run(scene(48, 40), "conv1_1", init="style")
+        create_reconstruction_run(scene(48, 40), "conv1_1", init="style")
     with pytest.raises(OptionError, match="a texture of 8 x 99 pixels"):
-        texture_run(scene(48, 40), (8, 99))
+        create_texture_run(scene(48, 40), (8, 99))
     with pytest.raises(OptionError, match="conv9_9"):
-        reconstruction_run(scene(48, 40), "conv9_9")
+        create_reconstruction_run(scene(48, 40), "conv9_9")

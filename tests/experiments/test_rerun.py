@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 import impasto
+from impasto.api import create_reconstruction_run, create_texture_run
 from impasto.cli.main import main
 from impasto.errors import ImageError, WeightsError
 from impasto.experiments.rerun import read_recipe, recreate_run
 from impasto.images.picture import read_picture
-from impasto.optimization.synthesis import reconstruction_run, texture_run
 from tests.conftest import scene
 
 
@@ -38,12 +38,12 @@ def made(tmp_path: Path, picture, random_weights_file: Path) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
-def test_every_format_carries_the_recipe_and_comes_out_the_same(made: Path, random_weights_file: Path, ending: str) -> None:
+def test_every_format_carries_its_recipe(made: Path, random_weights_file: Path, ending: str) -> None:
     assert main(["rerun", str(made / f"out.{ending}"), "--weights", str(random_weights_file)]) == 0
     assert (made / f"out_again.{ending}").read_bytes() == (made / f"out.{ending}").read_bytes()
 
 
-def test_sixteen_bits_carry_it_too(made: Path, random_weights_file: Path) -> None:
+def test_16_bit_files_carry_their_recipe(made: Path, random_weights_file: Path) -> None:
     for ending in ("png", "tif"):
         deep = scene(40, 32).astype(np.uint16) * 257
         result = impasto.stylize(deep, scene(40, 40, 1), weights=str(random_weights_file), size=32, iterations=1)
@@ -51,7 +51,7 @@ def test_sixteen_bits_carry_it_too(made: Path, random_weights_file: Path) -> Non
         assert read_recipe(made / f"deep.{ending}") == result.recipe
 
 
-def test_larger_and_otherwise(made: Path, random_weights_file: Path) -> None:
+def test_rerun_with_other_options(made: Path, random_weights_file: Path) -> None:
     line = ["rerun", str(made / "out.png"), "--weights", str(random_weights_file), "-o", str(made / "large.png")]
     assert main([*line, "--size", "96", "--strength", "0.9"]) == 0
     with Image.open(made / "large.png") as image:
@@ -60,7 +60,7 @@ def test_larger_and_otherwise(made: Path, random_weights_file: Path) -> None:
     assert (options["size"], options["strength"], options["seed"]) == (96, 0.9, 4)
 
 
-def test_inputs_are_found_by_what_is_in_them(made: Path, random_weights_file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_inputs_are_found_by_digest(made: Path, random_weights_file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Renamed, in another folder, beside others: found; changed: not."""
     other = tmp_path_factory.mktemp("other")
     shutil.move(made / "photo.png", other / "renamed.png")
@@ -74,10 +74,10 @@ def test_inputs_are_found_by_what_is_in_them(made: Path, random_weights_file: Pa
         np.testing.assert_array_equal(np.asarray(last.image), np.asarray(image))
 
 
-def test_what_is_missing_is_said(made: Path, random_weights_file: Path, tmp_path: Path) -> None:
+def test_missing_inputs_are_reported(made: Path, random_weights_file: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"the weights 'made-up.safetensors': name that file"):
         recreate_run(read_recipe(made / "out.png"), [made])
-    with pytest.raises(ImageError, match="carries no recipe"):
+    with pytest.raises(ImageError, match="has no recipe"):
         read_recipe(made / "photo.png")
     with pytest.raises(ImageError, match="there is no file"):
         read_recipe(made / "none.png")
@@ -86,19 +86,19 @@ def test_what_is_missing_is_said(made: Path, random_weights_file: Path, tmp_path
         read_recipe(made / "text.png")
 
 
-def test_a_recipe_names_no_folder(made: Path, random_weights_file: Path) -> None:
+def test_recipe_contains_no_folder(made: Path, random_weights_file: Path) -> None:
     text = json.dumps(read_recipe(made / "out.png"))
     assert str(made) not in text
     assert str(random_weights_file.parent) not in text
     assert "photo.png" in text
 
 
-def test_a_texture_and_a_reconstruction_again(tmp_path: Path, picture, random_weights_file: Path) -> None:
+def test_rerun_of_texture_and_reconstruction(tmp_path: Path, picture, random_weights_file: Path) -> None:
     photo = str(picture("photo.png"))
     fast_settings = {"weights": str(random_weights_file), "iterations": 2, "precision": "float32"}
     runs = {
-        "texture": texture_run(photo, (64, 48), **fast_settings),
-        "kept": reconstruction_run(photo, "conv2_1", **fast_settings),
+        "texture": create_texture_run(photo, (64, 48), **fast_settings),
+        "kept": create_reconstruction_run(photo, "conv2_1", **fast_settings),
     }
     for name, run in runs.items():
         (last,) = deque(run.steps(), maxlen=1)
@@ -109,7 +109,7 @@ def test_a_texture_and_a_reconstruction_again(tmp_path: Path, picture, random_we
         np.testing.assert_array_equal(np.asarray(last.image), np.asarray(result.image))
 
 
-def test_what_cannot_be_is_said_in_one_line(made: Path, random_weights_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_line(made: Path, random_weights_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = ["rerun", str(made / "out.png")]
     (made / "photo.png").rename(made / "photo.gif")
     for more, message in (
@@ -124,7 +124,7 @@ def test_what_cannot_be_is_said_in_one_line(made: Path, random_weights_file: Pat
     assert main([*line, "--weights", str(random_weights_file), "--init", "noise"]) == 0
 
 
-def test_a_strangers_recipe_names_no_file(made: Path, random_weights_file: Path) -> None:
+def test_untrusted_recipe_names_no_file(made: Path, random_weights_file: Path) -> None:
     recipe = read_recipe(made / "out.png")
     secret = made / "elsewhere" / "secret.png"
     secret.parent.mkdir()
@@ -139,7 +139,7 @@ def test_a_strangers_recipe_names_no_file(made: Path, random_weights_file: Path)
         recreate_run(recipe, [made], str(random_weights_file))
 
 
-def test_a_start_without_content_is_no_empty_canvas(tmp_path: Path, picture, random_weights_file: Path) -> None:
+def test_gray_content_is_not_taken_for_blank_content(tmp_path: Path, picture, random_weights_file: Path) -> None:
     """A photograph as the start of a texture is an ingredient like any other."""
     fast_settings = {"weights": str(random_weights_file), "size": 32, "iterations": 1, "content_layers": "none"}
     result = impasto.stylize(str(picture("photo.png")), str(picture("style.png", 40, 40)), **fast_settings)
