@@ -34,7 +34,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
 def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(build_zip(tmp_path / "dist", wheel)) as archive:
         names = archive.namelist()
-        assert archive.read("impasto_krita/frames.py") == (ROOT / "core/impasto/frames.py").read_bytes()
+        assert archive.read("impasto_krita/frames.py") == (ROOT / "core/impasto/worker/protocol.py").read_bytes()
         desktop = archive.read("impasto_krita.desktop").decode()
     assert "impasto_krita/" in names  # without the folder's own entry: "No plugins found in archive"
     assert {"impasto_krita.desktop", "impasto_krita.action", "impasto_krita/__init__.py", "impasto_krita/Manual.html"} <= set(
@@ -52,7 +52,7 @@ def test_zip_is_reproducible(wheel: Path, tmp_path: Path) -> None:
 
 
 def modules() -> list[Path]:
-    return [*sorted((ROOT / "plugin" / "impasto_krita").glob("*.py")), ROOT / "core/impasto/frames.py"]
+    return [*sorted((ROOT / "plugin" / "impasto_krita").glob("*.py")), ROOT / "core/impasto/worker/protocol.py"]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
@@ -92,7 +92,7 @@ def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.Captur
         "enable_impasto_krita=true",
         "",
     ]
-    assert main(["krita", "install"]) == 0  # again is as once
+    assert main(["krita", "install"]) == 0  # a second time changes nothing
     assert settings.read_text().splitlines() == lines
     assert main(["krita", "uninstall"]) == 0
     assert not [path for path in data.rglob("*") if "impasto" in path.name]
@@ -109,6 +109,6 @@ def test_install_before_krita_has_run(folders: tuple[Path, Path]) -> None:
 
 def test_unwritable_folder_is_reported_in_one_line(folders, capsys: pytest.CaptureFixture[str]) -> None:
     folders[0].parent.mkdir()
-    folders[0].write_text("a file where a folder has to be")
+    folders[0].write_text("a file instead of a folder")
     assert main(["krita", "install"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

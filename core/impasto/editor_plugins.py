@@ -1,4 +1,4 @@
-"""The Krita plugin as a package: what goes into its zip, and putting it into the user's Krita and taking it out again."""
+"""Package the Krita plugin: build its zip, install it into the user's Krita, and remove it."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ from ._version import __version__
 from .errors import ImpastoError
 
 PLUGIN_NAME = "impasto_krita"
-_HERE = Path(__file__).parent
-#: In the wheel the plugin lies inside the package; in the repository, beside `core`.
-_SOURCES = (_HERE / "plugin", _HERE.parents[1] / "plugin")
+_PACKAGE_FOLDER = Path(__file__).parent
+#: The plugin's folder: inside the package in the wheel, beside `core` in the repository
+_SOURCES = (_PACKAGE_FOLDER / "plugin", _PACKAGE_FOLDER.parents[1] / "plugin")
 
 
 def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
-    """Path in the zip -> content. `frames.py` is the engine's own; `wheel` is the engine that the plugin can set up."""
+    """Return the files of the plugin's zip: path -> content. `frames.py` is the engine's own `worker/protocol.py`.
+
+    wheel: the engine that the plugin can set up, to be included
+    Raises ImpastoError: this installation does not include the plugin.
+    """
     source = next((folder for folder in _SOURCES if (folder / f"{PLUGIN_NAME}.desktop").exists()), None)
     if source is None:
-        raise ImpastoError("this installation has no Krita plugin in it: install impasto again")
-    found = {path.name: path.read_bytes() for path in source.glob(f"{PLUGIN_NAME}.*")}
+        raise ImpastoError("this installation does not include the Krita plugin: install impasto again")
+    contents = {path.name: path.read_bytes() for path in source.glob(f"{PLUGIN_NAME}.*")}
     for path in source.joinpath(PLUGIN_NAME).rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
-            found[path.relative_to(source).as_posix()] = path.read_bytes()
-    found[f"{PLUGIN_NAME}/frames.py"] = (_HERE / "worker" / "protocol.py").read_bytes()
+            contents[path.relative_to(source).as_posix()] = path.read_bytes()
+    contents[f"{PLUGIN_NAME}/frames.py"] = (_PACKAGE_FOLDER / "worker" / "protocol.py").read_bytes()
     if wheel is not None:
-        found[f"{PLUGIN_NAME}/engine/{wheel.name}"] = wheel.read_bytes()
-    return found
+        contents[f"{PLUGIN_NAME}/engine/{wheel.name}"] = wheel.read_bytes()
+    return contents
 
 
 def copy_files(plugins: Path, actions: Path | None = None) -> None:
-    """Write the plugin's files into a folder of plugins, and its actions into another where Krita looks for them."""
+    """Write the plugin's files to the folder `plugins`, and its `.action` files to the folder `actions`, if given."""
     for name, content in plugin_files().items():
         target = (actions or plugins if name.endswith(".action") else plugins) / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -43,16 +47,16 @@ def copy_files(plugins: Path, actions: Path | None = None) -> None:
 
 
 def build_zip(folder: Path, wheel: Path) -> Path:
-    """Write the zip that Krita's "Import Python Plugin from File" takes; the same files give the same bytes."""
+    """Write the zip for Krita's "Import Python Plugin from File", and return its path. Equal files give equal bytes."""
     contents: dict[str, bytes] = dict(plugin_files(wheel))
     for name in list(contents):
         for parent in Path(name).parents:
             if parent != Path("."):
-                contents[f"{parent.as_posix()}/"] = b""  # Krita looks for the folder's own entry
+                contents[f"{parent.as_posix()}/"] = b""  # Krita requires entries for folders
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(contents):
-            entry = zipfile.ZipInfo(name)  # of 1 January 1980
+            entry = zipfile.ZipInfo(name)  # dated 1 January 1980
             entry.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
             entry.compress_type = zipfile.ZIP_STORED if name.endswith(("/", ".whl")) else zipfile.ZIP_DEFLATED
             archive.writestr(entry, contents[name])
@@ -63,7 +67,7 @@ def build_zip(folder: Path, wheel: Path) -> Path:
 
 
 def data_folder() -> Path:
-    """Where Krita looks for plugins on this system"""
+    """Return the folder where Krita keeps its data, plugins among them."""
     if sys.platform == "win32":
         return Path(os.environ["APPDATA"]) / "krita"
     if sys.platform == "darwin":
@@ -72,7 +76,7 @@ def data_folder() -> Path:
 
 
 def settings_file() -> Path:
-    """Krita's own settings: which plugins are on"""
+    """Return Krita's settings file, which lists the enabled plugins."""
     if sys.platform == "win32":
         return Path(os.environ["LOCALAPPDATA"]) / "kritarc"
     if sys.platform == "darwin":
@@ -81,7 +85,10 @@ def settings_file() -> Path:
 
 
 def install_plugin() -> Path:
-    """Put the plugin into the user's Krita and switch it on; this Python becomes its engine. Returns the plugin's folder."""
+    """Install the plugin into the user's Krita, enable it, and make this Python its engine. Return the plugin's folder.
+
+    Raises ImpastoError: a file cannot be written.
+    """
     folder = data_folder() / "pykrita"
     try:
         shutil.rmtree(folder / PLUGIN_NAME, ignore_errors=True)
@@ -89,23 +96,26 @@ def install_plugin() -> Path:
         _set_engine_python(sys.executable)
         _edit_kritarc({f"enable_{PLUGIN_NAME}": "true"})
     except OSError as error:
-        raise ImpastoError(f"{error.filename!r} cannot be written ({error.strerror}): mend its permissions") from error
+        raise ImpastoError(f"{error.filename!r} cannot be written ({error.strerror}): check its permissions") from error
     return folder / PLUGIN_NAME
 
 
 def uninstall_plugin() -> list[Path]:
-    """Take all of it away: the plugin, its settings, and the engine that it has set up. Returns what was removed."""
+    """Remove the plugin, its settings, and the engine that it has set up. Return the removed files and folders.
+
+    Raises ImpastoError: one of them cannot be removed.
+    """
     data = data_folder()
-    places = [
+    paths = [
         data / "pykrita" / PLUGIN_NAME,
         data / "pykrita" / f"{PLUGIN_NAME}.desktop",
         data / "actions" / f"{PLUGIN_NAME}.action",
         data / "impasto",
     ]
-    removed = [place for place in places if place.exists()]
+    removed = [path for path in paths if path.exists()]
     try:
-        for place in removed:
-            shutil.rmtree(place) if place.is_dir() else place.unlink()
+        for path in removed:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         _edit_kritarc({f"enable_{PLUGIN_NAME}": None})
     except OSError as error:
         raise ImpastoError(f"{error.filename!r} cannot be removed ({error.strerror}): close Krita and try again") from error
@@ -113,20 +123,20 @@ def uninstall_plugin() -> list[Path]:
 
 
 def _set_engine_python(python: str) -> None:
-    """Tell the plugin which Python runs the engine, in the settings file that it reads."""
+    """Set the Python that runs the engine, in the plugin's settings file."""
     import json
 
     path = data_folder() / "impasto" / "settings.json"
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        known = {}
+        settings = {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**known, "engine": python}, indent=2), encoding="utf-8")
+    path.write_text(json.dumps({**settings, "engine": python}, indent=2), encoding="utf-8")
 
 
 def _edit_kritarc(changes: Mapping[str, str | None]) -> None:
-    """Change keys in the [python] section of Krita's settings, and leave every other line as it is."""
+    """Set keys in the [python] section of Krita's settings, or remove those whose value is None. Keep all other lines."""
     path = settings_file()
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     start = next((i for i, line in enumerate(lines) if line.strip() == "[python]"), None)
@@ -136,11 +146,11 @@ def _edit_kritarc(changes: Mapping[str, str | None]) -> None:
         lines += ["", "[python]"] if lines else ["[python]"]
         start = len(lines) - 1
     end = next((i for i in range(start + 1, len(lines)) if lines[i].startswith("[")), len(lines))
-    kept = [line for line in lines[start + 1 : end] if line.split("=")[0].strip() not in changes]
-    while kept and not kept[-1].strip():
-        kept.pop()
+    section = [line for line in lines[start + 1 : end] if line.split("=")[0].strip() not in changes]
+    while section and not section[-1].strip():
+        section.pop()
     added = [f"{key}={value}" for key, value in changes.items() if value is not None]
     tail = lines[end:]
-    lines = [*lines[: start + 1], *kept, *added, *([""] if tail else []), *tail]
+    lines = [*lines[: start + 1], *section, *added, *([""] if tail else []), *tail]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
