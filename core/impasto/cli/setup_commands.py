@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..layers import NORMALIZED_SUFFIX
+from ..layers import NORMALIZED_SUFFIX, canonical_network
 from ..presets import PRESETS
 from .output import print_error
 from .progress import ProgressBar
@@ -38,7 +38,7 @@ def weights_command(arguments: argparse.Namespace) -> int:
         from ..images.picture import read_picture
         from ..vgg.normalized import measure_and_save, user_means_path
 
-        network = arguments.network.removesuffix(NORMALIZED_SUFFIX)
+        network = canonical_network(arguments.network).removesuffix(NORMALIZED_SUFFIX)
         paths = find_images(arguments.images)
         with ProgressBar("weights") as bar:
             measure_and_save(network, map(read_picture, paths), user_means_path(network), bar.bytes)
