@@ -18,16 +18,16 @@ space: .venv/app
 
 # The zip that Krita's "Import Python Plugin from File" takes.
 krita: | $(BIN)/pip
-	PYTHONPATH=core $(BIN)/python plugin/build.py dist
+	PYTHONPATH=core $(BIN)/python scripts/build_krita_plugin.py dist
 
 test: .venv/test
 	tests/system.sh
 	$(BIN)/python -m pytest
 
-# The plugin's end-to-end tests in Krita 5.2, 5.3 and 6.0; as root, on Debian, and with patience.
+# The plugin's end-to-end tests in Krita 5.2, 5.3 and 6.0; as root, on Debian; it takes long.
 test-kritas: .venv/test
 	tests/system.sh
-	tests/krita/kritas.sh $(BIN)/python
+	scripts/test_kritas.sh $(BIN)/python
 
 check: .venv/test
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Build the zip that Krita imports, with the engine's wheel in it.
 
-python plugin/build.py [FOLDER]      # dist, if no folder is named
+python scripts/build_krita_plugin.py [FOLDER]      # default: dist
 """
 
 from __future__ import annotations
@@ -12,23 +12,18 @@ from pathlib import Path
 
 from impasto import krita
 
+ROOT = Path(__file__).parents[1]
 
-def build(folder: Path) -> Path:
-    """Returns the path of the zip."""
-    with tempfile.TemporaryDirectory() as made:
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--wheel-dir",
-            made,
-        ]
-        subprocess.run([*pip, str(Path(__file__).parents[1])], check=True)
-        (wheel,) = Path(made).glob("impasto-*.whl")
+
+def build(folder: Path, *pip_options: str) -> Path:
+    """Build the wheel and the zip. Returns the path of the zip.
+
+    The same files give the same bytes.  pip_options: for building the wheel, such as --no-build-isolation
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", *pip_options]
+        subprocess.run([*pip, "--wheel-dir", temporary, str(ROOT)], check=True)
+        (wheel,) = Path(temporary).glob("impasto-*.whl")
         return krita.pack(folder, wheel)
 
 

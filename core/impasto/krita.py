@@ -20,15 +20,15 @@ _SOURCES = (_HERE / "plugin", _HERE.parents[1] / "plugin")
 
 
 def files(wheel: Path | None = None) -> dict[str, bytes]:
-    """Path in the zip -> content. `frames.py` is the engine's own; `wheel` is the engine that the plugin can set up."""
+    """Path in the zip -> content. `protocol.py` is the engine's own; `wheel` is the engine that the plugin can set up."""
     source = next((folder for folder in _SOURCES if (folder / f"{NAME}.desktop").exists()), None)
     if source is None:
         raise ImpastoError("this installation has no Krita plugin in it: install impasto again")
     found = {path.name: path.read_bytes() for path in source.glob(f"{NAME}.*")}
     for path in source.joinpath(NAME).rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyi":
             found[path.relative_to(source).as_posix()] = path.read_bytes()
-    found[f"{NAME}/frames.py"] = (_HERE / "frames.py").read_bytes()
+    found[f"{NAME}/protocol.py"] = (_HERE / "frames.py").read_bytes()
     if wheel is not None:
         found[f"{NAME}/engine/{wheel.name}"] = wheel.read_bytes()
     return found

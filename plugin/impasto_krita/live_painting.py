@@ -1,174 +1,177 @@
-"""Live: while it is on, the painting of a layer by an instant style follows each brush stroke, where the stroke was.
+"""Live: an instant style repaints a layer after each brush stroke, where the stroke was.
 
-Krita does not say when a layer changes. So the layer is looked at again and again, whenever no stroke is being painted, and
-compared with what the engine has of it. What is different goes there as a patch, and comes back as a part of the painting.
+Krita does not report changes of a layer. So the layer is polled whenever no stroke is in progress, and compared with what the
+engine has of it. The difference is sent as a patch, and the engine answers with the patches of the painting that it affects.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, NamedTuple
 
 from . import layers
+from .engine_process import EngineProcess
+from .errors import PluginError
 from .qt import QtCore
-from .task import Task
+from .request import PaintRequest
+from .steps import StepRunner, Steps
 
-#: How often the layer is looked at, and how long in one turn.
-_LOOK_MS, _TURN_MS = 40, 6
-#: For so many looks Krita may take its time to make the new layer the active one, which it is not to be.
-_YOUNG = 25
-#: After so long without a change all of it is painted anew, by its own statistics.
-_SETTLED_MS = 1500
-_FOLLOWS = "Live: follows your brush"
-#: The engine's numbers for these jobs, apart from those of paintings
-_FIRST_NUMBER = 1 << 20
+_POLL_MS = 40
+_MAX_POLL_MS = 6  # the longest time that one poll may take
+#: Krita activates the new result layer within this many polls; then the user's layer is made the active one again.
+_ACTIVATION_POLLS = 25
+#: After this long without a change the whole layer is repainted once, with its own statistics.
+_SETTLE_MS = 1500
+_FOLLOWING = "Live: follows your brush"
+#: Job numbers of Live start here, apart from those of paintings.
+_FIRST_JOB = 1 << 20
 
 
-class Live(QtCore.QObject):
-    """One layer that is followed. `changed` says that it is on or off now, or has something to say."""
+class _Patch(NamedTuple):
+    """A part of the painting: BGRA pixels and where they belong."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    pixels: bytes
+
+
+class LivePainting(QtCore.QObject):
+    """Repaints one layer at a time. Signal: `changed` when Live was switched on or off or has a new status."""
 
     changed = QtCore.pyqtSignal()
 
-    def __init__(self, engine: Any, busy: Callable[[], bool], parent: Any = None) -> None:
-        """busy: whether the engine has a painting to make first"""
+    def __init__(self, engine: EngineProcess, engine_busy: Callable[[], bool], parent: QtCore.QObject | None = None) -> None:
+        """engine_busy: whether the engine works on a painting, which goes first"""
         super().__init__(parent)
         self.status = ""
-        self._engine, self._busy = engine, busy
-        engine.said.connect(self._hear)
-        self._number = _FIRST_NUMBER
-        self._task: Task | None = None
+        self._engine, self._engine_busy = engine, engine_busy
+        engine.frame_received.connect(self._on_frame)
+        self._job = _FIRST_JOB
+        self._request: PaintRequest | None = None
         self._layer: layers.FollowedLayer | None = None
-        self._result: Any = None
-        self._painted: list[Any] = []  # parts of the painting that wait to be written
-        self._sending: Iterator[int] | None = None
-        self._waiting = self._settled = self._settling = False
-        self._young = 0  # looks for which the painting's layer may still become the active one
-        self._quiet = QtCore.QElapsedTimer()
-        self._timer = QtCore.QTimer(self)
-        self._timer.timeout.connect(self._tick)
+        self._result: layers.LiveResult | None = None
+        self._patches: list[_Patch] = []  # received, not yet written to the result
+        self._awaiting_patches = False  # the engine has not answered the last change yet
+        self._fully_repainted = self._settling = False
+        self._polls_until_settled = 0  # during these the result layer may still become the active one
+        self._idle_timer = QtCore.QElapsedTimer()  # since the last change
+        self._steps = StepRunner(self)
+        self._steps.finished.connect(self.stop)
+        self._steps.failed.connect(self.stop)
 
     @property
     def on(self) -> bool:
-        return self._task is not None
+        return self._request is not None
 
-    def start(self, task: Task) -> None:
-        """Paint the task's layer in its instant style, on a layer above it, and follow it from now on."""
+    def start(self, request: PaintRequest) -> None:
+        """Paint the request's layer in its instant style on a new layer above it, and repaint it from now on."""
         self.stop()
-        self._number += 1
-        self._task, self.status = task, "Live: reading the layer"
-        self._waiting, self._settled, self._settling = True, True, False
-        self._result, self._painted = None, []
-        self._sending = self._send(task)
-        self._timer.start(_LOOK_MS)
+        self._job += 1
+        self._request, self.status = request, "Live: reading the layer"
+        self._awaiting_patches, self._fully_repainted, self._settling = True, True, False
+        self._result, self._patches = None, []
+        self._steps.start(self._follow(request))
         self.changed.emit()
 
-    def stop(self, sentence: str = "") -> None:
-        """Follow it no longer; what has been painted stays."""
-        if self._task is None:
+    def stop(self, message: str = "") -> None:
+        """Stop repainting; the result layer stays."""
+        if self._request is None:
             return
-        self._engine.send({"op": "cancel", "job": self._number})
-        self._timer.stop()
-        self._task = self._layer = self._result = self._sending = None
-        self._painted = []
-        self.status = sentence
+        self._engine.send({"op": "cancel", "job": self._job})
+        self._steps.stop()
+        self._request = self._layer = self._result = None
+        self._patches = []
+        self.status = message
         self.changed.emit()
 
-    def hush(self) -> None:
-        """What it has said last is heard: something else begins."""
+    def clear_status(self) -> None:
+        """Remove the last message, unless Live is on."""
         if not self.on:
             self.status = ""
 
-    def _tick(self) -> None:
-        try:
-            self._look()
-        except layers.LayerError as error:
-            self.stop(str(error))
-        except Exception as error:  # a dialog of Krita's for each would help nobody
-            self.stop(f"Something went wrong in the plugin: {type(error).__name__}: {error}")
+    def _follow(self, request: PaintRequest) -> Steps:
+        """Send the layer while the engine has time for it, then poll it until its document is closed."""
+        sending: Steps | None = self._send_layer(request)
+        while layers.is_open(request.document):
+            if not self._engine.running:
+                raise PluginError("The engine has ended: switch Live on again.")
+            wait: int | None = _POLL_MS
+            if sending is None:
+                self._poll(request)
+            elif self._engine.ready and not self._engine_busy():
+                wait = next(sending, None)
+                if wait is None:
+                    sending = None
+            yield _POLL_MS if wait is None else wait
 
-    def _look(self) -> None:
-        task = self._task
-        if task is None:
+    def _send_layer(self, request: PaintRequest) -> Steps:
+        """Send the layer and the style, one stripe per step, and start the job."""
+        self._layer = layers.FollowedLayer(request.document, request.layer_key)
+        size = self._layer.rect[2:]
+        yield from self._engine.send_image(self._job, "content", 0, size, "bgra8", self._layer.stripes())
+        self._engine.send({"op": "image", "job": self._job, "role": "style", **request.styles[0].to_header()})
+        self._engine.send({"op": "start", "job": self._job, "options": request.options, "live": True})
+        self._set_status("Live: painting the whole layer")
+
+    def _poll(self, request: PaintRequest) -> None:
+        """Write what the engine has painted, and send what has changed in the layer."""
+        if self._result is not None and self._polls_until_settled:
+            activated = self._result.keep_inactive(request.layer_key)
+            self._polls_until_settled = 0 if activated else self._polls_until_settled - 1
+        if self._layer is None or self._engine_busy() or not self._layer.is_idle():
             return
-        if not layers.is_open(task.document):
-            self.stop()
+        if self._patches:
+            self._write_patches(request)
+        if self._awaiting_patches:
             return
-        if not self._engine.running:
-            raise layers.LayerError("The engine has ended: switch Live on again.")
-        if self._sending is not None:
-            clock = QtCore.QElapsedTimer()
-            clock.start()
-            while self._sending is not None and self._engine.ready and not self._busy() and clock.elapsed() < _TURN_MS:
-                if next(self._sending, 0):  # the pipe is full
-                    break
-            return
-        if self._result is not None and self._young:
-            self._young = 0 if self._result.step_back(task.layer) else self._young - 1
-        if self._layer is None or self._busy() or not self._layer.idle():
-            return
-        if self._painted:
-            self._write()
-        if self._waiting:
-            return
-        change = self._layer.change(_TURN_MS)
+        change = self._layer.next_change(_MAX_POLL_MS)
         if change is not None:
             rect, pixels = change
-            about = {"x": rect.x, "y": rect.y, "width": rect.width, "height": rect.height}
-            self._engine.send({"op": "patch", "job": self._number, **about}, pixels)
-            self._waiting, self._settled = True, False
-            self._quiet.start()
-        elif not self._settled and not self._settling and self._quiet.elapsed() > _SETTLED_MS:
+            self._engine.send({"op": "patch", "job": self._job, **rect._asdict()}, pixels)
+            self._awaiting_patches, self._fully_repainted = True, False
+            self._idle_timer.start()
+        elif not self._fully_repainted and not self._settling and self._idle_timer.elapsed() > _SETTLE_MS:
             self._settling = True
-            self._engine.send({"op": "settle", "job": self._number})
+            self._engine.send({"op": "settle", "job": self._job})
 
-    def _send(self, task: Task) -> Iterator[int]:
-        """The layer and the style, a stripe at a time"""
-        number = self._number
-        self._layer = layers.FollowedLayer(task.document, task.layer)
-        yield from self._engine.send_rows(number, "content", 0, self._layer.rect[2:], "bgra8", self._layer.stripes())
-        self._engine.send({"op": "image", "job": number, "role": "style", **task.styles[0].named()})
-        self._engine.send({"op": "start", "job": number, "options": task.options, "live": True})
-        self._sending = None
-        self._say("Live: painting all of it")
+    def _write_patches(self, request: PaintRequest) -> None:
+        if self._result is None:
+            self._polls_until_settled = _ACTIVATION_POLLS
+            self._result = layers.LiveResult(request.document, f"{request.title} live")
+        for patch in self._patches:
+            self._result.write(*patch)
+        self._patches = []
+        self._result.show(request.layer_key)
 
-    def _write(self) -> None:
-        """What has come goes onto the painting's layer."""
-        task, layer, result = self._task, self._layer, self._result
-        assert task is not None
-        assert layer is not None
-        if result is None:
-            self._young = _YOUNG
-            result = self._result = layers.LiveResult(task.document, f"{task.title} live", layer.rect)
-        for x, y, width, rows, pixels in self._painted:
-            result.write(x, y, width, rows, pixels)
-        self._painted = []
-        result.show(task.layer)
-
-    def _hear(self, header: dict[str, Any], blob: bytes) -> None:
-        if header.get("job") != self._number or self._task is None:
+    def _on_frame(self, header: dict[str, Any], blob: bytes) -> None:
+        if header.get("job") != self._job or self._request is None:
             return
         op = header.get("op")
         if op == "rows" and self._layer is not None:
-            self._painted.append((0, header["y"], self._layer.rect.width, header["rows"], blob))
+            self._patches.append(_Patch(0, header["y"], self._layer.rect.width, header["rows"], blob))
         elif op == "patch":
-            if blob:  # there is none where something more pressing was in its way: it settles later
-                self._painted.append((header["x"], header["y"], header["width"], header["height"], blob))
+            if blob:  # empty if something more urgent came first: this part is repainted by the next `settle`
+                self._patches.append(_Patch(header["x"], header["y"], header["width"], header["height"], blob))
             if header["last"]:
-                self._waiting = self._waiting and self._settling  # of the two, what settles is answered first
-                self._tick()  # now, and not at the next look
+                # While a `settle` is being answered, the patches may be its own: keep waiting for those of the change.
+                self._awaiting_patches = self._awaiting_patches and self._settling
+                self._steps.advance()  # write them now rather than at the next poll
         elif op == "settled":
             self._settling = False
-            self._settled = self._settled or (bool(header["done"]) and not self._waiting)
+            self._fully_repainted = self._fully_repainted or (bool(header["done"]) and not self._awaiting_patches)
             if header["done"]:
-                self._say(_FOLLOWS)
+                self._set_status(_FOLLOWING)
         elif op == "done":
-            self._waiting = False
-            self._settled = bool(self._painted) or self._result is not None
-            self._quiet.start()
-            self._say(_FOLLOWS if self._settled else "Live: follows your brush once the other painting is done")
-            self._tick()
+            self._awaiting_patches = False
+            self._fully_repainted = bool(self._patches) or self._result is not None
+            self._idle_timer.start()
+            waiting = "Live: follows your brush once the other painting is done"
+            self._set_status(_FOLLOWING if self._fully_repainted else waiting)
+            self._steps.advance()
         elif op == "error":
             self.stop(str(header.get("text")))
 
-    def _say(self, status: str) -> None:
+    def _set_status(self, status: str) -> None:
         self.status = status
         self.changed.emit()

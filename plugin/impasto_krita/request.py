@@ -1,43 +1,42 @@
-"""What a painting is to be: of which layer, in which styles, with which options."""
+"""What the user asks for: a layer to paint, the styles to paint it in, and the options."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-#: Characters of a layer's name that are taken into the result's.
-_LONGEST_NAME = 40
+_MAX_NAME_LENGTH = 40  # characters of a source layer's name that the result's name contains
 
 
-class Style(NamedTuple):
-    """Where a style comes from: a layer, by its key, a picture file, or a net that has learned it"""
+class StyleSource(NamedTuple):
+    """Where a style comes from: exactly one of a layer, an image file, and a trained network (an instant style)."""
 
-    name: str
-    layer: str = ""
+    name: str  # shown to the user
+    layer_key: str = ""
     path: str = ""
-    net: str = ""
+    network: str = ""
 
-    def named(self) -> dict[str, str]:
-        """What the engine is told of a style that it finds by itself"""
-        return {"net": self.net} if self.net else {"path": self.path}
+    def to_header(self) -> dict[str, str]:
+        """The keys of an `image` frame for a style that the engine loads by itself."""
+        return {"net": self.network} if self.network else {"path": self.path}
 
 
-class Task(NamedTuple):
-    """All that a painting needs."""
+class PaintRequest(NamedTuple):
+    """Everything that one painting needs."""
 
     document: Any
-    layer: str  # key of the layer to paint
-    name: str  # of that layer
-    styles: list[Style]
-    options: dict[str, Any]  # for the engine, by its own names
-    region: Style | None = None  # the layer that says where the second style goes; the first has the rest
+    layer_key: str  # the layer to paint
+    layer_name: str
+    styles: list[StyleSource]
+    options: dict[str, Any]  # the engine's options by name
+    region: StyleSource | None = None  # the layer that marks the area of the second style; the first gets the rest
 
     @property
     def title(self) -> str:
-        """`Photo x Starry Night (60 %)`"""
+        """The result layer's name: `Photo x Starry Night (60 %)`"""
         strength = self.options.get("strength")
-        share = "" if strength is None else f" ({100 * strength:.0f} %)"
-        return f"{_short(self.name)} x {' + '.join(_short(style.name) for style in self.styles)}{share}"
+        suffix = "" if strength is None else f" ({100 * strength:.0f} %)"
+        return f"{_shorten(self.layer_name)} x {' + '.join(_shorten(style.name) for style in self.styles)}{suffix}"
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "\u2026"
+def _shorten(name: str) -> str:
+    return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 1] + "\u2026"
