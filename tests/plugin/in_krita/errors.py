@@ -1,234 +1,228 @@
-"""Tests that run inside Krita, of what is stopped, refused, missing or gone."""
+"""Tests inside Krita of paintings that are stopped, refused or interrupted, and of a missing engine."""
 
 import os
 import signal
 import time
 
-from hands import (
-    SMALL,
+from helpers import (
+    FAST,
     QtWidgets,
-    begun,
-    child,
-    docker,
+    activate,
+    add_layer,
+    add_photo_and_painting,
     document,
-    ended,
-    layer,
-    names,
-    painted,
+    find_child,
+    get_docker,
+    get_runner,
+    is_idle,
+    layer_names,
+    paint,
     painting,
-    pair,
     photo,
     plugin,
     press_stylize,
-    runner,
+    show_docker,
+    start_long_painting,
     state,
+    undo,
 )
 from krita import Krita, Selection
 
 
-def cancelled():
+def cancel():
+    """Press Stop; then paint again with the same engine"""
     doc = yield from document()
-    _first, second = yield from pair(doc)
-    was = names(doc)
-    yield from begun(second)
-    it = runner()
-    began = time.monotonic()
-    child(docker(), "button").click()
-    stopped_in = time.monotonic() - began
-    silent = []
-    it.engine.said.connect(lambda header, blob: silent.append(header.get("op")))
-    yield (lambda: "cancelled" in silent), 3
-    answered_in = time.monotonic() - began
+    _, style = yield from add_photo_and_painting(doc)
+    names_before = layer_names(doc)
+    yield from start_long_painting(style)
+    runner = get_runner()
+    ops = []
+    runner.engine.frame_received.connect(lambda header, blob: ops.append(header.get("op")))
+    start = time.monotonic()
+    find_child(get_docker(), "button").click()
+    stop_seconds = time.monotonic() - start
+    yield (lambda: "cancelled" in ops), 3
+    answer_seconds = time.monotonic() - start
     yield 0.5
-    told = {**state(doc), "kept": names(doc) == was, "stopped_in": stopped_in, "answered_in": answered_in}
-    told["warm"] = it.engine.running
-    yield from painted(second)  # and the engine does the next one
-    told["next"] = names(doc)
-    return told
+    result = {**state(doc), "unchanged": layer_names(doc) == names_before, "engine_running": runner.engine.running}
+    yield from paint(style)
+    return {**result, "stop_seconds": stop_seconds, "answer_seconds": answer_seconds, "names_after": layer_names(doc)}
 
 
-def document_closed():
+def close_document():
     doc = yield from document()
-    _first, second = yield from pair(doc)
-    yield from begun(second)
+    _, style = yield from add_photo_and_painting(doc)
+    yield from start_long_painting(style)
     doc.setModified(False)
     doc.close()
-    yield ended(5)
-    return {"problem": runner().problem, "documents": len(Krita.instance().documents())}
+    yield is_idle, 5
+    return {"problem": get_runner().problem, "documents": len(Krita.instance().documents())}
 
 
-def anchor_undone():
+def undo_content():
+    """Undo the addition of the layer that is being painted"""
     doc = yield from document()
-    second = layer(doc, "Painting", painting)
-    first = layer(doc, "Photo", photo)
+    style = add_layer(doc, "Painting", painting)
+    content = add_layer(doc, "Photo", photo)
+    yield from activate(doc, content)
+    yield from press_stylize(style, size=128, iterations=30)
+    yield (lambda: get_runner().preview is not None), 90
+    yield from undo()
+    removed = "Photo" not in layer_names(doc)
+    yield is_idle, 90
     yield 0.2
-    doc.setActiveNode(first)
-    yield 0.2
-    yield from press_stylize(second, size=128, iterations=30)
-    yield (lambda: runner().preview is not None), 90
-    Krita.instance().action("edit_undo").trigger()  # the photo goes
-    yield 0.2
-    gone = "Photo" not in names(doc)
-    yield ended()
-    yield 0.2
-    return {**state(doc), "gone": gone}
+    return {**state(doc), "removed": removed}
 
 
 def engine_killed():
     doc = yield from document()
-    _first, second = yield from pair(doc)
-    was = names(doc)
-    yield from begun(second)
-    it = runner()
-    os.kill(int(it.engine._process.processId()), signal.SIGKILL)
-    yield ended(5)
-    told = {**state(doc), "kept": names(doc) == was}
-    yield from painted(second)
-    told["next"] = names(doc)
-    return told
+    _, style = yield from add_photo_and_painting(doc)
+    names_before = layer_names(doc)
+    yield from start_long_painting(style)
+    os.kill(_engine_pid(), signal.SIGKILL)
+    yield is_idle, 5
+    result = {**state(doc), "unchanged": layer_names(doc) == names_before}
+    yield from paint(style)
+    return {**result, "names_after": layer_names(doc)}
 
 
 def engine_hangs():
-    """An engine that does not answer a cancel is ended, and the next picture gets a new one."""
+    """Press Stop while the engine hangs: it is ended, and the next painting gets a new one"""
     doc = yield from document()
-    _first, second = yield from pair(doc)
-    yield from begun(second)
-    it = runner()
-    os.kill(int(it.engine._process.processId()), signal.SIGSTOP)
-    child(docker(), "button").click()
-    idle = not it.busy
-    yield (lambda: not it.engine.running), 6
-    yield from painted(second)
+    _, style = yield from add_photo_and_painting(doc)
+    yield from start_long_painting(style)
+    os.kill(_engine_pid(), signal.SIGSTOP)
+    find_child(get_docker(), "button").click()
+    idle = is_idle()
+    yield (lambda: not get_runner().engine.running), 6
+    yield from paint(style)
     return {**state(doc), "idle": idle}
 
 
-def quits_in_the_middle():
-    """What stays behind is pytest's to see: it is told the engine's process."""
+def pid_of_busy_engine():
+    """Start a long painting, and leave it running"""
     doc = yield from document()
-    _first, second = yield from pair(doc)
-    yield from begun(second)
-    return int(runner().engine._process.processId())
+    _, style = yield from add_photo_and_painting(doc)
+    yield from start_long_painting(style)
+    return _engine_pid()
+
+
+def _engine_pid():
+    return int(get_runner().engine._process.processId())
 
 
 def two_windows():
     doc = yield from document()
-    _first, second = yield from pair(doc)
-    other = Krita.instance().openWindow()
-    other.qwindow().show()
+    _, style = yield from add_photo_and_painting(doc)
+    second_window = Krita.instance().openWindow()
+    second_window.qwindow().show()
     yield 1.0
     dockers = [w.findChild(QtWidgets.QDockWidget, "impasto_docker") for w in QtWidgets.QApplication.topLevelWidgets()]
-    dockers = [each for each in dockers if each is not None and hasattr(each, "form")]
-    yield from press_stylize(second, size=128, iterations=60)
-    yield (lambda: runner().state == "painting"), 90
-    labels = [child(each, "button").text() for each in dockers]
-    plugin().docker.begin(dockers[-1].form)  # a second one is refused
-    refused = runner().status
-    yield ended()
+    dockers = [docker for docker in dockers if docker is not None and hasattr(docker, "form")]
+    yield from press_stylize(style, size=128, iterations=60)
+    yield (lambda: get_runner().state == "painting"), 90
+    labels = [find_child(docker, "button").text() for docker in dockers]
+    plugin().docker.start_painting(dockers[-1].form)
+    refusal = get_runner().status
+    yield is_idle, 90
     yield 0.2
-    return {**state(doc), "labels": labels, "refused": refused}
+    return {**state(doc), "labels": labels, "refusal": refusal}
 
 
-def refused(case):
-    """What cannot be painted is said in one sentence, and nothing else happens."""
+def refuse(case):
+    """Try to paint what cannot be painted"""
     doc = yield from document()
-    style = layer(doc, "Painting", painting)
-    first = layer(doc, "Photo", photo)
+    style = add_layer(doc, "Painting", painting)
+    content = add_layer(doc, "Photo", photo)
     if case == "empty":
-        first = doc.createNode("Empty", "paintlayer")
-        doc.rootNode().addChildNode(first, None)
+        content = doc.createNode("Empty", "paintlayer")
+        doc.rootNode().addChildNode(content, None)
     elif case == "tiny":
-        first = layer(doc, "Dot", photo, width=1, height=1)
+        content = add_layer(doc, "Dot", photo, width=1, height=1)
     elif case == "filter":
-        first = doc.createFilterLayer("Filter", Krita.instance().filter("invert"), Selection())
-        doc.rootNode().addChildNode(first, None)
-    elif case == "itself":
-        style = first
-    yield 0.2
-    doc.setActiveNode(first)
-    yield 0.2
-    if case == "beside":
-        chosen = Selection()
-        chosen.select(0, 0, 5, 5, 255)
-        doc.setSelection(chosen)
-        first.move(40, 30)
+        content = doc.createFilterLayer("Filter", Krita.instance().filter("invert"), Selection())
+        doc.rootNode().addChildNode(content, None)
+    elif case == "same layer":
+        style = content
+    yield from activate(doc, content)
+    if case == "selection beside layer":
+        doc.setSelection(_square(0, 5))
+        content.move(40, 30)
         doc.waitForDone()
-    if case == "outside":
-        chosen = Selection()
-        chosen.select(300, 300, 20, 20, 255)
-        doc.setSelection(chosen)
-    was = names(doc)
+    elif case == "selection outside canvas":
+        doc.setSelection(_square(300, 20))
+    names_before = layer_names(doc)
     if case == "missing file":
-        plugin().settings.store(options=SMALL)
-        it = docker()
-        yield (lambda: it.form.described), 90
-        it.form.style_picker.choose_file("/nowhere/gone.png")
-        child(it, "button").click()
-        yield ended()
+        plugin().settings.store(options=FAST)
+        docker = yield from show_docker()
+        docker.form.style_picker.choose_file("/nowhere/gone.png")
+        find_child(docker, "button").click()
+        yield is_idle, 60
     else:
-        yield from painted(style)
-    return {**state(doc), "kept": names(doc) == was, "steps": Krita.instance().action("edit_undo").text()}
+        yield from paint(style)
+    return {**state(doc), "unchanged": layer_names(doc) == names_before}
+
+
+def _square(position, side):
+    area = Selection()
+    area.select(position, position, side, side, 255)
+    return area
 
 
 def no_document():
-    """Without a picture the actions are off, and the button says why."""
-    it = docker()
-    it.setVisible(True)
-    yield (lambda: it.form.described), 90
-    enabled = Krita.instance().action("impasto_stylize").isEnabled()
-    child(it, "button").click()
+    """Press the button without a document; then open one"""
+    docker = yield from show_docker()
+    action = Krita.instance().action("impasto_stylize")
+    enabled_without = action.isEnabled()
+    find_child(docker, "button").click()
     yield 0.2
-    shown = child(it, "problem").text()
-    doc = yield from document()
-    yield 0.5
-    return {
-        "enabled": enabled,
-        "shown": shown,
-        "with": Krita.instance().action("impasto_stylize").isEnabled(),
-        "open": doc.width(),
-    }
+    problem = find_child(docker, "problem").text()
+    yield from document()
+    yield (lambda: action.isEnabled()), 30
+    return {"enabled_without": enabled_without, "problem": problem, "enabled_with": action.isEnabled()}
 
 
 def engine_missing():
-    it = docker()
-    it.setVisible(True)
+    docker = get_docker()
+    docker.setVisible(True)
     yield 0.5
     doc = yield from document()
-    _first, second = yield from pair(doc)
-    it.form.refresh(doc)
-    it.form.style_picker.choose_layer(plugin().layers.key(second))
-    child(it, "button").click()
+    _, style = yield from add_photo_and_painting(doc)
+    docker.form.refresh(doc)
+    docker.form.style_picker.choose_layer(plugin().layers.node_key(style))
+    find_child(docker, "button").click()
     yield 0.2
-    button = child(it, "set_up")
+    button = find_child(docker, "set_up")
     return {
         **state(doc),
-        "shown": button.isVisible() and button.isEnabled(),
-        "says": button.text(),
-        "runs": runner().engine.running,
+        "button_usable": button.isVisible() and button.isEnabled(),
+        "button_text": button.text(),
+        "engine_running": get_runner().engine.running,
     }
 
 
-def sets_up_the_engine():
-    """The button, a real virtual environment, a real pip; then a picture with that engine."""
-    it = docker()
-    it.setVisible(True)
+def set_up_engine():
+    """Press the setup button: a real virtual environment and a real pip. Then paint with the installed engine."""
+    docker, runner = get_docker(), get_runner()
+    docker.setVisible(True)
     yield 0.5
-    child(it, "set_up").click()
-    running = runner().setup.running
-    yield (lambda: not runner().setup.running), 1800
-    problem, log = runner().problem, it._setup._log.toPlainText()
+    find_child(docker, "set_up").click()
+    started = runner.setup.running
+    yield (lambda: not runner.setup.running), 1800
+    problem, log = runner.problem, docker._setup._log.toPlainText()
     doc = yield from document()
-    _first, second = yield from pair(doc)
-    yield from painted(second, limit=120)
-    return {**state(doc), "running": running, "setup": problem, "log": log[-2000:], "command": runner().command()}
+    _, style = yield from add_photo_and_painting(doc)
+    yield from paint(style, limit=120)
+    return {**state(doc), "started": started, "setup_problem": problem, "log": log[-2000:], "command": runner.engine_command()}
 
 
-def set_up_stopped():
-    it = docker()
-    it.setVisible(True)
+def stop_setup():
+    docker, runner = get_docker(), get_runner()
+    docker.setVisible(True)
     yield 0.5
-    child(it, "set_up").click()
-    folder = plugin().job.environment_folder()
+    find_child(docker, "set_up").click()
+    folder = plugin().settings.engine_folder()
     yield (lambda: os.path.exists(folder)), 60
-    child(it, "set_up").click()
+    find_child(docker, "set_up").click()
     yield 0.5
-    return {"problem": runner().problem, "left": os.path.exists(folder), "running": runner().setup.running}
+    return {"problem": runner.problem, "folder_exists": os.path.exists(folder), "running": runner.setup.running}

@@ -1,6 +1,11 @@
-"""Runs one test inside Krita: a generator that yields what it waits for, and returns what is to be reported.
+"""A Krita plugin that runs tests inside Krita, one after another, as pytest requests them.
 
-`yield 0.3` waits; `yield predicate, limit` waits until it is true, at most so many seconds. The result goes to a file as JSON.
+IMPASTO_TEST_RUNNER is a JSON object with `folder` (of the test modules) and two file descriptors: `requests`, from which lines
+{test, arguments, limit} are read, and `results`, to which one line {result} or {error} is written for each. The end of
+`requests` ends Krita.
+
+A test is a generator function. `yield 0.3` waits for that many seconds; `yield predicate, limit` waits until the predicate is
+true, for at most that many seconds. What the generator returns is the result.
 """
 
 import faulthandler
@@ -14,70 +19,90 @@ import traceback
 from krita import Extension, Krita
 
 if "PyQt6.QtCore" in sys.modules:
-    from PyQt6.QtCore import QTimer
+    from PyQt6.QtCore import QSocketNotifier, QTimer
 else:
-    from PyQt5.QtCore import QTimer
+    from PyQt5.QtCore import QSocketNotifier, QTimer
 
 _POLL_MS = 5
 
 
-class Probe(Extension):
+class TestRunner(Extension):
     def setup(self):
-        self._begun = False
+        self._started = False
 
     def createActions(self, window):
-        if not self._begun and os.environ.get("IMPASTO_PROBE"):
-            self._begun = True
+        if not self._started and os.environ.get("IMPASTO_TEST_RUNNER"):
+            self._started = True
             QTimer.singleShot(0, self._start)
 
     def _start(self):
-        self._order = json.loads(os.environ["IMPASTO_PROBE"])
-        self._traces = open(self._order["out"] + ".trace", "w", encoding="utf-8")  # noqa: SIM115
-        faulthandler.enable(self._traces)
-        sys.excepthook = lambda kind, error, trace: self._finish(
-            {"error": "".join(traceback.format_exception(kind, error, trace))}, 1
-        )
-        self._watchdog = QTimer()
-        self._watchdog.setSingleShot(True)
-        self._watchdog.timeout.connect(lambda: self._finish({"error": "the test took too long"}, 124))
-        self._watchdog.start(int(1000 * self._order["limit"]))
-        sys.path.insert(0, self._order["folder"])
-        module, _, name = self._order["test"].rpartition(".")
-        test = getattr(importlib.import_module(module or "inside"), name)
-        self._steps = test(**self._order["arguments"])
-        self._go_on()
+        faulthandler.enable()
+        sys.excepthook = lambda *error: self._report_error("".join(traceback.format_exception(*error)))
+        settings = json.loads(os.environ["IMPASTO_TEST_RUNNER"])
+        sys.path.insert(0, settings["folder"])
+        self._requests, self._results = settings["requests"], settings["results"]
+        for descriptor in (self._requests, self._results):
+            os.set_inheritable(descriptor, False)  # the engine must not keep them open
+        self._received = b""
+        self._steps = None
+        self._deadline = QTimer()
+        self._deadline.setSingleShot(True)
+        self._deadline.timeout.connect(lambda: self._report_error("the test took too long"))
+        self._notifier = QSocketNotifier(self._requests, QSocketNotifier.Type.Read)
+        self._notifier.activated.connect(self._read)
 
-    def _go_on(self):
+    def _read(self, *_):
+        piece = os.read(self._requests, 1 << 16)
+        if not piece:
+            os._exit(0)
+        self._received += piece
+        if self._received.endswith(b"\n"):
+            request, self._received = json.loads(self._received), b""
+            self._deadline.start(int(1000 * request["limit"]))
+            self._steps = self._run(request["test"], request["arguments"])
+            self._advance()
+
+    def _run(self, test, arguments):
+        module, _, name = test.rpartition(".")
+        helpers = importlib.import_module("helpers")
+        yield from helpers.reset()
+        return (yield from getattr(importlib.import_module(module), name)(**arguments))
+
+    def _advance(self):
         try:
-            wanted = next(self._steps)
+            wait = next(self._steps)
         except StopIteration as stop:
-            self._finish({"result": stop.value}, 0)
-            return
+            self._report({"result": stop.value})
         except BaseException:
-            self._finish({"error": traceback.format_exc()}, 1)
-            return
-        if isinstance(wanted, tuple):
-            self._wait(wanted[0], time.monotonic() + wanted[1])
+            self._report_error(traceback.format_exc())
         else:
-            QTimer.singleShot(int(1000 * wanted), self._go_on)
+            if isinstance(wait, tuple):
+                predicate, limit = wait
+                self._wait(predicate, time.monotonic() + limit)
+            else:
+                QTimer.singleShot(int(1000 * wait), self._advance)
 
-    def _wait(self, predicate, until):
+    def _wait(self, predicate, deadline):
         try:
             if predicate():
-                self._go_on()
-            elif time.monotonic() > until:
-                self._steps.throw(TimeoutError("waited in vain"))
+                self._advance()
+            elif time.monotonic() > deadline:
+                self._steps.throw(TimeoutError("a condition did not become true in time"))
             else:
-                QTimer.singleShot(_POLL_MS, lambda: self._wait(predicate, until))
+                QTimer.singleShot(_POLL_MS, lambda: self._wait(predicate, deadline))
         except BaseException:
-            self._finish({"error": traceback.format_exc()}, 1)
+            self._report_error(traceback.format_exc())
 
-    def _finish(self, payload, code):
-        with open(self._order["out"], "w", encoding="utf-8") as file:
-            json.dump(payload, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os._exit(code)
+    def _report(self, answer):
+        self._deadline.stop()
+        line = json.dumps(answer).encode() + b"\n"
+        while line:
+            line = line[os.write(self._results, line) :]
+
+    def _report_error(self, text):
+        """Krita ends after an error, because the next test could not rely on its state."""
+        self._report({"error": text})
+        os._exit(1)
 
 
-Krita.instance().addExtension(Probe(Krita.instance()))
+Krita.instance().addExtension(TestRunner(Krita.instance()))
