@@ -27,7 +27,7 @@ space: .venv/app
 
 # Build the zip that Krita's "Import Python Plugin from File" installs: dist/impasto_krita-VERSION.zip
 krita: | .venv/pyvenv.cfg
-	PYTHONPATH=core $(BIN)/python plugin/build.py dist
+	PYTHONPATH=core $(BIN)/python scripts/build_krita_plugin.py dist
 
 # Build the wheel and the source distribution: dist/impasto-VERSION*
 package: .venv/release
@@ -45,7 +45,7 @@ test-quick: .venv/test
 # Run the plugin's end-to-end tests in Krita 5.2, 5.3 and 6.0; needs root on Debian, and a lot of time.
 test-kritas: .venv/test
 	scripts/install_test_system_packages.sh
-	tests/krita/kritas.sh $(BIN)/python
+	scripts/test_kritas.sh $(BIN)/python
 
 # Run the linters, the type checker, the import contracts, the workflow checks and the dependency audit.
 check: .venv/test

@@ -30,9 +30,9 @@ def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
         raise ImpastoError("this installation does not include the Krita plugin: install impasto again")
     contents = {path.name: path.read_bytes() for path in source.glob(f"{PLUGIN_NAME}.*")}
     for path in source.joinpath(PLUGIN_NAME).rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyi":
             contents[path.relative_to(source).as_posix()] = path.read_bytes()
-    contents[f"{PLUGIN_NAME}/frames.py"] = (_PACKAGE_FOLDER / "worker" / "protocol.py").read_bytes()
+    contents[f"{PLUGIN_NAME}/protocol.py"] = (_PACKAGE_FOLDER / "worker" / "protocol.py").read_bytes()
     if wheel is not None:
         contents[f"{PLUGIN_NAME}/engine/{wheel.name}"] = wheel.read_bytes()
     return contents

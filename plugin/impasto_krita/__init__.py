@@ -1,6 +1,7 @@
-"""Impasto for Krita: the active layer, painted in the style of another.
+"""Impasto for Krita: paints the active layer in the style of another layer.
 
-Nothing heavy happens in here: the engine is a process of its own, which `engine` speaks to.
+The computation runs in a separate engine process (`engine_process`), so Krita stays responsive. Modules that import neither Qt
+nor Krita can be shared with other editors' plugins: errors, request, protocol, geometry, messages, engine_install, version.
 """
 
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Krita

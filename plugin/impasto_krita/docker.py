@@ -1,257 +1,273 @@
-"""The docker: the form, a preview, and how far the work is. It shows what the runner does and asks it to do things."""
+"""The docker: the form, a preview and the progress. It displays the runner's state and passes the user's requests to it."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-from krita import DockWidget, Krita
+from krita import DockWidget, Document, Krita
 
-from . import environment, layers
-from .form import _POLL_MS, Form
-from .job import runner
-from .lesson import MINUTES
+from . import layers, messages
+from .engine_install import bundled_wheel
+from .errors import PluginError
+from .form import Form
 from .qt import QtCore, QtGui, QtWidgets
-from .task import Task
+from .request import PaintRequest
+from .runner import get_runner
+from .training import MINUTES
 from .version import VERSION
 
 _PREVIEW_HEIGHT = 220
-#: What of the form a net learns by; strength, too, it learns as such.
-_LEARNED_BY = ("style_loss", "seed")
+#: How often to check whether the document's layers have changed.
+_POLL_MS = 500
+#: The form's options that a training uses.
+_TRAINING_OPTIONS = ("style_loss", "seed")
 
 
-def task_from(form: Form) -> Task:
-    """What the form asks for, of the active layer.  Raises LayerError."""
+def request_from_form(form: Form) -> PaintRequest:
+    """The painting of the active layer that the form describes.  Raises PluginError"""
     document = Krita.instance().activeDocument()
     node = layers.layer_to_paint(document)
+    key = layers.node_key(node)
     form.refresh(document)
     styles = form.styles()
     if not styles:
-        raise layers.LayerError("Choose a style first: another layer, or a picture file.")
-    if any(style.layer == layers.key(node) for style in styles):
-        raise layers.LayerError(f"{node.name()} cannot be its own style: choose another layer.")
-    return Task(document, layers.key(node), node.name(), styles, form.options(), form.region())
+        raise PluginError("Choose a style first: another layer, or an image file.")
+    if any(style.layer_key == key for style in styles):
+        raise PluginError(f"{node.name()} cannot be its own style: choose another layer.")
+    return PaintRequest(document, key, node.name(), styles, form.options(), form.region())
 
 
-def begin(form: Form) -> None:
-    """Start what the form asks for; what is wrong with it is shown in the docker."""
+def start_painting(form: Form) -> None:
+    """Start the painting that the form describes. What is wrong with it is shown in the docker."""
     try:
-        task = task_from(form)
-    except layers.LayerError as error:
-        runner().refuse(str(error))
+        request = request_from_form(form)
+    except PluginError as error:
+        get_runner().refuse(str(error))
         return
     form.store()
-    runner().start(task)
+    get_runner().start(request)
 
 
-def go_live(form: Form) -> None:
-    """Have the active layer's painting follow it from now on; what is in the way is shown in the docker."""
+def start_live(form: Form) -> None:
+    """Start Live on the active layer. What prevents it is shown in the docker."""
+    runner = get_runner()
     try:
-        task = task_from(form)
-        if runner().setup.running or runner().command() is None:
-            raise layers.LayerError("There is no engine yet: set it up first.")
-        if form.instant is None:
-            raise layers.LayerError("Live needs an instant style: choose one, or make this style instant first.")
-    except layers.LayerError as error:
-        runner().refuse(str(error))
+        request = request_from_form(form)
+        if runner.setup.running or runner.engine_command() is None:
+            raise PluginError(messages.ENGINE_MISSING)
+        if form.instant_style is None:
+            raise PluginError("Live needs an instant style: choose one, or make this style instant first.")
+    except PluginError as error:
+        runner.refuse(str(error))
         return
     form.store()
-    runner().wake()
-    runner().live.start(task)
+    runner.start_engine()
+    runner.live.start(request)
 
 
 class ImpastoDocker(DockWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setWindowTitle("Impasto")
-        self._runner = runner()
-        self._task = self._runner.last
-        self.form = Form(more=True)
+        self._runner = get_runner()
+        self._last_request = self._runner.last_request
+        self.form = Form(extended=True)
         self._preview = _Preview()
-        self._bar = QtWidgets.QProgressBar()
-        self._bar.setRange(0, 1000)
-        self._bar.setTextVisible(False)
-        self._bar.setMaximumHeight(8)
-        self._button = QtWidgets.QPushButton()
-        self._button.setObjectName("impasto_button")
-        self._button.clicked.connect(self._press)
-        self._live = QtWidgets.QPushButton("Live")
-        self._live.setObjectName("impasto_live")
+        self._progress_bar = QtWidgets.QProgressBar()
+        self._progress_bar.setRange(0, 1000)
+        self._progress_bar.setTextVisible(False)
+        self._progress_bar.setMaximumHeight(8)
+        self._button = _button("", "button", self._on_button)
+        self._live = _button("Live", "live", self.toggle_live)
         self._live.setCheckable(True)
-        self._live.setToolTip("While it is on, a painting of the active layer in an instant style follows each brush stroke.")
-        self._live.clicked.connect(self.switch_live)
-        self._learn = QtWidgets.QPushButton()
-        self._learn.setObjectName("impasto_learn")
-        self._learn.setToolTip(
-            f"A net learns this style in the background, in {MINUTES} minutes, and paints in it in a second from then on."
+        self._live.setToolTip(
+            "While this is on, a new layer shows the active layer in an instant style, after every brush stroke."
         )
-        self._learn.clicked.connect(self._study)
-        self._learning = QtWidgets.QLabel()
-        self._learning.setWordWrap(True)
-        self._learning.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-        self._learning.setObjectName("impasto_learning")
-        self._status = QtWidgets.QLabel()
-        self._status.setWordWrap(True)
-        self._status.setTextFormat(QtCore.Qt.TextFormat.PlainText)  # there are layers' names in it
-        self._status.setObjectName("impasto_status")
-        self._estimate = QtWidgets.QLabel()
-        self._estimate.setWordWrap(True)
-        self._estimate.setEnabled(False)  # in gray
-        self._estimate.setObjectName("impasto_estimate")
-        self._problem = _Problem()
-        self._lesson = _Preview()
+        self._train = _button("", "learn", self._start_training)
+        self._train.setToolTip(
+            f"Train a network on this style, in the background, for {MINUTES} minutes. After that it paints in about a second."
+        )
+        self._training_status = _label("learning")
+        self._status = _label("status")
+        self._estimate = _label("estimate")
+        self._estimate.setEnabled(False)  # drawn in gray
+        self._problem = _ProblemPanel()
+        self._training_preview = _Preview()
         self._setup = _SetupPanel()
-        self._setup.button.clicked.connect(self._set_up)
+        self._setup.button.clicked.connect(self._toggle_setup)
 
-        inside = QtWidgets.QWidget()
-        column = QtWidgets.QVBoxLayout(inside)
+        content = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(content)
         for widget in (
             self._setup,
             self.form,
             self._button,
             self._live,
             self._estimate,
-            self._bar,
+            self._progress_bar,
             self._status,
             self._problem,
             self._preview,
-            self._learn,
-            self._learning,
-            self._lesson,
+            self._train,
+            self._training_status,
+            self._training_preview,
         ):
             column.addWidget(widget)
         column.addStretch(1)
         scroll = QtWidgets.QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        scroll.setWidget(inside)
+        scroll.setWidget(content)
         self.setWidget(scroll)
 
-        for each in (self._runner, self._runner.live, self._runner.lesson):
-            each.changed.connect(self._show)
-        self.form.style_picker.picked.connect(self._show)
-        self._runner.setup.log.connect(self._setup.say)
-        self._polling = QtCore.QTimer(self)
-        self._polling.timeout.connect(self._poll)
-        self._polling.start(_POLL_MS)
-        self._show()
+        for source in (self._runner, self._runner.live, self._runner.training):
+            source.changed.connect(self._update)
+        self.form.style_picker.picked.connect(self._update)
+        self._runner.setup.log.connect(self._setup.add_log_line)
+        self._poll_timer = QtCore.QTimer(self)
+        self._poll_timer.timeout.connect(self._poll)
+        self._poll_timer.start(_POLL_MS)
+        self._update()
 
     def canvasChanged(self, canvas: Any) -> None:
         self._poll()
 
-    def showEvent(self, event: Any) -> None:
+    def showEvent(self, event: QtGui.QShowEvent | None) -> None:
         super().showEvent(event)
         if not self._runner.engine.running:
-            self._runner.wake()
-        self._show()
+            self._runner.start_engine()
+        self._update()
         self._poll()
 
     def _poll(self) -> None:
-        """Krita does not say when layers come and go."""
-        if self.isVisible() and not self.form.style_picker.view().isVisible():
+        """Refresh the list of layers: Krita does not report when layers are added or removed."""
+        if self.isVisible() and not self.form.style_picker.popup_open:
             document = Krita.instance().activeDocument()
             self.form.refresh(document)
-            self._ask(document)
+            self._request_estimate(document)
 
-    def _ask(self, document: Any | None) -> None:
-        """What would a painting take, as things are?"""
-        if document is not None and not self._runner.busy and not self.form.instant:
-            rect = layers.to_paint(document)
+    def _request_estimate(self, document: Document | None) -> None:
+        """Ask how long a painting with the current settings would take."""
+        if document is not None and not self._runner.busy and not self.form.instant_style:
+            rect = layers.paint_area(document)
             if rect.width and rect.height:
-                self._runner.ask(rect.width, rect.height, self.form.options())
+                self._runner.request_estimate(rect.width, rect.height, self.form.options())
 
-    def _press(self) -> None:
+    def _on_button(self) -> None:
         if self._runner.busy:
             self._runner.cancel()
         else:
-            begin(self.form)
+            start_painting(self.form)
 
-    def switch_live(self) -> None:
-        """Live on, or off again"""
+    def toggle_live(self) -> None:
+        """Switch Live on or off."""
         if self._runner.live.on:
             self._runner.live.stop()
         else:
-            go_live(self.form)
-        self._show()
+            start_live(self.form)
+        self._update()
 
-    def _study(self) -> None:
-        lesson, style = self._runner.lesson, self.form.style_picker.style()
-        if lesson.busy:
-            lesson.finish()
+    def _start_training(self) -> None:
+        """Train the chosen style, or finish the training in progress."""
+        training, style = self._runner.training, self.form.style_picker.style_source()
+        if training.busy:
+            training.finish()
         elif style is not None:
             options = self.form.options()
-            lesson.start(Krita.instance().activeDocument(), style, {n: options[n] for n in _LEARNED_BY if n in options})
+            used = {name: options[name] for name in _TRAINING_OPTIONS if name in options}
+            training.start(Krita.instance().activeDocument(), style, used)
 
-    def _show(self) -> None:
-        """Show where the runner stands."""
-        it = self._runner
-        self.form.describe(it.options)
-        self.form.offer(it.nets)
-        if it.last is not self._task:  # begun here or in the dialog: both show what was used last
-            self._task = it.last
+    def _update(self) -> None:
+        """Display the runner's state."""
+        runner, live, training = self._runner, self._runner.live, self._runner.training
+        self.form.create_fields(runner.options)
+        self.form.set_instant_styles(runner.networks)
+        if runner.last_request is not self._last_request:  # from here or the dialog: both display what was used last
+            self._last_request = runner.last_request
             self.form.reload()
-        self._button.setText("Stop" if it.busy else "Stylize")
-        self._button.setEnabled(it.busy or not it.setup.running)
-        self._bar.setVisible(it.busy)
-        self._bar.setValue(round(1000 * it.fraction))
-        self._estimate.setText(it.estimate)
-        self._estimate.setVisible(bool(it.estimate) and not it.busy and not self.form.instant)
-        status = it.status if it.busy or not it.live.status else it.live.status
-        self._status.setText(status)
-        self._status.setVisible(bool(status))
-        self._live.setChecked(it.live.on)
-        self._live.setVisible(it.live.on or self.form.instant is not None)
-        self._learn.setText("Stop learning, and keep it" if it.lesson.busy else "Make this style instant")
-        self._learn.setVisible(it.lesson.busy or (self.form.instant is None and bool(self.form.styles())))
-        need = self._need()
-        self._learn.setEnabled(it.lesson.busy or not need)
-        self._learning.setText(it.lesson.status)
-        self._learning.setVisible(bool(it.lesson.status))
-        self._lesson.show_image(it.lesson.preview)
-        self._problem.show_problem(it.problem, it.details)
-        self._preview.show_image(it.preview)
-        self._setup.show_need(need)
+        instant = self.form.instant_style is not None
+        self._button.setText("Stop" if runner.busy else "Stylize")
+        self._button.setEnabled(runner.busy or not runner.setup.running)
+        self._progress_bar.setVisible(runner.busy)
+        self._progress_bar.setValue(round(1000 * runner.fraction))
+        self._estimate.setText(runner.estimate)
+        self._estimate.setVisible(bool(runner.estimate) and not runner.busy and not instant)
+        _show_text(self._status, runner.status if runner.busy or not live.status else live.status)
+        self._live.setChecked(live.on)
+        self._live.setVisible(live.on or instant)
+        self._train.setText("Stop training and keep the result" if training.busy else "Make this style instant")
+        self._train.setVisible(training.busy or (not instant and bool(self.form.styles())))
+        hint = self._setup_hint()
+        self._train.setEnabled(training.busy or not hint)
+        _show_text(self._training_status, training.status)
+        self._training_preview.show_image(training.preview)
+        self._problem.show_problem(runner.problem, runner.details)
+        self._preview.show_image(runner.preview)
+        self._setup.show_hint(hint)
 
-    def _need(self) -> str:
-        """Why the engine has to be set up, or nothing"""
-        it = self._runner
-        if it.setup.running:
+    def _setup_hint(self) -> str:
+        """Why the engine has to be set up, or an empty string."""
+        runner = self._runner
+        if runner.setup.running:
             return "Setting up the engine"
-        version = it.engine.hello.get("version")
+        version = runner.engine.hello.get("version")
         if version is not None and version != VERSION:
-            set_up = "set it up again" if environment.wheel() else "run `impasto krita install` again"
-            set_up = "update what IMPASTO_ENGINE names" if os.environ.get("IMPASTO_ENGINE") else set_up
-            return f"The engine is version {version} and the plugin {VERSION}: {set_up}."
-        if version is None and it.command() is None:
-            return "Painting needs the engine, a program of its own (about 6 GB with all its parts)."
+            remedy = "set it up again" if bundled_wheel() else "run `impasto krita install` again"
+            remedy = "update the program that IMPASTO_ENGINE names" if os.environ.get("IMPASTO_ENGINE") else remedy
+            return f"The engine is version {version} and the plugin {VERSION}: {remedy}."
+        if version is None and runner.engine_command() is None:
+            return "Painting needs the engine, a separate program (about 6 GB with all its packages)."
         return ""
 
-    def _set_up(self) -> None:
+    def _toggle_setup(self) -> None:
         if self._runner.setup.running:
             self._runner.setup.cancel()
         else:
-            self._runner.set_up()
-        self._show()
+            self._runner.set_up_engine()
+        self._update()
+
+
+def _button(text: str, name: str, on_click: Any) -> QtWidgets.QPushButton:
+    button = QtWidgets.QPushButton(text)
+    button.setObjectName("impasto_" + name)
+    button.clicked.connect(on_click)
+    return button
+
+
+def _label(name: str) -> QtWidgets.QLabel:
+    """A label with line breaks, in plain text because it may contain layer names."""
+    label = QtWidgets.QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+    label.setObjectName("impasto_" + name)
+    return label
+
+
+def _show_text(label: QtWidgets.QLabel, text: str) -> None:
+    label.setText(text)
+    label.setVisible(bool(text))
 
 
 class _Preview(QtWidgets.QLabel):
-    """The picture in the making. Never a layer: that would be in the way of undo."""
+    """The unfinished picture. It is not a layer, because that would add undo steps."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
         self.setObjectName("impasto_preview")
-        self._shown: Any | None = None
+        self._image: QtGui.QImage | None = None
 
-    def show_image(self, image: Any | None) -> None:
-        if image is self._shown:
+    def show_image(self, image: QtGui.QImage | None) -> None:
+        if image is self._image:
             return
-        self._shown = image
+        self._image = image
         self.setVisible(image is not None)
         if image is None:
             self.clear()
             return
-        width = max(64, self.parentWidget().width() - 24) if self.parentWidget() else image.width()
+        parent = self.parentWidget()
+        width = max(64, parent.width() - 24) if parent else image.width()
         self.setPixmap(
             QtGui.QPixmap.fromImage(image).scaled(
                 width,
@@ -262,22 +278,18 @@ class _Preview(QtWidgets.QLabel):
         )
 
 
-class _Problem(QtWidgets.QWidget):
-    """What went wrong, in a sentence, and more of it for whoever is asked for help."""
+class _ProblemPanel(QtWidgets.QWidget):
+    """What went wrong, in one sentence, with a button that copies the details."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._text = QtWidgets.QLabel()
-        self._text.setWordWrap(True)
-        self._text.setObjectName("impasto_problem")
-        self._text.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        self._text = _label("problem")
         self._text.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._copy = QtWidgets.QPushButton("Copy details")
-        self._copy.clicked.connect(self._copy_details)
+        copy = _button("Copy details", "copy_details", self._copy_details)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._text)
-        column.addWidget(self._copy)
+        column.addWidget(copy)
         self._details = ""
 
     def show_problem(self, problem: str, details: str) -> None:
@@ -286,11 +298,15 @@ class _Problem(QtWidgets.QWidget):
         self.setVisible(bool(problem))
 
     def _copy_details(self) -> None:
-        about = f"Impasto {VERSION}, Krita {Krita.instance().version()}"
-        QtWidgets.QApplication.clipboard().setText(f"{about}\n{self._text.text()}\n{self._details}")
+        versions = f"Impasto {VERSION}, Krita {Krita.instance().version()}"
+        clipboard = QtWidgets.QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText(f"{versions}\n{self._text.text()}\n{self._details}")
 
 
 class _SetupPanel(QtWidgets.QWidget):
+    """Why the engine has to be set up, the button that does it, and its log."""
+
     def __init__(self) -> None:
         super().__init__()
         self._text = QtWidgets.QLabel()
@@ -307,13 +323,13 @@ class _SetupPanel(QtWidgets.QWidget):
         for widget in (self._text, self.button, self._log):
             column.addWidget(widget)
 
-    def say(self, line: str) -> None:
+    def add_log_line(self, line: str) -> None:
         self._log.show()
         self._log.appendPlainText(line)
 
-    def show_need(self, need: str) -> None:
-        running = runner().setup.running
-        self.setVisible(bool(need))
-        self._text.setText(need)
-        self.button.setText("Stop the set-up" if running else "Set up the engine")
-        self.button.setEnabled(running or environment.wheel() is not None)
+    def show_hint(self, hint: str) -> None:
+        running = get_runner().setup.running
+        _show_text(self._text, hint)
+        self.setVisible(bool(hint))
+        self.button.setText("Stop the setup" if running else "Set up the engine")
+        self.button.setEnabled(running or bundled_wheel() is not None)

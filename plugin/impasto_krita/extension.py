@@ -1,111 +1,120 @@
-"""The actions in Krita's menus."""
+"""The actions in Krita's menus, and the dialog of Filter > Stylize with Layer."""
 
 from __future__ import annotations
 
-from typing import Any
+from krita import Extension, Krita, Window
 
-from krita import Extension, Krita
-
-from . import layers, settings
-from .docker import begin
+from . import layers, messages, settings
+from .docker import ImpastoDocker, start_painting
 from .form import Form
-from .job import runner
 from .qt import QtCore, QtWidgets
+from .runner import get_runner
 
 
 class ImpastoExtension(Extension):
     def setup(self) -> None:
         notifier = Krita.instance().notifier()
         notifier.setActive(True)
-        notifier.applicationClosing.connect(runner().close)
+        notifier.applicationClosing.connect(get_runner().close)
 
-    def createActions(self, window: Any) -> None:
+    def createActions(self, window: Window) -> None:
         stylize = window.createAction("impasto_stylize", "Stylize with Layer...", "filter")
-        stylize.triggered.connect(self._ask)
+        stylize.triggered.connect(self._open_dialog)
         again = window.createAction("impasto_again", "Stylize Again", "tools/scripts")
-        again.triggered.connect(self._again)
+        again.triggered.connect(self._repeat_last)
         live = window.createAction("impasto_live", "Live Instant Style", "tools/scripts")
-        live.triggered.connect(lambda: show_docker(Krita.instance().activeWindow()).switch_live())
+        live.triggered.connect(self._toggle_live)
         stop = window.createAction("impasto_stop", "Stop Stylizing", "tools/scripts")
-        stop.triggered.connect(runner().cancel)
-        _Follower(stop)
+        stop.triggered.connect(get_runner().cancel)
+        _EnableWhileBusy(stop)
 
-    def _ask(self) -> None:
+    def _open_dialog(self) -> None:
         window = Krita.instance().activeWindow()
         show_docker(window)
-        self._dialog = StylizeDialog(window.qwindow())  # Python forgets it otherwise
+        self._dialog = StylizeDialog(window.qwindow())  # without a reference Python would delete it
         self._dialog.open()
 
-    def _again(self) -> None:
+    def _repeat_last(self) -> None:
         show_docker(Krita.instance().activeWindow())
-        last = runner().last
+        last = get_runner().last_request
         if last is None or not layers.is_open(last.document):
-            self._ask()
+            self._open_dialog()
             return
-        remembered = settings.load().get("options", {})
-        shares = {name: value for name, value in last.options.items() if name == "style_weights"}
-        remembered.pop("style_weights", None)
-        runner().start(last._replace(options={**remembered, **shares}))
+        options = settings.load().get("options", {})
+        options.pop("style_weights", None)
+        if "style_weights" in last.options:
+            options["style_weights"] = last.options["style_weights"]
+        get_runner().start(last._replace(options=options))
+
+    def _toggle_live(self) -> None:
+        docker = show_docker(Krita.instance().activeWindow())
+        if docker is not None:
+            docker.toggle_live()
 
 
-class _Follower(QtCore.QObject):
-    """Switches an action on while a picture is painted; it goes with the action's window, which a function would outlive."""
+class _EnableWhileBusy(QtCore.QObject):
+    """Enables an action while a picture is painted.
 
-    def __init__(self, action: Any) -> None:
+    It is a child of the action, so that Qt disconnects it when the action's window is closed.
+    """
+
+    def __init__(self, action: QtWidgets.QAction) -> None:
         super().__init__(action)
         self._action = action
-        runner().changed.connect(self.follow)
-        self.follow()
+        get_runner().changed.connect(self.update_action)
+        self.update_action()
 
-    def follow(self) -> None:
-        self._action.setEnabled(runner().busy)
+    def update_action(self) -> None:
+        self._action.setEnabled(get_runner().busy)
 
 
 class StylizeDialog(QtWidgets.QDialog):
-    """Filter > Stylize with Layer...: the style and what matters most, as they were last."""
+    """Filter > Stylize with Layer...: the style and the most important options, with the values that were used last."""
 
-    def __init__(self, parent: Any | None = None) -> None:
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Stylize with Layer")
         self.setObjectName("impasto_dialog")
-        self._form = Form(more=False)
+        self._form = Form(extended=False)
         self._form.refresh(Krita.instance().activeDocument())
         self._note = QtWidgets.QLabel("Starting the engine")
-        kinds = QtWidgets.QDialogButtonBox.StandardButton
-        self._buttons = QtWidgets.QDialogButtonBox(kinds.Ok | kinds.Cancel)
-        self._buttons.button(kinds.Ok).setText("Stylize")
+        standard = QtWidgets.QDialogButtonBox.StandardButton
+        self._buttons = QtWidgets.QDialogButtonBox()
+        self._buttons.addButton("Stylize", QtWidgets.QDialogButtonBox.ButtonRole.AcceptRole)
+        self._buttons.addButton(standard.Cancel)
         self._buttons.accepted.connect(self._accept)
         self._buttons.rejected.connect(self.reject)
         column = QtWidgets.QVBoxLayout(self)
         for widget in (self._form, self._note, self._buttons):
             column.addWidget(widget)
         self.setMinimumWidth(360)
-        runner().wake()
-        runner().changed.connect(self._show)
-        self.finished.connect(self._leave)
-        self._show()
+        get_runner().start_engine()
+        get_runner().changed.connect(self._update)
+        self.finished.connect(self._on_finished)
+        self._update()
 
-    def _show(self) -> None:
-        self._form.describe(runner().options)
-        self._form.offer(runner().nets)
-        note = runner().problem if not runner().engine.running else ""
-        if not self._form.described and not note:
-            note = "Starting the engine" if runner().command() else "There is no engine yet: set it up in the Impasto docker."
+    def _update(self) -> None:
+        runner = get_runner()
+        self._form.create_fields(runner.options)
+        self._form.set_instant_styles(runner.networks)
+        note = runner.problem if not runner.engine.running else ""
+        if not self._form.has_schema and not note:
+            note = "Starting the engine" if runner.engine_command() else messages.ENGINE_MISSING_IN_DIALOG
         self._note.setText(note)
         self._note.setVisible(bool(note))
 
     def _accept(self) -> None:
         self.accept()
-        begin(self._form)
+        start_painting(self._form)
 
-    def _leave(self, code: int) -> None:
-        runner().changed.disconnect(self._show)
+    def _on_finished(self, code: int) -> None:
+        get_runner().changed.disconnect(self._update)
         self.deleteLater()
 
 
-def show_docker(window: Any) -> Any:
-    """The docker shows how far the work is: it comes to the front."""
-    docker = window.qwindow().findChild(QtWidgets.QDockWidget, "impasto_docker")
+def show_docker(window: Window) -> ImpastoDocker | None:
+    """Show the docker of a window, which displays the progress, and raise it to the front."""
+    docker = window.qwindow().findChild(ImpastoDocker, "impasto_docker")
     if docker is not None:
         docker.setVisible(True)
         docker.raise_()

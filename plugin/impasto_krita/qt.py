@@ -1,10 +1,14 @@
-"""Qt as Krita itself has it: PyQt5 in Krita 5, PyQt6 in Krita 6. Importing the wrong one ends Krita."""
+"""The Qt binding that Krita itself uses: PyQt5 in Krita 5, PyQt6 in Krita 6. Importing the other one crashes Krita."""
+
+from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-if "PyQt6.QtCore" in sys.modules:  # the krita module has imported its own binding before any plugin is loaded
-    from PyQt6 import QtCore, QtGui, QtWidgets
-else:
+# The krita module imports its own binding before any plugin is loaded. Type checkers always see PyQt5.
+if TYPE_CHECKING or "PyQt6.QtCore" not in sys.modules:
     from PyQt5 import QtCore, QtGui, QtWidgets
+else:
+    from PyQt6 import QtCore, QtGui, QtWidgets
 
 __all__ = ["QtCore", "QtGui", "QtWidgets"]

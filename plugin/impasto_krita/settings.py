@@ -1,4 +1,4 @@
-"""What is remembered between sessions, in a JSON file in Krita's data folder, where an update of the plugin leaves it."""
+"""The plugin's settings: a JSON file in Krita's data folder, which updates of the plugin leave unchanged."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any
 from krita import Krita
 
 
-def folder() -> str:
-    """Where the plugin keeps what is its own: settings, and the engine's environment."""
+def data_folder() -> str:
+    """The folder for the settings and for the engine that the plugin has installed."""
     return os.path.join(Krita.instance().getAppDataLocation(), "impasto")
 
 
+def engine_folder() -> str:
+    """The folder of the virtual environment with the engine."""
+    return os.path.join(data_folder(), "engine")
+
+
 def load() -> dict[str, Any]:
-    """All settings; an unreadable file counts as none."""
+    """All settings; empty if the file is missing or unreadable."""
     try:
         with open(_path(), encoding="utf-8") as file:
             values = json.load(file)
@@ -25,10 +30,10 @@ def load() -> dict[str, Any]:
 
 
 def store(**changes: Any) -> None:
-    """Change some settings. A disk that cannot be written to costs the memory, not the work."""
+    """Change some settings. If the file cannot be written, they are not saved, and painting goes on."""
     values = {**load(), **changes}
     try:
-        os.makedirs(folder(), exist_ok=True)
+        os.makedirs(data_folder(), exist_ok=True)
         with open(_path() + ".new", "w", encoding="utf-8") as file:
             json.dump(values, file, indent=2)
         os.replace(_path() + ".new", _path())
@@ -37,4 +42,4 @@ def store(**changes: Any) -> None:
 
 
 def _path() -> str:
-    return os.path.join(folder(), "settings.json")
+    return os.path.join(data_folder(), "settings.json")

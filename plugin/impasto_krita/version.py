@@ -1,3 +1,3 @@
-"""The plugin's version: the engine's, which its zip carries. A test holds the two together."""
+"""The plugin's version, equal to the engine's version (a test compares them)."""
 
 VERSION = "0.1.0"

@@ -2,7 +2,7 @@
 # The end-to-end tests in other Kritas: 5.2 (Debian trixie), 5.3 (forky) and 6.0 (experimental), each in a root file system
 # of its own under build/kritas. As root, on Debian; 2 GB and some minutes for each the first time.
 #
-#     tests/krita/kritas.sh PYTHON [5.2 5.3 6.0] [-- PYTEST-ARGUMENTS]
+#     scripts/test_kritas.sh PYTHON [5.2 5.3 6.0] [-- PYTEST-ARGUMENTS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=$1

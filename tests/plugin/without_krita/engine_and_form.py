@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from impasto.frames import pack
-
 from tests.krita.stand_in import HEIGHT, WIDTH, QtCore, QtWidgets, World, wait
 
 

@@ -1,0 +1,159 @@
+"""The engine as a child process that exchanges frames with the plugin. It is started when first needed and kept running.
+
+No call waits for the process: its answers arrive as signals.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+from .engine_install import EDITOR_VARIABLES
+from .protocol import FrameError, FrameReader, encode_frame
+from .qt import QtCore, QtGui
+from .steps import IDLE_MS, NEXT_MS, Steps
+
+#: Bytes that are read from the pipe before the event loop runs again.
+_READ_BYTES = 1 << 21
+#: Bytes that may wait in the pipe before the next rows of an image are read.
+_MAX_PENDING_BYTES = 32 << 20
+_STDERR_TAIL = 8192  # characters
+
+
+def engine_environment() -> QtCore.QProcessEnvironment:
+    """The environment variables for a program that is not part of Krita."""
+    environment = QtCore.QProcessEnvironment.systemEnvironment()
+    for name in EDITOR_VARIABLES:
+        environment.remove(name)
+    environment.insert("PYTHONUTF8", "1")
+    return environment
+
+
+def preview_image(header: dict[str, Any], pixels: bytes) -> QtGui.QImage:
+    """The image of a `preview` frame."""
+    width, height = header["width"], header["height"]
+    return QtGui.QImage(pixels, width, height, 4 * width, QtGui.QImage.Format.Format_ARGB32).copy()
+
+
+class EngineProcess(QtCore.QObject):
+    """A worker process.
+
+    Signals: `frame_received(header, blob)`, and `exited(message)` when the process has ended without being asked to.
+    """
+
+    frame_received = QtCore.pyqtSignal(dict, bytes)
+    exited = QtCore.pyqtSignal(str)
+
+    def __init__(self, parent: QtCore.QObject | None = None) -> None:
+        super().__init__(parent)
+        self.hello: dict[str, Any] = {}  # its first frame, with version and options; empty before that
+        self.ready: dict[str, Any] = {}  # its frame once torch is loaded, with the device; empty before that
+        self.stderr_tail = ""
+        self._process: QtCore.QProcess | None = None
+        self._reader = FrameReader()
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self, command: list[str]) -> None:
+        """Start the process, unless it is running."""
+        if self._process is not None:
+            return
+        self.hello, self.ready, self.stderr_tail = {}, {}, ""
+        self._reader = FrameReader()
+        process = QtCore.QProcess(self)
+        process.setProcessEnvironment(engine_environment())
+        process.readyReadStandardOutput.connect(self._read_frames)
+        process.readyReadStandardError.connect(self._read_stderr)
+        process.errorOccurred.connect(self._on_error)
+        process.finished.connect(self._on_finished)
+        self._process = process
+        process.start(command[0], [*command[1:], "worker"])
+
+    def send(self, header: dict[str, Any], blob: bytes = b"") -> None:
+        """Write a frame, unless no process is running. Qt buffers what the pipe cannot take yet."""
+        if self._process is not None:
+            self._process.write(encode_frame(header, blob))
+
+    def send_image(
+        self,
+        job: int,
+        role: str,
+        index: int,
+        size: tuple[int, int],
+        pixel_format: str,
+        stripes: Iterable[tuple[int, int, bytes]],
+    ) -> Steps:
+        """Send an image, one stripe per step.  size: width, height; stripes: (y, rows, pixels)"""
+        image = {"op": "image", "job": job, "role": role, "width": size[0], "height": size[1], "format": pixel_format}
+        self.send(image)
+        for y, rows, pixels in stripes:
+            self.send({"op": "rows", "job": job, "role": role, "index": index, "y": y, "rows": rows}, pixels)
+            yield NEXT_MS
+            while self.bytes_pending() > _MAX_PENDING_BYTES:
+                yield IDLE_MS
+
+    def bytes_pending(self) -> int:
+        """The number of bytes that wait for the pipe."""
+        return self._process.bytesToWrite() if self._process is not None else 0
+
+    def stop(self) -> None:
+        """End the process. No signal is emitted after this."""
+        process = self._process
+        if process is None:
+            return
+        for signal in (process.readyReadStandardOutput, process.errorOccurred, process.finished):
+            signal.disconnect()
+        self._forget_process()
+        process.closeWriteChannel()
+        if not process.waitForFinished(200):
+            process.kill()
+            process.waitForFinished(500)
+
+    def _read_frames(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        try:
+            for header, blob in self._reader.feed(bytes(process.read(_READ_BYTES))):
+                if header.get("op") == "hello":
+                    self.hello = header
+                elif header.get("op") == "ready":
+                    self.ready = header
+                self.frame_received.emit(header, blob)
+                if self._process is not process:  # a receiver of the signal has stopped it
+                    return
+        except FrameError as error:
+            self.stop()
+            self.exited.emit(f"The engine's output cannot be understood ({error}). Set up the engine again.")
+            return
+        if process.bytesAvailable():
+            QtCore.QTimer.singleShot(0, self._read_frames)
+
+    def _read_stderr(self) -> None:
+        if self._process is not None:
+            text = bytes(self._process.readAllStandardError()).decode("utf-8", "replace")
+            self.stderr_tail = (self.stderr_tail + text)[-_STDERR_TAIL:]
+
+    def _on_error(self, error: QtCore.QProcess.ProcessError) -> None:
+        if error == QtCore.QProcess.ProcessError.FailedToStart and self._process is not None:
+            program = self._process.program()
+            self._forget_process()
+            self.exited.emit(f"The engine cannot be started: there is no program {program}. Set up the engine again.")
+
+    def _on_finished(self, code: int, status: QtCore.QProcess.ExitStatus) -> None:
+        if self._process is None:
+            return
+        self._read_stderr()
+        self._forget_process()
+        lines = [line for line in self.stderr_tail.splitlines() if line.strip()]
+        if status == QtCore.QProcess.ExitStatus.CrashExit or not lines:
+            self.exited.emit(f"The engine ended unexpectedly ({code}). It starts again with the next picture.")
+        else:
+            self.exited.emit(f"The engine ended: {lines[-1]}")
+
+    def _forget_process(self) -> None:
+        process, self._process = self._process, None
+        self.hello, self.ready = {}, {}
+        if process is not None:
+            process.deleteLater()

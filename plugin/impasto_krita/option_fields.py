@@ -1,0 +1,87 @@
+"""Widgets for the engine's options, created from its descriptions of them."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .qt import QtCore, QtWidgets
+
+_MAX_INT = 2**31 - 1
+
+
+class Field:
+    """A widget for one option, created from the engine's description of it."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        """schema: the option's name, title, help, kind, default, low, high and offers (its choices)"""
+        self.name, self.default = schema["name"], schema["default"]
+        self.title = schema["title"]
+        kind, low, high = schema["kind"], schema["low"], schema["high"]
+        self._kind = kind
+        self.widget: QtWidgets.QWidget
+        self.changed: Any  # the widget's signal
+        self.value: Callable[[], Any]
+        self._show: Callable[[Any], None]
+        if kind == "choice":
+            self._create_choice(schema["offers"])
+        elif kind == "bool":
+            box = QtWidgets.QCheckBox()
+            self.widget, self.changed, self.value = box, box.toggled, box.isChecked
+            self._show = lambda value: box.setChecked(bool(value))
+        elif kind in ("float", "floats") and low is not None and high is not None:
+            slider = PercentSlider(low, high)
+            self.widget, self.changed, self.value, self._show = slider, slider.changed, slider.value, slider.set_value
+        else:
+            spin = QtWidgets.QSpinBox()
+            spin.setRange(int(low or 0), int(min(high or _MAX_INT, _MAX_INT)))
+            if self.name == "size":
+                spin.setSpecialValueText("Layer size")
+                spin.setSingleStep(128)
+            self.widget, self.changed, self.value, self._show = spin, spin.valueChanged, spin.value, spin.setValue
+        self.widget.setToolTip(schema["help"])
+        self.widget.setObjectName("impasto_" + self.name)
+        self.set(self.default)
+
+    def set(self, value: Any) -> None:
+        """Show a value. One that the engine no longer knows is ignored."""
+        if self._kind == "floats" and isinstance(value, list):
+            value = value[0] if len(value) == 1 else None
+        if value is not None or self._kind == "choice":  # None is a choice too: what the preset says
+            self._show(value)
+
+    def _create_choice(self, choices: list[tuple[str, Any]]) -> None:
+        box = QtWidgets.QComboBox()
+        for label, value in choices:
+            box.addItem(label, value)
+        values = [value for _, value in choices]
+
+        def show(value: Any) -> None:
+            if value in values:
+                box.setCurrentIndex(values.index(value))
+
+        self.widget, self.changed, self.value, self._show = box, box.currentTextChanged, box.currentData, show
+
+
+class PercentSlider(QtWidgets.QWidget):
+    """A slider for a number, in steps of 0.01, with its value in percent beside it. Signal: `changed`."""
+
+    changed = QtCore.pyqtSignal()
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self._slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
+        self._slider.setRange(round(100 * low), round(100 * high))
+        percent = QtWidgets.QLabel()
+        percent.setMinimumWidth(percent.fontMetrics().boundingRect("100 %").width() + 4)
+        self._slider.valueChanged.connect(lambda value: percent.setText(f"{value} %"))
+        self._slider.valueChanged.connect(lambda value: self.changed.emit())
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._slider)
+        row.addWidget(percent)
+
+    def value(self) -> float:
+        return self._slider.value() / 100
+
+    def set_value(self, value: float) -> None:
+        self._slider.setValue(round(100 * value))

@@ -1,0 +1,324 @@
+"""Runs one painting at a time, whichever window has requested it, and owns the engine, its setup, Live and training.
+
+States: idle -> starting (the engine) -> reading (send layers to the engine) -> painting -> writing (the result) -> idle
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import layers, messages, settings
+from .engine_install import find_engine_command, installed_python
+from .engine_process import EngineProcess, preview_image
+from .engine_setup import EngineSetup
+from .errors import PluginError
+from .geometry import Rect
+from .live_painting import LivePainting
+from .protocol import PROTOCOL
+from .qt import QtCore, QtGui
+from .request import PaintRequest
+from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
+from .training import StyleTraining
+
+#: How long the engine may take to confirm that a job was cancelled; after that it counts as hanging and is ended.
+_CANCEL_TIMEOUT_MS = 3000
+#: The same while it starts: importing torch from a slow disk takes long.
+_START_TIMEOUT_MS = 60_000
+#: How often to check whether the document is still open.
+_DOCUMENT_CHECK_MS = 500
+
+
+class Runner(QtCore.QObject):
+    """The state of all work. Signal: `changed` when something visible has changed."""
+
+    changed = QtCore.pyqtSignal()
+
+    def __init__(self, parent: QtCore.QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = "idle"
+        self.status = ""  # one line about the work in progress
+        self.fraction = 0.0
+        self.preview: QtGui.QImage | None = None
+        self.problem = ""  # what went wrong last, for the user
+        self.details = ""  # the same for someone who helps the user
+        self.last_request: PaintRequest | None = None
+        self.estimate = ""  # the answer to request_estimate()
+        self._estimate_request: Any = None
+        self.engine = EngineProcess(self)
+        self.engine.frame_received.connect(self._on_frame)
+        self.engine.exited.connect(self._on_engine_exited)
+        self.networks: list[dict[str, Any]] = []  # the instant styles that the engine knows
+        self.live = LivePainting(self.engine, lambda: self.busy, self)
+        self.training = StyleTraining(self.engine_command, self)
+        self.training.trained.connect(lambda: self.engine.send({"op": "nets"}))
+        self.setup = EngineSetup(settings.engine_folder(), self)
+        self.setup.finished.connect(self._on_setup_finished)
+        self._job = 0  # frames of other jobs are ignored
+        self._cancelled_job = 0
+        self._request: PaintRequest | None = None
+        self._rect = Rect(0, 0, 0, 0)  # of the result
+        self._depth = "U8"
+        self._note = ""
+        self._received: list[tuple[int, int, bytes] | None] = []  # (y, rows, pixels) to be written; None: the end
+        self._done_status = ""
+        self._steps = StepRunner(self)
+        self._steps.finished.connect(self._on_steps_finished)
+        self._steps.failed.connect(self._abort)
+        self._timeout = QtCore.QTimer(self)
+        self._timeout.setSingleShot(True)
+        self._timeout.timeout.connect(self._on_timeout)
+
+    @property
+    def busy(self) -> bool:
+        return self.state != "idle"
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        """The engine's description of its options; empty until the engine has started."""
+        return list(self.engine.hello.get("options", []))
+
+    def engine_command(self) -> list[str] | None:
+        """The command that runs the engine, or None if there is no engine."""
+        return find_engine_command(str(settings.load().get("engine", "")), installed_python(settings.engine_folder()))
+
+    def start_engine(self) -> None:
+        """Start the engine, so that it is ready when it is needed."""
+        command = self.engine_command()
+        if command is not None and not self.setup.running:
+            self.engine.start(command)
+
+    def request_estimate(self, width: int, height: int, options: dict[str, Any]) -> None:
+        """Ask the engine for the time and memory that a layer of this size needs; `estimate` will have the answer."""
+        request = width, height, options
+        if request == self._estimate_request or self.busy or not self.engine.ready:
+            return
+        self._estimate_request = request
+        self.engine.send({"op": "estimate", "width": width, "height": height, "options": options})
+
+    def start(self, request: PaintRequest) -> None:
+        """Begin a painting. It is refused while another one is in progress."""
+        if self.busy or self.setup.running:
+            busy = "A painting is in progress: stop it first, or wait."
+            self.refuse(busy if self.busy else "The engine is being set up: please wait.")
+            return
+        self.problem = self.details = ""
+        self.live.clear_status()
+        self.last_request, self._request = request, request
+        self._job += 1
+        self.preview, self.fraction = None, 0.0
+        self._received = []
+        if self.engine_command() is None:
+            self._fail(messages.ENGINE_MISSING)
+            return
+        self._set_state("starting", "Starting the engine")
+        self._steps.start(self._run_request(request, self._job))
+        self.start_engine()  # if this fails at once, it ends the steps that have just begun
+
+    def cancel(self) -> None:
+        """Stop the painting now and add no layer. The engine stays running."""
+        if not self.busy:
+            return
+        job = self._job
+        self._job += 1  # ignore what the engine still sends for the old job
+        self._clean_up()
+        self.engine.send({"op": "cancel", "job": job})
+        if self.engine.running:
+            self._cancelled_job = job
+            self._timeout.start(_CANCEL_TIMEOUT_MS if self.engine.ready else _START_TIMEOUT_MS)
+        self._set_state("idle", "Stopped")
+
+    def refuse(self, reason: str) -> None:
+        """Show why a request is not carried out."""
+        if self.busy:
+            self._set_status(reason)
+        else:
+            self._fail(reason)
+
+    def set_up_engine(self) -> None:
+        """Install the engine that comes with the plugin, instead of the one that is installed."""
+        self.cancel()
+        self.live.stop()
+        self.training.close()
+        self.engine.stop()
+        self.problem = self.details = ""
+        self.setup.start()
+
+    def close(self) -> None:
+        """End all work and processes. Call this when Krita closes."""
+        self.live.stop()
+        self.training.close()
+        self._clean_up()
+        self._set_state("idle", "")
+        self.setup.cancel()
+        self.engine.stop()
+
+    def _run_request(self, request: PaintRequest, job: int) -> Steps:
+        """Send the layers, start the job, and write its result to a new layer."""
+        yield from self._send_layers(request, job)
+        self._set_state("painting", "Painting")
+        self.engine.send({"op": "start", "job": job, "options": request.options})
+        result: layers.ResultLayer | None = None
+        last_check = QtCore.QElapsedTimer()
+        while True:
+            if not last_check.isValid() or last_check.elapsed() > _DOCUMENT_CHECK_MS or self._received:
+                last_check.start()
+                if not layers.is_open(request.document):
+                    self.cancel()
+                    return
+            if not self._received:
+                yield IDLE_MS
+                self._require_engine()
+                continue
+            stripe = self._received.pop(0)
+            if stripe is None:
+                break
+            if result is None:
+                self._set_state("writing", "Adding the layer")
+                result = layers.ResultLayer(request.document, request.title, self._rect, self._depth)
+            yield from result.write(*stripe)
+        assert result is not None
+        result.add_above(request.layer_key)
+
+    def _send_layers(self, request: PaintRequest, job: int) -> Steps:
+        """Send the layer to paint, the selection, the styles and the region to the engine."""
+        snapshot = layers.Snapshot(request.document)
+        selection = layers.copy_selection(request.document)
+        try:
+            yield NEXT_MS  # cloning the document took as long as one step may
+            sources = [source for source in (*request.styles, request.region) if source and source.layer_key]
+            yield from snapshot.make_visible([request.layer_key, *(source.layer_key for source in sources)])
+            while not self.engine.hello:
+                yield IDLE_MS
+                self._require_engine()
+            self._set_state("reading", "Reading the layers")
+            content = snapshot.picture(request.layer_key)
+            if selection is not None:
+                mask, selected = selection
+                if not selected.intersection(content.rect).width:
+                    raise PluginError("The selection does not overlap the layer: there is nothing to paint.")
+                rect = layers.with_margin(selected).intersection(content.rect)
+                content = snapshot.picture(request.layer_key, rect)
+            self._rect, self._depth, self._note = content.rect, content.depth, content.note
+            send, size = self.engine.send_image, content.size
+            yield from send(job, "content", 0, size, content.format, content.stripes())
+            if selection is not None:
+                yield from send(job, "mask", 0, size, "gray8", layers.mask_stripes(mask, content.rect))
+            for index, style in enumerate(request.styles):
+                if style.layer_key:
+                    picture = snapshot.picture(style.layer_key)
+                    yield from send(job, "style", index, picture.size, picture.format, picture.stripes())
+                else:
+                    self.engine.send({"op": "image", "job": job, "role": "style", **style.to_header()})
+            if request.region is not None:
+                yield from send(job, "region", 0, size, *snapshot.region(request.region.layer_key, content.rect))
+        finally:
+            snapshot.close()
+
+    def _require_engine(self) -> None:
+        if not self.engine.running:
+            raise PluginError("The engine has ended. Press Stylize again.")
+
+    def _on_steps_finished(self) -> None:
+        self._clean_up()
+        self.fraction = 1.0
+        self._set_state("idle", self._done_status)
+
+    def _clean_up(self) -> None:
+        self._steps.stop()
+        self._request = None
+        self._received = []
+
+    def _on_frame(self, header: dict[str, Any], blob: bytes) -> None:
+        op = header.get("op")
+        if op == "hello":
+            if header.get("protocol") != PROTOCOL:
+                self.engine.stop()
+                self._abort(f"The engine (version {header.get('version')}) does not match the plugin: set it up again.")
+            self.changed.emit()
+        elif op == "ready":
+            self._estimate_request = None
+            self.changed.emit()
+        elif op == "nets":
+            self.networks = list(header.get("nets", []))
+            self.changed.emit()
+        elif op == "estimate":
+            self.estimate = messages.painting_estimate(header)
+            self.changed.emit()
+        elif op == "cancelled":
+            if header.get("job") == self._cancelled_job:
+                self._timeout.stop()
+        elif header.get("job") == self._job and self.busy:
+            self._on_job_frame(header, blob)
+
+    def _on_job_frame(self, header: dict[str, Any], blob: bytes) -> None:
+        op = header.get("op")
+        if op == "progress":
+            self.fraction = float(header.get("fraction", 0))
+            self._set_status(messages.painting_progress(header))
+        elif op == "preview":
+            self.preview = preview_image(header, blob)
+            self.changed.emit()
+        elif op == "rows":
+            self._received.append((header["y"], header["rows"], blob))
+        elif op == "done":
+            self._done_status = messages.painting_done(header, self._note)
+            self._received.append(None)
+        elif op == "error":
+            self._abort(str(header.get("text")), f"{header.get('code')}\n{self.engine.stderr_tail}")
+
+    def _on_engine_exited(self, message: str) -> None:
+        self._timeout.stop()
+        self.live.stop()
+        if self.busy:
+            self._abort(message, self.engine.stderr_tail)
+        else:
+            self._fail(message, self.engine.stderr_tail)
+
+    def _on_setup_finished(self, problem: str) -> None:
+        self._fail(problem, self.setup.output if problem else "")
+        if not problem:
+            settings.store(engine="")  # use the new engine, whichever was set before
+            self.start_engine()
+
+    def _on_timeout(self) -> None:
+        """End an engine that does not answer. If the user has pressed Stylize again meanwhile, start a new one."""
+        self.live.stop()
+        self.engine.stop()
+        request = self._request
+        self._clean_up()
+        self._set_state("idle", self.status)
+        if request is not None:
+            self.start(request)
+
+    def _abort(self, message: str, details: str = "") -> None:
+        """End the job without a result."""
+        job = self._job
+        self._job += 1
+        self._clean_up()
+        self.engine.send({"op": "cancel", "job": job})
+        self._fail(message, details)
+
+    def _fail(self, message: str, details: str = "") -> None:
+        self.problem, self.details = message, details
+        self._set_state("idle", "")
+
+    def _set_state(self, state: str, status: str) -> None:
+        self.state, self.status = state, status
+        self._estimate_request = None  # the free memory may be different now
+        if not self.engine.running:
+            self.estimate = ""
+        self.changed.emit()
+
+    def _set_status(self, status: str) -> None:
+        self.status = status
+        self.changed.emit()
+
+
+_runners: list[Runner] = []
+
+
+def get_runner() -> Runner:
+    """The only runner of this Krita, created on first use."""
+    if not _runners:
+        _runners.append(Runner())
+    return _runners[0]

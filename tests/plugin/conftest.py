@@ -1,0 +1,64 @@
+"""Fixtures for tests in a real Krita."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.krita_session import INSTALL, KRITA, KritaSession, create_profile, virtual_display
+
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+import build_krita_plugin
+
+
+@pytest.fixture(scope="session")
+def plugin_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip that users import. Hatchling is not downloaded again if it is installed."""
+    options = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+    return build_krita_plugin.build(tmp_path_factory.mktemp("dist"), *options)
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    if not all(map(shutil.which, (KRITA[0], "Xvfb"))):
+        pytest.skip(f"Krita and Xvfb are not installed: {INSTALL}")
+    with virtual_display() as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def krita_profile(tmp_path_factory: pytest.TempPathFactory, plugin_zip: Path, display: str) -> Path:
+    """A home with the plugin, to be copied."""
+    return create_profile(tmp_path_factory.mktemp("krita") / "home", plugin_zip, display)
+
+
+@pytest.fixture(scope="session")
+def krita(krita_profile: Path, display: str) -> Iterator[KritaSession]:
+    """The Krita that most tests share, with this Python as the engine."""
+    with KritaSession(_copy(krita_profile, "shared"), display, sys.executable) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def krita_without_engine(krita_profile: Path, display: str) -> Iterator[KritaSession]:
+    """A shared Krita in which no engine is installed."""
+    with KritaSession(_copy(krita_profile, "without_engine"), display) as session:
+        yield session
+
+
+@pytest.fixture
+def own_krita(krita_profile: Path, display: str) -> Iterator[KritaSession]:
+    """A Krita that only this test uses."""
+    with KritaSession(_copy(krita_profile, "own"), display, sys.executable) as session:
+        yield session
+
+
+def _copy(profile: Path, name: str) -> Path:
+    home = profile.parent / name
+    shutil.rmtree(home, ignore_errors=True)
+    return Path(shutil.copytree(profile, home, symlinks=True))

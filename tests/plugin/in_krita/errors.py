@@ -1,0 +1,228 @@
+"""Tests inside Krita of paintings that are stopped, refused or interrupted, and of a missing engine."""
+
+import os
+import signal
+import time
+
+from helpers import (
+    FAST,
+    QtWidgets,
+    activate,
+    add_layer,
+    add_photo_and_painting,
+    document,
+    find_child,
+    get_docker,
+    get_runner,
+    is_idle,
+    layer_names,
+    paint,
+    painting,
+    photo,
+    plugin,
+    press_stylize,
+    show_docker,
+    start_long_painting,
+    state,
+    undo,
+)
+from krita import Krita, Selection
+
+
+def cancel():
+    """Press Stop; then paint again with the same engine"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    names_before = layer_names(doc)
+    yield from start_long_painting(style)
+    runner = get_runner()
+    ops = []
+    runner.engine.frame_received.connect(lambda header, blob: ops.append(header.get("op")))
+    start = time.monotonic()
+    find_child(get_docker(), "button").click()
+    stop_seconds = time.monotonic() - start
+    yield (lambda: "cancelled" in ops), 3
+    answer_seconds = time.monotonic() - start
+    yield 0.5
+    result = {**state(doc), "unchanged": layer_names(doc) == names_before, "engine_running": runner.engine.running}
+    yield from paint(style)
+    return {**result, "stop_seconds": stop_seconds, "answer_seconds": answer_seconds, "names_after": layer_names(doc)}
+
+
+def close_document():
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    yield from start_long_painting(style)
+    doc.setModified(False)
+    doc.close()
+    yield is_idle, 5
+    return {"problem": get_runner().problem, "documents": len(Krita.instance().documents())}
+
+
+def undo_content():
+    """Undo the addition of the layer that is being painted"""
+    doc = yield from document()
+    style = add_layer(doc, "Painting", painting)
+    content = add_layer(doc, "Photo", photo)
+    yield from activate(doc, content)
+    yield from press_stylize(style, size=128, iterations=30)
+    yield (lambda: get_runner().preview is not None), 90
+    yield from undo()
+    removed = "Photo" not in layer_names(doc)
+    yield is_idle, 90
+    yield 0.2
+    return {**state(doc), "removed": removed}
+
+
+def engine_killed():
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    names_before = layer_names(doc)
+    yield from start_long_painting(style)
+    os.kill(_engine_pid(), signal.SIGKILL)
+    yield is_idle, 5
+    result = {**state(doc), "unchanged": layer_names(doc) == names_before}
+    yield from paint(style)
+    return {**result, "names_after": layer_names(doc)}
+
+
+def engine_hangs():
+    """Press Stop while the engine hangs: it is ended, and the next painting gets a new one"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    yield from start_long_painting(style)
+    os.kill(_engine_pid(), signal.SIGSTOP)
+    find_child(get_docker(), "button").click()
+    idle = is_idle()
+    yield (lambda: not get_runner().engine.running), 6
+    yield from paint(style)
+    return {**state(doc), "idle": idle}
+
+
+def pid_of_busy_engine():
+    """Start a long painting, and leave it running"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    yield from start_long_painting(style)
+    return _engine_pid()
+
+
+def _engine_pid():
+    return int(get_runner().engine._process.processId())
+
+
+def two_windows():
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    second_window = Krita.instance().openWindow()
+    second_window.qwindow().show()
+    yield 1.0
+    dockers = [w.findChild(QtWidgets.QDockWidget, "impasto_docker") for w in QtWidgets.QApplication.topLevelWidgets()]
+    dockers = [docker for docker in dockers if docker is not None and hasattr(docker, "form")]
+    yield from press_stylize(style, size=128, iterations=60)
+    yield (lambda: get_runner().state == "painting"), 90
+    labels = [find_child(docker, "button").text() for docker in dockers]
+    plugin().docker.start_painting(dockers[-1].form)
+    refusal = get_runner().status
+    yield is_idle, 90
+    yield 0.2
+    return {**state(doc), "labels": labels, "refusal": refusal}
+
+
+def refuse(case):
+    """Try to paint what cannot be painted"""
+    doc = yield from document()
+    style = add_layer(doc, "Painting", painting)
+    content = add_layer(doc, "Photo", photo)
+    if case == "empty":
+        content = doc.createNode("Empty", "paintlayer")
+        doc.rootNode().addChildNode(content, None)
+    elif case == "tiny":
+        content = add_layer(doc, "Dot", photo, width=1, height=1)
+    elif case == "filter":
+        content = doc.createFilterLayer("Filter", Krita.instance().filter("invert"), Selection())
+        doc.rootNode().addChildNode(content, None)
+    elif case == "same layer":
+        style = content
+    yield from activate(doc, content)
+    if case == "selection beside layer":
+        doc.setSelection(_square(0, 5))
+        content.move(40, 30)
+        doc.waitForDone()
+    elif case == "selection outside canvas":
+        doc.setSelection(_square(300, 20))
+    names_before = layer_names(doc)
+    if case == "missing file":
+        plugin().settings.store(options=FAST)
+        docker = yield from show_docker()
+        docker.form.style_picker.choose_file("/nowhere/gone.png")
+        find_child(docker, "button").click()
+        yield is_idle, 60
+    else:
+        yield from paint(style)
+    return {**state(doc), "unchanged": layer_names(doc) == names_before}
+
+
+def _square(position, side):
+    area = Selection()
+    area.select(position, position, side, side, 255)
+    return area
+
+
+def no_document():
+    """Press the button without a document; then open one"""
+    docker = yield from show_docker()
+    action = Krita.instance().action("impasto_stylize")
+    enabled_without = action.isEnabled()
+    find_child(docker, "button").click()
+    yield 0.2
+    problem = find_child(docker, "problem").text()
+    yield from document()
+    yield (lambda: action.isEnabled()), 30
+    return {"enabled_without": enabled_without, "problem": problem, "enabled_with": action.isEnabled()}
+
+
+def engine_missing():
+    docker = get_docker()
+    docker.setVisible(True)
+    yield 0.5
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    docker.form.refresh(doc)
+    docker.form.style_picker.choose_layer(plugin().layers.node_key(style))
+    find_child(docker, "button").click()
+    yield 0.2
+    button = find_child(docker, "set_up")
+    return {
+        **state(doc),
+        "button_usable": button.isVisible() and button.isEnabled(),
+        "button_text": button.text(),
+        "engine_running": get_runner().engine.running,
+    }
+
+
+def set_up_engine():
+    """Press the setup button: a real virtual environment and a real pip. Then paint with the installed engine."""
+    docker, runner = get_docker(), get_runner()
+    docker.setVisible(True)
+    yield 0.5
+    find_child(docker, "set_up").click()
+    started = runner.setup.running
+    yield (lambda: not runner.setup.running), 1800
+    problem, log = runner.problem, docker._setup._log.toPlainText()
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    yield from paint(style, limit=120)
+    return {**state(doc), "started": started, "setup_problem": problem, "log": log[-2000:], "command": runner.engine_command()}
+
+
+def stop_setup():
+    docker, runner = get_docker(), get_runner()
+    docker.setVisible(True)
+    yield 0.5
+    find_child(docker, "set_up").click()
+    folder = plugin().settings.engine_folder()
+    yield (lambda: os.path.exists(folder)), 60
+    find_child(docker, "set_up").click()
+    yield 0.5
+    return {"problem": runner.problem, "folder_exists": os.path.exists(folder), "running": runner.setup.running}
