@@ -9,7 +9,6 @@ import base64
 import binascii
 import io
 import os
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from impasto import ImageError
+from impasto.images.decode import exclusive_pillow
 from impasto.images.encode import save_picture
 from impasto.images.picture import read_picture
 
@@ -29,8 +29,6 @@ _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 #: Pillow modes that can be resized directly, and those that must be converted first.
 _RESIZABLE_MODES, _INDEXED_MODES = ("RGB", "RGBA", "L", "LA", "CMYK", "YCbCr"), ("P", "PA", "1")
 _8_BIT_MODES = (*_RESIZABLE_MODES, *_INDEXED_MODES)
-#: Decode one picture at a time, however many visitors upload at once.
-_decode_lock = threading.Lock()
 #: Blur radius at the edge of a mask, as a fraction of the longest side.
 _MASK_FEATHER = 0.012
 
@@ -64,7 +62,7 @@ def read_upload(source: str | os.PathLike[str] | bytes, name: str, max_megapixel
                 raise ImageError(
                     f"{name} is too large: with more than 8 bits per channel, the limit is {MAX_SIDE} pixels a side"
                 )
-            with _decode_lock:
+            with exclusive_pillow():  # one picture at a time, however many visitors upload at once
                 small = image if max(image.size) <= MAX_SIDE else _shrink(image)
                 return read_picture(small, max_megapixels=max_megapixels, name=name).image
     except ImageError:
