@@ -23,6 +23,12 @@ TOTAL_STRIDE = 16
 SMALLEST_SIDE = 16
 
 
+def canonical_network(name: str) -> str:
+    """Return a network's name with the suffix -normalized, which is accepted too, spelled as in recipes."""
+    plain = name.removesuffix("-normalized")
+    return name if plain == name else plain + NORMALIZED_SUFFIX
+
+
 def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
     """Parse "conv1_1:2,conv2_1" into layer weights that sum to 1; "none" has no layers.
 

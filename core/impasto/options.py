@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .errors import OptionError, validate_choice
-from .layers import NETWORKS, NORMALIZED_SUFFIX, parse_layers
+from .layers import NETWORKS, canonical_network, parse_layers
 from .presets import PAPER_RATIO, PRESETS
 
 QUALITIES = ("draft", "normal", "fine")
@@ -200,8 +200,8 @@ class Options:
             if self.init not in (None, "image"):
                 raise OptionError(f"init is {self.init!r}, but an init_image is given too: give one of the two")
             object.__setattr__(self, "init", "image")
-        if isinstance(self.network, str):  # either spelling
-            object.__setattr__(self, "network", self.network.replace("-normalized", NORMALIZED_SUFFIX))
+        if isinstance(self.network, str):
+            object.__setattr__(self, "network", canonical_network(self.network))
         preset_values = PRESETS[validate_choice("preset", self.preset, PRESETS)].values
         balance_is_set = self.strength is not None or self.ratio is not None
         for name, value in preset_values.items():
