@@ -34,18 +34,14 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
 def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(build_zip(tmp_path / "dist", wheel)) as archive:
         names = archive.namelist()
-<<<<<<< HEAD:tests/test_editor_plugins.py
-        assert archive.read("impasto_krita/frames.py") == (ROOT / "core/impasto/worker/protocol.py").read_bytes()
-=======
-        assert archive.read("impasto_krita/protocol.py") == (ROOT / "core/impasto/frames.py").read_bytes()
->>>>>>> wt-plugin:tests/unit/test_krita.py
+        assert archive.read("impasto_krita/protocol.py") == (ROOT / "core/impasto/worker/protocol.py").read_bytes()
         desktop = archive.read("impasto_krita.desktop").decode()
     assert "impasto_krita/" in names  # without the folder's own entry: "No plugins found in archive"
     assert {"impasto_krita.desktop", "impasto_krita.action", "impasto_krita/__init__.py", "impasto_krita/Manual.html"} <= set(
         names
     )
     assert f"impasto_krita/engine/{wheel.name}" in names
-    assert not [name for name in names if "__pycache__" in name or "build.py" in name or name.endswith(".pyi")]
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyi")]
     settings = dict(line.split("=", 1) for line in desktop.splitlines() if "=" in line)
     assert settings["X-KDE-Library"] == "impasto_krita"
     assert f"impasto_krita/{settings['X-Krita-Manual']}" in names

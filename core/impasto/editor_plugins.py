@@ -20,7 +20,7 @@ _SOURCES = (_PACKAGE_FOLDER / "plugin", _PACKAGE_FOLDER.parents[1] / "plugin")
 
 
 def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
-    """Return the files of the plugin's zip: path -> content. `frames.py` is the engine's own `worker/protocol.py`.
+    """Return the files of the plugin's zip: path -> content. `protocol.py` is the engine's own `worker/protocol.py`.
 
     wheel: the engine that the plugin can set up, to be included
     Raises ImpastoError: this installation does not include the plugin.
