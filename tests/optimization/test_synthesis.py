@@ -1,4 +1,4 @@
-"""What the network keeps of a picture: content from a layer, style as a texture."""
+"""Feature reconstruction and texture synthesis."""
 
 from __future__ import annotations
 
@@ -7,59 +7,61 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from torch import Tensor
 
 import impasto
 from impasto.api import create_reconstruction_run, create_texture_run
 from impasto.errors import OptionError
 from impasto.images.picture import read_picture
 from impasto.losses.moments import compute_moments
+from impasto.optimization.run import Run
 from impasto.vgg.network import VGG
 from impasto.vgg.weight_files import Weights
 from tests.conftest import scene
 
 
-def painted(run: object) -> np.ndarray:
+def last_image(run: Run) -> np.ndarray:
     (last,) = deque(run.steps(), maxlen=1)
     return np.asarray(last.image)
 
 
-def seen(weights: Weights, layers: list[str], picture: np.ndarray) -> dict[str, torch.Tensor]:
+def features_of(weights: Weights, layers: list[str], picture: np.ndarray) -> dict[str, Tensor]:
+    """layer -> features (positions, channels)"""
     maps = VGG(weights, layers).forward(read_picture(picture).pixels)
     return {name: maps[name].flatten(0, 1) for name in layers}
 
 
-def off(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    return float((found - wanted).square().sum() / wanted.square().sum())
+def relative_error(values: Tensor, target: Tensor) -> float:
+    return float((values - target).square().sum() / target.square().sum())
 
 
-def test_low_layers_reconstruct_pixels_and_high_layers_do_not(vgg16: Weights) -> None:
+def test_low_layers_reconstruct_pixels_and_high_layers_only_features(vgg16: Weights) -> None:
     photo = scene(96, 64)
     low, high = (
-        painted(create_reconstruction_run(photo, layer, network="vgg16", size=96, iterations=150, seed=1))
+        last_image(create_reconstruction_run(photo, layer, network="vgg16", size=96, iterations=150, seed=1))
         for layer in ("conv1_1", "conv4_1")
     )
-    assert np.abs(low.astype(float) - photo).mean() < 12  # of 255: nearly the picture
+    assert np.abs(low.astype(float) - photo).mean() < 12  # of 255
     assert np.abs(high.astype(float) - photo).mean() > 2 * np.abs(low.astype(float) - photo).mean()
     noise = np.random.default_rng(0).integers(0, 256, photo.shape, dtype=np.uint8)
-    wanted = seen(vgg16, ["conv4_1"], photo)["conv4_1"]
-    assert off(seen(vgg16, ["conv4_1"], high)["conv4_1"], wanted) < 0.2 * off(
-        seen(vgg16, ["conv4_1"], noise)["conv4_1"], wanted
-    )
+    target, reconstructed, random = (features_of(vgg16, ["conv4_1"], picture)["conv4_1"] for picture in (photo, high, noise))
+    assert relative_error(reconstructed, target) < 0.2 * relative_error(random, target)
 
 
 def test_texture_has_the_style_and_its_size(vgg16: Weights) -> None:
     style = scene(80, 80, seed=3)
-    made = painted(create_texture_run(style, (128, 72), network="vgg16", iterations=40))
-    assert made.shape == (72, 128, 3)
+    texture = last_image(create_texture_run(style, (128, 72), network="vgg16", iterations=40))
+    assert texture.shape == (72, 128, 3)
     layers = ["conv1_1", "conv2_1", "conv3_1"]
-    wanted = {name: compute_moments(features).second for name, features in seen(vgg16, layers, style).items()}
-    found = {name: compute_moments(features).second for name, features in seen(vgg16, layers, made).items()}
-    assert all(off(found[name], wanted[name]) < 0.1 for name in layers)
+    target, gram = (
+        {name: compute_moments(features).second for name, features in features_of(vgg16, layers, picture).items()}
+        for picture in (style, texture)
+    )
+    assert all(relative_error(gram[name], target[name]) < 0.1 for name in layers)
 
 
 def test_run_needs_content_or_style_layers(random_weights_file: Path) -> None:
-    with pytest.raises(OptionError, match="nothing to paint by"):
+    with pytest.raises(OptionError, match="content_layers and style_layers are both none"):
         impasto.Options(content_layers="none", style_layers="none")
     with pytest.raises(OptionError, match="no style given"):
         impasto.stylize(scene(48, 40), [], weights=str(random_weights_file))
