@@ -29,9 +29,7 @@ def virtual_display() -> Iterator[str]:
     """An X server without a screen, on a free display number. Yields its name, such as ":99"."""
     read_end, write_end = os.pipe()
     screen = ["-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), *screen], pass_fds=[write_end], stderr=subprocess.DEVNULL
-    )
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(write_end), *screen], pass_fds=[write_end], stderr=subprocess.DEVNULL)
     os.close(write_end)
     with os.fdopen(read_end) as answer:
         number = answer.readline().strip()

@@ -31,7 +31,9 @@ def test_engine_runner_and_form(binding: str, made_up_file: Path) -> None:
     }
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.plugin.without_krita.fake_krita"]
     command = [sys.executable, "-m", "pytest", *options, str(HERE / "without_krita" / "engine_and_form.py")]
-    process = subprocess.run(command, env=variables, cwd=HERE.parents[1], capture_output=True, text=True, check=False, timeout=600)
+    process = subprocess.run(
+        command, env=variables, cwd=HERE.parents[1], capture_output=True, text=True, check=False, timeout=600
+    )
     assert process.returncode == 0, process.stdout[-6000:] + process.stderr[-2000:]
 
 

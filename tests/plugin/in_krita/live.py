@@ -150,9 +150,7 @@ def follow_brush():
     yield (lambda: read_canvas(painted) != painted_with_stroke), 30
     yield is_settled, 60
     yield 0.3
-    result["undone"] = (
-        read_canvas(content) == photo_before and changed_box(painted_before, read_canvas(painted)) is None
-    )
+    result["undone"] = read_canvas(content) == photo_before and changed_box(painted_before, read_canvas(painted)) is None
     live_button.click()
     yield 0.2
     result["off"] = not get_runner().live.on and not live_button.isChecked()
