@@ -1,10 +1,11 @@
-"""Measure the plugin's latency in Krita: first preview, event loop stalls, and the repaint after a brush stroke in Live mode.
+"""Responsiveness of the plugin in a real Krita: seconds to the first preview, the longest time for which Krita's event loop is
+blocked, and, with Live, the seconds from the end of a brush stroke on a layer of 1024 x 768 to its repaint.
 
     python benchmarks/krita.py [--live] [--json FILE]
 
-Needs Krita and Xvfb, as the plugin's tests do. A gap is the longest time between two turns of the event loop in each state of
-the job. Adding a layer is work of Krita itself, so an empty layer is added for comparison. Gaps during which the hypervisor
-gave the processor to another machine are reported separately. The Live layer is 1024 x 768.
+It needs Krita and Xvfb, as the tests of the plugin do. A gap is the longest time between two turns of the event loop in each
+state of the work. Adding a layer is done by Krita, so an empty layer is added by hand for comparison. Gaps in which the host
+gave the processors to another virtual machine are counted separately.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CASES = {
-    "1024 x 1024, 8 bits, stylized at 512": {
+    "1024 x 1024, 8 bits, painted at 512": {
         "width": 1024,
         "height": 1024,
         "size": 512,
@@ -31,34 +33,38 @@ CASES = {
 
 
 def main() -> int:
-    sys.path[:0] = [str(ROOT), str(ROOT / "plugin")]
-    import build
-    from tests.krita.conftest import make_profile, run_in_krita, virtual_display
+    sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+    import build_krita_plugin
+    from tests.plugin.krita_session import KritaSession, create_profile, virtual_display
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--live", action="store_true", help="measure Live mode only")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--live", action="store_true", help="measure only Live")
     arguments = parser.parse_args()
-    results = {}
+    figures = {}
     with tempfile.TemporaryDirectory() as folder, virtual_display() as display:
-        home = make_profile(Path(folder) / "home", build.build(Path(folder)), display)
+        home = create_profile(Path(folder) / "home", build_krita_plugin.build(Path(folder)), display)
         for case, settings in ({} if arguments.live else CASES).items():
-            results[case] = result = run_in_krita(home, display, "showing.measured", settings, 300, sys.executable)
-            seconds = f"first preview after {result['preview']:.1f} s; finished after {result['seconds']:.0f} s"
-            print(f"{case}: {seconds} {result['problem']}")
-            for state in [state for state in result["gaps"] if state]:
-                stolen = result["robbed"].get(state, 0)
-                note = f" ({1000 * stolen:.0f} ms while the hypervisor ran another machine)" if stolen else ""
-                print(f"    {1000 * result['gaps'][state]:5.0f} ms  {state}{note}")
-        results["live"] = result = run_in_krita(home, display, "living.measured", {}, 180, sys.executable)
-        delays = ", ".join(f"{seconds:.2f}" for seconds in result["after"])
-        print(f"Live, 1024 x 768: first result after {result['whole']:.1f} s {result['problem']}")
-        print(f"    from the end of a stroke to its repaint: {statistics.median(result['after']):.2f} s ({delays})")
-        for state, gap in result["gaps"].items():
-            print(f"    {1000 * gap:5.0f} ms  {state}")
+            with KritaSession(home, display, sys.executable) as krita:
+                figures[case] = result = krita.run("capture.measure_painting", limit=300, **settings)
+            print(f"{case}: first preview after {result['preview']:.1f} s; all {result['seconds']:.0f} s {result['problem']}")
+            print_gaps(result)
+        with KritaSession(home, display, sys.executable) as krita:
+            figures["live"] = result = krita.run("capture.measure_live")
+        print(f"Live, 1024 x 768: on after {result['start']:.1f} s {result['problem']}")
+        seconds = ", ".join(f"{seconds:.2f}" for seconds in result["repaint"])
+        print(f"    from the end of a stroke to its repaint: {statistics.median(result['repaint']):.2f} s ({seconds})")
+        print_gaps(result)
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
+        arguments.json.write_text(json.dumps(figures, indent=1))
     return 0
+
+
+def print_gaps(result: dict[str, Any]) -> None:
+    for label, gap in result["gaps"].items():
+        stolen = result["stolen"].get(label, 0)
+        note = f" ({1000 * stolen:.0f} ms while the host used the processors otherwise)" if stolen else ""
+        print(f"    {1000 * gap:5.0f} ms  {label}{note}")
 
 
 if __name__ == "__main__":

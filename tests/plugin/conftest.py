@@ -15,6 +15,8 @@ from tests.plugin.krita_session import INSTALL, KRITA, KritaSession, create_prof
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 import build_krita_plugin
 
+THREADS = 1  # of the engine: its pictures are tiny, and other tests run beside it
+
 
 @pytest.fixture(scope="session")
 def plugin_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -40,21 +42,21 @@ def krita_profile(tmp_path_factory: pytest.TempPathFactory, plugin_zip: Path, di
 @pytest.fixture(scope="session")
 def krita(krita_profile: Path, display: str) -> Iterator[KritaSession]:
     """The Krita that most tests share, with this Python as the engine."""
-    with KritaSession(_copy(krita_profile, "shared"), display, sys.executable) as session:
+    with KritaSession(_copy(krita_profile, "shared"), display, sys.executable, THREADS) as session:
         yield session
 
 
 @pytest.fixture(scope="session")
 def krita_without_engine(krita_profile: Path, display: str) -> Iterator[KritaSession]:
     """A shared Krita in which no engine is installed."""
-    with KritaSession(_copy(krita_profile, "without_engine"), display) as session:
+    with KritaSession(_copy(krita_profile, "without_engine"), display, None, THREADS) as session:
         yield session
 
 
 @pytest.fixture
 def own_krita(krita_profile: Path, display: str) -> Iterator[KritaSession]:
     """A Krita that only this test uses."""
-    with KritaSession(_copy(krita_profile, "own"), display, sys.executable) as session:
+    with KritaSession(_copy(krita_profile, "own"), display, sys.executable, THREADS) as session:
         yield session
 
 

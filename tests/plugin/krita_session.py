@@ -40,10 +40,11 @@ def virtual_display() -> Iterator[str]:
         server.wait()
 
 
-def krita_environment(home: Path, display: str, engine: str | None = None) -> dict[str, str]:
+def krita_environment(home: Path, display: str, engine: str | None = None, threads: int | None = None) -> dict[str, str]:
     """The environment variables for a Krita whose files are all in `home`.
 
-    engine: the Python that runs the engine.  The PATH is the system's, because Krita's Python is the first one on it.
+    engine: the Python that runs the engine; threads: how many it uses, by default as many as there are cores.
+    The PATH is the system's, because Krita's Python is the first one on it.
     """
     folders = {f"XDG_{kind.upper()}_HOME": str(home / kind) for kind in ("data", "config", "cache")}
     variables = {"HOME": str(home), "DISPLAY": display, "PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(home / "run")}
@@ -51,7 +52,11 @@ def krita_environment(home: Path, display: str, engine: str | None = None) -> di
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     variables["IMPASTO_CACHE"] = os.environ.get("IMPASTO_CACHE", str(cache / "impasto"))
     variables["PIP_CACHE_DIR"] = os.environ.get("PIP_CACHE_DIR", str(cache / "pip"))
-    return variables | folders | ({"IMPASTO_ENGINE": engine} if engine else {})
+    if engine:
+        variables["IMPASTO_ENGINE"] = engine
+    if threads:
+        variables["OMP_NUM_THREADS"] = str(threads)
+    return variables | folders
 
 
 def create_profile(home: Path, plugin_zip: Path, display: str) -> Path:
@@ -71,10 +76,10 @@ def create_profile(home: Path, plugin_zip: Path, display: str) -> Path:
 class KritaSession:
     """A Krita that is started for the first test and runs all others too. After a failure a new one is started."""
 
-    def __init__(self, home: Path, display: str, engine: str | None = None) -> None:
-        """home: a folder for all of Krita's files, which no other session uses; engine: as in krita_environment()"""
+    def __init__(self, home: Path, display: str, engine: str | None = None, threads: int | None = None) -> None:
+        """home: a folder for all of Krita's files, which no other session uses; the rest as in krita_environment()"""
         self.home = home
-        self._display, self._engine = display, engine
+        self._display, self._engine, self._threads = display, engine, threads
         self._log = home / "krita.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._requests = self._results = -1
@@ -137,7 +142,7 @@ class KritaSession:
         requests, self._requests = os.pipe()
         self._results, results = os.pipe()
         settings = {"folder": str(IN_KRITA), "requests": requests, "results": results}
-        variables = krita_environment(self.home, self._display, self._engine)
+        variables = krita_environment(self.home, self._display, self._engine, self._threads)
         variables["IMPASTO_TEST_RUNNER"] = json.dumps(settings)
         with self._log.open("w") as log:
             self._process = subprocess.Popen(

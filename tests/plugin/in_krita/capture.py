@@ -155,7 +155,7 @@ def measure_live(strokes=8):
     timer.stop()
     live_result.show = show
     problem = get_runner().problem + get_runner().live.status
-    return {"start": start_seconds, "repaint": repaint_seconds, "gaps": timer.gaps, "problem": problem}
+    return {"start": start_seconds, "repaint": repaint_seconds, "gaps": timer.gaps, "stolen": timer.stolen, "problem": problem}
 
 
 def take_screenshot(photo, style, out, **options):

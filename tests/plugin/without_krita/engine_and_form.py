@@ -1,6 +1,6 @@
-"""The plugin's engine, job and form without Krita: pytest runs this file once under PyQt5 and once under PyQt6.
+"""The plugin's engine, runner and form without Krita. test_without_krita.py runs this file under PyQt5 and under PyQt6.
 
-Krita's module and its layers are stood in for by stand_in.py; the worker is the real one.
+Krita's module and its layers are replaced by fake_krita.py; the worker is the real one.
 """
 
 from __future__ import annotations
@@ -14,126 +14,134 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from impasto.frames import pack
-from tests.krita.stand_in import HEIGHT, WIDTH, QtCore, QtWidgets, World, wait
+
+from impasto.worker.protocol import encode_frame
+from tests.plugin.without_krita.fake_krita import HEIGHT, WIDTH, FakeLayers, QtCore, QtWidgets, wait_until
 
 
-def test_a_job_runs_from_the_layers_to_the_result(plugin: Any, world: World, task: Any) -> None:
-    runner = plugin.job.runner()
+@pytest.fixture
+def runner(plugin: Any) -> Any:
+    return plugin.runner.get_runner()
+
+
+def wait_for_end(runner: Any) -> None:
+    wait_until(lambda: not runner.busy)
+
+
+def wait_for_preview(runner: Any) -> None:
+    wait_until(lambda: runner.preview is not None)
+
+
+def test_painting_goes_through_all_states_and_adds_a_layer(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
     states = []
     runner.changed.connect(lambda: states.append(runner.state))
-    runner.start(task())
+    runner.start(make_request())
     assert runner.busy
-    wait(lambda: not runner.busy)
+    wait_for_end(runner)
     assert runner.problem == ""
     assert list(dict.fromkeys(states)) == ["starting", "reading", "painting", "writing", "idle"]
-    assert world.added == [("Photo x Style (50 %)", "photo")]
-    assert len(world.written) == WIDTH * HEIGHT * 4
-    assert world.closed == 1
+    assert fake_layers.added == [("Photo x Style (50 %)", "photo")]
+    assert len(fake_layers.written) == WIDTH * HEIGHT * 4
+    assert fake_layers.closed_snapshots == 1
     assert runner.preview is not None
     assert runner.status.startswith("Done in")
 
 
-def test_cancel_is_at_once_and_the_engine_stays(plugin: Any, world: World, task: Any) -> None:
-    runner = plugin.job.runner()
-    runner.start(task(iterations=100_000))
-    wait(lambda: runner.preview is not None)
+def test_cancel_is_immediate_and_keeps_the_engine(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
+    runner.start(make_request(iterations=100_000))
+    wait_for_preview(runner)
     runner.cancel()
     assert not runner.busy
-    said = []
-    runner.engine.said.connect(lambda header, blob: said.append(header["op"]))
-    wait(lambda: "cancelled" in said)
+    ops = []
+    runner.engine.frame_received.connect(lambda header, blob: ops.append(header["op"]))
+    wait_until(lambda: "cancelled" in ops)
     assert runner.engine.running
-    runner.start(task())
-    wait(lambda: not runner.busy)
-    assert len(world.added) == 1
+    runner.start(make_request())
+    wait_for_end(runner)
+    assert len(fake_layers.added) == 1
 
 
-def test_who_starts_again_while_the_engine_hangs_gets_a_new_engine(plugin: Any, world: World, task: Any) -> None:
-    runner = plugin.job.runner()
-    runner.start(task(iterations=100_000))
-    wait(lambda: runner.preview is not None)
+def test_painting_after_a_hang_gets_a_new_engine(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
+    runner.start(make_request(iterations=100_000))
+    wait_for_preview(runner)
     hanging = int(runner.engine._process.processId())
     os.kill(hanging, signal.SIGSTOP)
     runner.cancel()
-    runner.start(task())
-    wait(lambda: not runner.busy)
+    runner.start(make_request())
+    wait_for_end(runner)
     assert runner.problem == ""
     assert int(runner.engine._process.processId()) != hanging
-    assert len(world.added) == 1
+    assert len(fake_layers.added) == 1
 
 
-def test_a_second_job_is_refused_while_one_runs(plugin: Any, world: World, task: Any) -> None:
-    runner = plugin.job.runner()
-    first = task()
+def test_second_painting_is_refused_while_one_is_in_progress(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
+    first = make_request()
     runner.start(first)
-    runner.start(task("other"))
+    runner.start(make_request("other"))
     assert "stop it first" in runner.status
-    assert runner.last is first
-    wait(lambda: not runner.busy)
-    assert [above for _, above in world.added] == ["photo"]
+    assert runner.last_request is first
+    wait_for_end(runner)
+    assert [key for _, key in fake_layers.added] == ["photo"]
 
 
-def test_a_layer_that_is_gone_and_an_option_that_is_wrong_are_told(plugin: Any, world: World, task: Any) -> None:
-    runner = plugin.job.runner()
-    runner.start(task("gone"))
-    wait(lambda: not runner.busy)
-    assert runner.problem == "The layer is gone."
-    runner.start(task(strenth=1))
-    wait(lambda: not runner.busy)
+def test_removed_layer_and_invalid_option_are_reported(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
+    runner.start(make_request("removed"))
+    wait_for_end(runner)
+    assert runner.problem == "The layer was removed."
+    runner.start(make_request(strenth=1))
+    wait_for_end(runner)
     assert "did you mean 'strength'" in runner.problem
     assert "OptionError" in runner.details
-    assert world.added == []
-    assert world.closed == 2
+    assert fake_layers.added == []
+    assert fake_layers.closed_snapshots == 2
 
 
-def test_a_closed_document_ends_the_job_silently(plugin: Any, world: World, task: Any, monkeypatch: Any) -> None:
-    runner = plugin.job.runner()
-    runner.start(task(iterations=100_000))
-    wait(lambda: runner.preview is not None)
+def test_closing_the_document_ends_the_painting_without_a_message(
+    plugin: Any, runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any
+) -> None:
+    runner.start(make_request(iterations=100_000))
+    wait_for_preview(runner)
     monkeypatch.setattr(plugin.Krita, "document", None)
-    wait(lambda: not runner.busy)
-    assert (runner.problem, world.added) == ("", [])
+    wait_for_end(runner)
+    assert (runner.problem, fake_layers.added) == ("", [])
 
 
-def test_no_engine_and_one_that_is_not_there(plugin: Any, world: World, task: Any, monkeypatch: Any) -> None:
-    runner = plugin.job.runner()
+def test_missing_engine_is_reported(runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("IMPASTO_ENGINE", "")
     monkeypatch.setenv("PATH", "")
-    runner.start(task())
+    runner.start(make_request())
     assert "set it up" in runner.problem
     monkeypatch.setenv("IMPASTO_ENGINE", "/nowhere/python3")
-    runner.start(task())
-    wait(lambda: not runner.busy)
+    runner.start(make_request())
+    wait_for_end(runner)
     assert "/nowhere/python3" in runner.problem
 
 
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ("echo this is no frame at all, it is a greeting", "does not speak the plugin's language"),
+        ("echo this is no frame at all, it is a greeting", "output cannot be understood"),
         ("exit 3", "ended unexpectedly"),
         ("echo 'no module named impasto' >&2; exit 1", "The engine ended: no module named impasto"),
-        ("cat $0.frame; sleep 5", "does not fit the plugin"),
+        ("cat $0.frame; sleep 5", "does not match the plugin"),
     ],
 )
-def test_an_engine_that_is_not_ours_is_told(
-    plugin: Any, world: World, task: Any, monkeypatch: Any, tmp_path, script, sentence
-):
+def test_program_that_is_not_the_engine_is_reported(
+    runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any, tmp_path: Path, script: str, sentence: str
+) -> None:
     program = tmp_path / "engine"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    Path(f"{program}.frame").write_bytes(pack({"op": "hello", "protocol": 999}))
+    Path(f"{program}.frame").write_bytes(encode_frame({"op": "hello", "protocol": 999}))
     monkeypatch.setenv("IMPASTO_ENGINE", str(program))
-    runner = plugin.job.runner()
-    runner.start(task())
-    wait(lambda: not runner.busy)
+    runner.start(make_request())
+    wait_for_end(runner)
     assert sentence in runner.problem
     assert not runner.engine.running
 
 
-def test_the_engine_is_looked_for_in_this_order(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
-    find = plugin.engine.find_command
+def test_engine_is_searched_in_this_order(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    find = plugin.engine_install.find_engine_command
     monkeypatch.setenv("IMPASTO_ENGINE", "/there/python3")
     assert find("/set/python3.11", "/own/bin/python") == ["/set/python3.11", "-m", "impasto"]
     assert find("", "/own/bin/python") == ["/there/python3", "-m", "impasto"]
@@ -147,23 +155,23 @@ def test_the_engine_is_looked_for_in_this_order(plugin: Any, monkeypatch: Any, t
     assert find("", None) is None
 
 
-def test_the_form_is_made_of_what_the_engine_describes(plugin: Any, world: World) -> None:
+def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any, fake_layers: FakeLayers) -> None:
     plugin.settings.store(options={"strength": 0.7, "quality": "draft", "colors": "mauve"})
-    runner, form = plugin.job.runner(), plugin.form.Form(more=True)
-    runner.wake()
-    wait(lambda: bool(runner.options))
-    form.describe(runner.options)
+    form = plugin.form.Form(extended=True)
+    runner.start_engine()
+    wait_until(lambda: bool(runner.options))
+    form.create_fields(runner.options)
     assert form.options() == {
         "strength": 0.7,
-        "colors": "style",  # mauve is none of the choices
+        "colors": "style",  # mauve is not a choice
         "quality": "draft",
         "size": 512,
         "style_scale": 1.0,
         "preset": "impasto",
         "seed": 0,
-    }  # the look and the edges are left to the preset
-    other = plugin.form.Form(more=True)
-    other.describe(runner.options)
+    }  # style_loss and padding are decided by the preset
+    other = plugin.form.Form(extended=True)
+    other.create_fields(runner.options)
     form._fields["padding"].set("circular")
     form.store()
     other.reload()
@@ -175,70 +183,107 @@ def test_the_form_is_made_of_what_the_engine_describes(plugin: Any, world: World
     form._fields["padding"].set("circular")
     form._fields["style_scale"].set(0.25)
     assert {name: form.options()[name] for name in ("padding", "style_scale")} == {"padding": "circular", "style_scale": 0.25}
-    described = {option["name"]: option for option in runner.options}
+    schemas = {schema["name"]: schema for schema in runner.options}
     for name, field in form._fields.items():
-        assert field.widget.toolTip() == described[name]["help"]
+        assert field.widget.toolTip() == schemas[name]["help"]
 
 
-def test_an_engine_of_another_version_is_told_with_the_remedy(plugin: Any, monkeypatch: Any) -> None:
-    docker, runner = plugin.docker.ImpastoDocker(), plugin.job.runner()
-    runner.wake()
-    wait(lambda: bool(runner.engine.hello))
-    assert docker._need() == ""
+def test_engine_of_another_version_is_reported_with_the_remedy(plugin: Any, runner: Any, monkeypatch: Any) -> None:
+    docker = plugin.docker.ImpastoDocker()
+    runner.start_engine()
+    wait_until(lambda: bool(runner.engine.hello))
+    assert docker._setup_hint() == ""
     runner.engine.hello["version"] = "0.0.1"
-    told = f"The engine is version 0.0.1 and the plugin {plugin.version.VERSION}: "
-    assert docker._need() == told + "update what IMPASTO_ENGINE names."
+    difference = f"The engine is version 0.0.1 and the plugin {plugin.version.VERSION}: "
+    assert docker._setup_hint() == difference + "update the program that IMPASTO_ENGINE names."
     monkeypatch.delenv("IMPASTO_ENGINE")
-    assert docker._need() == told + "run `impasto krita install` again."
-    monkeypatch.setattr(plugin.environment, "wheel", lambda: "engine.whl")
-    assert docker._need() == told + "set it up again."
+    assert docker._setup_hint() == difference + "run `impasto krita install` again."
+    monkeypatch.setattr(plugin.docker, "bundled_wheel", lambda: "engine.whl")
+    assert docker._setup_hint() == difference + "set it up again."
     runner.changed.emit()
     assert not docker._setup.isHidden()
 
 
-def test_a_change_that_gives_way_while_all_settles_is_settled_once_more(plugin: Any) -> None:
+def test_live_change_that_was_not_painted_is_settled_again(plugin: Any) -> None:
     sent: list[dict[str, Any]] = []
     engine = SimpleNamespace(
-        running=True, said=SimpleNamespace(connect=lambda hear: None), send=lambda header: sent.append(header)
+        running=True,
+        frame_received=SimpleNamespace(connect=lambda receiver: None),
+        send=lambda header: sent.append(header),
     )
-    live = plugin.live.Live(engine, lambda: False)
-    live._task = SimpleNamespace(document=plugin.Krita.document, layer="photo")
-    live._layer = SimpleNamespace(idle=lambda: True, change=lambda most_ms: None)
-    live._result = SimpleNamespace(write=lambda *part: None, show=lambda above: None)
-    live._quiet.start()
-    live._waiting = live._settling = True  # a change was sent while all settles, too late to overtake it
-    about = {"job": live._number, "x": 0, "y": 0, "width": 4, "height": 4, "last": True}
-    live._hear({"op": "patch", **about}, bytes(64))
-    live._hear({"op": "settled", "job": live._number, "done": True}, b"")
-    live._hear({"op": "patch", **about, "width": 0, "height": 0}, b"")  # the change's
+    live = plugin.live_painting.LivePainting(engine, lambda: False)
+    request = live._request = SimpleNamespace(document=plugin.Krita.document, layer_key="photo")
+    live._layer = SimpleNamespace(is_idle=lambda: True, next_change=lambda max_ms: None)
+    live._result = SimpleNamespace(write=lambda *patch: None, show=lambda above: None)
+    live._idle_timer.start()
+    live._awaiting_patches = live._settling = True  # a change was sent during a `settle`, too late to interrupt it
+    patch = {"op": "patch", "job": live._job, "x": 0, "y": 0, "width": 4, "height": 4, "last": True}
+    live._on_frame(patch, bytes(64))
+    live._on_frame({"op": "settled", "job": live._job, "done": True}, b"")
+    live._on_frame({**patch, "width": 0, "height": 0}, b"")  # the answer to the change
     assert not sent
-    wait(lambda: bool(live._tick() or sent))
-    assert sent == [{"op": "settle", "job": live._number}]
+    wait_until(lambda: bool(live._poll(request) or sent))
+    assert sent == [{"op": "settle", "job": live._job}]
 
 
-def test_where_a_layer_has_changed_is_found_whatever_has(plugin: Any) -> None:
-    layers = plugin.layers
-    rect = layers.Rect(0, 64, 100, 30)
+def test_changed_rect_contains_all_changes_and_little_more(plugin: Any) -> None:
+    geometry = plugin.geometry
+    rect = geometry.Rect(0, 64, 100, 30)
     before = bytes(4 * 100 * 30)
     for places in ([(0, 0)], [(99, 29)], [(50, 3), (52, 9)], [(0, 5), (99, 5)], [(37, 7)]):
-        now = bytearray(before)
+        after = bytearray(before)
         for x, y in places:
-            now[4 * (100 * y + x) + 2] = 9
-        found = layers.different(before, bytes(now), rect)
+            after[4 * (100 * y + x) + 2] = 9
+        changed = geometry.changed_rect(before, bytes(after), rect)
         left, top = min(x for x, _ in places), 64 + min(y for _, y in places)
         right, bottom = max(x for x, _ in places) + 1, 64 + max(y for _, y in places) + 1
-        assert (found.y, found.y + found.height) == (top, bottom)
-        assert max(0, left - 16) <= found.x <= left
-        assert right <= found.x + found.width <= min(100, right + 16)
-    assert layers.united(None, rect) == rect
-    assert layers.united(layers.Rect(90, 60, 30, 8), rect) == layers.Rect(0, 60, 120, 34)
+        assert (changed.y, changed.y + changed.height) == (top, bottom)
+        assert max(0, left - 16) <= changed.x <= left
+        assert right <= changed.x + changed.width <= min(100, right + 16)
+    assert geometry.union(None, rect) == rect
+    assert geometry.union(geometry.Rect(90, 60, 30, 8), rect) == geometry.Rect(0, 60, 120, 34)
 
 
-def test_settings_that_cannot_be_read_count_as_none(plugin: Any) -> None:
+def test_steps_can_stop_themselves_and_report_errors(plugin: Any) -> None:
+    signals: list[Any] = []
+    steps = plugin.steps.StepRunner()
+    steps.finished.connect(lambda: signals.append("finished"))
+    steps.failed.connect(lambda message, details: signals.append((message, bool(details))))
+
+    def work(error: Any = None, stop: bool = False) -> Any:
+        try:
+            yield 0
+            steps.advance()  # ignored: this step is not over yet
+            if stop:
+                steps.stop()
+            if error is not None:
+                raise error
+        finally:
+            signals.append("closed")
+
+    for arguments, expected in (
+        ({}, ["closed", "finished"]),
+        ({"stop": True}, ["closed"]),
+        ({"error": plugin.layers.PluginError("No.")}, ["closed", ("No.", False)]),
+        ({"error": KeyError(1)}, ["closed", ("Something went wrong in the plugin: KeyError: 1", True)]),
+    ):
+        signals.clear()
+        steps.start(work(**arguments))
+        wait_until(lambda: not steps.running)
+        assert signals == expected
+    signals.clear()
+    steps.start(work())
+    steps.advance()
+    steps.start(work())  # replaces the first
+    assert signals == ["closed"]
+    steps.stop()
+
+
+def test_unreadable_settings_count_as_empty(plugin: Any) -> None:
     plugin.settings.store(a=1)
     plugin.settings.store(b="ä")
     assert plugin.settings.load() == {"a": 1, "b": "ä"}
-    Path(plugin.settings.folder(), "settings.json").write_text("{ broken")
+    Path(plugin.settings.data_folder(), "settings.json").write_text("{ broken")
     assert plugin.settings.load() == {}
 
 
@@ -256,69 +301,72 @@ def test_settings_that_cannot_be_read_count_as_none(plugin: Any) -> None:
         ("check", "a\nImportError: libfoo.so\n", "Setting up the engine failed: ImportError: libfoo.so"),
     ],
 )
-def test_set_up_failures_are_a_plain_sentence(plugin: Any, step: str, output: str, sentence: str) -> None:
-    assert sentence in plugin.environment.explain(step, output)
+def test_setup_failures_are_explained(plugin: Any, step: str, output: str, sentence: str) -> None:
+    assert sentence in plugin.engine_install.explain_failure(step, output)
 
 
-def test_without_a_python_the_set_up_says_what_to_install(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
-    old = tmp_path / "python3"
-    old.write_text("#!/bin/sh\necho 3.8\n")
-    old.chmod(0o755)
-    monkeypatch.setattr(plugin.environment, "wheel", lambda: "engine.whl")
-    monkeypatch.setattr(plugin.environment, "candidates", lambda: [["/nowhere/python3"], [str(old)], ["false"]])
-    setup, said = plugin.environment.Setup(str(tmp_path / "environment")), []
-    setup.finished.connect(said.append)
+def run_setup(plugin: Any, monkeypatch: Any, folder: Path, pythons: list[str]) -> str:
+    """Run the setup with these candidates for Python. Returns its message."""
+    monkeypatch.setattr(plugin.engine_setup, "bundled_wheel", lambda: "engine.whl")
+    monkeypatch.setattr(plugin.engine_setup, "python_candidates", lambda: [[python] for python in pythons])
+    setup = plugin.engine_setup.EngineSetup(str(folder))
+    messages: list[str] = []
+    setup.finished.connect(messages.append)
     setup.start()
-    wait(lambda: bool(said))
-    assert "Install Python 3.10 or newer" in said[0]
+    wait_until(lambda: bool(messages))
+    return messages[0]
+
+
+def write_script(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_setup_without_a_suitable_python_says_what_to_install(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    old = write_script(tmp_path / "python3", "echo 3.8")
+    message = run_setup(plugin, monkeypatch, tmp_path / "environment", ["/nowhere/python3", old, "false"])
+    assert "Install Python 3.10 or newer" in message
     assert not (tmp_path / "environment").exists()
 
 
-def test_a_set_up_that_fails_leaves_the_engine_that_was_there(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
-    broken = tmp_path / "python3"  # can be asked for its version, and makes a folder, and fails
-    broken.write_text(
-        '#!/bin/sh\ncase "$1" in -c) echo 3.12;; *) mkdir -p "$3"; echo No space left on device; exit 1;; esac\n'
-    )
-    broken.chmod(0o755)
+def test_failed_setup_keeps_the_previous_engine(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    # This Python reports its version and creates the folder, and then fails.
+    script = 'case "$1" in -c) echo 3.12;; *) mkdir -p "$3"; echo No space left on device; exit 1;; esac'
+    broken = write_script(tmp_path / "python3", script)
     folder = tmp_path / "environment"
     folder.mkdir()
     (folder / "complete").write_text("impasto 0.0.1")
-    monkeypatch.setattr(plugin.environment, "wheel", lambda: "engine.whl")
-    monkeypatch.setattr(plugin.environment, "candidates", lambda: [[str(broken)]])
-    setup, said = plugin.environment.Setup(str(folder)), []
-    setup.finished.connect(said.append)
-    setup.start()
-    wait(lambda: bool(said))
-    assert said[0].startswith("The disk is full")
-    assert plugin.environment.own_python(str(folder))
+    message = run_setup(plugin, monkeypatch, folder, [broken])
+    assert message.startswith("The disk is full")
+    assert plugin.engine_install.installed_python(str(folder))
     assert not (tmp_path / "environment.old").exists()
 
 
-def test_while_the_engine_is_set_up_nothing_is_begun(plugin: Any, world: World, task: Any, monkeypatch: Any) -> None:
-    runner = plugin.job.runner()
+def test_no_painting_starts_during_setup(runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(type(runner.setup), "running", property(lambda self: True))
-    runner.start(task())
-    assert runner.problem == "The engine is being set up: wait."
+    runner.start(make_request())
+    assert runner.problem == "The engine is being set up: please wait."
     assert not runner.busy
 
 
-def test_long_names_are_shortened(plugin: Any, task: Any) -> None:
-    title = task()._replace(name="n" * 300).title
+def test_long_names_are_shortened(make_request: Any) -> None:
+    title = make_request()._replace(layer_name="n" * 300).title
     assert title == "n" * 39 + "\u2026 x Style (50 %)"
 
 
-def test_an_action_that_went_with_its_window_is_not_missed(plugin: Any) -> None:
+def test_action_of_a_closed_window_is_not_updated(plugin: Any, runner: Any) -> None:
     QtGui = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtGui")
-    kind = QtGui.QAction if hasattr(QtGui, "QAction") else QtWidgets.QAction  # it has moved in Qt 6
-    gone, stays, runner = kind("Stop"), kind("Stop"), plugin.job.runner()
-    for action in (gone, stays):
-        plugin.extension._Follower(action)
-    gone.deleteLater()
+    action_class = QtGui.QAction if hasattr(QtGui, "QAction") else QtWidgets.QAction  # Qt 6 has it in QtGui
+    closed, open_ = action_class("Stop"), action_class("Stop")
+    for action in (closed, open_):
+        plugin.extension._EnableWhileBusy(action)
+    closed.deleteLater()
     event = QtCore.QEvent.Type.DeferredDelete
     QtCore.QCoreApplication.sendPostedEvents(None, getattr(event, "value", event))
     runner.state = "painting"
-    runner.changed.emit()  # an exception in here would end the process
-    assert stays.isEnabled()
+    runner.changed.emit()  # an exception in a slot would end the process
+    assert open_.isEnabled()
     runner.state = "idle"
     runner.changed.emit()
-    assert not stays.isEnabled()
+    assert not open_.isEnabled()

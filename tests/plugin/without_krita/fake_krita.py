@@ -1,4 +1,4 @@
-"""What stands in for Krita and its layers where there are only Qt and the worker: pytest's plugin for outside.py."""
+"""Replacements for Krita and its layers, where only Qt and the worker exist: a pytest plugin for engine_and_form.py."""
 
 from __future__ import annotations
 
@@ -13,11 +13,27 @@ from typing import Any
 
 import pytest
 
-from impasto import krita as package
+from impasto import editor_plugins
 
 QtCore = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtCore")
 QtWidgets = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtWidgets")
 WIDTH, HEIGHT = 40, 30
+MODULES = (
+    "docker",
+    "engine_install",
+    "engine_process",
+    "engine_setup",
+    "extension",
+    "form",
+    "geometry",
+    "layers",
+    "live_painting",
+    "request",
+    "runner",
+    "settings",
+    "steps",
+    "version",
+)
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +44,8 @@ def app() -> Any:
 
 @pytest.fixture
 def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
-    """The plugin's modules, as they lie in the zip, with settings of the test's own"""
-    package.unpack(tmp_path / "plugin")
+    """The plugin's modules, imported from the files of the zip, with their own settings, and the fake Krita class"""
+    editor_plugins.copy_files(tmp_path / "plugin")
 
     class Krita:
         document = types.SimpleNamespace(name="document")
@@ -54,103 +70,111 @@ def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
         def addDockWidgetFactory(self, factory: Any) -> None: ...
 
-    stand_in = types.ModuleType("krita")
-    stand_in.Krita = Krita
-    stand_in.Extension = type("Extension", (), {"__init__": lambda self, parent: None})
-    stand_in.DockWidget = QtWidgets.QDockWidget
-    stand_in.DockWidgetFactoryBase = types.SimpleNamespace(DockPosition=types.SimpleNamespace(DockRight=0))
-    stand_in.DockWidgetFactory = lambda *arguments: None
-    monkeypatch.setitem(sys.modules, "krita", stand_in)
+    module: Any = types.ModuleType("krita")
+    module.Krita = Krita
+    module.Extension = type("Extension", (), {"__init__": lambda self, parent: None})
+    module.DockWidget = QtWidgets.QDockWidget
+    module.DockWidgetFactoryBase = types.SimpleNamespace(DockPosition=types.SimpleNamespace(DockRight=0))
+    module.DockWidgetFactory = lambda *arguments: None
+    for name in ("Document", "Node", "Selection", "Window"):  # imported for annotations
+        setattr(module, name, object)
+    monkeypatch.setitem(sys.modules, "krita", module)
     monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
     for name in [name for name in sys.modules if name.split(".")[0] == "impasto_krita"]:
         del sys.modules[name]
-    names = ("docker", "engine", "environment", "extension", "form", "job", "layers", "live", "settings", "task", "version")
-    modules = types.SimpleNamespace(**{name: importlib.import_module(f"impasto_krita.{name}") for name in names}, Krita=Krita)
-    assert modules.engine.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
+    modules = types.SimpleNamespace(
+        **{name: importlib.import_module(f"impasto_krita.{name}") for name in MODULES}, Krita=Krita
+    )
+    assert modules.engine_process.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
     monkeypatch.setenv("IMPASTO_ENGINE", sys.executable)
     yield modules
-    for each in modules.job._runners:
-        each.close()
+    for runner in modules.runner._runners:
+        runner.close()
 
 
-class Picture:
-    """A layer's picture, as layers.LayerPicture gives it"""
+class FakePicture:
+    """Replaces layers.LayerPicture"""
 
     format = "bgra8"
     note = ""
     depth = "U8"
+    size = WIDTH, HEIGHT
 
-    def __init__(self, layers: Any, seed: int) -> None:
-        self.rect = layers.Rect(3, 4, WIDTH, HEIGHT)
+    def __init__(self, rect: Any, seed: int) -> None:
+        self.rect = rect
         self._seed = seed
 
     def stripes(self) -> Iterator[tuple[int, int, bytes]]:
-        rows = bytes((self._seed * x + (x % 7) * 9) % 256 if x % 4 != 3 else 255 for x in range(4 * WIDTH))
+        row = bytes((self._seed * x + (x % 7) * 9) % 256 if x % 4 != 3 else 255 for x in range(4 * WIDTH))
         for y in range(0, HEIGHT, 10):
-            yield y, 10, rows * 10
+            yield y, 10, row * 10
 
 
-class World:
-    """What the job asks of layers, and what became of it"""
+class FakeLayers:
+    """Replaces what the runner uses of `layers`, and records the result"""
 
     def __init__(self, plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.closed, self.written, self.added = 0, bytearray(), []
-        world, layers = self, plugin.layers
+        self.closed_snapshots, self.written, self.added = 0, bytearray(), []
+        record, rect, plugin_error = self, plugin.geometry.Rect(3, 4, WIDTH, HEIGHT), plugin.layers.PluginError
 
         class Snapshot:
             def __init__(self, document: Any) -> None: ...
 
-            def show(self, keys: list[str]) -> Iterator[None]:
-                yield
+            def make_visible(self, keys: list[str]) -> Iterator[int]:
+                yield 0
 
-            def picture(self, key: str, rect: Any = None) -> Any:
-                if key == "gone":
-                    raise layers.LayerError("The layer is gone.")
-                return Picture(layers, len(key))
+            def picture(self, key: str, rect_: Any = None) -> Any:
+                if key == "removed":
+                    raise plugin_error("The layer was removed.")
+                return FakePicture(rect, len(key))
 
             def close(self) -> None:
-                world.closed += 1
+                record.closed_snapshots += 1
 
         class ResultLayer:
             def __init__(self, document: Any, name: str, rect: Any, depth: str) -> None:
                 self._name = name
 
-            def write(self, y: int, rows: int, pixels: bytes) -> Iterator[None]:
-                world.written += pixels
-                yield
+            def write(self, y: int, rows: int, pixels: bytes) -> Iterator[int]:
+                record.written += pixels
+                yield 0
 
-            def add(self, above: str) -> None:
-                world.added.append((self._name, above))
+            def add_above(self, key: str) -> None:
+                record.added.append((self._name, key))
 
-        monkeypatch.setattr(layers, "Snapshot", Snapshot)
-        monkeypatch.setattr(layers, "ResultLayer", ResultLayer)
-        monkeypatch.setattr(layers, "selection", lambda document: None)
-
-
-@pytest.fixture
-def world(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(plugin, monkeypatch)
+        monkeypatch.setattr(plugin.layers, "Snapshot", Snapshot)
+        monkeypatch.setattr(plugin.layers, "ResultLayer", ResultLayer)
+        monkeypatch.setattr(plugin.layers, "copy_selection", lambda document: None)
 
 
 @pytest.fixture
-def task(plugin: Any) -> Callable[..., Any]:
-    def make(layer: str = "photo", **options: Any) -> Any:
-        small = {
+def fake_layers(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> FakeLayers:
+    return FakeLayers(plugin, monkeypatch)
+
+
+@pytest.fixture
+def make_request(plugin: Any) -> Callable[..., Any]:
+    """Makes a request for a very small painting: make_request(layer_key, option=value)"""
+
+    def make(layer_key: str = "photo", **options: Any) -> Any:
+        fast = {
             "size": 32,
             "quality": "draft",
             "iterations": 2,
             "strength": 0.5,
             "weights": os.environ["IMPASTO_TEST_WEIGHTS"],
         }
-        style = plugin.task.Style("Style", layer="style layer")
-        return plugin.task.Task(plugin.Krita.document, layer, "Photo", [style], {**small, **options})
+        style = plugin.request.StyleSource("Style", layer_key="style layer")
+        return plugin.request.PaintRequest(plugin.Krita.document, layer_key, "Photo", [style], {**fast, **options})
 
     return make
 
 
-def wait(predicate: Callable[[], bool], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
+def wait_until(predicate: Callable[[], bool], seconds: float = 60) -> None:
+    """Process Qt's events until the predicate is true."""
+    deadline = time.monotonic() + seconds
+    wake_up = QtCore.QTimer()  # so that there is always a next event
+    wake_up.start(5)
     while not predicate():
-        assert time.monotonic() < until, "waited in vain"
-        QtCore.QCoreApplication.processEvents()
-        time.sleep(0.002)
+        assert time.monotonic() < deadline, "a condition did not become true in time"
+        QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.WaitForMoreEvents)

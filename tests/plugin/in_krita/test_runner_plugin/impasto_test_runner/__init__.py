@@ -101,6 +101,9 @@ class TestRunner(Extension):
 
     def _report_error(self, text):
         """Krita ends after an error, because the next test could not rely on its state."""
+        if "impasto_krita.runner" in sys.modules:
+            runner = sys.modules["impasto_krita.runner"].get_runner()
+            text += f"\nstate: {runner.state}; status: {runner.status}; problem: {runner.problem}\n{runner.engine.stderr_tail}"
         self._report({"error": text})
         os._exit(1)
 

@@ -1,0 +1,115 @@
+"""Painting in a real Krita, with the real engine at a small size. What happens inside Krita is in in_krita/painting.py."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.plugin.krita_session import KritaSession
+
+pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita")]
+
+
+def decode(pixels: str, width: int = 96, height: int = 64) -> np.ndarray:
+    """Pixels in hexadecimal -> (height, width, 4): blue, green, red, alpha"""
+    return np.frombuffer(bytes.fromhex(pixels), np.uint8).reshape(height, width, 4).astype(float)
+
+
+def color_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """A simple measure of style: the distance between the means and covariances of the colors"""
+
+    def moments(values: np.ndarray) -> np.ndarray:
+        colors = values[..., :3].reshape(-1, 3) / 255
+        return np.concatenate([colors.mean(0), np.cov(colors.T).ravel()])
+
+    return float(np.linalg.norm(moments(a) - moments(b)))
+
+
+def test_menu_action_paints_active_layer_in_style_of_another(krita: KritaSession) -> None:
+    result = krita.run("painting.by_menu_action")
+    assert result["problem"] == ""
+    assert result["names"] == ["Background", "Photo", "Photo x Painting (60 %)", "Painting"]
+    assert result["unchanged"]
+    assert result["hidden"]
+    assert result["names_after_repeating"].count("Photo x Painting (60 %)") == 2
+
+
+def test_docker_paints_and_one_undo_removes_the_result(krita: KritaSession) -> None:
+    result = krita.run("painting.by_docker")
+    assert result["problem"] == ""
+    assert result["names"] == ["Background", "Photo", "Photo x Painting (50 %)", "Painting"]
+    assert result["bounds"] == [96, 64]
+    assert max(result["preview"][:2]) <= 512
+    assert re.fullmatch(r"64 x 43: about \d+ (s|min), \d\.\d GB of memory", result["estimate"])
+    photo, style, painted = decode(result["photo"]), decode(result["style"]), decode(result["result"])
+    assert color_distance(painted, style) < 0.6 * color_distance(photo, style)
+    assert (painted[..., 3] == 255).all()
+    assert result["undone"]
+    assert result["redone"]
+
+
+def test_position_and_alpha_are_preserved(krita: KritaSession) -> None:
+    result = krita.run("painting.offset_and_alpha")
+    assert result["problem"] == ""
+    assert result["bounds"] == result["expected_bounds"]
+    assert result["alpha"] == result["expected_alpha"]
+
+
+def test_selection_with_soft_edge_limits_the_result(krita: KritaSession) -> None:
+    result = krita.run("painting.selection")
+    assert result["problem"] == ""
+    assert result["alpha"] == result["mask"]
+    assert 0 < np.frombuffer(bytes.fromhex(result["mask"]), np.uint8).mean() < 64
+
+
+@pytest.mark.parametrize("kind", ["group", "vector", "clone", "fill", "file", "mask", "locked", "animated", "long name"])
+def test_all_kinds_of_layers_are_painted_with_a_hidden_masked_style(krita: KritaSession, kind: str) -> None:
+    result = krita.run("painting.layer_kind", kind=kind)
+    assert result["problem"] == ""
+    assert result["count"] == 1
+    assert result["type"] == "paintlayer"
+    assert result["above"]
+    assert result["hidden"]
+    assert result["locks"] == [[kind == "locked"] * 2, [False, False]]  # of the layer, as before, and of the result
+    assert ("Only the current frame" in result["status"]) == (kind == "animated")
+    assert len(result["name"]) < 100
+    # The style's mask inverts its colors: orange and blue become blue and orange, which have another mean.
+    painted = decode(result["result"])
+    visible = painted[..., 3] > 128
+    inverted_mean = 255 - np.mean([[200, 60, 34], [23, 190, 240]], axis=0)
+    assert np.abs(painted[visible][:, :3].mean(0) - inverted_mean).mean() < 45
+
+
+@pytest.mark.parametrize(
+    ("model", "depth", "profile"),
+    [
+        ("RGBA", "U16", "sRGB-elle-V2-srgbtrc.icc"),
+        ("RGBA", "F32", "sRGB-elle-V2-g10.icc"),
+        ("GRAYA", "U8", "Gray-D50-elle-V2-srgbtrc.icc"),
+        ("CMYKA", "U8", "Chemical proof"),
+    ],
+)
+def test_result_has_the_color_space_of_the_document(krita: KritaSession, model: str, depth: str, profile: str) -> None:
+    result = krita.run("painting.color_space", model=model, depth=depth, profile=profile)
+    assert result["problem"] == ""
+    assert result["space"] == [model, depth, True]
+    assert ("clipped" in result["status"]) == (depth == "F32")
+    photo, style, painted = decode(result["photo"]), decode(result["style"]), decode(result["result"])
+    assert color_distance(painted, style) < 0.6 * color_distance(photo, style)
+
+
+def test_two_styles_are_mixed_or_painted_in_regions(krita: KritaSession) -> None:
+    result = krita.run("painting.two_styles")
+    assert result["problem"] == ""
+    assert result["options"]["style_weights"] == [0.75, 0.25]
+    assert "Photo x Painting + Third (50 %)" in result["names"]
+    assert {name: result["second_options"][name] for name in ("padding", "style_loss")} == {
+        "padding": "circular",
+        "style_loss": "moments",
+    }
+    for name, side in (("left_region", 1), ("right_region", -1)):  # of the second style, which is green
+        painted = decode(result[name])
+        green = painted[..., 1] - painted[..., [0, 2]].mean(2)
+        assert side * (green[:, :40].mean() - green[:, 56:].mean()) > 8, name
