@@ -31,12 +31,12 @@ import safetensors.torch
 import torch
 import torch.nn.functional as functional
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import NetError, OptionError
 from ..runtime.files import write_atomic
 from ..runtime.memory import release_memory_if_low
+from ..runtime.tensor_files import read_tensor_file, tensor_file_errors
 from .bands import SIDE_MULTIPLE, ChannelStatistics, ImageSource, LazyFeatureMap, Offset, tiled_noise
 
 #: Channels at half the input size (twice as many at a quarter), and the number of residual blocks
@@ -343,19 +343,17 @@ class TransformNet:
     def load(cls, path: str | os.PathLike[str]) -> TransformNet:
         """Read a network from a file and validate it.  Raises NetError: the file is missing, damaged, or something else."""
         name = str(path)
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = json.loads((file.metadata() or {})[_METADATA_KEY])
-                state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        missing = NetError(f"no style network {name!r}: check its name")
+        invalid = NetError(f"{name!r} is not a style network, or is damaged: train one with `impasto train`")
+        with tensor_file_errors(missing=missing, invalid=invalid):
+            tensors, file_metadata = read_tensor_file(path, _METADATA_KEY)
+            metadata = json.loads(file_metadata[_METADATA_KEY])
             styles = tuple(Style.from_metadata(entry) for entry in metadata["styles"])
+            state = {key: tensor.float() for key, tensor in tensors.items()}
             net = cls(styles, state, dict(metadata["facts"]))
             if not net._is_valid():
                 raise ValueError
             return net
-        except FileNotFoundError:
-            raise NetError(f"no style network {name!r}: check its name") from None
-        except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise NetError(f"{name!r} is not a style network, or is damaged: train one with `impasto train`") from error
 
     def _is_valid(self) -> bool:
         """Whether everything could have been written by `save`: sizes, shapes, finite numbers and printable texts"""

@@ -18,12 +18,12 @@ from typing import Any, Protocol
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import CheckpointError, ImageError
 from ..runtime.files import write_atomic
 from ..runtime.memory import is_out_of_memory
+from ..runtime.tensor_files import read_tensor_file, tensor_file_errors
 from .pyramid import Level
 from .recipe import differing_fields
 
@@ -126,21 +126,16 @@ def ensure_writable_checkpoint(path: str | os.PathLike[str]) -> Path:
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a checkpoint, of any origin.  Raises CheckpointError."""
     name = str(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {})["impasto"])
-            # Copy the tensors to torch's alignment, which affects the last bits of products.
-            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
+    missing = CheckpointError(f"there is no checkpoint {name!r}: check its name")
+    with tensor_file_errors(missing=missing, invalid=_damaged_error(name)):
+        tensors, metadata = read_tensor_file(path, "impasto")
         image = tensors.pop("image")
         state = {key.removeprefix("optimizer."): tensor for key, tensor in tensors.items()}
-        checkpoint = Checkpoint(name=name, image=image, optimizer_state=state, **{"plan": {}, **metadata})
+        fields = {"plan": {}, **json.loads(metadata["impasto"])}
+        checkpoint = Checkpoint(name=name, image=image, optimizer_state=state, **fields)
         if not _is_valid(checkpoint):
             raise ValueError
         return checkpoint
-    except FileNotFoundError:
-        raise CheckpointError(f"there is no checkpoint {name!r}: check its name") from None
-    except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise _damaged_error(name) from error
 
 
 def _damaged_error(name: str) -> CheckpointError:
