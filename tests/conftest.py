@@ -1,4 +1,4 @@
-"""What the tests share: small pictures, networks with made-up weights, and the real VGG-16."""
+"""Shared fixtures: small pictures, networks with random weights, the real VGG-16, and a local web server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -23,16 +23,16 @@ from impasto.vgg.weight_files import Weights, kernel_shapes, save_weights, torch
 from impasto.vgg.weights import load_weights
 from tests.fork_server import ForkServer
 
-#: Fixtures that stand for a program of the system: tests that use them get this marker.
-_MARKER_OF_FIXTURE = {"browser": "browser", "display": "krita"}
+#: Markers for tests that use a fixture which starts an external program
+_FIXTURE_MARKERS = {"browser": "browser", "display": "krita"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker, and before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what they use, and keep those that share a server or a display on one process of pytest-xdist."""
+    """Add the markers `browser`, `krita` and `fuzz`, and run tests that share a server or a display in one process of xdist."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        for fixture, marker in _MARKER_OF_FIXTURE.items():
+        for fixture, marker in _FIXTURE_MARKERS.items():
             if fixture in fixtures:
                 item.add_marker(marker)
         if "fuzz" in item.path.parts:
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @functools.cache
 def random_weights(network: str, dtype: torch.dtype = torch.float32, divide: int = 1) -> Weights:
-    """A network of the real shape with random weights, which keep the features at about unit size."""
+    """Weights of a VGG, random, scaled so that features have about unit size. divide: the number of channels by this"""
     generator = torch.Generator().manual_seed(7)
     layers = {}
     for name, (count, channels, *_) in kernel_shapes(network).items():
@@ -59,15 +59,15 @@ def random_weights(network: str, dtype: torch.dtype = torch.float32, divide: int
 
 @pytest.fixture(scope="session")
 def random_weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights file of a VGG-16 with random weights, to run the engine where no picture has to look like one."""
-    path = tmp_path_factory.mktemp("weights") / "made-up.safetensors"
+    """A weights file of a VGG-16 with random weights, for tests that do not depend on how the result looks"""
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
     save_weights(path, random_weights("vgg16").layers, {"input": "torchvision"})
     return path
 
 
 @pytest.fixture
 def fast_settings(random_weights_file: Path) -> dict[str, object]:
-    """Settings of a run that takes a moment"""
+    """Settings of a run that takes a fraction of a second"""
     return {"weights": str(random_weights_file), "size": 64, "iterations": 2, "precision": "float32"}
 
 
@@ -79,24 +79,25 @@ def vgg16() -> Weights:
 
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
-    with ForkServer() as fork_server:
-        yield fork_server
+    """Runs commands without importing torch for each"""
+    with ForkServer() as server:
+        yield server
 
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a file with a smooth colorful picture: picture("name.png", width, height, mode=...)"""
+    """Save a smooth colorful picture and return its path: picture("name.png", width, height, mode=...)."""
 
-    def make(name: str, width: int = 48, height: int = 40, mode: str = "RGB", **save: object) -> Path:
+    def save_picture(name: str, width: int = 48, height: int = 40, mode: str = "RGB", **options: Any) -> Path:
         path = tmp_path / name
-        Image.fromarray(scene(width, height)).convert(mode).save(path, **save)
+        Image.fromarray(scene(width, height)).convert(mode).save(path, **options)
         return path
 
-    return make
+    return save_picture
 
 
 def scene(width: int, height: int, seed: int = 0) -> np.ndarray:
-    """(height, width, 3) uint8: waves of color with a little noise"""
+    """Return a test picture: waves of color with a little noise, (height, width, 3) uint8."""
     y, x = np.mgrid[0:height, 0:width] / 20
     waves = np.stack([np.sin(x + y), np.cos(x * 1.7 - y), np.sin(2.3 * y + seed)], axis=-1)
     noise = np.random.default_rng(seed).normal(0, 0.1, waves.shape)
@@ -109,6 +110,7 @@ def pixels(image: Image.Image) -> np.ndarray:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder for weights"""
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -119,7 +121,7 @@ class Serve(Protocol):
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Serves some bytes on loopback; gives the address. `cut` says after how many it hangs up this time; None: after all"""
+    """Serve some bytes on loopback; return the address. cut: called per request; bytes after which to hang up, or None"""
     servers = []
 
     def start(content: bytes, cut: Callable[[], int | None] = lambda: None) -> str:
@@ -146,8 +148,8 @@ def serve() -> Iterator[Serve]:
         thread.join()
 
 
-def torchvision_file(path: Path, network: str = "vgg19") -> bytes:
-    """A state dictionary such as torchvision publishes, with random weights and a classifier that nobody needs"""
+def write_torchvision_file(path: Path, network: str = "vgg19") -> bytes:
+    """Save and return a state dictionary like those of torchvision, with random weights and an unused classifier."""
     path.write_bytes(_torchvision_bytes(network))
     return path.read_bytes()
 
@@ -163,9 +165,9 @@ def _torchvision_bytes(network: str) -> bytes:
     return buffer.getvalue()
 
 
-def publish(monkeypatch: pytest.MonkeyPatch, address: str, content: bytes) -> None:
-    """Let `address` be the source of vgg19, and `content` what it is known to be"""
+def replace_source(monkeypatch: pytest.MonkeyPatch, address: str, content: bytes) -> None:
+    """Make `address` the source of vgg19, with the hash and the size of `content`."""
     source = dataclasses.replace(
-        SOURCES["vgg19"], where=address, sha256=hashlib.sha256(content).hexdigest(), size=len(content)
+        SOURCES["vgg19"], location=address, torchvision_name="", sha256=hashlib.sha256(content).hexdigest(), size=len(content)
     )
     monkeypatch.setitem(SOURCES, "vgg19", source)

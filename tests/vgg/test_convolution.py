@@ -1,4 +1,4 @@
-"""Winograd's filtering against the definition of a convolution, and the gradient against autograd."""
+"""Winograd convolution against torch's convolution, and the analytic gradient against autograd."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from impasto.vgg.convolution import Convolution, transform_kernel, winograd
 
 @settings(max_examples=60, deadline=None)
 @given(height=st.integers(1, 23), width=st.integers(1, 23), channels=st.integers(1, 9), filters=st.integers(1, 9))
-def test_winograd_is_the_convolution_at_every_size(height: int, width: int, channels: int, filters: int) -> None:
+def test_winograd_equals_torchs_convolution_at_every_size(height: int, width: int, channels: int, filters: int) -> None:
     features = torch.randn(height, width, channels, dtype=torch.float64)
     kernel = torch.randn(filters, channels, 3, 3, dtype=torch.float64)
     bias = torch.randn(filters, dtype=torch.float64)
@@ -23,22 +23,23 @@ def test_winograd_is_the_convolution_at_every_size(height: int, width: int, chan
     torch.testing.assert_close(winograd(features, transform_kernel(kernel), bias), rectified, rtol=1e-11, atol=1e-11)
 
 
-def test_winograd_does_not_depend_on_its_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_winograd_does_not_depend_on_the_band_height(monkeypatch: pytest.MonkeyPatch) -> None:
     features, kernel = torch.randn(33, 21, 8, dtype=torch.float64), torch.randn(6, 8, 3, 3, dtype=torch.float64)
-    whole = winograd(features, transform_kernel(kernel))
+    in_one_band = winograd(features, transform_kernel(kernel))
     monkeypatch.setattr("impasto.vgg.convolution._BAND_ELEMENTS", 1)
-    torch.testing.assert_close(winograd(features, transform_kernel(kernel)), whole)
+    torch.testing.assert_close(winograd(features, transform_kernel(kernel)), in_one_band)
 
 
 @pytest.mark.parametrize(("channels", "filters"), [(3, 64), (64, 128), (128, 128)])
-def test_a_convolution_and_its_gradient_are_torchs(channels: int, filters: int) -> None:
-    """In float32 at a size where the wide layers take Winograd's way"""
+def test_convolution_and_its_gradient_equal_torchs(channels: int, filters: int) -> None:
+    """In float32, at a size for which the wide layers use Winograd"""
     torch.manual_seed(0)
     kernel, bias = torch.randn(filters, channels, 3, 3) * (2 / (9 * channels)) ** 0.5, torch.randn(filters)
-    features, given_ = torch.randn(40, 43, channels), torch.randn(40, 43, filters)
+    features, output_gradient = torch.randn(40, 43, channels), torch.randn(40, 43, filters)
     layer = Convolution(kernel, bias, device=torch.device("cpu"), dtype=torch.float32)
     x = features.double().permute(2, 0, 1)[None].requires_grad_()
     expected = functional.conv2d(x, kernel.double(), bias.double(), padding=1)
-    (slope,) = torch.autograd.grad(expected, x, given_.double().permute(2, 0, 1)[None])
+    (input_gradient,) = torch.autograd.grad(expected, x, output_gradient.double().permute(2, 0, 1)[None])
     torch.testing.assert_close(layer(features).double().permute(2, 0, 1), expected[0].detach().relu(), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(layer.gradient(given_).double().permute(2, 0, 1), slope[0], rtol=1e-4, atol=1e-4)
+    gradient = layer.gradient(output_gradient).double().permute(2, 0, 1)
+    torch.testing.assert_close(gradient, input_gradient[0], rtol=1e-4, atol=1e-4)

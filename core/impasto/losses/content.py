@@ -1,4 +1,4 @@
-"""TODO-DOC losses.content"""
+"""The content loss of Gatys, Ecker and Bethge (arXiv 1508.06576) and its gradient."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from torch import Tensor
 from ..numerics import at_least_float32
 
 
-def content_loss(features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """L_c = 1/2 sum (F - P)^2 and dL_c/dF = F - P (eq. 1 and 2, but for [F > 0], which is the network's)"""
-    difference = at_least_float32(features) - wanted
+def content_loss(features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return L_c = 1/2 sum (F - P)^2 and dL_c/dF = F - P (eq. 1 and 2; the factor [F > 0] is applied by the network).
+
+    features: F, of the image; target: P, of the content, with the same shape (..., N)
+    """
+    difference = at_least_float32(features) - target
     return difference.square().sum() / 2, difference

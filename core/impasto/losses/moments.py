@@ -1,4 +1,4 @@
-"""TODO-DOC losses.moments"""
+"""First and second moments of feature maps, which style losses compare, and the gradient of a loss through them."""
 
 from __future__ import annotations
 
@@ -10,52 +10,57 @@ from torch import Tensor
 
 from ..numerics import at_least_float32
 
+#: Maximum number of elements of a map that are copied at a time, where a copy is needed
+BAND_ELEMENTS = 4_000_000
+
 
 class Moments(NamedTuple):
-    """The statistics of a feature map that styles are made of. Blending several styles is averaging these."""
+    """The statistics of a feature map that describe a style. Styles are blended by averaging them."""
 
     mean: Tensor  # mu, (N,)
-    second: Tensor  # S, (N, N): the Gram matrix over M
+    second: Tensor  # S, (N, N): the Gram matrix divided by the number of positions M
 
 
 class LossAndGradient(NamedTuple):
+    """The value of a style loss and its derivatives with respect to the moments"""
+
     value: Tensor  # phi, a scalar
-    mean: Tensor | None  # dphi/dmu, (N,); None for 0
-    second: Tensor  # dphi/dS, (N, N), symmetric
+    mean_gradient: Tensor | None  # dphi/dmu, (N,); None for 0
+    second_gradient: Tensor  # dphi/dS, (N, N), symmetric
 
 
-#: A style loss towards the moments of one style: made once for a size, it is asked in each step.
+#: A style loss with fixed target moments: moments of the image -> value and derivatives
 MomentLoss = Callable[[Moments], LossAndGradient]
 
 
 class MomentAccumulator:
-    """Moments in the making, from a map that comes in pieces"""
+    """Accumulates the moments of a feature map that arrives in pieces."""
 
     def __init__(self, like: Tensor) -> None:
-        """like: features of as many channels, (..., N)"""
+        """like: features with the same number of channels, device and type, (..., N)"""
         channels = like.shape[-1]
-        self.total = 0.0  # the weight of all positions
-        self.mean = at_least_float32(like.new_zeros(channels))
+        self.total_weight = 0.0  # of all positions
+        self.mean = at_least_float32(like.new_zeros(channels))  # weighted sums until `moments` divides them
         self.second = at_least_float32(like.new_zeros(channels, channels))
 
     def add(self, features: Tensor, weights: Tensor | None = None) -> None:
-        """features: (..., N); weights: (...), of each position"""
-        for part, weight, _ in _iterate_bands(features, weights):
-            weighted = part if weight is None else part * weight[:, None]
-            self.total += len(part) if weight is None else float(weight.sum())
+        """Add a piece of the map.  features: (..., N); weights: (...), one per position, or None for 1"""
+        for band, weight, _ in _iterate_bands(features, weights):
+            weighted = band if weight is None else band * weight[:, None]
+            self.total_weight += len(band) if weight is None else float(weight.sum())
             self.mean += weighted.sum(0)
-            self.second.addmm_(weighted.T, part)
+            self.second.addmm_(weighted.T, band)
 
     def moments(self) -> Moments:
-        """The moments of all that was added, in float32 at least (eq. 3, per position)"""
-        return Moments(self.mean / self.total, self.second / self.total)
+        """Return the moments of everything added, in float32 or float64 (eq. 3 divided by the number of positions)."""
+        return Moments(self.mean / self.total_weight, self.second / self.total_weight)
 
 
 def compute_moments(features: Tensor, weights: Tensor | None = None) -> Moments:
-    """The moments of a whole map: features (..., N), each position with its weight (...)"""
-    sums = MomentAccumulator(features)
-    sums.add(features, weights)
-    return sums.moments()
+    """Return the moments of a whole map.  features: (..., N); weights: (...), one per position, or None for 1"""
+    accumulator = MomentAccumulator(features)
+    accumulator.add(features, weights)
+    return accumulator.moments()
 
 
 def moments_gradient(
@@ -64,55 +69,54 @@ def moments_gradient(
     scale: float,
     weights: Tensor | None = None,
     *,
-    total: float | None = None,
-    onto: Tensor | None = None,
+    total_weight: float | None = None,
+    add_to: Tensor | None = None,
 ) -> Tensor:
-    """scale dphi/dF for features (..., N) -> (..., N); eq. 6 for the Gram loss, but for [F > 0], which is the network's.
+    """Return scale dphi/dF for features F.  (..., N) -> (..., N)
 
-    total: the weight of all positions that the moments are of, if these features are but a part of them
-    onto: another gradient in the same features, to which this one is added in place
+    For the Gram loss this is eq. 6; the factor [F > 0] is applied by the network.
+
+    weights: (...), one per position, or None for 1
+    total_weight: of all positions that the moments come from, if `features` are only some of them
+    add_to: a gradient of the same shape; this gradient is added to it in place, and it is returned
     """
-    if total is None:
-        total = features[..., 0].numel() if weights is None else float(weights.sum())
-    if onto is None:
-        onto = torch.zeros_like(at_least_float32(features))
-    second = loss.second * (2 * scale / total)
-    for part, weight, rows in _iterate_bands(features, weights):
-        place = onto[rows]
-        if weight is None and place.is_contiguous() and place.dtype == part.dtype:
-            place.view_as(part).addmm_(part, second)  # the product lands where it belongs
+    if total_weight is None:
+        total_weight = features[..., 0].numel() if weights is None else float(weights.sum())
+    if add_to is None:
+        add_to = torch.zeros_like(at_least_float32(features))
+    second = loss.second_gradient * (2 * scale / total_weight)
+    for band, weight, rows in _iterate_bands(features, weights):
+        target = add_to[rows]
+        if weight is None and target.is_contiguous() and target.dtype == band.dtype:
+            target.view_as(band).addmm_(band, second)  # no temporary for the product
             gradient = None
         else:
-            gradient = part @ second
-        if loss.mean is not None:
-            (place if gradient is None else gradient).add_(loss.mean, alpha=scale / total)
+            gradient = band @ second
+        if loss.mean_gradient is not None:
+            (target if gradient is None else gradient).add_(loss.mean_gradient, alpha=scale / total_weight)
         if gradient is not None:
             gradient = gradient if weight is None else gradient.mul_(weight[:, None])
-            place.add_(gradient.view(place.shape))
-    return onto
+            target.add_(gradient.view(target.shape))
+    return add_to
 
 
-def mix_moments(styles: Sequence[Moments], shares: Sequence[float]) -> Moments:
-    """The moments of several styles mixed; both moments are means, so their mixture is the moments of the mixture."""
-    total = sum(shares)
-    weights = [share / total for share in shares]
-    mean = torch.stack([style.mean * weight for style, weight in zip(styles, weights, strict=True)]).sum(0)
-    second = torch.stack([style.second * weight for style, weight in zip(styles, weights, strict=True)]).sum(0)
+def mix_moments(styles: Sequence[Moments], weights: Sequence[float]) -> Moments:
+    """Return the weighted average of the moments of several styles, which are the moments of their mixture."""
+    total = sum(weights)
+    shares = [weight / total for weight in weights]
+    mean = torch.stack([style.mean * share for style, share in zip(styles, shares, strict=True)]).sum(0)
+    second = torch.stack([style.second * share for style, share in zip(styles, shares, strict=True)]).sum(0)
     return Moments(mean, second)
 
 
-#: Elements of a map that are copied at a time where they have to be.
-_BAND_ELEMENTS = 4_000_000
-
-
 def _iterate_bands(features: Tensor, weights: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None, slice]]:
-    """Features (h, ..., N) as matrices (M, N) in float32 at least, with the positions' weights (M,), and of which rows.
+    """Yield (features (M, N) in float32 or float64, weights (M,), slice of rows) for bands of a map (h, ..., N).
 
-    All at once; or, where that takes a copy, in bands.
+    A map that needs no copy is a single band.
     """
-    ready = features.is_contiguous() and features.dtype in (torch.float32, torch.float64)
-    count = max(1, len(features) if ready else _BAND_ELEMENTS // max(1, features.shape[1:].numel()))
+    needs_no_copy = features.is_contiguous() and features.dtype in (torch.float32, torch.float64)
+    count = max(1, len(features) if needs_no_copy else BAND_ELEMENTS // max(1, features.shape[1:].numel()))
     for start in range(0, len(features), count):
         rows = slice(start, start + count)
-        part = at_least_float32(features[rows].flatten(0, -2))
-        yield part, None if weights is None else weights[rows].flatten(), rows
+        band = at_least_float32(features[rows].flatten(0, -2))
+        yield band, None if weights is None else weights[rows].flatten(), rows

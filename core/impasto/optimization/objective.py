@@ -122,7 +122,7 @@ class Objective:
             style_total = style_total + term.weight * CAFFE_SCALE**4 * paper_loss.value
             scale = term.weight * (CAFFE_SCALE**4 if self._is_gram else 1.0)
             value = value + scale * loss.value
-            style_losses.append((term, loss, scale, accumulator.total))
+            style_losses.append((term, loss, scale, accumulator.total_weight))
         gradient = torch.zeros_like(image)
         content = image.new_zeros(2)  # the content term of this objective, and the content loss in the paper's units
         with self._processes.fail_together(image.device):
@@ -144,7 +144,7 @@ class Objective:
         self._processes.sum(gradient)
         value = self._processes.broadcast(value + self._processes.sum(content)[0])
         if self.tv:
-            variation, _ = total_variation(image, Tileable.from_padding(self.network.padding), scale=self.tv, onto=gradient)
+            variation, _ = total_variation(image, Tileable.from_padding(self.network.padding), scale=self.tv, add_to=gradient)
             value = value + variation
         return Evaluation(gradient, value, content[1], style_total)
 
@@ -165,7 +165,7 @@ class Objective:
         norms = torch.zeros(len(self._content_layers), device=content.device, dtype=at_least_float32(content).dtype)
         with self._processes.fail_together(content.device):
             for tile in iterate_tiles(self._processes.shard(tiles), content.device):
-                maps = self.network.forward(tile.block(content), only=self._content_layers)
+                maps = self.network.forward(tile.block(content), keep_layers=self._content_layers)
                 load: dict[str, Callable[[], Tensor]] = {}
                 for n, name in enumerate(self._content_layers):
                     features = tile.crop_features(maps[name], name)
@@ -201,7 +201,7 @@ def _style_gradient_hook(
         gradient = _accumulated(gradient, features, previous)
         weights = None if guide is None else tile.crop_map(guide, layer)
         onto = tile.crop_features(gradient, layer)
-        moments_gradient(tile.crop_features(features, layer), loss, scale, weights, total=total, onto=onto)
+        moments_gradient(tile.crop_features(features, layer), loss, scale, weights, total_weight=total, add_to=onto)
         return gradient
 
     return hook

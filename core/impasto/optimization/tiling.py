@@ -165,20 +165,21 @@ def accumulate_moments(
     """
     if not guided_layers:
         return [], {}
-    processes, sums = ProcessGroup(), [MomentAccumulator(network.nothing(layer)) for layer, _ in guided_layers]
+    processes, sums = ProcessGroup(), [MomentAccumulator(network.empty_features(layer)) for layer, _ in guided_layers]
     maps: dict[str, Tensor] = {}
     with processes.fail_together(network.device):
         for tile in iterate_tiles(processes.shard(tiles), network.device):
-            maps = network.forward(tile.block(image), padding, only=None if keep else {layer for layer, _ in guided_layers})
+            keep_layers = None if keep else {layer for layer, _ in guided_layers}
+            maps = network.forward(tile.block(image), padding, keep_layers=keep_layers)
             for accumulator, (layer, guide) in zip(sums, guided_layers, strict=True):
                 weights = None if guide is None else tile.crop_map(guide, layer)
                 accumulator.add(tile.crop_features(maps[layer], layer), weights)
     if not keep:
         maps = {}
     if processes.size > 1:
-        totals = torch.tensor([accumulator.total for accumulator in sums], device=network.device, dtype=torch.float64)
+        totals = torch.tensor([accumulator.total_weight for accumulator in sums], device=network.device, dtype=torch.float64)
         for accumulator, total in zip(sums, processes.sum(totals).tolist(), strict=True):
-            accumulator.total = total
+            accumulator.total_weight = total
             processes.sum(accumulator.mean)
             processes.sum(accumulator.second)
     return sums, maps

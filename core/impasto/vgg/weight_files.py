@@ -1,4 +1,7 @@
-"""TODO-DOC vgg.weight_files"""
+"""Files of VGG weights: reading and validating published files, and writing those of the cache.
+
+Published files expect different inputs. Loaded networks all take RGB in [0, 1] with a mean and a standard deviation.
+"""
 
 from __future__ import annotations
 
@@ -12,77 +15,84 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import WeightsError
 from ..layers import CONVS_PER_BLOCK, LAYERS
 from ..runtime.files import file_sha256
+from ..runtime.tensor_files import read_tensor_file
 
-#: Features of Caffe's networks, in whose units the paper's losses are, over the ones computed here. The picture comes in with
-#: about unit variance, which keeps the squares of features within reach of low-precision numbers.
+#: Ratio of the features of Caffe's networks, the units of the paper's losses, to the features computed here. The input has
+#: about unit variance here, which keeps the squares of features in the range of low-precision numbers.
 CAFFE_SCALE = 58.0
 
-#: What published files want to be shown, by the beginning of their SHA-256: torchvision's two, and the two that were
-#: converted from Caffe for PyTorch. Other files are taken to want what the network's own source wants.
+#: Input convention of published files, by the first 8 digits of their SHA-256: torchvision's two files, and two converted
+#: from Caffe for PyTorch. Other files are assumed to follow the convention of the network's own source.
 _INPUT_CONVENTIONS = {"dcbb9e9d": "torchvision", "397923af": "torchvision", "d01eb7cb": "caffe", "00b39a1b": "caffe"}
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A network's convolutions, for RGB in [0, 1] of which `mean` is taken away and which `deviation` divides."""
+    """The convolutions of a network, and the normalization of its input: (RGB in [0, 1] - mean) / std"""
 
     network: str
     mean: Tensor  # (3,)
-    deviation: Tensor  # (3,)
+    std: Tensor  # (3,)
     layers: Mapping[str, tuple[Tensor, Tensor]]  # layer -> kernel (K, C, 3, 3), bias (K,)
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors or .pth file. Neither can carry code here."""
+def read_weight_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a .safetensors or .pth file, without running any code in it.
+
+    Raises WeightsError: the file is missing, damaged, or something else.
+    """
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
+            return read_tensor_file(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of unusual pickles, which are refused all the same
+            warnings.simplefilter("ignore")  # about unusual pickles, which are refused anyway
             state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"there is no weights file {str(path)!r}: check its name") from None
-    except Exception as error:  # a file that is no pickle can raise anything at all
+    except Exception as error:  # unpickling a file of another kind can raise anything
         raise WeightsError(f"{str(path)!r} holds no weights ({_first_line(error)}): give a .safetensors or .pth") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{str(path)!r} is not a state dictionary: give the file of tensors, not of the whole model")
-    return dict(state)
+    return dict(state), {}
 
 
 def load_weight_file(path: Path, network: str | None) -> Weights:
-    """A checked file as Weights, ready for RGB in [0, 1] and with features of about unit size."""
-    state = _read_tensors(path)
-    about: dict[str, str] = {}
-    if path.suffix == ".safetensors":
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-    if "sha256" in about and about["sha256"] != _tensors_sha256(state):
+    """Read and validate a file of weights, and convert it to the input that VGG takes.
+
+    network: None recognizes the network by its layers
+    Raises WeightsError: the file is missing, damaged, or of another network.
+    """
+    state, metadata = read_weight_file(path)
+    if "sha256" in metadata and metadata["sha256"] != _tensors_sha256(state):
         raise WeightsError(f"{str(path)!r} is damaged (wrong SHA-256): delete it, and it is fetched again")
-    named = re.search(r"-([0-9a-f]{8})\.pth$", path.name)  # torchvision's file names carry the beginning of their hash
-    whole = file_sha256(path) if path.suffix != ".safetensors" else ""
-    if named and not whole.startswith(named[1]):
-        raise WeightsError(f"{str(path)!r} is damaged or not what its name says (SHA-256 {whole[:8]}...): fetch it again")
+    hash_in_name = re.search(r"-([0-9a-f]{8})\.pth$", path.name)  # torchvision's names end in the first digits of the hash
+    sha256 = file_sha256(path) if path.suffix != ".safetensors" else ""
+    if hash_in_name and not sha256.startswith(hash_in_name[1]):
+        raise WeightsError(f"{str(path)!r} is damaged or not what its name says (SHA-256 {sha256[:8]}...): fetch it again")
     if network is None:
         network = "vgg19" if {"conv5_4.weight", "features.34.weight"} & set(state) else "vgg16"
     layers = layers_from_state(state, network, str(path))
-    default = _INPUT_CONVENTIONS.get(whole[:8], "torchvision" if network == "vgg19" else "caffe")
-    if about.get("input", default) == "torchvision":
-        mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    else:  # Oxford's: BGR in [0, 255]; turned to RGB and scaled, biases too, so that features come out over PAPER_UNIT
-        mean, deviation = torch.tensor([123.68, 116.779, 103.939]) / 255, torch.full((3,), CAFFE_SCALE / 255)
+    convention = _INPUT_CONVENTIONS.get(sha256[:8], "torchvision" if network == "vgg19" else "caffe")
+    if metadata.get("input", convention) == "torchvision":
+        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    else:  # BGR in [0, 255]: reverse the channels, and scale input and biases so that features are divided by CAFFE_SCALE
+        mean, std = torch.tensor([123.68, 116.779, 103.939]) / 255, torch.full((3,), CAFFE_SCALE / 255)
         layers = {name: (kernel, bias / CAFFE_SCALE) for name, (kernel, bias) in layers.items()}
         layers["conv1_1"] = layers["conv1_1"][0].flip(1), layers["conv1_1"][1]
-    return Weights(network, mean, deviation, layers)
+    return Weights(network, mean, std, layers)
 
 
 def layers_from_state(state: Mapping[str, Tensor], network: str, origin: str) -> dict[str, tuple[Tensor, Tensor]]:
-    """layer -> kernel, bias from names such as conv1_1.weight, or torchvision's features.0.weight"""
+    """Return layer -> (kernel, bias) from names such as conv1_1.weight, or torchvision's features.0.weight.
+
+    origin: of the tensors, for messages
+    Raises WeightsError: a layer is missing, or has another shape or values that are not finite.
+    """
     layers = {}
     for name, index in zip(LAYERS[network], torchvision_indices(network), strict=True):
         shape = kernel_shapes(network)[name]
@@ -97,13 +107,13 @@ def layers_from_state(state: Mapping[str, Tensor], network: str, origin: str) ->
             )
         kernel, bias = kernel.float(), bias.float()
         if not (kernel.isfinite().all() and bias.isfinite().all()):
-            raise WeightsError(f"{origin!r} is damaged: {name} has values that are no numbers (NaN or infinite)")
+            raise WeightsError(f"{origin!r} is damaged: {name} has values that are not finite (NaN or infinity)")
         layers[name] = kernel, bias
     return layers
 
 
 def kernel_shapes(network: str) -> dict[str, torch.Size]:
-    """layer -> the shape of its kernel, (channels out, channels in, 3, 3)"""
+    """Return layer -> shape of its kernel, (channels out, channels in, 3, 3)."""
     widths = dict(zip("12345", (64, 128, 256, 512, 512), strict=True))
     shapes, channels = {}, 3
     for name in LAYERS[network]:
@@ -113,7 +123,7 @@ def kernel_shapes(network: str) -> dict[str, torch.Size]:
 
 
 def torchvision_indices(network: str) -> list[int]:
-    """Where torchvision's `features` keeps each convolution: a ReLU follows each, a pool each block."""
+    """Return the index of each convolution in torchvision's `features`: a ReLU follows each, and a pooling each block."""
     indices: list[int] = []
     index = 0
     for count in CONVS_PER_BLOCK[network]:
@@ -122,14 +132,15 @@ def torchvision_indices(network: str) -> list[int]:
     return indices
 
 
-def save_weights(path: Path, layers: Mapping[str, tuple[Tensor, Tensor]], about: dict[str, str]) -> None:
+def save_weights(path: Path, layers: Mapping[str, tuple[Tensor, Tensor]], metadata: dict[str, str]) -> None:
+    """Write layers to a .safetensors file, with a SHA-256 of the tensors in its metadata."""
     state = {f"{name}.weight": kernel.contiguous() for name, (kernel, _) in layers.items()}
     state |= {f"{name}.bias": bias.contiguous() for name, (_, bias) in layers.items()}
-    safetensors.torch.save_file(state, path, {**about, "sha256": _tensors_sha256(state)})
+    safetensors.torch.save_file(state, path, {**metadata, "sha256": _tensors_sha256(state)})
 
 
 def _tensors_sha256(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of tensors, their names and shapes"""
+    """Return the SHA-256 of tensors with their names and shapes."""
     digest = hashlib.sha256()
     for name in sorted(state):
         digest.update(json.dumps([name, *state[name].shape]).encode())
