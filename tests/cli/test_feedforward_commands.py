@@ -78,7 +78,7 @@ def test_train_nets_apply_and_export(folder: Path, random_weights_file: Path, ca
     with Image.open("out/photo1_waves.jpg") as image:
         assert image.size == (60, 48)
     assert main(["rerun", "out.png"]) == 2
-    assert "was painted by the net 'waves'" in capsys.readouterr().err
+    assert "was made by the style network 'waves'" in capsys.readouterr().err
 
     pytest.importorskip("onnx")
     assert main(["export", "waves.safetensors", "--onnx", "waves.onnx"]) == 0
@@ -98,7 +98,7 @@ def test_interrupted_training_saves_the_network(
     line = ["train", "waves.png", "-o", "net.safetensors", "--photos", "photos", "--size", "64"]
     line += ["--weights", str(random_weights_file), "--network", "vgg16"]
     assert main(line) == 130
-    assert "stopped at 0%; net.safetensors is the net so far" in capsys.readouterr().err
+    assert "stopped at 0%; net.safetensors is the network so far" in capsys.readouterr().err
     assert TransformNet.load("net.safetensors").training_info["steps"] == 2
     assert main([*line, "--resume", "net.safetensors", "--force"]) == 130
     assert TransformNet.load("net.safetensors").training_info["steps"] == 4
@@ -137,7 +137,7 @@ def test_training_continues_when_the_preview_cannot_be_written(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (["train", "waves.png", "-o", "net.png"], "a net ends in .safetensors"),
+        (["train", "waves.png", "-o", "net.png"], "a network needs the suffix .safetensors"),
         (["train", "waves.png", "-o", "none/net.safetensors"], "cannot be written (No such file or directory)"),
         (["train", "waves.png", "-o", "net.safetensors", "--preview", "a.png", "--plot", "a.png"], "need a file each"),
         (["train", "waves.png", "-o", "net.safetensors", "--style-layers", "none"], "style_layers is none"),
@@ -158,7 +158,7 @@ def test_training_continues_when_the_preview_cannot_be_written(
         (["apply", "net.safetensors", "waves.png", "-o", "out.png", "--style-weights", "1,2"], "2 for 1 style"),
         (["apply", "net.safetensors", "waves.png", "-o", "out.png", "--steady", "1"], "steady is 1.0"),
         (["apply", "net.safetensors", "waves.png", "-o", "out.png", "--memory", "1MB"], "do not fit"),
-        (["export", "net.safetensors", "--onnx", "net.txt"], "an ONNX file ends in .onnx"),
+        (["export", "net.safetensors", "--onnx", "net.txt"], "an ONNX file needs the suffix .onnx"),
     ],
 )
 def test_errors_are_one_line_and_write_nothing(

@@ -16,17 +16,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from impasto.cli.main import _commands, _parser, main
+from impasto.cli.main import build_parser, command_parsers, main
 from impasto.cli.option_flags import flag
 from impasto.optimization.run import Result
 from impasto.options import Options
 
-Maker = Callable[..., Path]
-Run = Callable[..., subprocess.CompletedProcess[str]]
+MakePicture = Callable[..., Path]
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, picture: Maker, random_weights_file: Path) -> Run:
+def run(tmp_path: Path, picture: MakePicture, random_weights_file: Path) -> RunCommand:
     """Runs `impasto ...` in a folder with photo.png and style.png, on a network with random weights"""
     picture("photo.png")
     picture("style.png", 40, 48)
@@ -40,29 +40,32 @@ def run(tmp_path: Path, picture: Maker, random_weights_file: Path) -> Run:
     return command
 
 
-def test_stylize_writes_the_result(run: Run, tmp_path: Path) -> None:
-    done = run("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "64", "--iterations", "2", "--json")
-    assert done.returncode == 0, done.stderr
+def test_stylize_writes_the_result(run: RunCommand, tmp_path: Path) -> None:
+    completed = run("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "64", "--iterations", "2", "--json")
+    assert completed.returncode == 0, completed.stderr
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (64, 53)
-    *steps, record = map(json.loads, done.stdout.splitlines())
+    *steps, record = map(json.loads, completed.stdout.splitlines())
     assert [step["step"] for step in steps] == [1, 2]
     assert steps[-1]["fraction"] == 1
     assert steps[-1]["size"] == [64, 53]
-    first, last = steps  # it begins with the content itself
+    first, last = steps  # the initial image is the content
     assert first["content_loss"] == 0 < first["style_loss"] == first["loss"]
     assert last["content_loss"] > 0 < last["style_loss"] < last["loss"]
     assert record["output"] == "out.png"
     assert record["loss"] == steps[-1]["loss"] > 0
-    assert "out.png, 64 x 53" in done.stderr
+    assert "out.png, 64 x 53" in completed.stderr
 
 
-def test_reconstruct_and_texture(run: Run, tmp_path: Path) -> None:
+def test_reconstruct_and_texture(run: RunCommand, tmp_path: Path) -> None:
     fast_settings = ("--iterations", "2")
     assert (
-        run("reconstruct", "photo.png", "--layer", "conv2_1", "-o", "kept.png", "--size", "64", *fast_settings).returncode == 0
+        run(
+            "reconstruct", "photo.png", "--layer", "conv2_1", "-o", "reconstruction.png", "--size", "64", *fast_settings
+        ).returncode
+        == 0
     )
-    with Image.open(tmp_path / "kept.png") as image:
+    with Image.open(tmp_path / "reconstruction.png") as image:
         assert image.size == (64, 53)
         options = json.loads(image.text["impasto"])["options"]
     assert (options["preset"], options["content_layers"], options["style_layers"]) == ("paper", "conv2_1", "none")
@@ -71,8 +74,8 @@ def test_reconstruct_and_texture(run: Run, tmp_path: Path) -> None:
         assert image.size == (80, 40)
         options = json.loads(image.text["impasto"])["options"]
     assert (options["init"], options["content_layers"]) == ("noise", "none")
-    for wrong in ("80", "80x", "axb", "8x80"):
-        refused = run("texture", "style.png", "-o", "no.png", "--size", wrong)
+    for size in ("80", "80x", "axb", "8x80"):
+        refused = run("texture", "style.png", "-o", "no.png", "--size", size)
         assert refused.returncode == 2
         assert len(refused.stderr.splitlines()) == 1
     assert "conv9_9" in run("reconstruct", "photo.png", "--layer", "conv9_9", "-o", "no.png").stderr
@@ -87,17 +90,17 @@ def test_reconstruct_and_texture(run: Run, tmp_path: Path) -> None:
         ("paper", "(default: draft)"),
         ("reconstruct", "(default: the preset's, which is average for paper)"),
         ("texture", "(default: noise)"),
-        ("rerun", "size of the style against the result"),
+        ("rerun", "size of the style relative to the result"),
         ("rerun", "(default: the recipe's)"),
     ],
 )
 def test_help_shows_the_defaults_of_the_command(command: str, text: str) -> None:
-    words = " ".join(_commands(_parser())[command].format_help().split())
+    words = " ".join(command_parsers(build_parser())[command].format_help().split())
     assert text in words
     assert ("(default: 512)" in words) == (command not in ("paper", "rerun", "texture"))
 
 
-def test_existing_files_are_replaced_only_with_force(run: Run, tmp_path: Path) -> None:
+def test_existing_files_are_replaced_only_with_force(run: RunCommand, tmp_path: Path) -> None:
     (tmp_path / "out.png").write_bytes(b"mine")
     fast_settings = ("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "32", "--iterations", "1")
     refused = run(*fast_settings)
@@ -108,7 +111,7 @@ def test_existing_files_are_replaced_only_with_force(run: Run, tmp_path: Path) -
         assert image.size == (32, 27)
 
 
-BAD = {
+MESSAGES = {
     ("stylize", "missing.jpg", "style.png", "-o", "out.png"): "there is no file 'missing.jpg'",
     ("stylize", "photo.png", "text.png", "-o", "out.png"): "'text.png' is not a picture",
     ("stylize", "photo.png", "style.png", "-o", "out.xyz"): "cannot tell the format of 'out.xyz'",
@@ -123,10 +126,10 @@ BAD = {
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--weights", "text.png"): "'text.png' holds no weights",
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--max-megapixels", "0.001"): "over the limit",
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--save-every", "0"): "save-every is '0'",
-    ("stylize", "photo.png", "style.png", "-o", "out.png", "--plot", "curve.jpg"): "end it in .png",
+    ("stylize", "photo.png", "style.png", "-o", "out.png", "--plot", "curve.jpg"): "use the suffix .png",
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--resume", "text.png"): "not a checkpoint",
     ("stylize", "photo.png", "style.png", "-o", "out.png", "--mask", "text.png"): "'text.png' is not a picture",
-    ("stylize", "photo.png", "style.png", "-o", "out.png", "--network", "vgg19-normalised"): "impasto weights normalise",
+    ("stylize", "photo.png", "style.png", "-o", "out.png", "--network", "vgg19-normalised"): "impasto weights normalize",
     ("rerun", "photo.png"): "has no recipe",
     ("paper", "photo.png", "style.png", "-o", "out", "--figure", "grids"): "grids",
     ("batch", "--contents", "photo.png", "--styles", "none", "-o", "out"): "no file or folder 'none'",
@@ -140,25 +143,25 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("arguments", BAD)
-def test_bad_input_is_one_line_with_status_2_and_no_file(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    (tmp_path / "text.png").write_text("this is no picture")
+@pytest.mark.parametrize("arguments", MESSAGES)
+def test_bad_input_is_one_line_with_status_2_and_no_file(run: RunCommand, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "text.png").write_text("not a picture")
     before = sorted(path.name for path in tmp_path.iterdir())
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("impasto: ")
-    assert done.stderr.count("\n") == 1
-    assert BAD[arguments] in done.stderr
+    completed = run(*arguments)
+    assert completed.returncode == 2
+    assert completed.stdout == ""
+    assert completed.stderr.startswith("impasto: ")
+    assert completed.stderr.count("\n") == 1
+    assert MESSAGES[arguments] in completed.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_ctrl_c_saves_the_current_picture(tmp_path: Path, picture: Maker, random_weights_file: Path) -> None:
+def test_ctrl_c_saves_the_current_picture(tmp_path: Path, picture: MakePicture, random_weights_file: Path) -> None:
     picture("photo.png")
     line = [sys.executable, "-u", "-m", "impasto", "stylize", "photo.png", "photo.png", "-o", "out.png", "--size", "48"]
     line += ["--iterations", "100000", "--weights", str(random_weights_file)]
-    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
-    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
+    default_sigint = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # shells start background jobs with SIGINT ignored
+    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=default_sigint)
     assert process.stderr is not None
     while "painting: " not in process.stderr.readline():
         assert process.poll() is None
@@ -172,21 +175,21 @@ def test_ctrl_c_saves_the_current_picture(tmp_path: Path, picture: Maker, random
 
 
 @pytest.mark.parametrize(
-    ("command", "stops", "status", "said"),
+    ("command", "signals", "status", "message"),
     [
-        ("stylize", [signal.SIGINT], 0, r"out\.png, 32 x 27, \d+ s"),  # there is nothing left to stop
+        ("stylize", [signal.SIGINT], 0, r"out\.png, 32 x 27, \d+ s"),  # only writing is left
         ("stylize", [signal.SIGTERM], 0, r"out\.png, 32 x 27, \d+ s"),
-        ("stylize", [signal.SIGINT, signal.SIGINT], 130, "impasto: stopped"),  # who insists is heard
-        ("batch", [signal.SIGTERM], 143, "stopped; 1 painted, .*"),  # the next one is not begun
+        ("stylize", [signal.SIGINT, signal.SIGINT], 130, "impasto: stopped"),  # the second signal interrupts
+        ("batch", [signal.SIGTERM], 143, "stopped; 1 painted, .*"),  # the next picture is not started
     ],
 )
 def test_ctrl_c_during_the_final_save_is_deferred(
     command: str,
-    stops: list[signal.Signals],
+    signals: list[signal.Signals],
     status: int,
-    said: str,
+    message: str,
     tmp_path: Path,
-    picture: Maker,
+    picture: MakePicture,
     random_weights_file: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -195,59 +198,63 @@ def test_ctrl_c_during_the_final_save_is_deferred(
 
     def interrupted(result: Result, path: Path) -> None:
         save(result, path)
-        for stop in stops:
-            signal.raise_signal(stop)
+        for number in signals:
+            signal.raise_signal(number)
 
     monkeypatch.setattr(Result, "save", interrupted)
     settings = ["--size", "32", "--iterations", "1", "--weights", str(random_weights_file)]
-    pair = [photo, photo, "-o", str(tmp_path / "out.png")]
+    pictures = [photo, photo, "-o", str(tmp_path / "out.png")]
     if command == "batch":
-        pair = ["--contents", photo, str(picture("other.png")), "--styles", photo, "-o", str(tmp_path / "all")]
-    heard = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+        pictures = ["--contents", photo, str(picture("other.png")), "--styles", photo, "-o", str(tmp_path / "all")]
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        assert main([command, *pair, *settings]) == status
-        assert signal.getsignal(signal.SIGINT) == heard[signal.SIGINT]
+        assert main([command, *pictures, *settings]) == status
+        assert signal.getsignal(signal.SIGINT) == handlers[signal.SIGINT]
     finally:
-        for each, handler in heard.items():
-            signal.signal(each, handler)
-    assert re.search(f"{said}$", capsys.readouterr().err.strip())
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert re.search(f"{message}$", capsys.readouterr().err.strip())
     (written,) = [*tmp_path.glob("out.png"), *tmp_path.glob("all/*.png")]
     with Image.open(written) as image:
         assert image.size == (32, 27)
 
 
 def test_help_lists_every_option_without_torch(tmp_path: Path) -> None:
-    code = "import sys, impasto.cli\ntry: impasto.cli.main(['stylize', '--help'])\nexcept SystemExit: pass\n"
+    code = "import sys\nfrom impasto.cli.main import main\ntry: main(['stylize', '--help'])\nexcept SystemExit: pass\n"
     code += "print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
-    assert done.stdout.rstrip().endswith("False")
-    assert done.stderr == ""
-    for about in dataclasses.fields(Options):
-        assert flag(about) in done.stdout
+    completed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}
+    )
+    assert completed.stdout.rstrip().endswith("False")
+    assert completed.stderr == ""
+    for field in dataclasses.fields(Options):
+        assert flag(field) in completed.stdout
 
 
 def test_presets_and_weights_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["presets"]) == 0
     assert "paper" in capsys.readouterr().out
     assert main(["weights"]) == 0
-    shown = capsys.readouterr().out
-    assert "CC BY 4.0" in shown
-    assert "BSD-3-Clause" in shown
-    assert "dcbb9e9d" in shown
+    listing = capsys.readouterr().out
+    assert "CC BY 4.0" in listing
+    assert "BSD-3-Clause" in listing
+    assert "dcbb9e9d" in listing
 
 
-def test_stylize_with_the_real_network(run: Run, tmp_path: Path, vgg16: object, picture: Maker) -> None:
+def test_stylize_with_the_real_network(run: RunCommand, tmp_path: Path, vgg16: object, picture: MakePicture) -> None:
     line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "style.png", "-o", "real.png", "--size", "48"]
-    done = subprocess.run([*line, "--network", "vgg16", "--quality", "draft"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run(
+        [*line, "--network", "vgg16", "--quality", "draft"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert completed.returncode == 0, completed.stderr
 
 
-def test_snapshots_plots_and_masks(run: Run, tmp_path: Path) -> None:
+def test_snapshots_plots_and_masks(run: RunCommand, tmp_path: Path) -> None:
     Image.new("L", (48, 40), 255).save(tmp_path / "white.png")
     line = ("stylize", "photo.png", "style.png", "-o", "out.jpg", "--size", "32", "--iterations", "5")
     more = ("--save-every", "2", "--plot", "curve.png", "--mask", "white.png", "--style-scale", "0.5")
-    done = run(*line, *more)
-    assert done.returncode == 0, done.stderr
+    completed = run(*line, *more)
+    assert completed.returncode == 0, completed.stderr
     assert {path.name for path in tmp_path.glob("out*")} == {"out.jpg", "out_2.jpg", "out_4.jpg"}
     with Image.open(tmp_path / "curve.png") as image:
         assert image.width > 400
@@ -260,22 +267,22 @@ def test_snapshots_plots_and_masks(run: Run, tmp_path: Path) -> None:
     same = run(*line[:4], "curve2.png", *line[5:], "--plot", "curve2.png")
     assert "need a file each" in same.stderr
     assert not (tmp_path / "curve2.png").exists()
-    # A run that goes on writes its snapshots again.
-    go_on = ("stylize", "photo.png", "style.png", "-o", "on.png", "--size", "32", "--iterations", "5", "--save-every", "2")
-    assert run(*go_on, "--checkpoint", "run").returncode == 0
+    # A resumed run replaces its snapshots.
+    resumable = ("stylize", "photo.png", "style.png", "-o", "on.png", "--size", "32", "--iterations", "5", "--save-every", "2")
+    assert run(*resumable, "--checkpoint", "run").returncode == 0
     (tmp_path / "on.png").unlink()
-    resumed = run(*go_on, "--checkpoint", "run", "--resume", "run")
+    resumed = run(*resumable, "--checkpoint", "run", "--resume", "run")
     assert resumed.returncode == 0, resumed.stderr
 
 
-def test_killed_run_resumes_to_the_same_picture(tmp_path: Path, picture: Maker, random_weights_file: Path) -> None:
+def test_killed_run_resumes_to_the_same_picture(tmp_path: Path, picture: MakePicture, random_weights_file: Path) -> None:
     picture("photo.png")
     line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "60"]
     line += ["--preset", "paper", "--weights", str(random_weights_file), "--json"]
-    whole = subprocess.run([*line, "-o", "whole.png"], cwd=tmp_path, capture_output=True, text=True)
-    assert whole.returncode == 0, whole.stderr
+    uninterrupted = subprocess.run([*line, "-o", "uninterrupted.png"], cwd=tmp_path, capture_output=True, text=True)
+    assert uninterrupted.returncode == 0, uninterrupted.stderr
     process = subprocess.Popen(
-        [*line, "-o", "broken.png", "--checkpoint", "run"],
+        [*line, "-o", "killed.png", "--checkpoint", "run"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -287,18 +294,18 @@ def test_killed_run_resumes_to_the_same_picture(tmp_path: Path, picture: Maker, 
     process.kill()
     process.wait()
     process.stdout.close()
-    assert not (tmp_path / "broken.png").exists()
+    assert not (tmp_path / "killed.png").exists()
     resumed = subprocess.run([*line, "-o", "resumed.png", "--resume", "run"], cwd=tmp_path, capture_output=True, text=True)
     assert resumed.returncode == 0, resumed.stderr
     assert json.loads(resumed.stdout.splitlines()[0])["step"] > 1
-    assert (tmp_path / "resumed.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
+    assert (tmp_path / "resumed.png").read_bytes() == (tmp_path / "uninterrupted.png").read_bytes()
 
 
-def test_paper_makes_its_figures(run: Run, tmp_path: Path) -> None:
-    """All seven, on the smallest network: which pictures they have, and that a second run paints nothing again."""
+def test_paper_makes_its_figures(run: RunCommand, tmp_path: Path) -> None:
+    """All seven figures have their pictures, and a second run makes only the missing ones."""
     line = ("paper", "photo.png", "style.png", "photo.png", "-o", "figures", "--size", "32", "--iterations", "1")
-    done = run(*line)
-    assert done.returncode == 0, done.stderr
+    completed = run(*line)
+    assert completed.returncode == 0, completed.stderr
     names = {path.stem for path in (tmp_path / "figures").iterdir()}
     assert {f"figure_{name}" for name in ("content", "style", "grid", "ratio", "layers", "inits", "gallery")} <= names
     assert sum(name.startswith("content_") for name in names) == 10
@@ -320,7 +327,7 @@ def test_paper_makes_its_figures(run: Run, tmp_path: Path) -> None:
     again = run(*line, "--figure", "grid")
     assert "1 painted, 19 existed already" in again.stderr
     assert again.stdout == f"figures{os.sep}figure_grid.png\n"
-    other = run(*line[:-1], "2", "--figure", "layers")  # another number of steps: these are not the pictures
+    other = run(*line[:-1], "2", "--figure", "layers")  # the existing pictures have another number of steps
     assert other.returncode == 2
-    assert "of other pictures or settings" in other.stderr
+    assert "with other pictures or settings" in other.stderr
     assert other.stdout == ""

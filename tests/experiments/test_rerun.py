@@ -1,4 +1,4 @@
-"""A painting again, by the recipe in its file."""
+"""Reruns: results made again from the recipes in their files."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.conftest import scene
 
 
 @pytest.fixture
-def made(tmp_path: Path, picture, random_weights_file: Path) -> Path:
-    """A folder with a painting in every format and all that it was made of, masks and a start among them"""
+def folder(tmp_path: Path, picture, random_weights_file: Path) -> Path:
+    """A folder with one result in each format and all of its inputs: content, styles, masks and initial image"""
     content, style = picture("photo.png"), picture("style.png", 40, 48)
     white = np.zeros((40, 48), np.uint8)
     white[:, :24] = 255
@@ -32,63 +32,63 @@ def made(tmp_path: Path, picture, random_weights_file: Path) -> Path:
     settings = {"weights": str(random_weights_file), "size": 48, "iterations": 2, "precision": "float32"}
     settings |= {"masks": masks, "init_image": masks[0], "keep": masks[1], "style_weights": (1, 3), "seed": 4}
     result = impasto.stylize(content, [style, style], **settings)
-    for ending in ("png", "jpg", "webp", "tif"):
-        result.save(tmp_path / f"out.{ending}")
+    for suffix in ("png", "jpg", "webp", "tif"):
+        result.save(tmp_path / f"out.{suffix}")
     return tmp_path
 
 
-@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
-def test_every_format_carries_its_recipe(made: Path, random_weights_file: Path, ending: str) -> None:
-    assert main(["rerun", str(made / f"out.{ending}"), "--weights", str(random_weights_file)]) == 0
-    assert (made / f"out_again.{ending}").read_bytes() == (made / f"out.{ending}").read_bytes()
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+def test_rerun_repeats_a_result_of_every_format(folder: Path, random_weights_file: Path, suffix: str) -> None:
+    assert main(["rerun", str(folder / f"out.{suffix}"), "--weights", str(random_weights_file)]) == 0
+    assert (folder / f"out_again.{suffix}").read_bytes() == (folder / f"out.{suffix}").read_bytes()
 
 
-def test_16_bit_files_carry_their_recipe(made: Path, random_weights_file: Path) -> None:
-    for ending in ("png", "tif"):
-        deep = scene(40, 32).astype(np.uint16) * 257
-        result = impasto.stylize(deep, scene(40, 40, 1), weights=str(random_weights_file), size=32, iterations=1)
-        result.save(made / f"deep.{ending}")
-        assert read_recipe(made / f"deep.{ending}") == result.recipe
+def test_16_bit_files_carry_their_recipe(folder: Path, random_weights_file: Path) -> None:
+    for suffix in ("png", "tif"):
+        content = scene(40, 32).astype(np.uint16) * 257
+        result = impasto.stylize(content, scene(40, 40, 1), weights=str(random_weights_file), size=32, iterations=1)
+        result.save(folder / f"deep.{suffix}")
+        assert read_recipe(folder / f"deep.{suffix}") == result.recipe
 
 
-def test_rerun_with_other_options(made: Path, random_weights_file: Path) -> None:
-    line = ["rerun", str(made / "out.png"), "--weights", str(random_weights_file), "-o", str(made / "large.png")]
+def test_rerun_with_other_options(folder: Path, random_weights_file: Path) -> None:
+    line = ["rerun", str(folder / "out.png"), "--weights", str(random_weights_file), "-o", str(folder / "large.png")]
     assert main([*line, "--size", "96", "--strength", "0.9"]) == 0
-    with Image.open(made / "large.png") as image:
+    with Image.open(folder / "large.png") as image:
         assert image.size == (96, 80)
-    options = read_recipe(made / "large.png")["options"]
+    options = read_recipe(folder / "large.png")["options"]
     assert (options["size"], options["strength"], options["seed"]) == (96, 0.9, 4)
 
 
-def test_inputs_are_found_by_digest(made: Path, random_weights_file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Renamed, in another folder, beside others: found; changed: not."""
+def test_inputs_are_found_by_digest(folder: Path, random_weights_file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A picture is found if its file is renamed, moved and among others."""
     other = tmp_path_factory.mktemp("other")
-    shutil.move(made / "photo.png", other / "renamed.png")
-    (other / "broken.png").write_bytes(b"no picture")
-    recipe = read_recipe(made / "out.png")
-    with pytest.raises(ImageError, match=r"the content 'photo.png' that it was made of is not in .*--inputs"):
-        recreate_run(recipe, [made], str(random_weights_file))
-    run = recreate_run(recipe, [made, other], str(random_weights_file))
+    shutil.move(folder / "photo.png", other / "renamed.png")
+    (other / "broken.png").write_bytes(b"not a picture")
+    recipe = read_recipe(folder / "out.png")
+    with pytest.raises(ImageError, match=r"the content 'photo.png' of the recipe is not in .*--inputs"):
+        recreate_run(recipe, [folder], str(random_weights_file))
+    run = recreate_run(recipe, [folder, other], str(random_weights_file))
     (last,) = deque(run.steps(), maxlen=1)
-    with Image.open(made / "out.png") as image:
+    with Image.open(folder / "out.png") as image:
         np.testing.assert_array_equal(np.asarray(last.image), np.asarray(image))
 
 
-def test_missing_inputs_are_reported(made: Path, random_weights_file: Path, tmp_path: Path) -> None:
+def test_missing_inputs_are_reported(folder: Path, random_weights_file: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"the weights 'made-up.safetensors': name that file"):
-        recreate_run(read_recipe(made / "out.png"), [made])
+        recreate_run(read_recipe(folder / "out.png"), [folder])
     with pytest.raises(ImageError, match="has no recipe"):
-        read_recipe(made / "photo.png")
+        read_recipe(folder / "photo.png")
     with pytest.raises(ImageError, match="there is no file"):
-        read_recipe(made / "none.png")
-    (made / "text.png").write_text("no picture")
+        read_recipe(folder / "none.png")
+    (folder / "text.png").write_text("not a picture")
     with pytest.raises(ImageError, match="is not a picture"):
-        read_recipe(made / "text.png")
+        read_recipe(folder / "text.png")
 
 
-def test_recipe_contains_no_folder(made: Path, random_weights_file: Path) -> None:
-    text = json.dumps(read_recipe(made / "out.png"))
-    assert str(made) not in text
+def test_recipe_contains_no_folder(folder: Path, random_weights_file: Path) -> None:
+    text = json.dumps(read_recipe(folder / "out.png"))
+    assert str(folder) not in text
     assert str(random_weights_file.parent) not in text
     assert "photo.png" in text
 
@@ -98,7 +98,7 @@ def test_rerun_of_texture_and_reconstruction(tmp_path: Path, picture, random_wei
     fast_settings = {"weights": str(random_weights_file), "iterations": 2, "precision": "float32"}
     runs = {
         "texture": create_texture_run(photo, (64, 48), **fast_settings),
-        "kept": create_reconstruction_run(photo, "conv2_1", **fast_settings),
+        "reconstruction": create_reconstruction_run(photo, "conv2_1", **fast_settings),
     }
     for name, run in runs.items():
         (last,) = deque(run.steps(), maxlen=1)
@@ -109,38 +109,38 @@ def test_rerun_of_texture_and_reconstruction(tmp_path: Path, picture, random_wei
         np.testing.assert_array_equal(np.asarray(last.image), np.asarray(result.image))
 
 
-def test_errors_are_one_line(made: Path, random_weights_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = ["rerun", str(made / "out.png")]
-    (made / "photo.png").rename(made / "photo.gif")
-    for more, message in (
-        (["--inputs", str(made / "typo"), "--weights", str(random_weights_file)], "there is no folder"),
-        (["--weights", str(made / "missing.pth")], "name that file with --weights"),
+def test_errors_are_one_line(folder: Path, random_weights_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["rerun", str(folder / "out.png")]
+    (folder / "photo.png").rename(folder / "photo.gif")
+    for flags, message in (
+        (["--inputs", str(folder / "typo"), "--weights", str(random_weights_file)], "there is no folder"),
+        (["--weights", str(folder / "missing.pth")], "name that file with --weights"),
     ):
-        assert main([*line, *more]) == 2
+        assert main([*line, *flags]) == 2
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
-    # Another start than the recipe's picture; and a picture in any format is found.
+    # The recipe's initial image can be replaced, and a picture is found in any format.
     assert main([*line, "--weights", str(random_weights_file), "--init", "noise"]) == 0
 
 
-def test_untrusted_recipe_names_no_file(made: Path, random_weights_file: Path) -> None:
-    recipe = read_recipe(made / "out.png")
-    secret = made / "elsewhere" / "secret.png"
+def test_untrusted_recipe_names_no_file(folder: Path, random_weights_file: Path) -> None:
+    recipe = read_recipe(folder / "out.png")
+    secret = folder / "elsewhere" / "secret.png"
     secret.parent.mkdir()
     Image.fromarray(scene(48, 40, 9)).save(secret)
     recipe["options"] |= {"init_image": str(secret), "keep": str(secret), "masks": [str(secret)], "weights": str(secret)}
-    recipe["names"]["content"] = [f"../{made.name}/elsewhere/../photo.png"]
-    run = recreate_run(recipe, [made], str(random_weights_file))
+    recipe["names"]["content"] = [f"../{folder.name}/elsewhere/../photo.png"]
+    run = recreate_run(recipe, [folder], str(random_weights_file))
     assert str(secret) not in str(run.options)
     assert run.recipe["content"] == recipe["content"]
     recipe["content"] = read_picture(secret).digest
     with pytest.raises(ImageError, match="is not in"):
-        recreate_run(recipe, [made], str(random_weights_file))
+        recreate_run(recipe, [folder], str(random_weights_file))
 
 
-def test_gray_content_is_not_taken_for_blank_content(tmp_path: Path, picture, random_weights_file: Path) -> None:
-    """A photograph as the start of a texture is an ingredient like any other."""
+def test_content_without_content_layers_is_recorded(tmp_path: Path, picture, random_weights_file: Path) -> None:
+    """Without content layers, the content is still the initial image, and the recipe names it."""
     fast_settings = {"weights": str(random_weights_file), "size": 32, "iterations": 1, "content_layers": "none"}
     result = impasto.stylize(str(picture("photo.png")), str(picture("style.png", 40, 40)), **fast_settings)
     assert result.recipe["content"] == read_picture(tmp_path / "photo.png").digest

@@ -88,7 +88,7 @@ def test_recipe_names_the_network_by_digest_and_rerun_uses_only_that_one(
     TransformNet.initialize([Style("other")], 5, 8, 1).save(net)
     capsys.readouterr()
     assert main(line) == 2
-    assert "the painting began with the net 'waves': name its file with --init net:FILE" in capsys.readouterr().err
+    assert "the run started from the style network 'waves': name its file with --init net:FILE" in capsys.readouterr().err
     assert main([*line, "--init", f"net:{tmp_path / 'elsewhere.safetensors'}"]) == 0
     assert (np.asarray(Image.open(tmp_path / "again.png")) == first).all()
     hostile = {**recipe, "init_net": {**recipe["init_net"], "name": str(tmp_path / "elsewhere")}}
@@ -99,4 +99,4 @@ def test_recipe_names_the_network_by_digest_and_rerun_uses_only_that_one(
     for invalid in ({"init_net": None}, {"init_net": {"name": 3, "sha256": ""}}, {"init_net": "waves"}):
         save_picture(tmp_path / "hostile.png", read_picture(tmp_path / "out.png"), json.dumps({**recipe, **invalid}))
         assert main(line) == 2
-        assert "carries no recipe" in capsys.readouterr().err
+        assert "has no recipe" in capsys.readouterr().err

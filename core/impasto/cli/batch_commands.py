@@ -5,18 +5,44 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
-from ..options import FIGURE_DEFAULTS, FIGURES, Options
+from ..options import FIGURE_DEFAULTS, FIGURES, IMAGE_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
+from .option_flags import BALANCE_OPTIONS, AddCommand, add_folder_flags, add_option_flags
 from .output import given_options, print_outcomes, require_single_process, save_result
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from ..experiments.batch import BatchItem, Outcome
     from ..optimization.run import Result, Run, Step
+
+
+def add_commands(command: AddCommand) -> None:
+    """Add the commands that make many pictures by optimization."""
+    paper = command("paper", paper_command, "make the figures of the paper, as contact sheets and single pictures")
+    paper.add_argument("content", metavar="CONTENT", help="the photograph")
+    paper.add_argument("style", metavar="STYLE", nargs="+", help="the painting; more than one for the gallery")
+    paper.add_argument(
+        "--figure",
+        metavar="NAME",
+        action="append",
+        choices=FIGURES,
+        help="one of " + ", ".join(FIGURES) + "; repeat for more (default: all)",
+    )
+    add_folder_flags(paper)
+    fixed = ("preset", "content_layers", "style_layers", "init", "seed", "colors", "color_match", "guides", *BALANCE_OPTIONS)
+    add_option_flags(paper, exclude=(*fixed, *IMAGE_OPTIONS), preset="paper", defaults=FIGURE_DEFAULTS)
+
+    batch = command("batch", batch_command, "paint many pictures in many styles")
+    batch.add_argument("--contents", metavar="DIR", nargs="+", required=True, help="folders with pictures, or pictures")
+    batch.add_argument("--styles", metavar="DIR", nargs="+", required=True, help="folders with styles, or styles")
+    batch.add_argument("--format", metavar="SUFFIX", default="png", help="png (the default), jpg, webp or tif")
+    add_folder_flags(batch)
+    add_option_flags(batch, exclude=("style_weights", *IMAGE_OPTIONS))
 
 
 def batch_command(arguments: argparse.Namespace) -> int:
@@ -84,13 +110,14 @@ def _run_all(items: list[BatchItem], arguments: argparse.Namespace, *, require_s
             save_result(result, target)
         deferred_signals.extend(signals)
 
-    def after_item(outcome: Outcome) -> None:
-        if outcome.target in bars:
-            bars.pop(outcome.target).close()
-        for number in deferred_signals:
-            signal.raise_signal(number)
+    def outcomes() -> Iterator[Outcome]:
+        for outcome in run_batch(
+            items, force=arguments.force, require_same_recipe=require_same_recipe, on_step=show_progress, save=save
+        ):
+            if outcome.target in bars:
+                bars.pop(outcome.target).close()
+            yield outcome
+            for number in deferred_signals:
+                signal.raise_signal(number)
 
-    outcomes = run_batch(
-        items, force=arguments.force, require_same_recipe=require_same_recipe, on_step=show_progress, save=save
-    )
-    return print_outcomes(outcomes, len(items), arguments, after_item)
+    return print_outcomes(outcomes(), len(items), arguments)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from ..formatting import format_duration
-from ..options import Options, parse_number
+from ..options import FEEDFORWARD_OPTIONS, Options, parse_number
 from ..runtime.signals import defer_interrupts
+from .option_flags import AddCommand, add_option_flags, add_overwrite_flags
 from .output import (
+    Interruptible,
     given_options,
-    print_error,
-    print_interrupted,
     print_json,
+    print_message,
     print_outcomes,
     refuse_overwrite,
     require_single_process,
@@ -28,6 +30,62 @@ if TYPE_CHECKING:
     from ..experiments.batch import Outcome
     from ..feedforward.stylizer import FeedforwardStylizer
     from ..images.picture import Picture
+
+#: Options of a training
+_TRAINING_OPTIONS = (
+    *("preset", "size", "seed", "network", "weights", "pooling", "content_layers", "style_layers", "style_loss"),
+    *("tv", "device", "precision", "max_megapixels"),
+)
+_TRAINING_HELP = {
+    "size": "longest side at which the network's strokes have the size of the style's, in pixels",
+    "seed": "seed of all random numbers",
+}
+_APPLY_HELP = {
+    "style_scale": "stroke size relative to training, from 0.7 to 1.4; with masks, one for each style",
+    "colors": "colors of the result: the style's; the picture's (only lightness is stylized); or the result's, matched to the "
+    "picture's (match)",
+}
+#: Defaults of `apply` and `export`
+_APPLY_DEFAULTS = {"size": 0, "strength": 0.5}
+
+
+def add_commands(command: AddCommand) -> None:
+    """Add the commands of style networks."""
+    train = command("train", train_command, "train a style network on one or more styles, for instant results")
+    train.add_argument("style", metavar="STYLE", nargs="+", help="the pictures with the styles, or folders of them")
+    train.add_argument("-o", "--output", metavar="NET", required=True, help="the network: a .safetensors file")
+    train.add_argument("--photos", metavar="DIR", nargs="+", help="photographs to train on (default: those of scikit-image)")
+    train.add_argument("--minutes", metavar="N", help="training time (default: 20)")
+    train.add_argument("--steps", metavar="N", help="maximum number of steps; without --minutes the result is reproducible")
+    train.add_argument("--resume", metavar="NET", help="a network of the same styles to train further")
+    train.add_argument("--license", metavar="TEXT", default="", help="the license of the styles, stored in the network")
+    train.add_argument("--preview", metavar="FILE", help="a picture of the current results, updated every half minute")
+    train.add_argument("--plot", metavar="FILE", help="draw the loss over the steps, as a .png")
+    add_overwrite_flags(train)
+    add_option_flags(train, include=_TRAINING_OPTIONS, help_overrides=_TRAINING_HELP)
+
+    apply = command("apply", apply_command, "stylize pictures with a style network, in one pass")
+    apply.add_argument("net", metavar="NET", help="a file written by `impasto train`, or a name listed by `impasto nets`")
+    apply.add_argument("content", metavar="PHOTO", nargs="+", help="the pictures to paint, or folders of them")
+    apply.add_argument("-o", "--output", metavar="OUT", required=True, help="a file for one picture, a folder for more")
+    apply.add_argument("--format", metavar="SUFFIX", default="png", help="in a folder: png (the default), jpg, webp or tif")
+    apply.add_argument("--steady", metavar="SHARE", help="for the frames of a film: weight of earlier frames, from 0 to 1")
+    add_overwrite_flags(apply)
+    add_option_flags(apply, include=FEEDFORWARD_OPTIONS, defaults=_APPLY_DEFAULTS, help_overrides=_APPLY_HELP)
+
+    export = command("export", export_command, "export a style network as ONNX")
+    export.add_argument("net", metavar="NET", help="a file written by `impasto train`, or a name listed by `impasto nets`")
+    export.add_argument("--onnx", dest="output", metavar="OUT", required=True, help="the .onnx file")
+    export.add_argument("--force", action="store_true", help="replace an existing file")
+    add_option_flags(
+        export,
+        include=("strength", "style_weights", "style_scale"),
+        defaults=_APPLY_DEFAULTS,
+        help_overrides=_APPLY_HELP,
+    )
+
+    nets = command("nets", networks_command, "list the bundled style networks and your own, or the ones named")
+    nets.add_argument("net", metavar="NET", nargs="*", help="files written by `impasto train`, or names")
 
 
 def train_command(arguments: argparse.Namespace) -> int:
@@ -63,7 +121,7 @@ def train_command(arguments: argparse.Namespace) -> int:
     trainer = Trainer(styles, photos, options, style_info=style_info, resume=resume)
     with ProgressBar("weights") as bar:
         trainer.load_weights(bar.bytes)
-    print_error(f"{len(styles)} style(s), {len(photos)} photographs")
+    print_message(f"{len(styles)} style(s), {len(photos)} photographs")
     curve: dict[int, float] = {}
 
     def write_preview(step: TrainingStep) -> None:
@@ -72,32 +130,27 @@ def train_command(arguments: argparse.Namespace) -> int:
         if plot:
             plot_lines(plot, list(curve), {"loss": (list(curve.values()), "#1c1917")}, "loss, mean over 50 steps")
 
-    session = TrainingSession(trainer, target, **limits, preview=write_preview, on_error=print_error)
-    interrupted = None
-    with ProgressBar("training") as bar:
-        try:
-            for step in session.steps():
-                left = format_duration(step.seconds * (1 / step.fraction - 1))
-                bar.show(step.fraction, f"step {step.steps}, loss {step.loss:.3f}, {left} left")
-                curve[step.steps] = step.loss
-                if arguments.json:
-                    print_json({"fraction": step.fraction, "step": step.steps, "seconds": step.seconds, "loss": step.loss})
-        except KeyboardInterrupt as stop:
-            interrupted = stop
+    session = TrainingSession(trainer, target, **limits, preview=write_preview, on_error=print_message)
+    with ProgressBar("training") as bar, Interruptible() as work:
+        for step in session.steps():
+            left = format_duration(step.seconds * (1 / step.fraction - 1))
+            bar.show(step.fraction, f"step {step.steps}, loss {step.loss:.3f}, {left} left")
+            curve[step.steps] = step.loss
+            if arguments.json:
+                print_json({"fraction": step.fraction, "step": step.steps, "seconds": step.seconds, "loss": step.loss})
     last = session.last
     if last is None:
-        assert interrupted is not None
-        return print_interrupted(interrupted, None)
+        return work.print_stop(None)
     with defer_interrupts():  # only writing is left
         save_or_fall_back(last.net.save, target, "the network")
         try:
             write_preview(last)
         except ImageError as error:
-            print_error(error)
-        if interrupted:
+            print_message(error)
+        if work.interrupted:
             saved = f"{target} is the network so far: train it further with --resume {target}"
-            return print_interrupted(interrupted, last.fraction, saved)
-        print_error(f"{target}, {last.steps} steps in {format_duration(last.seconds)}, loss {last.loss:.3f}")
+            return work.print_stop(last.fraction, saved)
+        print_message(f"{target}, {last.steps} steps in {format_duration(last.seconds)}, loss {last.loss:.3f}")
         return 0
 
 
@@ -133,26 +186,24 @@ def apply_command(arguments: argparse.Namespace) -> int:
         seconds = time.perf_counter() - start
         if arguments.json:
             print_json({"output": str(target), "state": "painted"})
-        print_error(f"{target}, {picture.size[0]} x {picture.size[1]}, {seconds:.1f} s")
+        print_message(f"{target}, {picture.size[0]} x {picture.size[1]}, {seconds:.1f} s")
         return 0
     if suffix.lower() not in SAVE_FORMATS:
         raise ImageError(f"no format {arguments.format!r}: choose png, jpg, webp or tif")
     output.mkdir(parents=True, exist_ok=True)
-    done = 0
 
     def make(target: Path) -> Picture | None:
         if target.exists() and not arguments.force:
             return None
         return _stylize_file(stylizer, targets[target], target, recipe)
 
-    with ProgressBar("painting") as bar:
+    def outcomes() -> Iterator[Outcome]:
+        with ProgressBar("painting") as bar:
+            for n, outcome in enumerate(make_all(targets, make), 1):
+                bar.show(n / len(targets), f"{n} of {len(targets)}")
+                yield outcome
 
-        def show_progress(_: Outcome) -> None:
-            nonlocal done
-            done += 1
-            bar.show(done / len(targets), f"{done} of {len(targets)}")
-
-        return print_outcomes(make_all(targets, make), len(targets), arguments, show_progress)[0]
+    return print_outcomes(outcomes(), len(targets), arguments)[0]
 
 
 def _stylize_file(stylizer: FeedforwardStylizer, content: Path, target: Path, recipe: str) -> Picture:
@@ -178,7 +229,7 @@ def export_command(arguments: argparse.Namespace) -> int:
     stylizer = FeedforwardStylizer(net, Options(**given_options(arguments)))
     with torch.no_grad():
         export_onnx(net, stylizer.style_modulation(), target)
-    print_error(f"{target}, {target.stat().st_size / 1e6:.1f} MB")
+    print_message(f"{target}, {target.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -197,7 +248,7 @@ def networks_command(arguments: argparse.Namespace) -> int:
             training = f"{info.get('steps')} steps in {info.get('minutes')} min on {info.get('photos')} photographs"
             print(f"  {training}, loss {info.get('loss')}")
     if not arguments.net:
-        print_error(f"your own networks are in {user_folder()}")
+        print_message(f"your own networks are in {user_folder()}")
     return 0
 
 

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ..errors import OptionError
 from ..options import Options, default_value
 from ..presets import PRESETS
 
-OPTION_NAMES = tuple(field.name for field in dataclasses.fields(Options))
-#: Options of a training
-TRAINING_OPTIONS = (
-    *("preset", "size", "seed", "network", "weights", "pooling", "content_layers", "style_layers", "style_loss"),
-    *("tv", "device", "precision", "max_megapixels"),
-)
-TRAINING_HELP = {
-    "size": "longest side at which the network's strokes have the size of the style's, in pixels",
-    "seed": "seed of all random numbers",
-}
-FEEDFORWARD_HELP = {
-    "style_scale": "stroke size relative to training, from 0.7 to 1.4; with masks, one for each style",
-    "colors": "colors of the result: the style's; the picture's (only lightness is stylized); or the result's, matched to the "
-    "picture's (match)",
-}
-#: Defaults of a style network
-FEEDFORWARD_DEFAULTS = {"size": 0, "strength": 0.5}
+#: Adds a command: its name, its function and its help
+AddCommand = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+#: The two options for the balance between content and style
 BALANCE_OPTIONS = ("strength", "ratio")
-#: Options that need a style
-STYLE_OPTIONS = (
-    *("colors", "color_match", "style_layers", "style_loss", "style_weights", "style_scale"),
-    *("masks", "style_masks", "guides", "keep", *BALANCE_OPTIONS),
-)
 
 
 def add_output_flags(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
@@ -64,20 +45,26 @@ def add_folder_flags(command: argparse.ArgumentParser) -> None:
 
 def add_option_flags(
     command: argparse.ArgumentParser,
-    exclude: Sequence[str] = (),
     *,
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
     preset: str = "impasto",
     defaults: Mapping[str, Any] | None = None,
     recipe: bool = False,
     help_overrides: Mapping[str, str] | None = None,
 ) -> None:
-    """Add a flag for each option except those in `exclude`.
+    """Add a flag for each option.
 
+    include, exclude: only these options; all but these
     preset, defaults: where the defaults in the help come from; recipe: they come from a recipe instead
     help_overrides: option -> its help for this command
     """
     basic, more = command.add_argument_group("basic options"), command.add_argument_group("more options")
-    fields = [field for field in dataclasses.fields(Options) if field.name not in exclude]
+    fields = [
+        field
+        for field in dataclasses.fields(Options)
+        if (include is None or field.name in include) and field.name not in exclude
+    ]
     defaults = {"preset": preset, **(defaults or {})}
     for field in fields:
         default = "the recipe's" if recipe else _default_text(field, preset, defaults)

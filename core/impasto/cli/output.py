@@ -1,4 +1,4 @@
-"""What the commands share: reading flags, writing results, and what they print."""
+"""Shared by the commands: options from flags, results to files, interrupts, and everything that is printed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImageError, OptionError
-from ..formatting import format_duration
+from ..formatting import format_bytes, format_duration
 from ..runtime.signals import exit_status
 
 if TYPE_CHECKING:
@@ -46,18 +46,44 @@ def save_snapshot(result: Result, target: Path) -> None:
     try:
         result.save(target)
     except ImageError as error:
-        print_error(error)
+        print_message(error)
 
 
-def print_error(error: object) -> None:
+def print_message(message: object) -> None:
     """Print one line on standard error."""
-    print(f"impasto: {error}", file=sys.stderr)
+    print(f"impasto: {message}", file=sys.stderr)
 
 
-def forecast_text(run: Run) -> str:
+class Interruptible:
+    """A block that Ctrl-C or SIGTERM ends without an exception, so that the result so far can be saved"""
+
+    _interrupt: KeyboardInterrupt | None = None
+
+    def __enter__(self) -> Interruptible:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if isinstance(error, KeyboardInterrupt):
+            self._interrupt = error
+        return self.interrupted
+
+    @property
+    def interrupted(self) -> bool:
+        return self._interrupt is not None
+
+    @property
+    def exit_status(self) -> int:
+        return 0 if self._interrupt is None else exit_status(self._interrupt)
+
+    def print_stop(self, fraction: float | None, saved: str = "") -> int:
+        """Print where the command stopped, and return its exit status.  fraction: None before the first step"""
+        position = "before the first step; nothing is written" if fraction is None else f"at {fraction:.0%}; {saved}"
+        print_message(f"stopped {position}")
+        return self.exit_status
+
+
+def describe_forecast(run: Run) -> str:
     """Describe the forecast of a run in one line."""
-    from ..formatting import format_bytes
-
     forecast = run.forecast
     size = f"{forecast.width} x {forecast.height}"
     tiles = f", in tiles of {forecast.tile} pixels" if forecast.tile else ""
@@ -94,44 +120,27 @@ def snapshot_paths(target: Path, steps: int, arguments: argparse.Namespace) -> d
     return paths
 
 
-def print_outcomes(
-    outcomes: Iterable[Outcome],
-    total: int,
-    arguments: argparse.Namespace,
-    on_outcome: Callable[[Outcome], None] = lambda _: None,
-) -> tuple[int, bool]:
+def print_outcomes(outcomes: Iterable[Outcome], total: int, arguments: argparse.Namespace) -> tuple[int, bool]:
     """Work through a batch, and print failures, --json records and a summary. Ctrl-C ends it.
 
-    on_outcome: called with each outcome; it may raise KeyboardInterrupt
     Returns the exit status, and whether all results exist now.
     """
     from ..optimization.run import Result
 
     count = {"painted": 0, "there": 0, "failed": 0}
-    interrupted = None
-    try:
+    with Interruptible() as batch:
         for outcome in outcomes:
             count[outcome.state] += 1
             if outcome.error:
-                print_error(f"{outcome.target.name} failed: {outcome.error}")
+                print_message(f"{outcome.target.name} failed: {outcome.error}")
             if arguments.json:
                 facts = json_facts(outcome.result) if isinstance(outcome.result, Result) else {}
                 facts |= {"error": str(outcome.error)} if outcome.error else {}
                 print_json({"output": str(outcome.target), "state": outcome.state} | facts)
-            on_outcome(outcome)
-    except KeyboardInterrupt as stop:
-        interrupted = stop
-    status = _print_summary(count, total, Path(arguments.output), interrupted)
-    return status, not (interrupted or count["failed"])
-
-
-def _print_summary(count: Mapping[str, int], total: int, folder: Path, interrupted: KeyboardInterrupt | None) -> int:
-    """Print how many pictures were painted, and return the exit status."""
     summary = f"{count['painted']} painted, {count['there']} existed already, {count['failed']} failed"
-    print_error(f"{'stopped; ' if interrupted else ''}{summary}, of {total} in {folder}")
-    if interrupted:
-        return exit_status(interrupted)
-    return 2 if count["failed"] else 0
+    print_message(f"{'stopped; ' if batch.interrupted else ''}{summary}, of {total} in {Path(arguments.output)}")
+    complete = not batch.interrupted and not count["failed"]
+    return batch.exit_status or (0 if complete else 2), complete
 
 
 def json_facts(source: Step | Result) -> dict[str, Any]:
@@ -141,13 +150,6 @@ def json_facts(source: Step | Result) -> dict[str, Any]:
     options = getattr(source, "options", None)
     facts |= {"network": options.network} if options else {}
     return {name: round(value, 3) if name in ("fraction", "seconds", "eta") else value for name, value in facts.items()}
-
-
-def print_interrupted(stop: KeyboardInterrupt, fraction: float | None, saved: str = "") -> int:
-    """Print where a command stopped, and return its exit status.  fraction: None before the first step"""
-    where = "before the first step; nothing is written" if fraction is None else f"at {fraction:.0%}; {saved}"
-    print_error(f"stopped {where}")
-    return exit_status(stop)
 
 
 def print_json(record: dict[str, Any]) -> None:

@@ -6,8 +6,32 @@ import argparse
 
 from ..layers import NORMALIZED_SUFFIX, canonical_network
 from ..presets import PRESETS
-from .output import print_error
+from .option_flags import AddCommand, OneLineErrorParser
+from .output import print_message
 from .progress import ProgressBar
+
+
+def add_commands(command: AddCommand) -> None:
+    """Add the commands about the installation."""
+    command("presets", presets_command, "show what each preset sets")
+
+    weights = command("weights", weights_command, "list the VGG networks and their sources; fetch or normalize one")
+    weights.set_defaults(action=None)
+    actions = weights.add_subparsers(metavar="ACTION", dest="action", parser_class=OneLineErrorParser)
+    fetch = actions.add_parser("fetch", help="download a network into the cache")
+    fetch.add_argument("network", metavar="NETWORK", help="vgg16 or vgg19")
+    normalize = actions.add_parser(
+        "normalize", aliases=["normalise"], help="normalize a network, as in the paper, by its mean activations on photographs"
+    )
+    normalize.add_argument("images", metavar="IMAGE", nargs="+", help="photographs, or folders of them")
+    normalize.add_argument("--network", metavar="NETWORK", default="vgg16", help="vgg16 (the default) or vgg19")
+
+    krita = command("krita", krita_command, "install the Krita plugin, or remove it")
+    actions = krita.add_subparsers(metavar="ACTION", dest="action", required=True, parser_class=OneLineErrorParser)
+    actions.add_parser("install", help="copy the plugin to Krita's folder and enable it")
+    actions.add_parser("uninstall", help="remove the plugin, its settings and the engine that it has set up")
+
+    command("worker", worker_command, "serve another program through standard input and output")
 
 
 def presets_command(arguments: argparse.Namespace) -> int:
@@ -43,7 +67,7 @@ def weights_command(arguments: argparse.Namespace) -> int:
         with ProgressBar("weights") as bar:
             measure_and_save(network, map(read_picture, paths), user_means_path(network), bar.bytes)
         print(user_means_path(network))
-        print_error(f"{network}{NORMALIZED_SUFFIX} is now normalized by {len(paths)} picture(s)")
+        print_message(f"{network}{NORMALIZED_SUFFIX} is now normalized by {len(paths)} picture(s)")
         return 0
     print(f"cache: {cache_folder()}")
     for name, source in SOURCES.items():
@@ -64,7 +88,7 @@ def krita_command(arguments: argparse.Namespace) -> int:
 
     if arguments.action == "install":
         print(install_plugin())
-        print_error(
+        print_message(
             "the plugin is installed and enabled: restart Krita, and open Settings > Dockers > Impasto, or Filter > Stylize "
             "with Layer..."
         )
@@ -72,7 +96,7 @@ def krita_command(arguments: argparse.Namespace) -> int:
     removed = uninstall_plugin()
     for path in removed:
         print(path)
-    print_error("the plugin is removed" if removed else "there is no plugin to remove")
+    print_message("the plugin is removed" if removed else "there is no plugin to remove")
     return 0
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError, OptionError
-from ..options import Options
+from ..options import IMAGE_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
+from .option_flags import BALANCE_OPTIONS, AddCommand, add_option_flags, add_output_flags
 from .output import (
-    forecast_text,
+    Interruptible,
+    describe_forecast,
     given_options,
     json_facts,
-    print_error,
-    print_interrupted,
     print_json,
+    print_message,
     refuse_overwrite,
     require_single_process,
     save_result,
@@ -28,6 +29,46 @@ from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from ..optimization.run import Run
+
+#: Options that need a style
+_STYLE_OPTIONS = (
+    *("colors", "color_match", "style_layers", "style_loss", "style_weights", "style_scale"),
+    *("masks", "style_masks", "guides", "keep", *BALANCE_OPTIONS),
+)
+
+
+def add_commands(command: AddCommand) -> None:
+    """Add the commands that make one picture by optimization."""
+    stylize = command("stylize", stylize_command, "paint a picture in the style of one or more others")
+    stylize.add_argument("content", metavar="CONTENT", help="the picture to paint")
+    stylize.add_argument("style", metavar="STYLE", nargs="+", help="the picture or pictures whose style to use")
+    add_output_flags(stylize)
+    stylize.add_argument("--checkpoint", metavar="FILE", help="write the state of the run to FILE at intervals")
+    stylize.add_argument(
+        "--resume", metavar="FILE", help="resume from a checkpoint, with the same result as without the break"
+    )
+    add_option_flags(stylize)
+
+    reconstruct = command("reconstruct", reconstruct_command, "reconstruct a picture from one layer of the network")
+    reconstruct.add_argument("image", metavar="IMAGE", help="the picture")
+    reconstruct.add_argument("--layer", metavar="LAYER", required=True, help="the layer, such as conv4_2")
+    add_output_flags(reconstruct)
+    add_option_flags(reconstruct, exclude=("content_layers", *_STYLE_OPTIONS), preset="paper")
+
+    texture = command("texture", texture_command, "synthesize a texture in the style of a picture, without content")
+    texture.add_argument("style", metavar="STYLE", nargs="+", help="the picture or pictures whose style to use")
+    texture.add_argument("--size", metavar="WxH", required=True, help="width and height of the texture in pixels")
+    add_output_flags(texture)
+    fixed = ("size", "content_layers", "colors", "color_match", "keep", *BALANCE_OPTIONS)
+    add_option_flags(texture, exclude=fixed, defaults={"init": "noise"})
+
+    rerun = command("rerun", rerun_command, "make a result again from the recipe in its file, the same or larger")
+    rerun.add_argument("painting", metavar="OUT", help="a .png, .jpg, .webp or .tif written by impasto")
+    rerun.add_argument(
+        "--inputs", metavar="DIR", action="append", help="a folder with its pictures, besides its own and the current one"
+    )
+    add_output_flags(rerun, optional=True)
+    add_option_flags(rerun, exclude=("preset", *IMAGE_OPTIONS), recipe=True)
 
 
 def stylize_command(arguments: argparse.Namespace) -> int:
@@ -109,34 +150,30 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
         raise ImageError("output, snapshots, plot and checkpoint need a file each: give them different names")
     with ProgressBar("weights") as bar:
         run.load_weights(bar.bytes)
-    print_error(forecast_text(run))
-    step, interrupted, curve = None, None, []
-    with ProgressBar("painting") as bar:
-        try:
-            for step in run.steps():
-                total = run.total_steps_at(step)
-                bar.step(step, run.levels[step.scale].steps)
-                if arguments.json:
-                    print_json({"step": total} | json_facts(step))
-                if total in snapshots:
-                    save_snapshot(run.result(step), snapshots[total])
-                if plot:
-                    curve.append(LossPoint(total, step.size, step.loss, step.style_loss))
-        except KeyboardInterrupt as stop:
-            interrupted = stop
+    print_message(describe_forecast(run))
+    step, curve = None, []
+    with ProgressBar("painting") as bar, Interruptible() as work:
+        for step in run.steps():
+            total = run.total_steps_at(step)
+            bar.step(step, run.levels[step.scale].steps)
+            if arguments.json:
+                print_json({"step": total} | json_facts(step))
+            if total in snapshots:
+                save_snapshot(run.result(step), snapshots[total])
+            if plot:
+                curve.append(LossPoint(total, step.size, step.loss, step.style_loss))
     if step is None:
-        assert interrupted is not None
-        return print_interrupted(interrupted, None)
+        return work.print_stop(None)
     with defer_interrupts():  # only writing is left
         result = run.result(step)
         save_result(result, target)
         if plot:
             plot_losses(plot, curve)
         if arguments.json:
-            state = {"interrupted": interrupted is not None, "size": list(step.size)}
+            state = {"interrupted": work.interrupted, "size": list(step.size)}
             print_json({"output": str(target)} | json_facts(result) | state)
         size = f"{step.size[0]} x {step.size[1]}"
-        if interrupted:
-            return print_interrupted(interrupted, step.fraction, f"{target} is the picture so far, {size}")
-        print_error(f"{target}, {size}, {result.seconds:.0f} s")
+        if work.interrupted:
+            return work.print_stop(step.fraction, f"{target} is the picture so far, {size}")
+        print_message(f"{target}, {size}, {result.seconds:.0f} s")
         return 0

@@ -116,5 +116,5 @@ def make_figures(content: str, styles: Sequence[str], settings: Mapping[str, Any
 
 
 def _layer_range(layers: str) -> str:
-    first, *_, last = [*layers.split(","), layers] if "," not in layers else layers.split(",")
-    return first if "," not in layers else f"{first} to {last}"
+    first, *rest = layers.split(",")
+    return f"{first} to {rest[-1]}" if rest else first

@@ -1,4 +1,4 @@
-"""Files of strangers: paintings with recipes, checkpoints, weights. They are data: they name no file, and run nothing."""
+"""Recipes, checkpoints, weights and networks from untrusted files: they are data, open no other file and run no code."""
 
 from __future__ import annotations
 
@@ -29,102 +29,100 @@ from impasto.optimization.run import Run
 from impasto.vgg.weight_files import save_weights
 from impasto.vgg.weights import load_weights
 from tests.conftest import random_weights, scene
-from tests.robustness.fuzz.cases import anything, cases, damaged, tried
+from tests.robustness.fuzz.cases import cases, damaged, json_values, result_or_none
 
 SETTINGS: dict[str, Any] = {"size": 32, "iterations": 2, "precision": "float32", "ladder": False, "device": "cpu"}
 
-_opened: list[str] | None = None
+_events: list[str] | None = None
 
 
-def _watch(event: str, arguments: tuple[object, ...]) -> None:
-    if _opened is not None and event in ("open", "subprocess.Popen", "os.system", "exec", "socket.connect"):
-        _opened.append(f"{event} {arguments[0]}")
+def _record(event: str, arguments: tuple[object, ...]) -> None:
+    if _events is not None and event in ("open", "subprocess.Popen", "os.system", "exec", "socket.connect"):
+        _events.append(f"{event} {arguments[0]}")
 
 
-sys.addaudithook(_watch)  # there is no way to take it away again
+sys.addaudithook(_record)  # cannot be removed again
 
 
-class Watched:
-    """What is opened, run or connected to within the block, the interpreter's own files aside"""
+class AuditLog:
+    """Context manager that records what is opened, run or connected to, except the interpreter's own files"""
 
-    def __enter__(self) -> Watched:
-        global _opened
-        _opened = []
+    def __enter__(self) -> AuditLog:
+        global _events
+        _events = []
         return self
 
     def __exit__(self, *_: object) -> None:
-        global _opened
-        own = (sys.prefix, sys.base_prefix, str(Path(impasto.__file__).parent), "/proc", "/sys", "/dev")
-        self.seen = [each for each in _opened or () if not each.removeprefix("open ").startswith(own)]
-        _opened = None
+        global _events
+        trusted = (sys.prefix, sys.base_prefix, str(Path(impasto.__file__).parent), "/proc", "/sys", "/dev")
+        self.events = [event for event in _events or () if not event.removeprefix("open ").startswith(trusted)]
+        _events = None
 
 
-def _mutated(draw: st.DrawFn, value: Any) -> Any:
-    """JSON with something of it replaced, left out or named otherwise"""
+def _mutate(draw: st.DrawFn, value: Any) -> Any:
+    """Return a JSON value with one part of it replaced, removed or renamed."""
     if isinstance(value, dict) and value and draw(st.integers(0, 5)):
         key = draw(st.sampled_from(sorted(value)))
-        what = draw(st.integers(0, 9))
-        rest = {name: each for name, each in value.items() if name != key}
-        if what == 0:
-            return rest
-        if what == 1:
-            return rest | {draw(st.text(max_size=6)): value[key]}
-        return rest | {key: _mutated(draw, value[key])}
+        change = draw(st.integers(0, 9))
+        others = {name: item for name, item in value.items() if name != key}
+        if change == 0:
+            return others
+        if change == 1:
+            return others | {draw(st.text(max_size=6)): value[key]}
+        return others | {key: _mutate(draw, value[key])}
     if isinstance(value, list) and value and draw(st.integers(0, 4)):
-        at = draw(st.integers(0, len(value) - 1))
-        return [*value[:at], _mutated(draw, value[at]), *value[at + 1 :]]
+        index = draw(st.integers(0, len(value) - 1))
+        return [*value[:index], _mutate(draw, value[index]), *value[index + 1 :]]
     paths = st.sampled_from(
         ("/etc/passwd", "../secret.png", "secret.png", "~/x.png", "http://127.0.0.1:9/x", "a\0b", "x" * 5000)
     )
-    return draw(paths | anything)
+    return draw(paths | json_values)
 
 
-def _otherwise(value: Any) -> st.SearchStrategy[Any]:
-    """What a stranger could have made of some JSON"""
-    return st.composite(lambda draw: _mutated(draw, value))()
+def mutations(value: Any) -> st.SearchStrategy[Any]:
+    """Mutations of a JSON value"""
+    return st.composite(lambda draw: _mutate(draw, value))()
 
 
-def _said(path: Path, keyword: str) -> Any:
-    """The JSON in the metadata of a safetensors file"""
+def read_metadata(path: Path, key: str) -> Any:
+    """Return the JSON value in the metadata of a safetensors file."""
     with safe_open(path, framework="pt") as file:
-        return json.loads(file.metadata()[keyword])
+        return json.loads(file.metadata()[key])
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A folder with the pictures of a painting beside a folder that is none of its business, and its recipe"""
-    top = tmp_path_factory.mktemp("strangers")
-    folder = top / "mine"
+    """A folder with the pictures of a run, next to a picture that is not part of it; and the recipe of the run"""
+    parent = tmp_path_factory.mktemp("untrusted")
+    folder = parent / "pictures"
     folder.mkdir()
     for name, seed in (("photo.png", 0), ("style.png", 1), ("keep.png", 2)):
         Image.fromarray(scene(40, 36, seed)).save(folder / name)
-    (top / "secret.png").write_bytes((folder / "photo.png").read_bytes())
+    (parent / "secret.png").write_bytes((folder / "photo.png").read_bytes())
     run = Run(folder / "photo.png", folder / "style.png", keep=folder / "keep.png", **SETTINGS)
     return folder, run.recipe
 
 
 @cases(1000)
 @given(data=st.data())
-def test_a_recipe_opens_nothing_but_pictures_in_the_folders_that_are_named(
-    recipe: tuple[Path, dict[str, Any]], data: st.DataObject
-) -> None:
-    folder, written = recipe
-    text = json.dumps(data.draw(_otherwise(written)))
+def test_recipe_opens_only_pictures_in_the_given_folders(recipe: tuple[Path, dict[str, Any]], data: st.DataObject) -> None:
+    folder, original = recipe
+    text = json.dumps(data.draw(mutations(original)))
     painting = folder.parent / "painting.png"
     save_picture(painting, read_picture(scene(40, 36)), text)
-    with Watched() as watched:
-        run = tried(lambda: recreate_run(read_recipe(painting), [folder]))
+    with AuditLog() as log:
+        run = result_or_none(lambda: recreate_run(read_recipe(painting), [folder]))
     if run is not None:
         assert run.options.weights is None
         assert run.options.max_megapixels == 200
     allowed = (f"open {folder}", f"open {painting}")
-    assert [each for each in watched.seen if not each.startswith(allowed)] == []
+    assert [event for event in log.events if not event.startswith(allowed)] == []
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 100_000, "NaN", "\ud800", "", "null"])
-def test_a_recipe_that_is_none_is_said_to_be_none(text: str, tmp_path: Path) -> None:
+def test_invalid_recipe_is_refused(text: str, tmp_path: Path) -> None:
     save_picture(tmp_path / "painting.tif", read_picture(scene(40, 36)), text.encode("ascii", "backslashreplace").decode())
-    with pytest.raises(ImpastoError, match="carries no recipe"):
+    with pytest.raises(ImpastoError, match="has no recipe"):
         read_recipe(tmp_path / "painting.tif")
 
 
@@ -141,37 +139,35 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @cases(700)
 @given(data=st.data())
-def test_a_damaged_checkpoint_is_refused_or_goes_on(checkpoint: Path, data: st.DataObject, tmp_path: Path) -> None:
+def test_damaged_checkpoint_is_refused_or_valid(checkpoint: Path, data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / "damaged"
     path.write_bytes(data.draw(damaged(checkpoint.read_bytes())))
-    found = tried(lambda: read_checkpoint(path), CheckpointError)
-    assert found is None or found.image.shape[2] == 3
+    result = result_or_none(lambda: read_checkpoint(path), CheckpointError)
+    assert result is None or result.image.shape[2] == 3
 
 
 @cases(150)
 @given(data=st.data())
-@pytest.mark.usefixtures("tiny")
-def test_a_checkpoint_that_says_something_else_is_refused_or_goes_on(
-    checkpoint: Path, data: st.DataObject, tmp_path: Path
-) -> None:
-    place = data.draw(_otherwise(_said(checkpoint, "impasto")))
+@pytest.mark.usefixtures("tiny_network")
+def test_altered_checkpoint_is_refused_or_resumed(checkpoint: Path, data: st.DataObject, tmp_path: Path) -> None:
+    metadata = data.draw(mutations(read_metadata(checkpoint, "impasto")))
     tensors = load_file(checkpoint)
     names = sorted(tensors)
     name = data.draw(st.sampled_from(names))
-    whole = tensors[name]
-    others = (whole, whole.double(), whole.bfloat16(), whole[:1].clone(), whole * torch.nan, torch.zeros(3))
-    tensors[name] = data.draw(st.sampled_from(others))
+    tensor = tensors[name]
+    variants = (tensor, tensor.double(), tensor.bfloat16(), tensor[:1].clone(), tensor * torch.nan, torch.zeros(3))
+    tensors[name] = data.draw(st.sampled_from(variants))
     if data.draw(st.integers(0, 5)) == 0:
         del tensors[name]
-    path = tmp_path / "other"
-    save_file(tensors, path, {"impasto": json.dumps(place)})
-    steps = tried(lambda: list(impasto.stream(scene(40, 36), scene(36, 36, 1), **SETTINGS, resume=path)))
+    path = tmp_path / "altered"
+    save_file(tensors, path, {"impasto": json.dumps(metadata)})
+    steps = result_or_none(lambda: list(impasto.stream(scene(40, 36), scene(36, 36, 1), **SETTINGS, resume=path)))
     assert steps is None or steps == [] or steps[-1].fraction == pytest.approx(1)
 
 
 @pytest.fixture(scope="module")
 def weight_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Small files of either kind, of another network: the form is right, the shapes are not"""
+    """Small weights files in both formats, by suffix: the format is right, the shapes are not"""
     folder = tmp_path_factory.mktemp("weights")
     layers = random_weights("vgg16", divide=16).layers
     small = {f"{name}.weight": kernel for name, (kernel, _) in layers.items() if name < "conv2"}
@@ -182,45 +178,45 @@ def weight_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @cases(700)
 @given(data=st.data())
-def test_a_damaged_weights_file_is_refused(weight_files: dict[str, bytes], data: st.DataObject, tmp_path: Path) -> None:
+def test_damaged_weights_file_is_refused(weight_files: dict[str, bytes], data: st.DataObject, tmp_path: Path) -> None:
     suffix = data.draw(st.sampled_from(sorted(weight_files)))
     path = tmp_path / f"network{suffix}"
     path.write_bytes(data.draw(damaged(weight_files[suffix])))
-    with pytest.raises(WeightsError) as refused:
+    with pytest.raises(WeightsError) as error:
         load_weights("vgg16", str(path))
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)
 
 
-class _Evil:
+class _Exploit:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, ("touch was-here",)
+        return os.system, ("touch executed",)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".pt"])
-def test_a_weights_file_runs_nothing(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_file_runs_no_code(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for content in (pickle.dumps(_Evil()), pickle.dumps({"conv1_1.weight": _Evil()})):
-        (tmp_path / f"evil{suffix}").write_bytes(content)
-        with Watched() as watched, pytest.raises(WeightsError):
-            load_weights("vgg16", str(tmp_path / f"evil{suffix}"))
-        assert not [each for each in watched.seen if each.startswith(("os.system", "subprocess", "exec"))]
-    torch.save({"conv1_1.weight": _Evil()}, tmp_path / f"evil{suffix}")
+    for content in (pickle.dumps(_Exploit()), pickle.dumps({"conv1_1.weight": _Exploit()})):
+        (tmp_path / f"exploit{suffix}").write_bytes(content)
+        with AuditLog() as log, pytest.raises(WeightsError):
+            load_weights("vgg16", str(tmp_path / f"exploit{suffix}"))
+        assert not [event for event in log.events if event.startswith(("os.system", "subprocess", "exec"))]
+    torch.save({"conv1_1.weight": _Exploit()}, tmp_path / f"exploit{suffix}")
     with pytest.raises(WeightsError):
-        load_weights("vgg16", str(tmp_path / f"evil{suffix}"))
-    assert not (tmp_path / "was-here").exists()
+        load_weights("vgg16", str(tmp_path / f"exploit{suffix}"))
+    assert not (tmp_path / "executed").exists()
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     layers = dict(random_weights("vgg16").layers)
     layers["conv3_2"] = layers["conv3_2"][0].clone(), layers["conv3_2"][1].clone()
     layers["conv3_2"][0][0, 0, 0, 0] = torch.nan
     save_weights(tmp_path / "network.safetensors", layers, {})
-    with pytest.raises(WeightsError, match="conv3_2 has values that are no numbers"):
+    with pytest.raises(WeightsError, match="conv3_2 has values that are not finite"):
         load_weights("vgg16", str(tmp_path / "network.safetensors"))
 
 
 @pytest.fixture(scope="module")
-def net_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("net") / "net.safetensors"
     styles = Style.from_image("one", Image.fromarray(scene(20, 16))), Style("two", license="CC0")
     net = TransformNet.initialize(styles, width=2, blocks=1)
@@ -231,36 +227,36 @@ def net_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @cases(500)
 @given(data=st.data())
-def test_a_damaged_net_is_refused_or_paints(net_file: Path, data: st.DataObject, tmp_path: Path) -> None:
+def test_damaged_network_is_refused_or_usable(network_file: Path, data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / "damaged"
-    path.write_bytes(data.draw(damaged(net_file.read_bytes())))
-    found = tried(lambda: TransformNet.load(path), NetError)
-    assert found is None or FeedforwardStylizer(found).stylize(scene(20, 17)).size == (20, 17)
+    path.write_bytes(data.draw(damaged(network_file.read_bytes())))
+    net = result_or_none(lambda: TransformNet.load(path), NetError)
+    assert net is None or FeedforwardStylizer(net).stylize(scene(20, 17)).size == (20, 17)
 
 
 @cases(200)
 @given(data=st.data())
-def test_a_net_that_says_something_else_is_refused_or_paints(net_file: Path, data: st.DataObject, tmp_path: Path) -> None:
-    about = data.draw(_otherwise(_said(net_file, "impasto-net")))
-    path = tmp_path / "other"
-    save_file(load_file(net_file), path, {"impasto-net": json.dumps(about)})
-    found = tried(lambda: TransformNet.load(path), NetError)
-    if found is not None:
-        painter = FeedforwardStylizer(found)
-        assert painter.stylize(scene(20, 17)).size == (20, 17)
-        assert json.loads(painter.recipe)["net"]["styles"] == [style.name for style in found.styles]
+def test_altered_network_is_refused_or_usable(network_file: Path, data: st.DataObject, tmp_path: Path) -> None:
+    metadata = data.draw(mutations(read_metadata(network_file, "impasto-net")))
+    path = tmp_path / "altered"
+    save_file(load_file(network_file), path, {"impasto-net": json.dumps(metadata)})
+    net = result_or_none(lambda: TransformNet.load(path), NetError)
+    if net is not None:
+        stylizer = FeedforwardStylizer(net)
+        assert stylizer.stylize(scene(20, 17)).size == (20, 17)
+        assert json.loads(stylizer.recipe)["net"]["styles"] == [style.name for style in net.styles]
 
 
-def test_a_net_that_is_too_much_is_refused_before_anything_is_made_of_it(net_file: Path, tmp_path: Path) -> None:
-    whole = load_file(net_file)
-    others = (
-        ({**whole, "stem.weight": torch.zeros(0, 12, 5, 5)}, [{"name": "a"}, {"name": "b"}]),
-        ({**whole, "stem.weight": torch.zeros(256, 12, 5, 5)}, [{"name": str(n)} for n in range(100_000)]),
-        (whole, [{"name": "a" * 70_000}, {"name": "b"}]),
-        (whole, [{"name": "a"}, {"name": "a"}]),
-        (whole, [{"name": "\x1b[2J"}, {"name": "b"}]),
+def test_oversized_network_is_refused_before_it_is_built(network_file: Path, tmp_path: Path) -> None:
+    state = load_file(network_file)
+    altered = (
+        ({**state, "stem.weight": torch.zeros(0, 12, 5, 5)}, [{"name": "a"}, {"name": "b"}]),
+        ({**state, "stem.weight": torch.zeros(256, 12, 5, 5)}, [{"name": str(n)} for n in range(100_000)]),
+        (state, [{"name": "a" * 70_000}, {"name": "b"}]),
+        (state, [{"name": "a"}, {"name": "a"}]),
+        (state, [{"name": "\x1b[2J"}, {"name": "b"}]),
     )
-    for state, styles in others:
-        save_file(state, tmp_path / "net", {"impasto-net": json.dumps({"styles": styles, "facts": {}})})
+    for tensors, styles in altered:
+        save_file(tensors, tmp_path / "net", {"impasto-net": json.dumps({"styles": styles, "facts": {}})})
         with pytest.raises(NetError, match="is not a style network, or is damaged"):
             TransformNet.load(tmp_path / "net")
