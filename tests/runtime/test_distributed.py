@@ -52,7 +52,7 @@ def test_commands_for_a_single_process_are_rejected(tmp_path: Path, picture: Pic
     picture("photo.png")
     process = run_distributed(tmp_path, "batch", "--contents", ".", "--styles", ".", "-o", "out")
     assert process.returncode != 0
-    assert "paint one picture together" in process.stderr
+    assert "only stylize, texture and reconstruct work: its processes share one picture" in process.stderr
 
 
 def test_an_error_ends_all_processes(tmp_path: Path) -> None:
