@@ -79,7 +79,7 @@ def worker(folder: Path) -> Iterator[Workload]:
     """A worker and its jobs"""
     os.environ["TMPDIR"] = str(folder)
     client = Client(silent=True)
-    client.until("ready")
+    client.read_until("ready")
     numbers = iter(range(1, 10**9))
 
     def run_job(width: int, height: int, *, styles: int = 1, deep: bool = False, region: bool = False, **options: Any) -> str:
@@ -87,19 +87,19 @@ def worker(folder: Path) -> Iterator[Workload]:
         number = next(numbers)
         colors = np.dstack([scene(width, height, number), np.full((height, width), 255, np.uint8)])
         values = colors.astype("<u2") * 257 if deep else colors
-        client.image(number, "content", values, "bgra16" if deep else "bgra8", rows=256)
+        client.send_image(number, "content", values, "bgra16" if deep else "bgra8", rows=256)
         for index in range(styles):
-            client.image(number, "style", np.ascontiguousarray(colors[::-1, :, [1, 2, 0, 3]]), index=index, rows=256)
+            client.send_image(number, "style", np.ascontiguousarray(colors[::-1, :, [1, 2, 0, 3]]), index=index, rows=256)
         if region:
             mask = np.zeros((height, width), np.uint8)
             mask[: height // 2] = 255
-            client.image(number, "region", mask[..., None], "gray8", rows=256)
+            client.send_image(number, "region", mask[..., None], "gray8", rows=256)
         if options.pop("stop", False):
             client.send({"op": "start", "job": number, "options": {**SETTINGS, **options, "iterations": 100_000}})
-            client.until("progress")
+            client.read_until("progress")
             client.send({"op": "cancel", "job": number})
-            return str(client.until("cancelled")[-1][0]["op"])
-        return str(client.job(number, {**SETTINGS, **options})[-1][0]["op"])
+            return str(client.read_until("cancelled")[-1][0]["op"])
+        return str(client.run_job(number, {**SETTINGS, **options})[-1][0]["op"])
 
     def run_round(n: int) -> None:
         assert run_job(200 + n % 7 * 40, 180, size=0) == "done"
@@ -109,7 +109,7 @@ def worker(folder: Path) -> Iterator[Workload]:
         assert run_job(240, 160, strength=3) == "error"
         assert run_job(8, 8) == "error"
         client.send({"op": "estimate", "width": 4000, "height": 3000, "options": {**SETTINGS, "size": 512 + n % 9 * 64}})
-        client.until("estimate")
+        client.read_until("estimate")
 
     try:
         yield Workload(psutil.Process(client.process.pid), run_round, lambda: None)

@@ -1,13 +1,13 @@
-"""`impasto` many times without waiting for torch: one process imports it, and a copy of that process runs each command.
+"""Run `impasto` many times without importing torch each time: a server process imports it once and forks for each command.
 
-python -m tests.fork_server: takes a line of JSON {arguments, folder, signal, after} on standard input; answers {status, said}
+python -m tests.fork_server: reads a command per line as JSON from standard input; answers {status, stderr, stdout}
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
+import select
 import signal
 import subprocess
 import sys
@@ -17,18 +17,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 
-class Ended(NamedTuple):
-    status: int  # as subprocess has it: negative for a signal
-    said: str  # on standard error
+class Exited(NamedTuple):
+    """How a command ended"""
+
+    status: int  # as subprocess reports it: negative for a signal
+    stderr: str
+    stdout: str
 
 
 class ForkServer:
-    """Commands as children of a process that has torch already"""
+    """Runs commands as forks of a process that has imported torch. Needs fork(), so not on Windows."""
 
     def __enter__(self) -> ForkServer:
-        line = [sys.executable, "-m", "tests.fork_server"]
+        command = [sys.executable, "-m", "tests.fork_server"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._server = subprocess.Popen(line, cwd=Path(__file__).parents[1], **pipes)
+        self._server = subprocess.Popen(command, cwd=Path(__file__).parents[1], **pipes)
         assert self._server.stdout
         assert self._server.stdout.readline() == "ready\n"
         return self
@@ -41,21 +44,32 @@ class ForkServer:
         self,
         *arguments: object,
         folder: Path,
-        stop: int = 0,
-        after: float = 0.0,
-        once: str = "",
-        largest: int = 0,
-        **more: str,
-    ) -> Ended:
-        """impasto ARGUMENTS in a folder; stop: the signal that it gets so many seconds `after` it began to read them
+        stop_signal: int = 0,
+        delay: float = 0.0,
+        wait_for: str = "",
+        max_file_size: int = 0,
+        **variables: str,
+    ) -> Exited:
+        """Run `impasto ARGUMENTS` in a folder.
 
-        once: or after there is such a file; largest: bytes of the largest file that it can write; more: environment variables
+        stop_signal: sent `delay` seconds after the command began to parse its arguments
+        wait_for: a file in the folder; the delay starts when it exists
+        max_file_size: in bytes, of each file that the command writes
+        variables: environment variables
         """
         assert self._server.stdin
         assert self._server.stdout
-        asked = {"arguments": list(map(str, arguments)), "folder": str(folder), "signal": stop, "after": after, "once": once}
-        print(json.dumps(asked | {"largest": largest, "environment": more}), file=self._server.stdin, flush=True)
-        return Ended(**json.loads(self._server.stdout.readline()))
+        request = {
+            "arguments": list(map(str, arguments)),
+            "folder": str(folder),
+            "signal": stop_signal,
+            "delay": delay,
+            "wait_for": wait_for,
+            "max_file_size": max_file_size,
+            "variables": variables,
+        }
+        print(json.dumps(request), file=self._server.stdin, flush=True)
+        return Exited(**json.loads(self._server.stdout.readline()))
 
     def __exit__(self, *_: object) -> None:
         assert self._server.stdin
@@ -68,49 +82,71 @@ class ForkServer:
 def _serve() -> None:
     import torch  # noqa: F401
 
-    from impasto.cli.main import main
+    import impasto.optimization.run  # noqa: F401
 
     sys.path.pop(0)
     print("ready", flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        begun, begins = os.pipe()
-        with tempfile.TemporaryFile() as said:
+        request = json.loads(line)
+        started, start = os.pipe()
+        with tempfile.TemporaryFile() as stderr, tempfile.TemporaryFile() as stdout:
             child = os.fork()
             if child == 0:
-                os.dup2(said.fileno(), 2)
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-                os.chdir(asked["folder"])
-                os.environ.update(asked["environment"])
-                if asked["largest"]:
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (asked["largest"], asked["largest"]))
-                for each in (signal.SIGINT, signal.SIGTERM):
-                    signal.signal(each, signal.SIG_DFL if each == signal.SIGTERM else signal.default_int_handler)
-                status = 99
-                try:
-                    os.write(begins, b"x")
-                    status = main(asked["arguments"])
-                    signal.signal(signal.SIGINT, signal.SIG_IGN)
-                except BaseException:
-                    import traceback
-
-                    traceback.print_exc()
-                finally:
-                    sys.stderr.flush()
-                    os._exit(status)
-            os.close(begins)
-            os.read(begun, 1)
-            os.close(begun)
-            if asked["signal"]:
-                while asked["once"] and not os.path.exists(os.path.join(asked["folder"], asked["once"])):
-                    if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                        break
-                    time.sleep(0.02)  # the system says of no file that it has come
-                time.sleep(asked["after"])  # the moment of the signal is what is tried: there is nothing to wait for
-                os.kill(child, asked["signal"])  # it is not waited for yet: the number is still its own
+                os.dup2(stderr.fileno(), 2)
+                os.dup2(stdout.fileno(), 1)
+                _run_command(request, start)
+            os.close(start)
+            os.read(started, 1)
+            os.close(started)
+            if request["signal"]:
+                _send_signal(child, request)
             _, status = os.waitpid(child, 0)
-            said.seek(0)
-            print(json.dumps({"status": os.waitstatus_to_exitcode(status), "said": said.read().decode()}), flush=True)
+            output = {}
+            for name, file in (("stderr", stderr), ("stdout", stdout)):
+                file.seek(0)
+                output[name] = file.read().decode()
+            print(json.dumps({"status": os.waitstatus_to_exitcode(status), **output}), flush=True)
+
+
+def _run_command(request: dict[str, Any], start: int) -> None:
+    """Run the command in this forked process, and end the process."""
+    import resource  # not on Windows
+
+    from impasto.cli.main import main
+
+    os.chdir(request["folder"])
+    os.environ.update(request["variables"])
+    if request["max_file_size"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["max_file_size"],) * 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    status = 99
+    try:
+        os.write(start, b"x")
+        status = main(request["arguments"])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _send_signal(child: int, request: dict[str, Any]) -> None:
+    while request["wait_for"] and not os.path.exists(os.path.join(request["folder"], request["wait_for"])):
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            break
+        time.sleep(0.02)  # no notification for a new file
+    if hasattr(os, "pidfd_open"):  # Linux: wait for the delay or the end of the child
+        exit_event = os.pidfd_open(child)
+        select.select([exit_event], [], [], request["delay"])
+        os.close(exit_event)
+    else:
+        time.sleep(request["delay"])  # the moment of the signal is what is tested
+    os.kill(child, request["signal"])  # the child has not been waited for, so its process id is still valid
 
 
 if __name__ == "__main__":

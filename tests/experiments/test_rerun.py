@@ -75,7 +75,7 @@ def test_inputs_are_found_by_digest(folder: Path, random_weights_file: Path, tmp
 
 
 def test_missing_inputs_are_reported(folder: Path, random_weights_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"the weights 'made-up.safetensors': name that file"):
+    with pytest.raises(WeightsError, match=r"the weights 'random.safetensors': name that file"):
         recreate_run(read_recipe(folder / "out.png"), [folder])
     with pytest.raises(ImageError, match="has no recipe"):
         read_recipe(folder / "photo.png")

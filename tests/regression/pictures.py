@@ -1,4 +1,4 @@
-"""The pictures that others are compared with, painted anew: only where pictures are meant to change.
+"""The cases of the regression pictures. Run this only when pictures are meant to change; it overwrites the stored ones:
 
 python -m tests.regression.pictures
 """
@@ -20,8 +20,8 @@ from tests.conftest import scene
 
 FOLDER = Path(__file__).parent
 
-PLAIN = {"network": "vgg16", "device": "cpu", "precision": "float32", "size": 72, "iterations": 8}
-#: Small, in float32 on the CPU, on the real VGG-16; few steps, for rounding grows with each of them.
+SETTINGS = {"network": "vgg16", "device": "cpu", "precision": "float32", "size": 72, "iterations": 8}
+#: Options by name of the picture. Small, in float32, on the CPU, with the real VGG-16; few steps, because each amplifies rounding.
 CASES: dict[str, dict[str, Any]] = {
     "impasto": {},
     "paper": {"preset": "paper", "seed": 3},
@@ -30,7 +30,7 @@ CASES: dict[str, dict[str, Any]] = {
     "strong": {"strength": 0.8},
     "colors": {"colors": "content"},
     "matched": {"colors": "match", "color_match": "pca"},
-    "seamless": {"padding": "circular", "size": 80},  # at 64 rounding grows twenty times as fast
+    "seamless": {"padding": "circular", "size": 80},  # at 64, rounding is amplified twenty times as fast
     "moments": {"style_loss": "moments", "pooling": "max"},
     "two": {"style_weights": (1, 2), "style_scale": (0.7,)},
     "masks": {"masks": True, "keep": True, "guides": "inside"},
@@ -40,9 +40,9 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def painted(name: str, threads: int = 1, **changes: Any) -> Image.Image:
-    """One of them, as it comes out now"""
-    settings = {**PLAIN, **CASES[name], **changes}
+def paint(name: str, threads: int = 1, **changes: Any) -> Image.Image:
+    """Compute the picture of a case, with some options changed, on a number of threads."""
+    settings = {**SETTINGS, **CASES[name], **changes}
     content = scene(72, 56)
     if "net" in settings:
         options = Options(size=settings["size"], device="cpu")
@@ -53,16 +53,16 @@ def painted(name: str, threads: int = 1, **changes: Any) -> Image.Image:
         settings["masks"] = [left, left.point(lambda value: 255 - value)]
     if settings.pop("keep", None):
         settings["keep"] = Image.radial_gradient("L").resize((72, 56))
-    several = "masks" in settings or "style_weights" in settings
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)  # each number of them adds in an order of its own
+    both = "masks" in settings or "style_weights" in settings
+    previous_threads = torch.get_num_threads()
+    torch.set_num_threads(threads)  # the order of sums depends on it
     try:
-        return impasto.stylize(content, styles if several else styles[0], **settings).image
+        return impasto.stylize(content, styles if both else styles[0], **settings).image
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous_threads)
 
 
 if __name__ == "__main__":
     for name in CASES:
-        painted(name).save(FOLDER / f"{name}.png")
+        paint(name).save(FOLDER / f"{name}.png")
         print(FOLDER / f"{name}.png")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto import library
+from impasto.feedforward.registry import bundled_networks
 from scripts.build_space import APP, ROOT, build
 
 
@@ -43,8 +43,8 @@ def test_the_space_is_self_contained(tmp_path: Path) -> None:
     assert any(line.startswith("safetensors") for line in requirements)
     assert any(line.startswith("pillow-heif") for line in requirements)
     assert not any(line.startswith(("gradio", "pytest", "impasto")) for line in requirements)  # the platform installs Gradio
-    trained = folder / "impasto" / "trained"
-    assert {path.stem for path in trained.iterdir()} == set(library.shipped())
+    trained = folder / "impasto" / "feedforward" / "pretrained"
+    assert {path.stem for path in trained.iterdir()} == set(bundled_networks())
     for name in ("page", "assets", "web"):
         files = {path.name for path in (APP / name).iterdir() if path.name != "__pycache__"}
         assert {path.name for path in (folder / name).iterdir()} == files

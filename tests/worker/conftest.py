@@ -35,7 +35,7 @@ def networks_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(networks_folder: Path) -> Iterator[Client]:
     """A client of a running worker; `greeting` has the frames up to the list of networks."""
     client = Client(IMPASTO_NETS=str(networks_folder))
-    client.greeting = client.until("nets")
+    client.greeting = client.read_until("nets")
     yield client
     client.close()
 

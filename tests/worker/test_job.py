@@ -28,10 +28,10 @@ def test_an_impossible_image_is_refused_once(client: Client, settings: dict[str,
     client.send({"op": "image", "job": number, **header})
     for _ in range(3):  # later frames of a failed job are not answered
         client.send({"op": "rows", "job": number, "role": "content", "index": 0, "y": 0, "rows": 1}, b"")
-    assert client.until("error")[-1][0]["code"] == "ImageError"
-    client.image(number + 1, "content", bgra())
-    client.image(number + 1, "style", bgra(5))
-    frames = client.job(number + 1, settings)
+    assert client.read_until("error")[-1][0]["code"] == "ImageError"
+    client.send_image(number + 1, "content", bgra())
+    client.send_image(number + 1, "style", bgra(5))
+    frames = client.run_job(number + 1, settings)
     assert not [header for header, _ in frames if header["op"] == "error"]
 
 
@@ -41,20 +41,20 @@ def test_rows_out_of_order_are_refused(client: Client, y: int) -> None:
     client.send({"op": "image", "job": number, "role": "content", "width": 20, "height": 40, "format": "bgra8"})
     header = {"op": "rows", "job": number, "role": "content", "index": 0, "y": y, "rows": 1}
     client.send(header, bytes(20 * PIXEL_BYTES["bgra8"]))
-    assert "do not fit" in client.until("error")[-1][0]["text"]
+    assert "do not fit" in client.read_until("error")[-1][0]["text"]
 
 
 def test_an_empty_region_and_files_in_the_options_are_refused(client: Client, settings: dict[str, Any]) -> None:
     width, height = SIZE
-    client.image(310, "content", bgra())
-    client.image(310, "style", bgra(1))
-    client.image(310, "style", bgra(2), index=1)
-    client.image(310, "region", np.zeros((height, width, 4), np.uint8))
-    header, _ = client.job(310, settings)[-1]
+    client.send_image(310, "content", bgra())
+    client.send_image(310, "style", bgra(1))
+    client.send_image(310, "style", bgra(2), index=1)
+    client.send_image(310, "region", np.zeros((height, width, 4), np.uint8))
+    header, _ = client.run_job(310, settings)[-1]
     assert (header["op"], header["code"]) == ("error", "ImageError")
     assert "region of the second style is empty" in header["text"]
     for name in ("init_image", "masks", "style_masks", "keep"):
-        client.image(311, "content", bgra())
-        client.image(311, "style", bgra(1))
-        header, _ = client.job(311, {**settings, name: "/etc/passwd"})[-1]
+        client.send_image(311, "content", bgra())
+        client.send_image(311, "style", bgra(1))
+        header, _ = client.run_job(311, {**settings, name: "/etc/passwd"})[-1]
         assert header["code"] == "OptionError"

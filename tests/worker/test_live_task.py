@@ -27,19 +27,19 @@ def assemble(frames: list[tuple[Header, bytes]], op: str, width: int = WIDTH) ->
 
 
 def start_job(client: Client, job: int, values: np.ndarray, **fields: Any) -> None:
-    client.image(job, "content", values)
+    client.send_image(job, "content", values)
     client.send({"op": "image", "job": job, "role": "style", "net": "green_waves"})
     client.send({"op": "start", "job": job, "options": {"strength": 0.7}, **fields})
 
 
 def run_job(client: Client, job: int, values: np.ndarray, **fields: Any) -> list[tuple[Header, bytes]]:
     start_job(client, job, values, **fields)
-    return client.until("done", "error")
+    return client.read_until("done", "error")
 
 
 def cancel_job(client: Client, job: int) -> list[tuple[Header, bytes]]:
     client.send({"op": "cancel", "job": job})
-    return client.until("cancelled")
+    return client.read_until("cancelled")
 
 
 def test_available_networks_are_sent_with_thumbnails(client: Client) -> None:
@@ -59,10 +59,10 @@ def test_a_network_job_equals_the_stylizer(client: Client, networks_folder: Path
 
 
 def test_an_unknown_network_is_refused(client: Client) -> None:
-    client.image(2, "content", bgra(size=SIZE))
+    client.send_image(2, "content", bgra(size=SIZE))
     client.send({"op": "image", "job": 2, "role": "style", "net": "blue_waves"})
     client.send({"op": "start", "job": 2, "options": {}})
-    header = client.until("error")[-1][0]
+    header = client.read_until("error")[-1][0]
     assert header["code"] == "NetError"
     assert "'blue_waves'" in header["text"]
 
@@ -73,7 +73,7 @@ def test_a_live_job_repaints_what_a_patch_changes(client: Client) -> None:
     values[100:110, 50:60, :3] = 0
     patch = {"op": "patch", "job": 3, "x": 50, "y": 100, "width": 10, "height": 10}
     client.send(patch, values[100:110, 50:60].tobytes())
-    frames = client.until("patch")
+    frames = client.read_until("patch")
     header, repainted = frames[-1][0], assemble(frames, "patch")
     assert header["last"]
     assert repainted.shape == (header["height"], header["width"], 4)
@@ -84,29 +84,29 @@ def test_a_live_job_repaints_what_a_patch_changes(client: Client) -> None:
     assert difference[..., :3].max() > 20
     assert difference[:2, :2].max() <= 1  # the corner is outside the receptive field of the change
     client.send({"op": "settle", "job": 3})
-    settled = client.until("patch")
+    settled = client.read_until("patch")
     while not settled[-1][0]["last"]:
-        settled += client.until("patch")
+        settled += client.read_until("patch")
     assert (assemble(settled, "patch") == assemble(run_job(client, 4, values), "rows")).all()
     # Another job in between does not end it; malformed patches, and patches after its end, are errors.
     client.send(patch, values[100:110, 50:60].tobytes())
-    assert client.until("patch")[-1][0]["job"] == 3
+    assert client.read_until("patch")[-1][0]["job"] == 3
     for malformed in ({**patch, "width": 9}, {**patch, "x": WIDTH}, {**patch, "height": "10"}):
         client.send(malformed, bytes(400))
-        assert client.until("error")[-1][0]["code"] == "ImageError"
+        assert client.read_until("error")[-1][0]["code"] == "ImageError"
     cancel_job(client, 3)
     client.send(patch, values[100:110, 50:60].tobytes())
-    assert "job 3 is not live" in client.until("error")[-1][0]["text"]
+    assert "job 3 is not live" in client.read_until("error")[-1][0]["text"]
 
 
 def test_a_live_job_may_start_while_the_images_of_another_job_arrive(client: Client) -> None:
     values = bgra(size=SIZE)
-    client.image(20, "content", values)
+    client.send_image(20, "content", values)
     run_job(client, 21, values, live=True)
     cancel_job(client, 21)
     client.send({"op": "image", "job": 20, "role": "style", "net": "green_waves"})
     client.send({"op": "start", "job": 20, "options": {}})
-    assert client.until("done", "error")[-1][0]["op"] == "done"
+    assert client.read_until("done", "error")[-1][0]["op"] == "done"
 
 
 def test_urgent_frames_preempt_settle(client: Client) -> None:
@@ -114,23 +114,23 @@ def test_urgent_frames_preempt_settle(client: Client) -> None:
     patch = {"op": "patch", "job": 22, "x": 5, "y": 5, "width": 1, "height": 1}
     client.send({"op": "settle", "job": 22})
     client.send({"op": "nets"})  # not urgent
-    assert client.until("settled")[-1][0]["done"]
-    client.until("nets")
+    assert client.read_until("settled")[-1][0]["done"]
+    client.read_until("nets")
     for _ in range(20):  # whether settle or the patch comes first, both are answered
         client.send({"op": "settle", "job": 22})
         client.send(patch, bytes(4))
-        frames = client.until("settled")
+        frames = client.read_until("settled")
         if not frames[-1][0]["done"]:
             break
-        client.until("patch")
+        client.read_until("patch")
     assert [header["op"] for header, _ in frames] == ["settled"]
-    client.until("patch")
+    client.read_until("patch")
     cancel_job(client, 22)
 
 
 def test_urgent_frames_preempt_a_long_live_update(networks_folder: Path) -> None:
-    client = Client(first="live_task._PREEMPT_SECONDS = 0", IMPASTO_NETS=str(networks_folder))
-    client.until("nets")
+    client = Client(setup_code="live_task._PREEMPT_SECONDS = 0", IMPASTO_NETS=str(networks_folder))
+    client.read_until("nets")
     content = np.tile(bgra(size=SIZE), (3, 3, 1))
     start_job(client, 30, content, live=True)
     frames = cancel_job(client, 31)  # another job
@@ -142,6 +142,6 @@ def test_urgent_frames_preempt_a_long_live_update(networks_folder: Path) -> None
     frames = cancel_job(client, 31)
     assert [(header["op"], header.get("last"), len(blob)) for header, blob in frames[:-1]] == [("patch", True, 0)]
     client.send({"op": "settle", "job": 30})
-    settled = assemble(client.until("settled"), "patch")
+    settled = assemble(client.read_until("settled"), "patch")
     assert (settled == assemble(run_job(client, 32, changed), "rows", width)).all()
     client.close()

@@ -42,21 +42,21 @@ Worker(io.BytesIO(), outgoing).serve()
 
 
 def test_cancel_takes_effect_within_a_step_and_the_next_job_runs(client: Client, settings: dict[str, Any]) -> None:
-    client.image(5, "content", bgra())
-    client.image(5, "style", bgra(5))
+    client.send_image(5, "content", bgra())
+    client.send_image(5, "style", bgra(5))
     client.send({"op": "start", "job": 5, "options": {**settings, "iterations": 5000}})
-    client.until("preview")
+    client.read_until("preview")
     client.send({"op": "cancel", "job": 5})
-    frames = client.until("cancelled")
+    frames = client.read_until("cancelled")
     assert not [header for header, _ in frames if header["op"] in ("rows", "done")]
-    client.image(6, "content", bgra())
-    client.image(6, "style", bgra(5))
-    assert client.job(6, settings)[-1][0]["op"] == "done"
+    client.send_image(6, "content", bgra())
+    client.send_image(6, "style", bgra(5))
+    assert client.run_job(6, settings)[-1][0]["op"] == "done"
 
 
 def test_an_invalid_job_gets_one_error_and_the_next_job_runs(client: Client, settings: dict[str, Any]) -> None:
     def assert_refused(number: int, code: str, text: str, options: dict[str, Any] | None = None) -> None:
-        header = client.job(number, settings if options is None else options)[-1][0]
+        header = client.run_job(number, settings if options is None else options)[-1][0]
         assert header["op"] == "error"
         assert header["job"] == number
         assert header["code"] == code
@@ -64,38 +64,38 @@ def test_an_invalid_job_gets_one_error_and_the_next_job_runs(client: Client, set
 
     width, height = SIZE
     assert_refused(10, "ImageError", "has no content")
-    client.image(11, "content", bgra())
+    client.send_image(11, "content", bgra())
     assert_refused(11, "ImageError", "has no style")
-    client.image(12, "content", bgra())
+    client.send_image(12, "content", bgra())
     client.send({"op": "image", "job": 12, "role": "style", "path": "/nowhere/gone.png"})
     assert_refused(12, "ImageError", "/nowhere/gone.png")
-    client.image(13, "content", bgra())
-    client.image(13, "style", bgra(5))
+    client.send_image(13, "content", bgra())
+    client.send_image(13, "style", bgra(5))
     assert_refused(13, "OptionError", "did you mean 'strength'", {**settings, "strenth": 0.4})
-    client.image(14, "content", bgra())
-    client.image(14, "style", bgra(5))
+    client.send_image(14, "content", bgra())
+    client.send_image(14, "style", bgra(5))
     assert_refused(14, "OptionError", "strength is 2", {**settings, "strength": 2})
-    client.image(15, "content", bgra())
+    client.send_image(15, "content", bgra())
     client.send({"op": "image", "job": 15, "role": "style", "width": 40, "height": 40, "format": "bgra8"})
     assert_refused(15, "ImageError", "0 of the image's 40 rows")
-    client.image(16, "content", bgra()[:8, :8].copy())
-    client.image(16, "style", bgra(5))
+    client.send_image(16, "content", bgra()[:8, :8].copy())
+    client.send_image(16, "style", bgra(5))
     assert_refused(16, "ImageError", "the content layer is too small")
-    client.image(17, "content", bgra(alpha=np.zeros((height, width), np.uint8)))
-    client.image(17, "style", bgra(5))
+    client.send_image(17, "content", bgra(alpha=np.zeros((height, width), np.uint8)))
+    client.send_image(17, "style", bgra(5))
     assert_refused(17, "ImageError", "fully transparent")
-    client.image(18, "content", bgra())
-    client.image(18, "style", bgra(5))
-    assert client.job(18, settings)[-1][0]["op"] == "done"
+    client.send_image(18, "content", bgra())
+    client.send_image(18, "style", bgra(5))
+    assert client.run_job(18, settings)[-1][0]["op"] == "done"
 
 
 def test_the_process_ends_when_its_input_ends_during_a_job(settings: dict[str, Any]) -> None:
     client = Client(silent=True)
-    client.until("ready")
-    client.image(1, "content", bgra())
-    client.image(1, "style", bgra(5))
+    client.read_until("ready")
+    client.send_image(1, "content", bgra())
+    client.send_image(1, "style", bgra(5))
     client.send({"op": "start", "job": 1, "options": {**settings, "iterations": 100_000}})
-    client.until("preview")
+    client.read_until("preview")
     assert "Traceback" not in client.close()
 
 
@@ -103,11 +103,11 @@ def test_a_stream_that_is_not_frames_ends_the_process() -> None:
     client = Client(silent=True)
     assert client.process.stdin is not None
     client.process.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
-    assert client.until("error")[-1][0]["code"] == "FrameError"
+    assert client.read_until("error")[-1][0]["code"] == "FrameError"
     client.close()
 
 
 def test_prints_go_to_standard_error() -> None:
     client = Client()
-    client.until("ready")
+    client.read_until("ready")
     assert "noise" in client.close()

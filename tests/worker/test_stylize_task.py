@@ -21,9 +21,9 @@ WIDTH, HEIGHT = SIZE
 def test_estimates_are_answered_before_and_between_jobs(client: Client, settings: dict[str, Any]) -> None:
     def estimate(width: object, height: object, **options: object) -> Header:
         client.send({"op": "estimate", "width": width, "height": height, "options": {**settings, **options}})
-        return client.until("estimate")[-1][0]
+        return client.read_until("estimate")[-1][0]
 
-    client.image(30, "content", bgra())  # a job whose images are arriving is not disturbed
+    client.send_image(30, "content", bgra())  # a job whose images are arriving is not disturbed
     small, large = estimate(800, 600), estimate(800, 600, size=1024)
     assert (large["width"], large["height"]) == (1024, 768)
     assert 0 < small["seconds"] < large["seconds"]
@@ -32,17 +32,17 @@ def test_estimates_are_answered_before_and_between_jobs(client: Client, settings
     assert "did you mean 'strength'" in estimate(800, 600, strenth=0.3)["text"]
     for width, height in ((0, 600), ("800", 600), (None, None)):
         assert "a content of" in estimate(width, height)["text"]
-    client.image(30, "style", bgra(5))
-    assert client.job(30, settings)[-1][0]["op"] == "done"
+    client.send_image(30, "style", bgra(5))
+    assert client.run_job(30, settings)[-1][0]["op"] == "done"
 
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_job_sends_progress_a_preview_and_the_result_in_the_contents_format(
     client: Client, settings: dict[str, Any], depth: int
 ) -> None:
-    client.image(1, "content", bgra(depth=depth), f"bgra{depth}")
-    client.image(1, "style", bgra(5))
-    frames = client.job(1, settings)
+    client.send_image(1, "content", bgra(depth=depth), f"bgra{depth}")
+    client.send_image(1, "style", bgra(5))
+    frames = client.run_job(1, settings)
     ops = [header["op"] for header, _ in frames]
     assert ops[-1] == "done"
     assert "preview" in ops
@@ -61,9 +61,9 @@ def test_a_job_sends_progress_a_preview_and_the_result_in_the_contents_format(
 def test_the_result_equals_that_of_the_python_function(client: Client, settings: dict[str, Any]) -> None:
     from impasto import stylize
 
-    client.image(2, "content", bgra())
-    client.image(2, "style", bgra(5))
-    painting = received_image(client.job(2, settings))
+    client.send_image(2, "content", bgra())
+    client.send_image(2, "style", bgra(5))
+    painting = received_image(client.run_job(2, settings))
     expected = stylize(scene(WIDTH, HEIGHT), scene(WIDTH, HEIGHT, 5), **settings).picture.resize(WIDTH, HEIGHT)
     assert np.abs(painting[..., 2::-1].astype(int) - to_uint(expected, 8)).max() <= 1
 
@@ -71,18 +71,18 @@ def test_the_result_equals_that_of_the_python_function(client: Client, settings:
 def test_alpha_is_kept_and_multiplied_by_the_mask(client: Client, settings: dict[str, Any]) -> None:
     alpha = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
     mask = np.tile(np.linspace(0, 255, HEIGHT).astype(np.uint8)[:, None], (1, WIDTH))
-    client.image(3, "content", bgra(alpha=alpha))
-    client.image(3, "mask", mask, "gray8")
-    client.image(3, "style", bgra(5))
-    painting = received_image(client.job(3, settings))
+    client.send_image(3, "content", bgra(alpha=alpha))
+    client.send_image(3, "mask", mask, "gray8")
+    client.send_image(3, "style", bgra(5))
+    painting = received_image(client.run_job(3, settings))
     assert np.abs(painting[..., 3] - alpha / 255 * mask).max() <= 0.5 + 1e-3
 
 
 def test_a_job_takes_several_styles_and_files(client: Client, settings: dict[str, Any], picture: Callable[..., Path]) -> None:
-    client.image(4, "content", bgra())
+    client.send_image(4, "content", bgra())
     client.send({"op": "image", "job": 4, "role": "style", "path": str(picture("style.png"))})
-    client.image(4, "style", bgra(9), index=1)
-    frames = client.job(4, {**settings, "style_weights": [0.25, 0.75]})
+    client.send_image(4, "style", bgra(9), index=1)
+    frames = client.run_job(4, {**settings, "style_weights": [0.25, 0.75]})
     assert frames[-1][0]["op"] == "done"
 
 
@@ -94,21 +94,21 @@ def test_the_region_selects_the_area_of_the_second_style(client: Client, setting
     by_brightness[:, WIDTH // 2 :, :3] = 0
     paintings = []
     for number, region in enumerate((by_alpha, by_brightness, by_brightness[..., :1].copy(), None), 300):
-        client.image(number, "content", bgra())
-        client.image(number, "style", bgra(1))
-        client.image(number, "style", bgra(2), index=1)
+        client.send_image(number, "content", bgra())
+        client.send_image(number, "style", bgra(1))
+        client.send_image(number, "style", bgra(2), index=1)
         if region is not None:
-            client.image(number, "region", region, "bgra8" if region.shape[2] == 4 else "gray8")
-        paintings.append(received_image(client.job(number, settings)))
+            client.send_image(number, "region", region, "bgra8" if region.shape[2] == 4 else "gray8")
+        paintings.append(received_image(client.run_job(number, settings)))
     np.testing.assert_array_equal(paintings[0], paintings[1])
     np.testing.assert_array_equal(paintings[0], paintings[2])
     assert (paintings[0] != paintings[3]).any()
 
 
 def test_a_tileable_painting_is_tileable_at_the_layers_size(client: Client, settings: dict[str, Any]) -> None:
-    client.image(320, "content", bgra())
-    client.image(320, "style", bgra(1))
-    painting = received_image(client.job(320, {**settings, "padding": "circular", "iterations": 20}))[..., :3].astype(int)
+    client.send_image(320, "content", bgra())
+    client.send_image(320, "style", bgra(1))
+    painting = received_image(client.run_job(320, {**settings, "padding": "circular", "iterations": 20}))[..., :3].astype(int)
     content = bgra()[..., :3].astype(int)
     for axis in (0, 1):
         painting_seam, content_seam = (

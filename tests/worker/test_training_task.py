@@ -19,11 +19,11 @@ def test_training_adds_a_network_and_can_be_finished_or_cancelled(
     options = {"weights": str(random_weights_file), "network": "vgg16", "precision": "float32"}
 
     def train(job: int, minutes: float) -> None:
-        client.image(job, "style", bgra(5, size=(240, 300)))
+        client.send_image(job, "style", bgra(5, size=(240, 300)))
         client.send({"op": "train", "job": job, "name": "My style!", "minutes": minutes, "options": options})
 
     train(7, 0.02)
-    frames = client.until("nets", "error")
+    frames = client.read_until("nets", "error")
     done = frames[-2][0]
     assert (done["op"], done["net"]) == ("done", "My_style_")
     assert any(header["op"] == "preview" for header, _ in frames)
@@ -32,14 +32,14 @@ def test_training_adds_a_network_and_can_be_finished_or_cancelled(
     network = TransformNet.load(networks_folder / "My_style_.safetensors")
     assert network.training_info["steps"] == done["steps"]
     train(8, 60)
-    client.until("preview")
+    client.read_until("preview")
     client.send({"op": "finish", "job": 8})
-    assert client.until("done")[-1][0]["net"] == "My_style__2"
-    client.until("nets")
+    assert client.read_until("done")[-1][0]["net"] == "My_style__2"
+    client.read_until("nets")
     train(9, 60)
-    client.until("preview")
+    client.read_until("preview")
     client.send({"op": "cancel", "job": 9})
-    client.until("cancelled")
+    client.read_until("cancelled")
     assert not (networks_folder / "My_style__3.safetensors").exists()
 
 

@@ -48,7 +48,7 @@ class LBFGS:
     def __init__(
         self, history: int = 50, initial_step: float = 0.03, *, bfloat16_history: bool = False, offload_history: bool = False
     ) -> None:
-        self._initial_step, self._bfloat16_history, self._offload_history = initial_step, bfloat16_history, offload_history
+        self._initial_step, self.bfloat16_history, self.offload_history = initial_step, bfloat16_history, offload_history
         self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
         self._last: tuple[Tensor, Tensor] | None = None  # current image and its gradient
         self._losses: deque[float] = deque(maxlen=_LOSS_WINDOW)
@@ -78,7 +78,7 @@ class LBFGS:
 
     def _update_history(self, s: Tensor, y: Tensor) -> float:
         """Add a step's pair to the history if its curvature is positive, and return the length of the step."""
-        if self._bfloat16_history:
+        if self.bfloat16_history:
             s, y = s.bfloat16(), y.bfloat16()
         length, curvature = math.sqrt(_dot(s, s)), _dot(s, y)
         if curvature > 1e-10 * _dot(y, y) ** 0.5 * length:
@@ -87,7 +87,7 @@ class LBFGS:
         return length
 
     def _history_device(self, device: torch.device) -> torch.device:
-        return torch.device("cpu") if self._offload_history else device
+        return torch.device("cpu") if self.offload_history else device
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """Return -H g by the two-loop recursion."""
@@ -151,8 +151,8 @@ class LBFGS:
         return LBFGS(
             self._pairs.maxlen or 1,
             self._initial_step,
-            bfloat16_history=self._bfloat16_history,
-            offload_history=self._offload_history,
+            bfloat16_history=self.bfloat16_history,
+            offload_history=self.offload_history,
         )
 
 

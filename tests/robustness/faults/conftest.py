@@ -6,23 +6,24 @@ from pathlib import Path
 
 import pytest
 
-Disk = Callable[[int], Path]
+SmallDisk = Callable[[int], Path]
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    """A folder that is a disk of its own, of so many bytes; only where disks can be mounted"""
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """Mount a disk of a given size in bytes and return its folder; skip the test where disks cannot be mounted."""
     mounted: list[Path] = []
 
-    def make(size: int) -> Path:
-        place = tmp_path / f"disk{len(mounted)}"
-        place.mkdir()
-        made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True, text=True)
-        if made.returncode:
-            pytest.skip(f"a small disk cannot be mounted here ({made.stderr.strip()}); as root on Linux it can")
-        mounted.append(place)
-        return place
+    def mount(size: int) -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            pytest.skip(f"cannot mount a small disk ({result.stderr.strip()}): needs root on Linux")
+        mounted.append(folder)
+        return folder
 
-    yield make
-    for place in mounted:
-        subprocess.run(["umount", place], check=True)
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=True)

@@ -1,4 +1,4 @@
-"""A source of weights that dies at any byte, a fetch that is killed, and a clock that jumps: never half a file."""
+"""Downloads that end at any byte, a download that is killed, and a clock that jumps: never an incomplete file."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ from impasto.errors import WeightsError
 from impasto.runtime.files import _PREFIX
 from impasto.vgg.download import fetch_weights
 from impasto.vgg.weights import load_weights
-from tests.conftest import Serve, publish, scene, torchvision_file
+from tests.conftest import Serve, replace_source, scene, write_torchvision_file
 
 
-def test_a_source_that_dies_at_each_byte_leaves_nothing(cache: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_download_cut_at_any_byte_leaves_no_file(cache: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     content = hashlib.sha512(b"a file").digest() * 12
-    ends = itertools.count()
-    publish(monkeypatch, serve(content, cut=lambda: next(ends)), content)
+    lengths = itertools.count()
+    replace_source(monkeypatch, serve(content, cut=lambda: next(lengths)), content)
     for _ in range(len(content)):
-        with pytest.raises(WeightsError) as refused:
+        with pytest.raises(WeightsError) as error:
             fetch_weights("vgg19")
-        assert "\n" not in str(refused.value)
+        assert "\n" not in str(error.value)
         assert list(cache.iterdir()) == []
 
 
-def test_the_next_try_works(cache: Path, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = torchvision_file(tmp_path / "vgg19.pth")
-    ends = iter((0, 1000, len(content) // 2, len(content) - 1, None))
-    publish(monkeypatch, serve(content, cut=lambda: next(ends)), content)
+@pytest.mark.slow
+def test_download_succeeds_after_failures(cache: Path, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = write_torchvision_file(tmp_path / "vgg19.pth")
+    lengths = iter((0, 1000, len(content) // 2, len(content) - 1, None))
+    replace_source(monkeypatch, serve(content, cut=lambda: next(lengths)), content)
     for _ in range(4):
         with pytest.raises(WeightsError):
             load_weights("vgg19")
@@ -42,41 +44,43 @@ def test_the_next_try_works(cache: Path, tmp_path: Path, serve: Serve, monkeypat
     assert [path.name for path in cache.iterdir()] == ["vgg19.safetensors"]
 
 
-_FETCH = """
+_DOWNLOAD = """
 import dataclasses, sys
-from impasto import weights
-where, sha256, size = sys.argv[1:]
-weights.SOURCES["vgg19"] = dataclasses.replace(weights.SOURCES["vgg19"], where=where, sha256=sha256, size=int(size))
-weights.fetch("vgg19", lambda *_: print("more", flush=True))
+from impasto.vgg.download import SOURCES, fetch_weights
+location, sha256, size = sys.argv[1:]
+source = dataclasses.replace(SOURCES["vgg19"], location=location, torchvision_name="", sha256=sha256, size=int(size))
+SOURCES["vgg19"] = source
+fetch_weights("vgg19", lambda *_: print("more", flush=True))
 """
 
 
-def test_what_a_killed_fetch_has_left_goes_with_the_next(
+@pytest.mark.slow
+def test_unfinished_file_of_a_killed_download_is_removed_by_the_next(
     cache: Path, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    content = torchvision_file(tmp_path / "vgg19.pth")
+    content = write_torchvision_file(tmp_path / "vgg19.pth")
     address = serve(content)
-    line = [sys.executable, "-c", _FETCH, address, hashlib.sha256(content).hexdigest(), str(len(content))]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", _DOWNLOAD, address, hashlib.sha256(content).hexdigest(), str(len(content))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "more\n"
         process.kill()
-    (left,) = cache.iterdir()
-    assert left.name.startswith(f"{_PREFIX}{process.pid}-")
+    (unfinished,) = cache.iterdir()
+    assert unfinished.name.startswith(f"{_PREFIX}{process.pid}-")
     assert process.returncode == -signal.SIGKILL
-    publish(monkeypatch, address, content)
+    replace_source(monkeypatch, address, content)
     fetch_weights("vgg19")
     assert [path.name for path in cache.iterdir()] == ["vgg19.safetensors"]
 
 
-def test_a_clock_that_jumps_disturbs_nothing(
+@pytest.mark.slow
+def test_durations_ignore_changes_of_the_system_clock(
     cache: Path, tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is measured is measured by clocks that nobody sets."""
     jumps = itertools.cycle((0.0, 4e9, -4e9, 1e9))
     monkeypatch.setattr(time, "time", lambda: 1.7e9 + next(jumps))
-    content = torchvision_file(tmp_path / "vgg19.pth")
-    publish(monkeypatch, serve(content), content)
+    content = write_torchvision_file(tmp_path / "vgg19.pth")
+    replace_source(monkeypatch, serve(content), content)
     settings = {"size": 32, "iterations": 3, "network": "vgg19", "precision": "float32"}
     steps = list(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "run"))
     assert all(0 <= step.seconds < 600 and 0 <= step.eta < 600 for step in steps)

@@ -1,4 +1,4 @@
-"""Commands that are stopped at any moment: what was there stays whole, what is new is whole or is not there."""
+"""Commands stopped at any moment: existing files stay intact, and a new file is complete or absent."""
 
 from __future__ import annotations
 
@@ -16,42 +16,47 @@ from tests.conftest import scene
 from tests.fork_server import ForkServer
 from tests.robustness.fuzz.cases import cases
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("signals")]  # the second test needs what the first has left
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
+#: Seconds after which a signal is sent at the latest: a little longer than the command takes.
+_MAX_DELAY = 2.5
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photograph, a style and a painting that is there already"""
+    """A folder with a photo, a style and an older result"""
     folder = tmp_path_factory.mktemp("stopped")
     for name, seed in (("photo.png", 0), ("style.png", 1), ("older.png", 2)):
         Image.fromarray(scene(72, 56, seed)).save(folder / name)
     return folder
 
 
-def painted(random_weights_file: Path, *more: str) -> tuple[str, ...]:
-    given = ("--weights", str(random_weights_file), "--size", "64", "--iterations", "12", "--precision", "float32", "--force")
-    return ("stylize", "photo.png", "style.png", "-o", "out.png", *given, *more)
+def stylize_arguments(random_weights_file: Path, *more: str) -> tuple[str, ...]:
+    options = ("--size", "64", "--iterations", "12", "--precision", "float32", "--force")
+    return ("stylize", "photo.png", "style.png", "-o", "out.png", "--weights", str(random_weights_file), *options, *more)
 
 
 @cases(24)
-@given(stop=st.sampled_from(STOPS), after=st.floats(0.005, 2.5))
-def test_a_painting_is_stopped_at_any_moment(
-    stop: signal.Signals, after: float, folder: Path, fork_server: ForkServer, random_weights_file: Path
+@given(stop_signal=st.sampled_from(SIGNALS), delay=st.floats(0.005, _MAX_DELAY))
+def test_files_are_intact_whenever_a_command_is_stopped(
+    stop_signal: signal.Signals, delay: float, folder: Path, fork_server: ForkServer, random_weights_file: Path
 ) -> None:
     before = (folder / "older.png").read_bytes()
     (folder / "out.png").write_bytes(before)
-    line = painted(random_weights_file, "--checkpoint", "run", "--save-every", "5")
-    ended = fork_server.run(*line, folder=folder, stop=stop, after=after)
-    if stop == signal.SIGKILL:
-        assert ended.status in (0, -stop)
+    arguments = stylize_arguments(random_weights_file, "--checkpoint", "run", "--save-every", "5")
+    exited = fork_server.run(*arguments, folder=folder, stop_signal=stop_signal, delay=delay)
+    if stop_signal == signal.SIGKILL:
+        assert exited.status in (0, -stop_signal)
     else:
-        assert ended.status in (0, 128 + stop, -stop if ended.said == "" else 0), ended.said
-        assert "Traceback" not in ended.said
-        if ended.status == 128 + stop:
-            assert "stopped" in ended.said.splitlines()[-1]
-    if ended.status == 0 or "is the picture so far" in ended.said:
+        assert exited.status in (0, 128 + stop_signal, -stop_signal if exited.stderr == "" else 0), exited.stderr
+        assert "Traceback" not in exited.stderr
+        if exited.status == 128 + stop_signal:
+            assert "stopped" in exited.stderr.splitlines()[-1]
+    if exited.status == 0 or "is the picture so far" in exited.stderr:
         assert (folder / "out.png").read_bytes() != before
-    elif stop != signal.SIGKILL:
+    elif stop_signal != signal.SIGKILL:
         assert (folder / "out.png").read_bytes() == before
     for path in folder.glob("*.png"):
         with Image.open(path) as image:
@@ -61,24 +66,26 @@ def test_a_painting_is_stopped_at_any_moment(
     assert not psutil.Process(fork_server.pid).children()
 
 
-def test_after_all_that_the_next_one_is_painted_and_nothing_is_left_behind(
+def test_next_command_succeeds_and_removes_unfinished_files(
     folder: Path, fork_server: ForkServer, random_weights_file: Path
 ) -> None:
     if (folder / "run").exists():
-        ended = fork_server.run(*painted(random_weights_file, "--resume", "run"), folder=folder)
-        assert ended.status == 0, ended.said
-    ended = fork_server.run(*painted(random_weights_file, "--checkpoint", "run"), folder=folder)
-    assert ended.status == 0, ended.said
+        exited = fork_server.run(*stylize_arguments(random_weights_file, "--resume", "run"), folder=folder)
+        assert exited.status == 0, exited.stderr
+    exited = fork_server.run(*stylize_arguments(random_weights_file, "--checkpoint", "run"), folder=folder)
+    assert exited.status == 0, exited.stderr
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_what_is_painted_so_far_is_saved(stop: signal.Signals, tmp_path: Path, fork_server: ForkServer, random_weights_file: Path) -> None:
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_run_saves_the_current_image(
+    stop_signal: signal.Signals, tmp_path: Path, fork_server: ForkServer, random_weights_file: Path
+) -> None:
     Image.fromarray(scene(72, 56)).save(tmp_path / "photo.png")
-    line = ("stylize", "photo.png", "photo.png", "-o", "out.png", "--weights", random_weights_file, "--size", "48")
-    forever = ("--iterations", "2000", "--save-every", "20")
-    ended = fork_server.run(*line, *forever, folder=tmp_path, stop=stop, once="out_0020.png")
-    assert ended.status == 128 + stop
-    assert "is the picture so far" in ended.said
+    arguments = ("stylize", "photo.png", "photo.png", "-o", "out.png", "--weights", random_weights_file, "--size", "48")
+    endless = ("--iterations", "2000", "--save-every", "5")
+    exited = fork_server.run(*arguments, *endless, folder=tmp_path, stop_signal=stop_signal, wait_for="out_0005.png")
+    assert exited.status == 128 + stop_signal
+    assert "is the picture so far" in exited.stderr
     with Image.open(tmp_path / "out.png") as image:
         assert image.width == 48

@@ -1,4 +1,4 @@
-"""What the long soak looks for, for a moment: work that leaves something behind each time."""
+"""A short run of the soak benchmark: jobs leave no memory, threads or files behind."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SOAK = Path(__file__).parents[3] / "benchmarks" / "soak.py"
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("vgg16")
-@pytest.mark.parametrize("what", ["worker", "page"])
-def test_a_round_of_jobs_leaves_nothing_behind(what: str) -> None:
-    """Memory is still settling in so short a time, and is given more room than in the long one."""
-    line = [sys.executable, str(SOAK), "--only", what, "--minutes", "0.3", "--allow", "0.1"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.parametrize("target", ["worker", "page"])
+def test_rounds_of_jobs_leave_nothing_behind(target: str) -> None:
+    """In so short a time memory is still settling, so it is allowed more than in a long run."""
+    command = [sys.executable, str(SOAK), "--only", target, "--minutes", "0.3", "--allow", "0.1"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""A network that is tiny: what is tried here is not what it sees."""
+"""A tiny network, for tests that do not depend on what the network computes"""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.conftest import random_weights
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every run gets a VGG-16 with a sixteenth of its channels and random weights, and one thread, for two would only wait."""
+def tiny_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give every run a VGG-16 with a sixteenth of its channels and random weights; use one thread, since two only wait."""
     monkeypatch.setattr("impasto.optimization.cache.load_named_weights", lambda *_: random_weights("vgg16", divide=16))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Pictures, masks and sizes that fit each other badly: the painting has the size that was asked for, or it is an error."""
+"""Images, masks and sizes that do not match: the result has the requested size, or there is an error of one line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 import impasto
 from impasto.images.resize import fit_size
 from impasto.options import PADDING_MODES, STYLE_LOSS_NAMES
-from tests.robustness.fuzz.cases import cases, tried
+from tests.robustness.fuzz.cases import cases, result_or_none
 
 
 @st.composite
-def pictures(draw: st.DrawFn, least: int = 1) -> np.ndarray:
-    """Of any size up to 90 pixels, with one to four channels: noise, one color, or half of it black"""
-    height, width, channels = draw(st.integers(least, 90)), draw(st.integers(least, 90)), draw(st.integers(1, 4))
+def images(draw: st.DrawFn, min_side: int = 1) -> np.ndarray:
+    """(height, width, channels) uint8, at most 90 pixels wide and high, 1 to 4 channels: noise, one color, or half black"""
+    height, width, channels = draw(st.integers(min_side, 90)), draw(st.integers(min_side, 90)), draw(st.integers(1, 4))
     kind = draw(st.sampled_from(("noise", "flat", "half")))
     generator = np.random.default_rng(draw(st.integers(0, 99)))
     values = generator.integers(0, 256, (height, width, channels), np.uint8)
@@ -31,10 +31,10 @@ def pictures(draw: st.DrawFn, least: int = 1) -> np.ndarray:
 
 @cases(60)
 @given(
-    content=pictures(10),
-    styles=st.lists(pictures(10), min_size=1, max_size=3),
-    masks=st.none() | st.lists(pictures(), min_size=1, max_size=3),
-    keep=st.none() | pictures(),
+    content=images(10),
+    styles=st.lists(images(10), min_size=1, max_size=3),
+    masks=st.none() | st.lists(images(), min_size=1, max_size=3),
+    keep=st.none() | images(),
     settings=st.fixed_dictionaries(
         {"size": st.integers(32, 80)},
         optional={
@@ -52,8 +52,8 @@ def pictures(draw: st.DrawFn, least: int = 1) -> np.ndarray:
         },
     ),
 )
-@pytest.mark.usefixtures("tiny")
-def test_a_painting_has_the_size_that_was_asked_for_or_it_is_an_error_of_one_line(
+@pytest.mark.usefixtures("tiny_network")
+def test_result_has_the_requested_size_or_is_an_error_of_one_line(
     content: np.ndarray,
     styles: list[np.ndarray],
     masks: list[np.ndarray] | None,
@@ -61,7 +61,7 @@ def test_a_painting_has_the_size_that_was_asked_for_or_it_is_an_error_of_one_lin
     settings: dict[str, Any],
 ) -> None:
     settings |= {"masks": masks, "keep": keep, "iterations": 2, "device": "cpu", "precision": "float32"}
-    result = tried(lambda: impasto.stylize(content, styles, **settings))
+    result = result_or_none(lambda: impasto.stylize(content, styles, **settings))
     if result is None:
         return
     width, height = fit_size(content.shape[1::-1], settings["size"])
