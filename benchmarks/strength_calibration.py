@@ -14,6 +14,7 @@ from pathlib import Path
 
 import picture_quality
 
+from impasto.api import create_run
 from impasto.optimization.cache import ModelCache
 
 STRENGTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -24,7 +25,7 @@ QUALITY = "draft"
 
 def distances(content: str, style: str, warm: ModelCache, **settings: object) -> tuple[float, float]:
     """Style and content distance of the result"""
-    run = Run(content, style, cache=warm, **settings)
+    run = create_run(content, style, cache=warm, **settings)
     for step in run.steps():
         last = step
     with tempfile.TemporaryDirectory() as folder:

@@ -29,7 +29,7 @@ _FIXTURE_MARKERS = {"browser": "browser", "display": "krita"}
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker, and before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Add the markers `browser`, `krita` and `fuzz`, and run tests that share a server or a display in one process of xdist."""
+    """Add the markers `browser`, `krita` and `fuzz`, and group tests that share a server or a display, for pytest-xdist."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         for fixture, marker in _FIXTURE_MARKERS.items():

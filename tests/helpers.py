@@ -17,7 +17,7 @@ class Client:
     """A worker process and the pipes to and from it"""
 
     def __init__(self, *, silent: bool = False, setup_code: str = "", **variables: str) -> None:
-        """silent: run the plain command; otherwise something in the process prints to standard output, which is not the protocol
+        """silent: run the plain command; otherwise code in the process prints to standard output, outside the protocol
         setup_code: Python statements to run before the worker starts; `live_task` is imported
         variables: environment variables
         """
