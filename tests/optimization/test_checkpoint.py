@@ -100,7 +100,7 @@ def test_checkpoint_is_written_before_the_first_step(random_weights_file: Path, 
     with pytest.raises(CheckpointError, match="cannot write"):
         impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "none" / "run")
     (tmp_path / "photo.jpg").write_bytes(b"mine")
-    with pytest.raises(CheckpointError, match="is there, and is no checkpoint"):
+    with pytest.raises(CheckpointError, match="exists and is not a checkpoint"):
         impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "photo.jpg")
 
 
