@@ -110,13 +110,13 @@ def main() -> int:
     if arguments.model and arguments.model.exists():
         example_net.load_state_dict(torch.load(arguments.model, weights_only=True))
     else:
-        minutes = arguments.minutes or float(net.facts["minutes"])
+        minutes = arguments.minutes or float(net.training_info["minutes"])
         steps = train(example_net, style.pixels.permute(2, 0, 1)[None] * 255, 60 * minutes)
         print(f"{steps} steps in {minutes:g} minutes")
         if arguments.model:
             torch.save(example_net.state_dict(), arguments.model)
     painter = FeedforwardStylizer(net, Options(size=arguments.size))
-    stylizers: list[Callable[[], Picture]] = [lambda: painter.paint(photo), lambda: stylize(example_net, photo)]
+    stylizers: list[Callable[[], Picture]] = [lambda: painter.stylize(photo), lambda: stylize(example_net, photo)]
     parameters = [sum(tensor.numel() for tensor in state.values()) for state in (net.state, example_net.state_dict())]
     for name, run, count in zip(("Impasto", "PyTorch's example"), stylizers, parameters, strict=True):
         seconds = statistics.median(measure_seconds(run))

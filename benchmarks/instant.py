@@ -71,14 +71,14 @@ def main() -> int:
     net, style = TransformNet.load(arguments.net), read_picture(arguments.style)
     painter, photo = FeedforwardStylizer(net), read_picture(arguments.photos[0])
     photo = photo.resize(*fit_size(photo.size, 1024))
-    seconds = measure_seconds(lambda: painter.paint(photo))
+    seconds = measure_seconds(lambda: painter.stylize(photo))
     print(f"1024 px: {statistics.median(seconds):.2f} s")
     options = Options(size=arguments.size, network="vgg16")
     rows = []
     print("| photo | loss of the photo | network | optimizer | network / optimizer |\n|---|---|---|---|---|")
     for path in arguments.photos:
         photo = read_picture(path)
-        result = FeedforwardStylizer(net, Options(size=arguments.size)).paint(photo)
+        result = FeedforwardStylizer(net, Options(size=arguments.size)).stylize(photo)
         *_, last = Run(photo, style, options).steps()
         photo_loss, net_loss = (evaluate_loss(photo, style, options, picture) for picture in (photo, result))
         rows.append({"photo": path.name, "before": photo_loss, "net": net_loss, "steps": last.loss})

@@ -83,7 +83,7 @@ def main() -> int:
     if match is None:
         print("one tile: no tile edges")
         return 0
-    halo = receptive_radius("vgg16", Options(network="vgg16").layers("vgg16"))
+    halo = receptive_radius("vgg16", Options(network="vgg16").all_layers("vgg16"))
     for name, axis, size in (("rows", 0, height), ("columns", 1, width)):
         changes = mean_changes(picture, axis)
         edges = np.array([span.start for span in make_spans(size, int(match[1]), halo, False)[1:]])

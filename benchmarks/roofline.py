@@ -86,7 +86,7 @@ class AutogradObjective:
         self.mean, self.deviation = (values.to(device).view(1, 3, 1, 1) for values in (loaded.mean, loaded.std))
         self.style_layers = parse_layers(options.style_layers)
         (self.content_layer,) = parse_layers(options.content_layers)
-        self.last = layers_through("vgg16", options.layers("vgg16"))[-1]
+        self.last = layers_through("vgg16", options.all_layers("vgg16"))[-1]
         with torch.no_grad():
             self.content = self.features(content)[self.content_layer].float()
             self.style = {name: self.moments(self.features(style)[name]) for name in self.style_layers}
@@ -123,7 +123,7 @@ def measure(side: int, device: torch.device) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     image, content, style = (torch.rand(height, width, 3, generator=generator).to(device) for _ in range(3))
     planes = [picture.permute(2, 0, 1)[None].contiguous() for picture in (image, content, style)]
-    layers = options.layers("vgg16")
+    layers = options.all_layers("vgg16")
     with torch.no_grad(), retain_freed_memory(device):
         network = VGG(loaded, layers, pooling=options.pooling, padding=options.padding, device=device, dtype=precision)
         maps = network.forward(style)
@@ -140,7 +140,7 @@ def measure(side: int, device: torch.device) -> dict[str, Any]:
             tv=options.tv,
         )
         seconds = fastest_seconds(lambda: objective(image), device, 5)
-        operations = count_flops("vgg16", layers, TilingCost.of(width, height, None, 0))
+        operations = count_flops("vgg16", layers, TilingCost.of_tiling(width, height, None, 0))
         convolutions = operations / matrix_rate(device, precision)
         copies = 4 * feature_bytes / copy_rate(device)
     result = {

@@ -7,6 +7,9 @@ import functools
 import hashlib
 import http.server
 import io
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,8 +83,24 @@ def vgg16() -> Weights:
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
     """Runs commands without importing torch for each"""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork()")
     with ForkServer() as server:
         yield server
+
+
+@pytest.fixture
+def run_impasto(request: pytest.FixtureRequest) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command to its end: run_impasto("stylize", ..., folder=folder). On Windows each has a new interpreter."""
+
+    def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        if not hasattr(os, "fork"):
+            command = [sys.executable, "-m", "impasto", *arguments]
+            return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        exited = request.getfixturevalue("fork_server").run(*arguments, folder=folder)
+        return subprocess.CompletedProcess(arguments, exited.status, exited.stdout, exited.stderr)
+
+    return run
 
 
 @pytest.fixture

@@ -80,9 +80,8 @@ class ForkServer:
 
 
 def _serve() -> None:
-    import torch  # noqa: F401
-
-    import impasto.optimization.run  # noqa: F401
+    import impasto.api  # noqa: F401 - with torch and the engine
+    import impasto.cli.main  # noqa: F401
 
     sys.path.pop(0)
     print("ready", flush=True)

@@ -20,22 +20,22 @@ from impasto.cli.main import build_parser, command_parsers, main
 from impasto.cli.option_flags import flag
 from impasto.optimization.run import Result
 from impasto.options import Options
+from tests.fork_server import ForkServer
 
 MakePicture = Callable[..., Path]
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, picture: MakePicture, random_weights_file: Path) -> RunCommand:
+def run(tmp_path: Path, picture: MakePicture, random_weights_file: Path, run_impasto: RunCommand) -> RunCommand:
     """Runs `impasto ...` in a folder with photo.png and style.png, on a network with random weights"""
     picture("photo.png")
     picture("style.png", 40, 48)
 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "impasto", *arguments]
         if {"stylize", "reconstruct", "texture", "paper"} & set(arguments[:1]) and "--weights" not in arguments:
-            line += ["--weights", str(random_weights_file)]
-        return subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+            arguments = (*arguments, "--weights", str(random_weights_file))
+        return run_impasto(*arguments, folder=tmp_path)
 
     return command
 
@@ -57,6 +57,7 @@ def test_stylize_writes_the_result(run: RunCommand, tmp_path: Path) -> None:
     assert "out.png, 64 x 53" in completed.stderr
 
 
+@pytest.mark.slow
 def test_reconstruct_and_texture(run: RunCommand, tmp_path: Path) -> None:
     fast_settings = ("--iterations", "2")
     assert (
@@ -156,6 +157,7 @@ def test_bad_input_is_one_line_with_status_2_and_no_file(run: RunCommand, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_the_current_picture(tmp_path: Path, picture: MakePicture, random_weights_file: Path) -> None:
     picture("photo.png")
     line = [sys.executable, "-u", "-m", "impasto", "stylize", "photo.png", "photo.png", "-o", "out.png", "--size", "48"]
@@ -219,6 +221,7 @@ def test_ctrl_c_during_the_final_save_is_deferred(
         assert image.size == (32, 27)
 
 
+@pytest.mark.slow
 def test_help_lists_every_option_without_torch(tmp_path: Path) -> None:
     code = "import sys\nfrom impasto.cli.main import main\ntry: main(['stylize', '--help'])\nexcept SystemExit: pass\n"
     code += "print('torch' in sys.modules)"
@@ -241,6 +244,7 @@ def test_presets_and_weights_are_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert "dcbb9e9d" in listing
 
 
+@pytest.mark.slow
 def test_stylize_with_the_real_network(run: RunCommand, tmp_path: Path, vgg16: object, picture: MakePicture) -> None:
     line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "style.png", "-o", "real.png", "--size", "48"]
     completed = subprocess.run(
@@ -249,6 +253,7 @@ def test_stylize_with_the_real_network(run: RunCommand, tmp_path: Path, vgg16: o
     assert completed.returncode == 0, completed.stderr
 
 
+@pytest.mark.slow
 def test_snapshots_plots_and_masks(run: RunCommand, tmp_path: Path) -> None:
     Image.new("L", (48, 40), 255).save(tmp_path / "white.png")
     line = ("stylize", "photo.png", "style.png", "-o", "out.jpg", "--size", "32", "--iterations", "5")
@@ -275,32 +280,31 @@ def test_snapshots_plots_and_masks(run: RunCommand, tmp_path: Path) -> None:
     assert resumed.returncode == 0, resumed.stderr
 
 
-def test_killed_run_resumes_to_the_same_picture(tmp_path: Path, picture: MakePicture, random_weights_file: Path) -> None:
+@pytest.mark.slow
+def test_killed_run_resumes_to_the_same_picture(
+    tmp_path: Path, picture: MakePicture, random_weights_file: Path, fork_server: ForkServer
+) -> None:
     picture("photo.png")
-    line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "60"]
-    line += ["--preset", "paper", "--weights", str(random_weights_file), "--json"]
-    uninterrupted = subprocess.run([*line, "-o", "uninterrupted.png"], cwd=tmp_path, capture_output=True, text=True)
-    assert uninterrupted.returncode == 0, uninterrupted.stderr
-    process = subprocess.Popen(
-        [*line, "-o", "killed.png", "--checkpoint", "run"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+    line = ("stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "40", "--preset", "paper")
+    line = (*line, "--weights", str(random_weights_file), "--json")
+    uninterrupted = fork_server.run(*line, "-o", "uninterrupted.png", folder=tmp_path)
+    assert uninterrupted.status == 0, uninterrupted.stderr
+    killed = fork_server.run(
+        *line,
+        *("-o", "killed.png", "--checkpoint", "run", "--save-every", "20"),
+        folder=tmp_path,
+        stop_signal=signal.SIGKILL,
+        wait_for="killed_20.png",
     )
-    assert process.stdout is not None
-    while json.loads(process.stdout.readline())["step"] < 20:
-        pass
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    assert killed.status == -signal.SIGKILL
     assert not (tmp_path / "killed.png").exists()
-    resumed = subprocess.run([*line, "-o", "resumed.png", "--resume", "run"], cwd=tmp_path, capture_output=True, text=True)
-    assert resumed.returncode == 0, resumed.stderr
+    resumed = fork_server.run(*line, "-o", "resumed.png", "--resume", "run", folder=tmp_path)
+    assert resumed.status == 0, resumed.stderr
     assert json.loads(resumed.stdout.splitlines()[0])["step"] > 1
     assert (tmp_path / "resumed.png").read_bytes() == (tmp_path / "uninterrupted.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_paper_makes_its_figures(run: RunCommand, tmp_path: Path) -> None:
     """All seven figures have their pictures, and a second run makes only the missing ones."""
     line = ("paper", "photo.png", "style.png", "photo.png", "-o", "figures", "--size", "32", "--iterations", "1")

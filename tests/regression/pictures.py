@@ -21,7 +21,7 @@ from tests.conftest import scene
 FOLDER = Path(__file__).parent
 
 SETTINGS = {"network": "vgg16", "device": "cpu", "precision": "float32", "size": 72, "iterations": 8}
-#: Options by name of the picture. Small, in float32, on the CPU, with the real VGG-16; few steps, since steps amplify rounding.
+#: Options per picture. Small, in float32, on the CPU, with the real VGG-16; few steps, since steps amplify rounding.
 CASES: dict[str, dict[str, Any]] = {
     "impasto": {},
     "paper": {"preset": "paper", "seed": 3},
