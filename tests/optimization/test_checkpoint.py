@@ -142,9 +142,9 @@ def test_writing_takes_a_small_fraction_of_the_time(tmp_path: Path, monkeypatch:
         clock[0] += 1
 
     monkeypatch.setattr("impasto.optimization.checkpoint.write_atomic", write)
-    keeper = CheckpointWriter(tmp_path / "run", {}, {})
+    writer = CheckpointWriter(tmp_path / "run", {}, {})
     for _ in range(100):
-        keeper.maybe_write(0, 1, torch.zeros(4, 4, 3), LBFGS(), 0.0)
+        writer.maybe_write(0, 1, torch.zeros(4, 4, 3), LBFGS(), 0.0)
         clock[0] += 1
     assert 3 <= len(written) <= 6
 

@@ -154,9 +154,9 @@ def test_tiled_gradient_equals_untiled_on_the_real_network(vgg16: Weights) -> No
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_disk_cache_returns_stored_tensors(dtype: torch.dtype) -> None:
-    shelf = DiskCache()
+    cache = DiskCache()
     tensors = [torch.randn(3, n, 5).to(dtype) for n in (4, 7, 2)]
-    for get, tensor in reversed([(shelf.store(tensor), tensor) for tensor in tensors]):
+    for get, tensor in reversed([(cache.store(tensor), tensor) for tensor in tensors]):
         assert torch.equal(get(), tensor)
         assert torch.equal(get(), tensor)
 
@@ -167,8 +167,8 @@ def test_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     with pytest.raises(OutOfMemoryError, match="IMPASTO_CACHE"):
         DiskCache()
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path))
-    shelf = DiskCache()
-    shelf._file.close()
-    shelf._file = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115
-    with shelf._file, pytest.raises(OutOfMemoryError, match="No space left"):
-        shelf.store(torch.ones(3, 3))
+    cache = DiskCache()
+    cache._file.close()
+    cache._file = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115
+    with cache._file, pytest.raises(OutOfMemoryError, match="No space left"):
+        cache.store(torch.ones(3, 3))

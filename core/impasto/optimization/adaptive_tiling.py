@@ -62,7 +62,7 @@ class AdaptiveTilingObjective:
             self._release_if_tiled(image.device)  # the optimizer works on whole images
             return evaluation
         except (MemoryError, RuntimeError) as error:
-            # One of several processes may only retry together with the others, which have been told of the MemoryError.
+            # One of several processes may only retry together with the others, which raise MemoryError too.
             if not is_out_of_memory(error) or (ProcessGroup().size > 1 and not isinstance(error, MemoryError)):
                 raise
             return None
