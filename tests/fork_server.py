@@ -80,7 +80,7 @@ class ForkServer:
 
 
 def _serve() -> None:
-    import impasto.api  # noqa: F401 - with torch and the engine
+    import impasto.api
     import impasto.cli.main  # noqa: F401
 
     sys.path.pop(0)

@@ -248,7 +248,7 @@ def test_presets_and_weights_are_listed(capsys: pytest.CaptureFixture[str]) -> N
 def test_stylize_with_the_real_network(run: RunCommand, tmp_path: Path, vgg16: object, picture: MakePicture) -> None:
     line = [sys.executable, "-m", "impasto", "stylize", "photo.png", "style.png", "-o", "real.png", "--size", "48"]
     completed = subprocess.run(
-        [*line, "--network", "vgg16", "--quality", "draft"], cwd=tmp_path, capture_output=True, text=True
+        [*line, "--network", "vgg16", "--quality", "draft", "--iterations", "3"], cwd=tmp_path, capture_output=True, text=True
     )
     assert completed.returncode == 0, completed.stderr
 
@@ -285,7 +285,7 @@ def test_killed_run_resumes_to_the_same_picture(
     tmp_path: Path, picture: MakePicture, random_weights_file: Path, fork_server: ForkServer
 ) -> None:
     picture("photo.png")
-    line = ("stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "40", "--preset", "paper")
+    line = ("stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "28", "--preset", "paper")
     line = (*line, "--weights", str(random_weights_file), "--json")
     uninterrupted = fork_server.run(*line, "-o", "uninterrupted.png", folder=tmp_path)
     assert uninterrupted.status == 0, uninterrupted.stderr
