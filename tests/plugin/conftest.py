@@ -51,6 +51,7 @@ def krita_without_engine(krita_profile: Path, display: str) -> Iterator[KritaSes
     """A shared Krita in which no engine is installed."""
     with KritaSession(_copy(krita_profile, "without_engine"), display, None, THREADS) as session:
         yield session
+    shutil.rmtree(session.home, ignore_errors=True)  # an installed engine takes about 6 GB
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def test_engine_runner_and_form(binding: str, random_weights_file: Path) -> None
         "IMPASTO_QT": binding,
         "IMPASTO_TEST_WEIGHTS": str(random_weights_file),
         "QT_QPA_PLATFORM": "offscreen",
+        "OMP_NUM_THREADS": "1",  # tiny pictures, and other tests run beside them
     }
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.plugin.without_krita.fake_krita"]
     command = [sys.executable, "-m", "pytest", *options, str(HERE / "without_krita" / "engine_and_form.py")]
