@@ -72,7 +72,7 @@ def train(net: torch.nn.Module, style: Tensor, seconds: float) -> int:
         style_loss = STYLE_WEIGHT * sum(functional.mse_loss(gram, target.expand_as(gram)) for gram, target in pairs)
         loss = content_loss + style_loss
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         steps += 1
         if steps % 20 == 0:
@@ -99,7 +99,7 @@ def main() -> int:
     arguments = parser.parse_args()
     sys.path.insert(0, str(arguments.example))
     sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-    from transformer_net import TransformerNet
+    from transformer_net import TransformerNet  # type: ignore[import-not-found]
 
     from demo import join_side_by_side
 

@@ -48,7 +48,18 @@ def measure_seconds(run: Callable[[], Picture]) -> list[float]:
 def measure_command(net: Path, photo: Path, side: int) -> tuple[float, float]:
     """Seconds and peak memory in bytes of `impasto apply`"""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "impasto", "apply", net, photo, "-o", Path(folder, "out.png"), "--size", str(side)]
+        command = [
+            sys.executable,
+            "-m",
+            "impasto",
+            "apply",
+            str(net),
+            str(photo),
+            "-o",
+            f"{folder}/out.png",
+            "--size",
+            str(side),
+        ]
         start = time.perf_counter()
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)

@@ -44,7 +44,8 @@ def load_gray(path: str) -> np.ndarray:
 
 def mean_changes(picture: np.ndarray, axis: int) -> np.ndarray:
     """Mean absolute difference between each row or column and the one before"""
-    return np.abs(np.diff(picture, axis=axis, prepend=0)).mean(1 - axis)
+    changes: np.ndarray = np.abs(np.diff(picture, axis=axis, prepend=0)).mean(1 - axis)
+    return changes
 
 
 def change_against_whole(tiled: np.ndarray, whole: np.ndarray, lines: np.ndarray) -> float:

@@ -51,7 +51,8 @@ def main() -> int:
                 idle = -processor_seconds(server.process.pid)
                 visitor.page.wait_for_timeout(5000)
                 idle += processor_seconds(server.process.pid)
-                busy, previews = -processor_seconds(server.process.pid), []
+                busy = -processor_seconds(server.process.pid)
+                previews: list[str] = []
                 visitor.page.on(
                     "response", lambda response, urls=previews: urls.append(response.url) if _PREVIEW in response.url else None
                 )

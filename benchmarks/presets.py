@@ -57,7 +57,9 @@ def main(folder: Path, pictures: list[str]) -> None:
     for content, style in zip(pictures[::2], pictures[1::2], strict=True):
         pair = f"{Path(content).stem}_{Path(style).stem}"
 
-        def score(run: Run, step: Step, name: str, content: str = content, style: str = style, pair: str = pair) -> tuple:
+        def score(
+            run: Run, step: Step, name: str, content: str = content, style: str = style, pair: str = pair
+        ) -> tuple[float, float, float]:
             path = folder / f"{pair}_{name}.png"
             run.result(step).save(path)
             return picture_quality.scores(content, style, str(path))

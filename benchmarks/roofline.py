@@ -18,6 +18,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
     best = 0.0
     for side in (1024, 2048, 4096) if device.type == "cpu" else (4096, 8192):
         a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-        best = max(best, 2 * side**3 / fastest_seconds(lambda a=a, b=b: a @ b, device, 3))
+        best = max(best, 2 * side**3 / fastest_seconds(partial(torch.matmul, a, b), device, 3))
     return best
 
 
@@ -110,9 +111,8 @@ class AutogradObjective:
         for name, weight in self.style_layers.items():
             for value, target in zip(self.moments(maps[name]), self.style[name], strict=True):
                 loss = loss + weight / 2 * (value - target).square().sum() / target.square().sum()
-        loss.backward()
-        assert image.grad is not None
-        return image.grad
+        (gradient,) = torch.autograd.grad(loss, image)
+        return gradient
 
 
 def measure(side: int, device: torch.device) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def measure(side: int, device: torch.device) -> dict[str, Any]:
     for dtype in dict.fromkeys((torch.float32, precision)):
         reference = AutogradObjective(loaded, planes[1], planes[2], options, dtype)
         result[f"autograd {str(dtype).removeprefix('torch.')}"] = seconds / fastest_seconds(
-            lambda reference=reference: reference.gradient(planes[0]), device, 3
+            partial(reference.gradient, planes[0]), device, 3
         )
     return result
 

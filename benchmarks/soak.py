@@ -120,7 +120,7 @@ def worker(folder: Path) -> Iterator[Workload]:
 @contextlib.contextmanager
 def page(folder: Path) -> Iterator[Workload]:
     """The web page and its clients"""
-    from gradio_client import Client as Visitor
+    from gradio_client import Client as Visitor  # type: ignore[import-untyped]
     from gradio_client import handle_file
 
     from tests.gradio_app.conftest import FAST_PAGE, serve_page

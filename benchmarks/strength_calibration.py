@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import picture_quality
 
@@ -23,7 +24,7 @@ SIZES = (256, 512, 768)
 QUALITY = "draft"
 
 
-def distances(content: str, style: str, warm: ModelCache, **settings: object) -> tuple[float, float]:
+def distances(content: str, style: str, warm: ModelCache, **settings: Any) -> tuple[float, float]:
     """Style and content distance of the result"""
     run = create_run(content, style, cache=warm, **settings)
     for step in run.steps():

@@ -105,12 +105,12 @@ def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[li
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = objective(image)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         points.append(Point(time.perf_counter() - start, float(loss.detach())))
         _report("baseline", len(points), points[-1])
         return loss
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def evaluate(picture: Image.Image) -> float:

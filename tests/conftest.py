@@ -42,7 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("fuzz")
         if "page_server" in fixtures:
             item.add_marker("slow")  # the first of them waits for the server
-            item.add_marker(pytest.mark.xdist_group(f"page-{item.callspec.params['page_server']}"))
+            parameters = item.callspec.params  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.xdist_group(f"page-{parameters['page_server']}"))
         elif "display" in fixtures:
             item.add_marker(pytest.mark.xdist_group("krita"))
 
