@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-CASES = {
+CASES: dict[str, dict[str, Any]] = {
     "1024 x 1024, 8 bits, painted at 512": {
         "width": 1024,
         "height": 1024,

@@ -13,6 +13,7 @@ a fraction of the job's duration, because the engine uses all cores.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -34,7 +35,11 @@ def main() -> int:
     from tests.gradio_app.conftest import CHROMIUM_FLAGS, Visitor, chromium, serve_page
 
     assets = ROOT / "gradio_app" / "assets"
-    photo, style = map(Path, sys.argv[1:3]) if len(sys.argv) > 2 else (assets / "coffee.jpg", assets / "harvest.jpg")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photo", type=Path, nargs="?", default=assets / "coffee.jpg")
+    parser.add_argument("style", type=Path, nargs="?", default=assets / "harvest.jpg")
+    arguments = parser.parse_args()
+    photo, style = arguments.photo, arguments.style
     first_previews: list[float] = []
     stream_costs: list[float] = []
     seconds: dict[str, list[float]] = {"displayed": [], "received": [], "without page": []}
