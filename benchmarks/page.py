@@ -133,12 +133,13 @@ def run_without_page(photo: Path, style: Path) -> float:
     program = (
         "import sys, time, numpy as np\n"
         "from PIL import Image\n"
-        "from impasto.engine import Run, Warm\n"
-        "warm = Warm()\n"
+        "from impasto.optimization.cache import ModelCache\n"
+        "from impasto.api import create_run\n"
+        "cache = ModelCache()\n"
         "blank = np.zeros((64, 64, 3), np.uint8) + 9\n"
-        "for _ in Run(blank, blank, size=64, iterations=1, cache=warm).steps(): pass\n"
+        "for _ in create_run(blank, blank, size=64, iterations=1, cache=cache).steps(): pass\n"
         "start = time.monotonic()\n"
-        "for step in Run(sys.argv[1], sys.argv[2], size=512, quality='draft', cache=warm).steps(): pass\n"
+        "for step in create_run(sys.argv[1], sys.argv[2], size=512, quality='draft', cache=cache).steps(): pass\n"
         "step.image\n"
         "print(time.monotonic() - start)\n"
     )
