@@ -53,4 +53,4 @@ def test_nets_command_lists_bundled_and_user_networks(
     assert "rose_window  0." in output.out
     assert "waves  0." in output.out
     assert "  harvest  (CC0-1.0)" in output.out
-    assert f"your own lie in {tmp_path}" in output.err
+    assert f"your own networks are in {tmp_path}" in output.err
