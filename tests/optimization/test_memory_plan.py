@@ -116,6 +116,7 @@ def test_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
         forecast((4000, 3000), Options(size=16384, memory="3GB", device="cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the most that a process has had")
 def test_run_stays_within_its_memory_limit(random_weights_file: Path) -> None:
     """Of a process of its own, as the system counts it: with little memory, and with as much as there is."""
@@ -165,6 +166,7 @@ def test_planning_vgg19_layers_needs_no_weights(fast_settings: dict[str, object]
     Run(scene(64, 48), scene(48, 48, 1), **fast_settings, content_layers="conv4_4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(400, 100), (96, 64)])
 def test_style_takes_no_more_memory_than_the_image(
     fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]

@@ -211,6 +211,7 @@ def test_pyramid_levels_grow_by_sqrt_two() -> None:
     assert min(level.height for level in pyramid_levels((1600, 100), Options(size=1600))) >= 16
 
 
+@pytest.mark.slow
 def test_result_is_closer_to_the_style_and_keeps_the_content(vgg16: object) -> None:
     """On the real network: nearer to the style than the photograph is, and nearer to the photograph than the style is."""
     content, style = scene(96, 72), scene(90, 80, 3)
@@ -238,6 +239,7 @@ def test_runs_with_a_cache_share_the_network(fast_settings: dict[str, object], m
     assert (results[0] != results[2]).any()
 
 
+@pytest.mark.slow
 def test_color_match_brings_the_mean_to_the_content(fast_settings: dict[str, object], vgg16: object) -> None:
     blue, red = scene(48, 40), scene(48, 40, 1)
     blue[..., 0] //= 3
@@ -251,6 +253,7 @@ def test_color_match_brings_the_mean_to_the_content(fast_settings: dict[str, obj
     assert distance(matched) < 0.6 * distance(plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["gram", "moments", "covariance", "wasserstein"])
 def test_every_style_loss_decreases_the_gram_loss(fast_settings: dict[str, object], vgg16: object, loss: str) -> None:
     settings = {**fast_settings, "weights": None, "network": "vgg16", "style_loss": loss, "strength": 0.8, "iterations": 12}
@@ -284,6 +287,7 @@ def test_kept_area_is_fixed_at_every_level(fast_settings: dict[str, object], mon
     assert step.scale == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("padding", "size"), [("circular", (64, 48)), ("circular-x", (64, 50)), ("circular-y", (60, 48))])
 def test_opposite_edges_join(fast_settings: dict[str, object], vgg16: object, padding: str, size: tuple[int, int]) -> None:
     """The difference across opposite edges is no larger than inside; sides that join are multiples of 16."""

@@ -35,6 +35,7 @@ def relative_error(values: Tensor, target: Tensor) -> float:
     return float((values - target).square().sum() / target.square().sum())
 
 
+@pytest.mark.slow
 def test_low_layers_reconstruct_pixels_and_high_layers_only_features(vgg16: Weights) -> None:
     photo = scene(96, 64)
     low, high = (
@@ -48,6 +49,7 @@ def test_low_layers_reconstruct_pixels_and_high_layers_only_features(vgg16: Weig
     assert relative_error(reconstructed, target) < 0.2 * relative_error(random, target)
 
 
+@pytest.mark.slow
 def test_texture_has_the_style_and_its_size(vgg16: Weights) -> None:
     style = scene(80, 80, seed=3)
     texture = last_image(create_texture_run(style, (128, 72), network="vgg16", iterations=40))

@@ -133,6 +133,7 @@ def halves(width: int, height: int) -> list[np.ndarray]:
     return [left, 255 - left]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["plain", "inside", "all"])
 def test_each_region_has_its_own_style(fast_settings: dict[str, object], vgg16: object, mode: str) -> None:
     """Red on the left, blue on the right: each half of the result is closer in color to its own style."""

@@ -140,6 +140,7 @@ def test_every_pixel_is_owned_once(size: tuple[int, int], wraps: Tileable) -> No
     assert whole.rows == (0, height, 0, height)
 
 
+@pytest.mark.slow
 def test_tiled_gradient_equals_untiled_on_the_real_network(vgg16: Weights) -> None:
     torch.manual_seed(3)
     net = VGG(vgg16, [*STYLE, *CONTENT], pooling="max", padding="replicate")
