@@ -197,33 +197,38 @@ def test_positions_with_weight_0_do_not_count(kind: str) -> None:
     assert relative_error(evaluation.gradient, expected) < 1e-9
 
 
+def vgg16_gradients(weights: Weights, dtype: torch.dtype) -> list[Tensor]:
+    """Gradients at five random images with the real network, (64, 96, 3) float64 each"""
+    image_dtype = torch.promote_types(dtype, torch.float32)
+    net = VGG(weights, [*STYLE_LAYERS, "conv4_2"], dtype=dtype)
+    gradients = []
+    for seed in range(5):
+        generator = torch.Generator().manual_seed(seed)
+        image, other = (torch.rand(64, 96, 3, generator=generator).to(image_dtype) for _ in range(2))
+        maps = net.forward(other)
+        style = {}
+        for name in STYLE_LAYERS:
+            features = maps[name].flatten(0, 1).to(image_dtype)
+            style[name] = (0.2, Moments(features.mean(0), features.T @ features / len(features)))
+        objective = Objective(net, other, {"conv4_2": 1.0}, [Region(style)])
+        gradients.append(objective(image).gradient.double())
+    return gradients
+
+
+@pytest.fixture(scope="module")
+def float64_gradients(vgg16: Weights) -> list[Tensor]:
+    layers = {name: (kernel.double(), bias.double()) for name, (kernel, bias) in vgg16.layers.items()}
+    weights = Weights(vgg16.network, vgg16.mean.double(), vgg16.std.double(), layers)
+    return vgg16_gradients(weights, torch.float64)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_low_precision_is_close_to_float64(dtype: torch.dtype, vgg16: Weights) -> None:
+def test_low_precision_is_close_to_float64(dtype: torch.dtype, vgg16: Weights, float64_gradients: list[Tensor]) -> None:
     """On the real network: float32 uses Winograd here, bfloat16 whatever the processor has.
 
     The median of five images: where the input of a ReLU is close to 0, rounding decides whether its gradient is 0.
     """
-    float64_weights = Weights(
-        vgg16.network,
-        vgg16.mean.double(),
-        vgg16.std.double(),
-        {name: (kernel.double(), bias.double()) for name, (kernel, bias) in vgg16.layers.items()},
-    )
-    errors = []
-    for seed in range(5):
-        generator = torch.Generator().manual_seed(seed)
-        image, other = (torch.rand(96, 128, 3, generator=generator) for _ in range(2))
-        gradients = []
-        for weights, precision in ((float64_weights, torch.float64), (vgg16, dtype)):
-            image_dtype = torch.promote_types(precision, torch.float32)
-            net = VGG(weights, [*STYLE_LAYERS, "conv4_2"], dtype=precision)
-            maps = net.forward(other.to(image_dtype))
-            style = {}
-            for name in STYLE_LAYERS:
-                features = maps[name].flatten(0, 1).to(image_dtype)
-                style[name] = (0.2, Moments(features.mean(0), features.T @ features / len(features)))
-            objective = Objective(net, other.to(image_dtype), {"conv4_2": 1.0}, [Region(style)])
-            gradients.append(objective(image.to(image_dtype)).gradient.double())
-        errors.append(relative_error(gradients[1], gradients[0]))
+    pairs = zip(vgg16_gradients(vgg16, dtype), float64_gradients, strict=True)
+    errors = [relative_error(gradient, expected) for gradient, expected in pairs]
     assert statistics.median(errors) < (1e-5 if dtype == torch.float32 else 0.05)
