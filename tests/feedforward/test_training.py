@@ -32,6 +32,7 @@ def make_trainer(random_weights_file: Path, styles: int = 1, **more: object) -> 
     return Trainer([scene(64, 64, 10 + n) for n in range(styles)], photos, options, **more)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_training_reduces_the_loss(random_weights_file: Path) -> None:
     losses = [step.loss for step in islice(make_trainer(random_weights_file).steps(3600), 120)]
     assert losses[-1] < 0.6 * losses[4]  # means over the last steps

@@ -342,6 +342,7 @@ def test_strength_trades_content_for_style(fast_settings: dict[str, object], vgg
         assert [end.style_loss for end in ends] == sorted((end.style_loss for end in ends), reverse=True)
 
 
+@pytest.mark.slow
 def test_last_step_counts(fast_settings: dict[str, object]) -> None:
     """A run of one step changes the image; a last step with a much larger loss is undone."""
     settings = fast_settings | {"preset": "paper", "iterations": 1}

@@ -13,6 +13,8 @@ from PIL import Image
 
 from scripts.paintings import collection
 
+pytestmark = pytest.mark.slow
+
 ASSETS = Path(__file__).parents[2] / "gradio_app" / "assets"
 
 

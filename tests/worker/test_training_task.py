@@ -13,6 +13,7 @@ from tests.helpers import Client
 from tests.worker.conftest import bgra
 
 
+@pytest.mark.slow
 def test_training_adds_a_network_and_can_be_finished_or_cancelled(
     client: Client, networks_folder: Path, random_weights_file: Path
 ) -> None:
