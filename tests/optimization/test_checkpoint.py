@@ -16,7 +16,7 @@ from impasto.errors import CheckpointError
 from impasto.optimization.checkpoint import CheckpointWriter, read_checkpoint
 from impasto.optimization.optimizers import LBFGS
 from impasto.optimization.run import Run
-from tests.conftest import scene
+from tests.conftest import FEW_LAYERS, scene
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("after", [1, 3, 4, 6, 9])  # inside a level, at its end, at the start of the next
 def test_resumed_run_equals_uninterrupted_run(random_weights_file: Path, tmp_path: Path, optimizer: str, after: int) -> None:
     settings = {"weights": str(random_weights_file), "size": 64, "iterations": 6, "ladder": True, "optimizer": optimizer}
-    settings |= {"init": "noise", "seed": 3, "precision": "float32"}
+    settings |= {"init": "noise", "seed": 3, "precision": "float32", **FEW_LAYERS}
     pictures = scene(64, 48), scene(48, 48, 1)
     whole = impasto.stylize(*pictures, **settings)
     steps = impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run")
@@ -52,6 +52,7 @@ def test_bfloat16_history_is_resumed_as_bfloat16(
 ) -> None:
     """Even if more memory is free at resume"""
     settings = {"weights": str(random_weights_file), "size": 64, "iterations": 6, "optimizer": "lbfgs", "precision": "float32"}
+    settings |= FEW_LAYERS
     pictures = scene(64, 48), scene(48, 48, 1)
     exact = impasto.stylize(*pictures, **settings)
     with monkeypatch.context() as patch:

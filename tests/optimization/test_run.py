@@ -23,7 +23,7 @@ from impasto.optimization.run import Run
 from impasto.optimization.targets import TargetBuilder
 from impasto.options import Options, resolve_options
 from impasto.vgg.network import VGG
-from tests.conftest import pixels, scene
+from tests.conftest import FEW_LAYERS, pixels, scene
 
 Maker = Callable[..., Path]
 
@@ -31,7 +31,7 @@ Maker = Callable[..., Path]
 @pytest.mark.parametrize("preset", ["impasto", "paper"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_same_seed_gives_the_same_image(fast_settings: dict[str, object], preset: str, precision: str) -> None:
-    fast_settings |= {"preset": preset, "init": "noise", "precision": precision}
+    fast_settings |= {"preset": preset, "init": "noise", "precision": precision, **FEW_LAYERS}
     first, second = (impasto.stylize(scene(48, 40), scene(40, 48, 1), **fast_settings, seed=3) for _ in range(2))
     different = impasto.stylize(scene(48, 40), scene(40, 48, 1), **fast_settings, seed=4)
     np.testing.assert_array_equal(pixels(first.image), pixels(second.image))
@@ -345,7 +345,7 @@ def test_strength_trades_content_for_style(fast_settings: dict[str, object], vgg
 @pytest.mark.slow
 def test_last_step_counts(fast_settings: dict[str, object]) -> None:
     """A run of one step changes the image; a last step with a much larger loss is undone."""
-    settings = fast_settings | {"preset": "paper", "iterations": 1}
+    settings = fast_settings | FEW_LAYERS | {"preset": "paper", "iterations": 1}
     run = Run(scene(48, 40), scene(40, 40, 1), **settings)
     (step,) = run.steps()
     initial = TargetBuilder(run.inputs, run.options, (64, 53), run.device, {}).initial_image(64, 53)

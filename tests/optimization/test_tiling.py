@@ -62,7 +62,7 @@ def assert_same(tiled: Evaluation, whole: Evaluation, within: float = 1e-9) -> N
 def test_tiled_gradient_equals_untiled(network: str, pooling: str, padding: str, size: tuple[int, int], tile: int) -> None:
     torch.manual_seed(1)
     net = VGG(
-        random_weights(network, torch.float64, divide=8),
+        random_weights(network, torch.float64, divide=16),
         [*STYLE, *CONTENT],
         pooling=pooling,
         padding=padding,
@@ -78,7 +78,7 @@ def test_tiled_gradient_equals_untiled(network: str, pooling: str, padding: str,
 @pytest.mark.parametrize("relative", [False, True])
 def test_tiled_gradient_equals_untiled_with_regions(kind: str, relative: bool) -> None:
     torch.manual_seed(2)
-    net = VGG(random_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding="replicate", dtype=torch.float64)
+    net = VGG(random_weights("vgg16", torch.float64, divide=16), [*STYLE, *CONTENT], padding="replicate", dtype=torch.float64)
     image, content = random(150, 133, 3), random(150, 133, 3)
     sizes = {name: features.shape[:2] for name, features in net.forward(image).items()}
     regions = [
@@ -94,7 +94,7 @@ def test_tiled_gradient_equals_untiled_with_regions(kind: str, relative: bool) -
 def test_banded_moments_equal_whole_moments(monkeypatch: pytest.MonkeyPatch, padding: str) -> None:
     """Features that have to be copied are processed in bands of rows: here, one row at a time."""
     torch.manual_seed(4)
-    net = VGG(random_weights("vgg16", torch.float64, divide=8), [*STYLE, *CONTENT], padding=padding, dtype=torch.float64)
+    net = VGG(random_weights("vgg16", torch.float64, divide=16), [*STYLE, *CONTENT], padding=padding, dtype=torch.float64)
     image, content = random(96, 112, 3), random(96, 112, 3)
     regions = [Region(style_of(net, random(96, 80, 3)))]
     whole = evaluate(net, image, content, regions, None)

@@ -27,9 +27,9 @@ def run_distributed(folder: Path, *arguments: str, processes: int = 2) -> subpro
 def test_two_processes_give_the_same_result_as_one(
     tmp_path: Path, picture: PictureMaker, random_weights_file: Path, extra_arguments: list[str]
 ) -> None:
-    picture("photo.png", 340, 290)
+    picture("photo.png", 210, 180)
     picture("style.png", 120, 90)
-    common = ["stylize", "photo.png", "style.png", "--weights", str(random_weights_file), "--size", "320", "--iterations", "3"]
+    common = ["stylize", "photo.png", "style.png", "--weights", str(random_weights_file), "--size", "192", "--iterations", "3"]
     common += ["--no-ladder", "--precision", "float32", "--device", "cpu", *extra_arguments]
     single = subprocess.run(
         [sys.executable, "-m", "impasto", *common, "-o", "one.png", "--json"], cwd=tmp_path, capture_output=True, text=True

@@ -13,7 +13,7 @@ from PIL import Image
 
 from scripts.paintings import collection
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("paintings")]  # one process makes each painting once
 
 ASSETS = Path(__file__).parents[2] / "gradio_app" / "assets"
 
@@ -57,6 +57,6 @@ def test_another_seed_makes_another_painting() -> None:
 
 
 def test_the_command_writes_a_painting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["collection.py", "rose_window", "-o", str(tmp_path / "a.png")])
+    monkeypatch.setattr(sys, "argv", ["collection.py", "bamboo", "-o", str(tmp_path / "a.png")])
     assert collection.main() == 0
     assert (tmp_path / "a.png").stat().st_size > 100_000
