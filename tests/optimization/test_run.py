@@ -328,7 +328,7 @@ def test_strength_trades_content_for_style(fast_settings: dict[str, object], vgg
         **fast_settings,
         "weights": None,
         "network": "vgg16",
-        "size": 64,
+        "size": 48,
         "iterations": 80,
     }  # converged: style losses differ clearly
     for extra in ({}, {"style_loss": "gram"}):

@@ -25,15 +25,17 @@ def run_distributed(folder: Path, *arguments: str, processes: int = 2) -> subpro
 
 @pytest.mark.parametrize("extra_arguments", [[], ["--style-loss", "gram", "--optimizer", "lbfgs", "--padding", "circular"]])
 def test_two_processes_give_the_same_result_as_one(
-    tmp_path: Path, picture: PictureMaker, random_weights_file: Path, extra_arguments: list[str]
+    tmp_path: Path,
+    picture: PictureMaker,
+    random_weights_file: Path,
+    run_impasto: Callable[..., subprocess.CompletedProcess[str]],
+    extra_arguments: list[str],
 ) -> None:
     picture("photo.png", 210, 180)
     picture("style.png", 120, 90)
     common = ["stylize", "photo.png", "style.png", "--weights", str(random_weights_file), "--size", "192", "--iterations", "3"]
     common += ["--no-ladder", "--precision", "float32", "--device", "cpu", *extra_arguments]
-    single = subprocess.run(
-        [sys.executable, "-m", "impasto", *common, "-o", "one.png", "--json"], cwd=tmp_path, capture_output=True, text=True
-    )
+    single = run_impasto(*common, "-o", "one.png", "--json", folder=tmp_path)
     assert single.returncode == 0, single.stderr
     pair = run_distributed(tmp_path, *common, "-o", "two.png", "--json")
     assert pair.returncode == 0, pair.stderr
