@@ -34,6 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_train_nets_apply_and_export(folder: Path, random_weights_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     train = ["train", "waves.png", "-o", "waves.safetensors", "--photos", "photos", "--minutes", "0.02", "--size", "64"]

@@ -98,7 +98,7 @@ def test_rerun_of_texture_and_reconstruction(tmp_path: Path, picture, random_wei
     fast_settings = {"weights": str(random_weights_file), "iterations": 2, "precision": "float32"}
     runs = {
         "texture": create_texture_run(photo, (64, 48), **fast_settings),
-        "reconstruction": create_reconstruction_run(photo, "conv2_1", **fast_settings),
+        "reconstruction": create_reconstruction_run(photo, "conv2_1", size=64, **fast_settings),
     }
     for name, run in runs.items():
         (last,) = deque(run.steps(), maxlen=1)

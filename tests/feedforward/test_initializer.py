@@ -68,6 +68,7 @@ def test_unknown_network_raises_net_error() -> None:
         Options(init="nets")
 
 
+@pytest.mark.slow
 def test_recipe_names_the_network_by_digest_and_rerun_uses_only_that_one(
     net: Path, settings: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def write_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     return partial(save_network, folder)
 
 
+@pytest.mark.slow
 def test_every_network_is_an_instant_style(load_module: LoadModule, write_network: Callable[..., TransformNet]) -> None:
     for name, thumbnail in (("harvest", ""), ("my_own", "bm9uZQ==")):
         write_network(name, thumbnail=thumbnail)
@@ -49,6 +50,7 @@ def test_every_network_is_an_instant_style(load_module: LoadModule, write_networ
     )
 
 
+@pytest.mark.slow
 def test_without_networks_the_instant_styles_are_hidden(
     load_module: LoadModule, write_network: Callable[..., TransformNet]
 ) -> None:

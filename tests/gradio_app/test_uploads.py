@@ -42,6 +42,7 @@ def test_a_large_photo_is_rotated_upright_and_reduced(load_module: LoadModule) -
     assert not decoded.getexif()
 
 
+@pytest.mark.slow
 def test_a_50_megapixel_photo_is_read(load_module: LoadModule) -> None:
     decoded = load_module("page.uploads").read_upload(encoded(Image.new("RGB", (8192, 6144), "teal"), "JPEG"), "the photo")
     assert decoded.size == (4096, 3072)
@@ -91,6 +92,7 @@ def test_a_file_over_the_size_limit_is_not_opened(load_module: LoadModule, tmp_p
         load_module("page.uploads").read_upload(path, "the photo")
 
 
+@pytest.mark.slow
 def test_a_new_process_reads_a_picture_first(small: Path) -> None:
     program = [
         sys.executable,

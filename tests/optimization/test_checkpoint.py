@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from impasto.optimization.optimizers import LBFGS
 from impasto.optimization.run import Run
 from tests.conftest import FEW_LAYERS, scene
 
+PICTURES = scene(64, 48), scene(48, 48, 1)
+
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,19 +31,30 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 4)
 
 
+def pyramid_settings(random_weights_file: Path, optimizer: str) -> dict[str, object]:
+    settings = {"weights": str(random_weights_file), "size": 64, "iterations": 6, "ladder": True, "optimizer": optimizer}
+    return settings | {"init": "noise", "seed": 3, "precision": "float32", **FEW_LAYERS}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(random_weights_file: Path) -> Callable[[str], impasto.Result]:
+    """The result of an uninterrupted run with an optimizer, computed once"""
+    return functools.cache(lambda optimizer: impasto.stylize(*PICTURES, **pyramid_settings(random_weights_file, optimizer)))
+
+
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 @pytest.mark.parametrize("after", [1, 3, 4, 6, 9])  # inside a level, at its end, at the start of the next
-def test_resumed_run_equals_uninterrupted_run(random_weights_file: Path, tmp_path: Path, optimizer: str, after: int) -> None:
-    settings = {"weights": str(random_weights_file), "size": 64, "iterations": 6, "ladder": True, "optimizer": optimizer}
-    settings |= {"init": "noise", "seed": 3, "precision": "float32", **FEW_LAYERS}
-    pictures = scene(64, 48), scene(48, 48, 1)
-    whole = impasto.stylize(*pictures, **settings)
-    steps = impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run")
+def test_resumed_run_equals_uninterrupted_run(
+    random_weights_file: Path, uninterrupted: Callable[[str], impasto.Result], tmp_path: Path, optimizer: str, after: int
+) -> None:
+    settings = pyramid_settings(random_weights_file, optimizer)
+    whole = uninterrupted(optimizer)
+    steps = impasto.stream(*PICTURES, **settings, checkpoint=tmp_path / "run")
     for _ in range(after):
         next(steps)
     steps.close()
-    resumed = list(impasto.stream(*pictures, **settings, resume=tmp_path / "run"))
+    resumed = list(impasto.stream(*PICTURES, **settings, resume=tmp_path / "run"))
     assert len(resumed) < 14  # it did not begin again
     np.testing.assert_array_equal(np.asarray(resumed[-1].image), np.asarray(whole.image))
     assert resumed[-1].loss == whole.loss

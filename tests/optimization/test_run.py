@@ -53,6 +53,7 @@ def test_steps_report_progress(fast_settings: dict[str, object], monkeypatch: py
     assert {step.image.size for step in steps} == {(45, 34), (64, 48)}
 
 
+@pytest.mark.slow
 def test_loss_decreases(fast_settings: dict[str, object]) -> None:
     for optimizer in ("lbfgs", "adam"):
         settings = fast_settings | {"preset": "paper", "iterations": 30, "optimizer": optimizer, "tv": 0}
@@ -72,9 +73,9 @@ def test_earlier_steps_keep_their_image(fast_settings: dict[str, object]) -> Non
 def test_reported_loss_is_that_of_the_saved_file(fast_settings: dict[str, object], tmp_path: Path) -> None:
     """A run that starts from the saved file begins with the reported loss."""
     fast_settings |= {"preset": "paper", "iterations": 3}
-    result = impasto.stylize(scene(64, 52), scene(40, 48, 1), **fast_settings)
+    result = impasto.stylize(scene(64, 52), scene(40, 48, 1), **fast_settings, **FEW_LAYERS)
     result.save(tmp_path / "a.png")
-    again = next(impasto.stream(scene(64, 52), scene(40, 48, 1), **fast_settings, init_image=tmp_path / "a.png"))
+    again = next(impasto.stream(scene(64, 52), scene(40, 48, 1), **fast_settings, **FEW_LAYERS, init_image=tmp_path / "a.png"))
     assert again.loss == pytest.approx(result.loss, rel=1e-4)
 
 
@@ -166,6 +167,7 @@ def test_out_of_memory_names_the_size(fast_settings: dict[str, object], monkeypa
         impasto.stylize(scene(48, 40), scene(40, 48, 1), **fast_settings)
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_tiles_and_the_run_goes_on(
     fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +233,7 @@ def test_runs_with_a_cache_share_the_network(fast_settings: dict[str, object], m
     )
     cache, results = ModelCache(), []
     for pooling in ("max", "max", "average", "max"):
-        run = Run(scene(40, 40), scene(40, 40, 5), cache=cache, **fast_settings, pooling=pooling)
+        run = Run(scene(40, 40), scene(40, 40, 5), cache=cache, **fast_settings, **FEW_LAYERS, pooling=pooling)
         results.append(np.asarray(run.result(list(run.steps())[-1]).image))
     assert poolings == ["max", "average", "max"]
     assert (results[0] == results[1]).all()
@@ -265,7 +267,7 @@ def test_kept_area_equals_the_content(fast_settings: dict[str, object]) -> None:
     content = scene(64, 48)
     keep = np.zeros((48, 64), np.uint8)
     keep[:, :20] = 255
-    settings = fast_settings | {"iterations": 6, "size": 0, "init": "noise"}
+    settings = fast_settings | FEW_LAYERS | {"iterations": 6, "size": 0, "init": "noise"}
     for optimizer in ("adam", "lbfgs"):
         painted = pixels(impasto.stylize(content, scene(48, 48, 1), **settings, keep=keep, optimizer=optimizer).image)
         np.testing.assert_array_equal(painted[:, :20], content[:, :20])
@@ -278,7 +280,7 @@ def test_kept_area_is_fixed_at_every_level(fast_settings: dict[str, object], mon
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
     keep = np.zeros((48, 64), np.uint8)
     keep[10:40, 13:45] = 255
-    run = Run(scene(64, 48), scene(48, 48, 1), **fast_settings | {"ladder": True, "size": 90}, keep=keep)
+    run = Run(scene(64, 48), scene(48, 48, 1), **fast_settings | FEW_LAYERS | {"ladder": True, "size": 90}, keep=keep)
     for step in run.steps():
         width, height = step.size
         content = run.inputs.content.resize(width, height).pixels

@@ -20,7 +20,7 @@ from impasto.optimization.targets import TargetBuilder
 from impasto.optimization.tiling import accumulate_moments
 from impasto.vgg.network import VGG
 from impasto.vgg.weight_files import CAFFE_SCALE
-from tests.conftest import pixels, scene
+from tests.conftest import FEW_LAYERS, pixels, scene
 
 MakeTargets = Callable[..., tuple[TargetBuilder, VGG]]
 
@@ -111,7 +111,7 @@ def test_each_style_has_its_scale(fast_settings: dict[str, object], monkeypatch:
     monkeypatch.setattr(
         Picture, "resize", lambda self, w, h, *more: (sizes.append((self.size, (w, h))), resize(self, w, h, *more))[1]
     )
-    impasto.stylize(scene(48, 40), [scene(40, 32, 1), scene(44, 44, 1)], **fast_settings, style_scale=(0.5, 2))
+    impasto.stylize(scene(48, 40), [scene(40, 32, 1), scene(44, 44, 1)], **fast_settings, **FEW_LAYERS, style_scale=(0.5, 2))
     assert {new for old, new in sizes if old == (40, 32)} == {(32, 26)}
     assert {new for old, new in sizes if old == (44, 44)} == {(128, 128)}
 
@@ -123,7 +123,7 @@ def test_style_is_enlarged_only_above_scale_one(fast_settings: dict[str, object]
         Picture, "resize", lambda self, w, h, *more: (sizes.append((self.size, (w, h))), resize(self, w, h, *more))[1]
     )
     for scale in (1, 0.5, 2):
-        impasto.stylize(scene(48, 40), scene(40, 32, 1), **fast_settings, style_scale=scale)
+        impasto.stylize(scene(48, 40), scene(40, 32, 1), **fast_settings, **FEW_LAYERS, style_scale=scale)
     assert {new for old, new in sizes if old == (40, 32)} == {(40, 32), (32, 26), (128, 102)}
 
 
@@ -258,6 +258,6 @@ def test_small_style_mask_excludes_the_rest(fast_settings: dict[str, object]) ->
 
 def test_styles_are_mixed_by_their_weights(fast_settings: dict[str, object]) -> None:
     first, second = scene(48, 48, 1), scene(48, 48, 2)
-    both = pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, style_weights=(1, 0)).image)
-    np.testing.assert_array_equal(both, pixels(impasto.stylize(scene(48, 40), first, **fast_settings).image))
-    assert (both != pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings).image)).any()
+    both = pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, **FEW_LAYERS, style_weights=(1, 0)).image)
+    np.testing.assert_array_equal(both, pixels(impasto.stylize(scene(48, 40), first, **fast_settings, **FEW_LAYERS).image))
+    assert (both != pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, **FEW_LAYERS).image)).any()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from impasto.feedforward.network import TransformNet
 from impasto.feedforward.stylizer import FeedforwardStylizer
@@ -128,6 +129,7 @@ def test_urgent_frames_preempt_settle(client: Client) -> None:
     cancel_job(client, 22)
 
 
+@pytest.mark.slow
 def test_urgent_frames_preempt_a_long_live_update(networks_folder: Path) -> None:
     client = Client(setup_code="live_task._PREEMPT_SECONDS = 0", IMPASTO_NETS=str(networks_folder))
     client.read_until("nets")

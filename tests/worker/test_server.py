@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import pytest
 
 from impasto import __version__
 from impasto.options import Options
@@ -89,6 +90,7 @@ def test_an_invalid_job_gets_one_error_and_the_next_job_runs(client: Client, set
     assert client.run_job(18, settings)[-1][0]["op"] == "done"
 
 
+@pytest.mark.slow
 def test_the_process_ends_when_its_input_ends_during_a_job(settings: dict[str, Any]) -> None:
     client = Client(silent=True)
     client.read_until("ready")
@@ -107,6 +109,7 @@ def test_a_stream_that_is_not_frames_ends_the_process() -> None:
     client.close()
 
 
+@pytest.mark.slow
 def test_prints_go_to_standard_error() -> None:
     client = Client()
     client.read_until("ready")
