@@ -28,6 +28,8 @@ from tests.fork_server import ForkServer
 
 #: Markers for tests that use a fixture which starts an external program
 _FIXTURE_MARKERS = {"browser": "browser", "display": "krita"}
+#: Fixtures that are expensive to set up: pytest-xdist runs the tests that share one in the same process
+_SHARED_FIXTURES = {"display": "krita", "fork_server": "fork-server", "run_impasto": "fork-server", "client": "worker"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker, and before pytest-xdist reads the groups
@@ -44,8 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")  # the first of them waits for the server
             parameters = item.callspec.params  # type: ignore[attr-defined]
             item.add_marker(pytest.mark.xdist_group(f"page-{parameters['page_server']}"))
-        elif "display" in fixtures:
-            item.add_marker(pytest.mark.xdist_group("krita"))
+        elif not item.get_closest_marker("xdist_group"):
+            for fixture, group in _SHARED_FIXTURES.items():
+                if fixture in fixtures:
+                    item.add_marker(pytest.mark.xdist_group(group))
+                    break
+            else:
+                if "gradio_app" in item.path.parts:  # importing Gradio takes long
+                    item.add_marker(pytest.mark.xdist_group("gradio"))
 
 
 @functools.cache

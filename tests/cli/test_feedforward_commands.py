@@ -86,6 +86,7 @@ def test_train_nets_apply_and_export(folder: Path, random_weights_file: Path, ca
     assert (folder / "waves.onnx").stat().st_size > 1_000_000
 
 
+@pytest.mark.slow
 def test_interrupted_training_saves_the_network(
     folder: Path, random_weights_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_ctrl_c_during_the_final_save_is_deferred(
     assert TransformNet.load("net.safetensors").training_info["steps"] == 1
 
 
+@pytest.mark.slow
 def test_training_continues_when_the_preview_cannot_be_written(
     folder: Path, random_weights_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

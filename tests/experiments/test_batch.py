@@ -28,6 +28,7 @@ def command_line(tmp_path: Path, picture, random_weights_file: Path) -> list[str
     return ["batch", *line, "--weights", str(random_weights_file), *FAST_SETTINGS]
 
 
+@pytest.mark.slow
 def test_batch_paints_every_pair_and_skips_existing_results(
     command_line: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

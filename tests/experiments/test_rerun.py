@@ -93,6 +93,7 @@ def test_recipe_contains_no_folder(folder: Path, random_weights_file: Path) -> N
     assert "photo.png" in text
 
 
+@pytest.mark.slow
 def test_rerun_of_texture_and_reconstruction(tmp_path: Path, picture, random_weights_file: Path) -> None:
     photo = str(picture("photo.png"))
     fast_settings = {"weights": str(random_weights_file), "iterations": 2, "precision": "float32"}

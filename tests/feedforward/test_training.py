@@ -38,6 +38,7 @@ def test_training_reduces_the_loss(random_weights_file: Path) -> None:
     assert losses[-1] < 0.6 * losses[4]  # means over the last steps
 
 
+@pytest.mark.slow
 def test_training_by_step_count_is_deterministic(random_weights_file: Path) -> None:
     first, second = (list(make_trainer(random_weights_file).steps(count=4))[-1].net for _ in range(2))
     assert all(torch.equal(tensor, second.state[name]) for name, tensor in first.state.items())
@@ -63,6 +64,7 @@ def test_crops_grow_and_half_of_the_steps_use_the_defaults(random_weights_file: 
     assert min(sample.strength for sample in samples) < 0.3 < 0.75 < max(sample.strength for sample in samples)
 
 
+@pytest.mark.slow
 def test_phases_follow_the_time_limit(random_weights_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a fake clock, by which each step takes a second."""
     clock, sides, draw = [0.0], [], Trainer._draw_sample
@@ -81,6 +83,7 @@ def test_phases_follow_the_time_limit(random_weights_file: Path, monkeypatch: py
     assert fractions == pytest.approx([n / 10 for n in range(1, 11)])
 
 
+@pytest.mark.slow
 def test_learning_rate_decays_in_each_phase(random_weights_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates, step = [], torch.optim.Adam.step
     monkeypatch.setattr(
@@ -93,6 +96,7 @@ def test_learning_rate_decays_in_each_phase(random_weights_file: Path, monkeypat
     assert rates[6] < 5e-4
 
 
+@pytest.mark.slow
 def test_network_of_two_styles_learns_both(random_weights_file: Path) -> None:
     trainer = make_trainer(random_weights_file, 2)
     *_, last = islice(trainer.steps(3600), 12)
@@ -103,6 +107,7 @@ def test_network_of_two_styles_learns_both(random_weights_file: Path) -> None:
     assert last.preview(trainer.photos[0], 40).size == (80, 40)
 
 
+@pytest.mark.slow
 def test_training_can_be_resumed(random_weights_file: Path, tmp_path: Path) -> None:
     *_, first = islice(make_trainer(random_weights_file).steps(3600), 4)
     first.net.save(tmp_path / "net.safetensors")

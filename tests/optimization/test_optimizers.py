@@ -18,7 +18,12 @@ def quadratic(size: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "steps"), [(LBFGS(), 200), (LBFGS(bfloat16_history=True, offload_history=True), 200), (Adam(800), 800)]
+    ("optimizer", "steps"),
+    [
+        (LBFGS(), 200),
+        pytest.param(LBFGS(bfloat16_history=True, offload_history=True), 200, marks=pytest.mark.slow),
+        (Adam(800), 800),
+    ],
 )
 def test_optimizers_find_the_constrained_minimum(optimizer: LBFGS | Adam, steps: int) -> None:
     goal, scale = quadratic()

@@ -28,6 +28,7 @@ from tests.conftest import FEW_LAYERS, pixels, scene
 Maker = Callable[..., Path]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["impasto", "paper"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_same_seed_gives_the_same_image(fast_settings: dict[str, object], preset: str, precision: str) -> None:

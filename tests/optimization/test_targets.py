@@ -147,6 +147,7 @@ def test_each_region_has_its_own_style(fast_settings: dict[str, object], vgg16: 
     assert right[2] - right[0] > 20
 
 
+@pytest.mark.slow
 def test_style_mask_limits_the_style_statistics(fast_settings: dict[str, object]) -> None:
     """Pixels outside the style mask do not change the result, except through receptive fields that cross its edge."""
     masks = halves(64, 48)[:1]
@@ -243,6 +244,7 @@ def test_mask_over_transparent_pixels_is_refused(fast_settings: dict[str, object
         impasto.stream(content, scene(40, 40, 1), **fast_settings, masks=mask, colors="match")
 
 
+@pytest.mark.slow
 def test_small_style_mask_excludes_the_rest(fast_settings: dict[str, object]) -> None:
     """However small the masked part is, the rest of the style does not count."""
     mask = np.zeros((300, 400), np.uint8)

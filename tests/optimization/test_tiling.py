@@ -53,7 +53,7 @@ def assert_same(tiled: Evaluation, whole: Evaluation, within: float = 1e-9) -> N
         ("zero", (211, 173), 64),  # odd at every pooling
         ("zero", (160, 176), 80),
         ("replicate", (211, 173), 48),
-        ("circular", (208, 160), 64),
+        ("circular", (208, 160), 96),
         ("circular-x", (199, 176), 96),
         ("circular-y", (208, 173), 96),
         ("circular", (48, 64), 32),  # blocks that go around the picture more than once

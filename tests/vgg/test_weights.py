@@ -45,6 +45,7 @@ def test_auto_falls_back_to_vgg16_if_vgg19_is_unavailable(
     assert "network vgg16 (vgg19 cannot be fetched" in caplog.text
 
 
+@pytest.mark.slow
 def test_error_without_any_source_is_one_line(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_source(monkeypatch, "http://127.0.0.1:9/", b"")
     missing = dataclasses.replace(SOURCES["vgg16"], location="no-such-package-of-impasto==0")

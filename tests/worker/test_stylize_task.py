@@ -105,6 +105,7 @@ def test_the_region_selects_the_area_of_the_second_style(client: Client, setting
     assert (paintings[0] != paintings[3]).any()
 
 
+@pytest.mark.slow
 def test_a_tileable_painting_is_tileable_at_the_layers_size(client: Client, settings: dict[str, Any]) -> None:
     client.send_image(320, "content", bgra())
     client.send_image(320, "style", bgra(1))

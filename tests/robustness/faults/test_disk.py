@@ -46,6 +46,7 @@ def rescued_widths(log: str) -> list[int]:
     return widths
 
 
+@pytest.mark.slow
 def test_full_disk_at_the_end_loses_no_result(
     small_disk: SmallDisk, fork_server: ForkServer, tmp_path: Path, random_weights_file: Path
 ) -> None:
@@ -62,6 +63,7 @@ def test_full_disk_at_the_end_loses_no_result(
     assert rescued_widths(exited.stderr) == [64]
 
 
+@pytest.mark.slow
 def test_full_disk_loses_no_result_of_a_batch(
     small_disk: SmallDisk, fork_server: ForkServer, tmp_path: Path, random_weights_file: Path
 ) -> None:
@@ -77,6 +79,7 @@ def test_full_disk_loses_no_result_of_a_batch(
     assert rescued_widths(exited.stderr) == [64, 64]
 
 
+@pytest.mark.slow
 def test_run_continues_without_space_for_a_checkpoint(
     small_disk: SmallDisk, fork_server: ForkServer, tmp_path: Path, random_weights_file: Path
 ) -> None:
@@ -100,6 +103,7 @@ def test_checkpoint_that_cannot_be_written_leaves_the_previous_one(small_disk: S
     assert read_checkpoint(disk / "run").iteration == 1
 
 
+@pytest.mark.slow
 def test_file_size_limit_is_reported_like_a_full_disk(
     fork_server: ForkServer, tmp_path: Path, random_weights_file: Path
 ) -> None:

@@ -119,7 +119,11 @@ def test_recipe_opens_only_pictures_in_the_given_folders(recipe: tuple[Path, dic
     assert [event for event in log.events if not event.startswith(allowed)] == []
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 100_000, "NaN", "\ud800", "", "null"])
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a":' * 100_000, "9" * 100_000, "NaN", "\ud800", "", "null"],
+    ids=["lists", "objects", "digits", "NaN", "surrogate", "empty", "null"],
+)
 def test_invalid_recipe_is_refused(text: str, tmp_path: Path) -> None:
     save_picture(tmp_path / "painting.tif", read_picture(scene(40, 36)), text.encode("ascii", "backslashreplace").decode())
     with pytest.raises(ImpastoError, match="has no recipe"):
