@@ -44,7 +44,8 @@ def uninterrupted(random_weights_file: Path) -> Callable[[str], impasto.Result]:
 
 @pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-@pytest.mark.parametrize("after", [1, 3, 4, 6, 9])  # inside a level, at its end, at the start of the next
+# Stopped inside a level, at its end, or at the start of the next
+@pytest.mark.parametrize("after", [1, 4, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 6, 9))])
 def test_resumed_run_equals_uninterrupted_run(
     random_weights_file: Path, uninterrupted: Callable[[str], impasto.Result], tmp_path: Path, optimizer: str, after: int
 ) -> None:

@@ -45,7 +45,7 @@ def assert_same(tiled: Evaluation, whole: Evaluation, within: float = 1e-9) -> N
     assert float((tiled.gradient - whole.gradient).norm() / whole.gradient.norm()) < within
 
 
-@pytest.mark.parametrize("network", ["vgg16", "vgg19"])
+@pytest.mark.parametrize("network", ["vgg16", pytest.param("vgg19", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("pooling", ["average", "max"])
 @pytest.mark.parametrize(
     ("padding", "size", "tile"),

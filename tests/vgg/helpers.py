@@ -5,19 +5,18 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
-from torchvision.models import vgg16, vgg19
 
 from impasto.layers import LAYERS
 from impasto.options import PADDING_MODES
 from impasto.vgg.weight_files import Weights
 
-TORCHVISION_MODELS = {"vgg16": vgg16, "vgg19": vgg19}
-
 
 def torchvision_features(network: str) -> nn.Sequential:
     """Return the convolutional part of torchvision's network, on the meta device, so without values."""
+    from torchvision.models import get_model  # slow to import
+
     with torch.device("meta"):
-        features = TORCHVISION_MODELS[network](weights=None, init_weights=False).features
+        features = get_model(network, weights=None, init_weights=False).features
     assert isinstance(features, nn.Sequential)
     return features
 
