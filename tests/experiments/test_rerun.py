@@ -20,21 +20,29 @@ from impasto.images.picture import read_picture
 from tests.conftest import scene
 
 
-@pytest.fixture
-def folder(tmp_path: Path, picture, random_weights_file: Path) -> Path:
+@pytest.fixture(scope="module")
+def original_folder(tmp_path_factory: pytest.TempPathFactory, random_weights_file: Path) -> Path:
     """A folder with one result in each format and all of its inputs: content, styles, masks and initial image"""
-    content, style = picture("photo.png"), picture("style.png", 40, 48)
+    folder = tmp_path_factory.mktemp("originals")
+    content, style, left, right = (folder / f"{name}.png" for name in ("photo", "style", "left", "right"))
+    Image.fromarray(scene(48, 40)).save(content)
+    Image.fromarray(scene(40, 48)).save(style)
     white = np.zeros((40, 48), np.uint8)
     white[:, :24] = 255
-    Image.fromarray(white).save(tmp_path / "left.png")
-    Image.fromarray(255 - white).save(tmp_path / "right.png")
-    masks = [str(tmp_path / "left.png"), str(tmp_path / "right.png")]
+    Image.fromarray(white).save(left)
+    Image.fromarray(255 - white).save(right)
     settings = {"weights": str(random_weights_file), "size": 48, "iterations": 2, "precision": "float32"}
-    settings |= {"masks": masks, "init_image": masks[0], "keep": masks[1], "style_weights": (1, 3), "seed": 4}
-    result = impasto.stylize(content, [style, style], **settings)
+    settings |= {"masks": [str(left), str(right)], "init_image": str(left), "keep": str(right)}
+    result = impasto.stylize(content, [style, style], **settings, style_weights=(1, 3), seed=4)
     for suffix in ("png", "jpg", "webp", "tif"):
-        result.save(tmp_path / f"out.{suffix}")
-    return tmp_path
+        result.save(folder / f"out.{suffix}")
+    return folder
+
+
+@pytest.fixture
+def folder(original_folder: Path, tmp_path: Path) -> Path:
+    """A copy of `original_folder`"""
+    return shutil.copytree(original_folder, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])

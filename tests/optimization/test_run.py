@@ -42,7 +42,7 @@ def test_same_seed_gives_the_same_image(fast_settings: dict[str, object], preset
 def test_steps_report_progress(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
-    options = Options(**fast_settings | {"preset": "paper", "ladder": True})
+    options = Options(**fast_settings | FEW_LAYERS | {"preset": "paper", "ladder": True})
     run = Run(scene(48, 36), scene(40, 48, 1), options)
     steps = list(run.steps())
     assert [(step.size, step.scale, step.iteration) for step in (steps[2], steps[-1])] == [((45, 34), 0, 3), ((64, 48), 1, 2)]
@@ -63,7 +63,7 @@ def test_loss_decreases(fast_settings: dict[str, object]) -> None:
 
 
 def test_earlier_steps_keep_their_image(fast_settings: dict[str, object]) -> None:
-    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | {"iterations": 4})
+    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"iterations": 4})
     first = next(steps)
     before = pixels(first.image)
     for _ in steps:
@@ -83,7 +83,9 @@ def test_reported_loss_is_that_of_the_saved_file(fast_settings: dict[str, object
 @pytest.mark.parametrize("depth", [8, 16])
 def test_png_carries_its_recipe(fast_settings: dict[str, object], tmp_path: Path, depth: int) -> None:
     content = scene(40, 32).astype(np.uint16) * 257 if depth == 16 else scene(40, 32)
-    impasto.stylize(content, Image.fromarray(scene(40, 40, 1)), seed=5, **fast_settings).save(tmp_path / "out.png")
+    impasto.stylize(content, Image.fromarray(scene(40, 40, 1)), seed=5, **fast_settings, **FEW_LAYERS).save(
+        tmp_path / "out.png"
+    )
     with Image.open(tmp_path / "out.png") as image:
         recipe = json.loads(image.text["impasto"])
     assert recipe["impasto"] == impasto.__version__
@@ -95,7 +97,7 @@ def test_png_carries_its_recipe(fast_settings: dict[str, object], tmp_path: Path
 
 
 def test_gradients_stay_enabled_for_the_caller(fast_settings: dict[str, object]) -> None:
-    for _ in impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings):
+    for _ in impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings, **FEW_LAYERS):
         assert torch.is_grad_enabled()
 
 
@@ -103,7 +105,7 @@ def test_close_ends_the_run(fast_settings: dict[str, object], monkeypatch: pytes
     evaluations = []
     evaluate = Objective.__call__
     monkeypatch.setattr(Objective, "__call__", lambda self, image: (evaluations.append(1), evaluate(self, image))[1])
-    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | {"iterations": 1000})
+    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"iterations": 1000})
     next(steps)
     next(steps)
     steps.close()
@@ -117,14 +119,14 @@ def test_close_ends_the_run(fast_settings: dict[str, object], monkeypatch: pytes
 def test_result_size_is_exact(
     fast_settings: dict[str, object], size: int, content: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    result = impasto.stylize(scene(*content), scene(40, 48, 1), **fast_settings | {"size": size, "iterations": 1})
+    result = impasto.stylize(scene(*content), scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"size": size, "iterations": 1})
     assert result.image.size == expected
 
 
 def test_alpha_and_depth_are_those_of_the_content(fast_settings: dict[str, object], tmp_path: Path) -> None:
     content = np.dstack([scene(48, 40).astype(np.uint16) * 257, np.full((40, 48), 65535, np.uint16)])
     content[:, :20, 3] = 0
-    result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | {"size": 0})
+    result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"size": 0})
     assert result.image.mode == "RGBA"
     np.testing.assert_array_equal(pixels(result.image)[..., 3], content[..., 3] // 257)
     result.save(tmp_path / "a.png")
@@ -133,7 +135,7 @@ def test_alpha_and_depth_are_those_of_the_content(fast_settings: dict[str, objec
 
 def test_colors_content_keeps_the_hues(fast_settings: dict[str, object]) -> None:
     content = scene(64, 52)
-    result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | {"colors": "content", "iterations": 5})
+    result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"colors": "content", "iterations": 5})
     chroma = [to_oklab(torch.from_numpy(x / 255.0))[..., 1:] for x in (pixels(result.image), content)]
     difference = (chroma[0] - chroma[1]).abs()
     assert float(difference.mean()) < 0.01  # only where a color cannot be shown so light or dark is it any different
@@ -311,7 +313,7 @@ def test_opposite_edges_join(fast_settings: dict[str, object], vgg16: object, pa
 def test_opposite_edges_join_in_composited_parts(fast_settings: dict[str, object], case: str) -> None:
     _, x = np.mgrid[0:48, 0:64]
     ramp = np.stack([x * 4, 128 + 0 * x, 255 - x * 4], axis=-1).clip(0, 255).astype(np.uint8)
-    settings = fast_settings | {"size": 64, "iterations": 3, "padding": "circular-x"}
+    settings = fast_settings | FEW_LAYERS | {"size": 64, "iterations": 3, "padding": "circular-x"}
     if case == "hues":
         settings["colors"] = "content"
     if case == "keep":

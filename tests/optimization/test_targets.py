@@ -162,7 +162,9 @@ def test_style_mask_limits_the_style_statistics(fast_settings: dict[str, object]
 
 
 def test_one_style_serves_several_regions(fast_settings: dict[str, object]) -> None:
-    run = Run(scene(64, 48), scene(64, 48, 1), **fast_settings, masks=halves(64, 48), style_masks=halves(64, 48)[::-1])
+    run = Run(
+        scene(64, 48), scene(64, 48, 1), **fast_settings, **FEW_LAYERS, masks=halves(64, 48), style_masks=halves(64, 48)[::-1]
+    )
     assert len(run.inputs.styles) == 2
     assert run.inputs.styles[0] is run.inputs.styles[1]
     assert np.isfinite(list(run.steps())[-1].loss)
