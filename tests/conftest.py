@@ -78,7 +78,7 @@ def random_weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def fast_settings(random_weights_file: Path) -> dict[str, object]:
+def fast_settings(random_weights_file: Path) -> dict[str, Any]:
     """Settings of a run that takes a fraction of a second"""
     return {"weights": str(random_weights_file), "size": 64, "iterations": 2, "precision": "float32"}
 

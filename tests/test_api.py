@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ TRAINING = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2", "siz
 
 
 @pytest.fixture
-def training(random_weights_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def training(random_weights_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings of a training of two tiny steps"""
     monkeypatch.setattr("impasto.feedforward.training.PHASES", (impasto_phase(32),))
     Image.fromarray(scene(80, 64)).save(tmp_path / "photo.png")
@@ -30,20 +31,20 @@ def impasto_phase(side: int) -> object:
     return Phase(side, 1.0, 1e-3)
 
 
-def test_texture_has_the_requested_size(fast_settings: dict[str, object]) -> None:
+def test_texture_has_the_requested_size(fast_settings: dict[str, Any]) -> None:
     del fast_settings["size"]
     result = impasto.texture(scene(48, 40), (64, 32), **fast_settings)
     assert result.image.size == (64, 32)
     assert result.options.content_layers == "none"
 
 
-def test_reconstruction_uses_the_paper_and_one_layer(fast_settings: dict[str, object]) -> None:
+def test_reconstruction_uses_the_paper_and_one_layer(fast_settings: dict[str, Any]) -> None:
     result = impasto.reconstruct(scene(48, 40), "conv2_1", **fast_settings)
     assert (result.options.preset, result.options.content_layers, result.options.style_layers) == ("paper", "conv2_1", "none")
     assert result.style_loss == 0
 
 
-def test_rerun_makes_the_same_picture(fast_settings: dict[str, object], tmp_path: Path) -> None:
+def test_rerun_makes_the_same_picture(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     for name, seed in (("photo.png", 0), ("style.png", 1)):
         Image.fromarray(scene(48, 40, seed)).save(tmp_path / name)
     first = impasto.stylize(tmp_path / "photo.png", tmp_path / "style.png", **fast_settings, **FEW_LAYERS)
@@ -54,7 +55,7 @@ def test_rerun_makes_the_same_picture(fast_settings: dict[str, object], tmp_path
     assert larger.image.size == (80, 67)
 
 
-def test_training_yields_steps_and_a_network(training: dict[str, object], tmp_path: Path) -> None:
+def test_training_yields_steps_and_a_network(training: dict[str, Any], tmp_path: Path) -> None:
     steps = list(impasto.train([scene(64, 48, 1), scene(48, 64, 2)], **training, names=["one", "two"], license="CC0"))
     assert [step.steps for step in steps] == [1, 2]
     assert steps[-1].fraction == 1
@@ -66,7 +67,7 @@ def test_training_yields_steps_and_a_network(training: dict[str, object], tmp_pa
     assert network.info.training["steps"] == 2
 
 
-def test_training_reports_bad_input_at_once(training: dict[str, object]) -> None:
+def test_training_reports_bad_input_at_once(training: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match="1 names for 2 style"):
         impasto.train([scene(64, 48, 1), scene(48, 64, 2)], **training, names=["one"])
     with pytest.raises(OptionError, match="minutes is 0"):
@@ -75,7 +76,7 @@ def test_training_reports_bad_input_at_once(training: dict[str, object]) -> None
         impasto.train(scene(64, 48, 1), **training | {"size": 0})
 
 
-def test_close_ends_training(training: dict[str, object]) -> None:
+def test_close_ends_training(training: dict[str, Any]) -> None:
     steps = impasto.train(scene(64, 48, 1), **training | {"steps": 1000})
     assert isinstance(steps, Iterator)
     next(steps)

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.resources
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_preset_fills_unset_options_and_explicit_options_override_it() -> None:
         ({"style_weights": (1, "x")}, "a number"),
     ],
 )
-def test_invalid_options_raise_a_one_line_error(settings: dict[str, object], message: str) -> None:
+def test_invalid_options_raise_a_one_line_error(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message) as caught:
         Options(**settings)
     assert "\n" not in str(caught.value)

@@ -18,7 +18,11 @@ from .layers import NETWORKS, canonical_network, parse_layers
 from .presets import PAPER_RATIO, PRESETS
 
 QUALITIES = ("draft", "normal", "fine")
-STYLE_LOSS_NAMES = ("gram", "moments", "covariance", "wasserstein")
+#: Style loss -> content weight at strength 0.5 where the loss is relative to the images' own. Chosen by measurement so that
+#: every loss keeps the same amount of content (relative conv4_2 distance about 0.85, coffee in the style of harvest). The
+#: losses themselves are in losses/style.py, which needs torch.
+LOSS_BALANCE = {"gram": 0.02, "moments": 0.125, "covariance": 0.15, "wasserstein": 0.055}
+STYLE_LOSS_NAMES = tuple(LOSS_BALANCE)
 #: Padding option -> padding mode of the first layer (vertical, horizontal). `circular` makes opposite edges match.
 PADDING_MODES = {
     "zero": ("zero", "zero"),
@@ -35,9 +39,6 @@ NETWORK_PREFIX = "net:"
 
 #: Pairs of options that set the same thing.
 _EXCLUSIVE = (("strength", "ratio"), ("init", "init_image"))
-#: Content weight at strength 0.5 for losses that are relative to the images' own. Chosen by measurement so that every loss
-#: keeps the same amount of content (relative conv4_2 distance about 0.85, coffee in the style of harvest).
-_LOSS_BALANCE = {"gram": 0.02, "moments": 0.125, "covariance": 0.15, "wasserstein": 0.055}
 #: Powers of ten per unit of strength below 0.5 and above. Near strength 1 little content is left to lose.
 _DECADES_WEAKER, _DECADES_STRONGER = 4.0, 2.5
 #: Number of pixels for which presets with mean-reduced losses give their ratio.
@@ -75,7 +76,7 @@ def option(
         "display_default": display_default,
         "kind": kind,
         "title": title,
-        "offers": form_choices,
+        "form_choices": form_choices,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -251,9 +252,9 @@ class Options:
         weaker = 0.0 if self.strength is None else 0.5 - self.strength
         factor = 10 ** (weaker * (_DECADES_WEAKER if weaker > 0 else _DECADES_STRONGER))
         if ratio is None:
-            return _LOSS_BALANCE[self.style_loss] * factor, False
+            return LOSS_BALANCE[self.style_loss] * factor, False
         if self.style_loss != "gram":
-            return _LOSS_BALANCE[self.style_loss] * factor * ratio / PAPER_RATIO, False
+            return LOSS_BALANCE[self.style_loss] * factor * ratio / PAPER_RATIO, False
         return factor * ratio * (_REFERENCE_POSITIONS / (width * height) if preset.mean_reduced else 1), True
 
 
@@ -297,7 +298,7 @@ def option_schema() -> list[dict[str, Any]]:
     """Describe every option that does not take images, so that other programs can build forms.
 
     Keys: name, kind (choice, bool, int, float, floats or text), default, help, low, high, choices, group, title, and offers:
-    the (label, value) pairs that a form lists for a choice, where None leaves the value to the preset.
+    the `form_choices`, (label, value) pairs of which value None leaves the choice to the preset.
     """
     schema = []
     for field in fields(Options):
@@ -307,9 +308,10 @@ def option_schema() -> list[dict[str, Any]]:
         kind = "floats" if kind.startswith("tuple") else kind
         shared = {key: field.metadata[key] for key in ("help", "low", "high", "choices", "group")}
         title = field.metadata["title"] or field.name.replace("_", " ").capitalize()
-        offers = field.metadata["offers"] or tuple((choice.capitalize(), choice) for choice in field.metadata["choices"])
-        default = None if None in (value for _, value in offers) else default_value(field)
-        schema.append({"name": field.name, "kind": kind, "default": default, **shared, "title": title, "offers": offers})
+        choices = tuple((choice.capitalize(), choice) for choice in field.metadata["choices"])
+        form_choices = field.metadata["form_choices"] or choices
+        default = None if None in (value for _, value in form_choices) else default_value(field)
+        schema.append({"name": field.name, "kind": kind, "default": default, **shared, "title": title, "offers": form_choices})
     return schema
 
 

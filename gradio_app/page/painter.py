@@ -79,7 +79,7 @@ class Job(NamedTuple):
     folder: str  # of this job alone; a file `stop` in it ends the painting
     time_limit: float = TIME_LIMIT_SECONDS
     masks: list[Pixels] | None = None  # where each style applies, (height, width); None: everywhere
-    network: str = ""  # name of a feed-forward network, which uses only the options OF_NETS, and no styles
+    network: str = ""  # name of a feed-forward network, which uses only FEEDFORWARD_OPTIONS, and no styles
 
 
 class Progress(NamedTuple):
@@ -116,9 +116,9 @@ def validated_options(photo_size: tuple[int, int], settings: dict[str, Any]) -> 
     unknown = set(settings) - set(ALLOWED_OPTIONS)
     if unknown:
         raise OptionError(f"{min(unknown)!r} cannot be set here; these can: {', '.join(ALLOWED_OPTIONS)}")
-    given = {name: value for name, value in settings.items() if value not in (None, "")}
-    size = min(resolve_options(given).size or max(photo_size), max(photo_size), MAX_SIZE)
-    return {**given, "size": max(32, size)}
+    chosen = {name: value for name, value in settings.items() if value not in (None, "")}
+    size = min(resolve_options(chosen).size or max(photo_size), max(photo_size), MAX_SIZE)
+    return {**chosen, "size": max(32, size)}
 
 
 def gpu_seconds(job: Job) -> int:

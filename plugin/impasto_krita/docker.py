@@ -84,11 +84,11 @@ class ImpastoDocker(DockWidget):
         self._live.setToolTip(
             "While this is on, a new layer shows the active layer in an instant style, after every brush stroke."
         )
-        self._train = _button("", "learn", self._start_training)
+        self._train = _button("", "train", self._start_training)
         self._train.setToolTip(
             f"Train a network on this style, in the background, for {MINUTES} minutes. After that it paints in about a second."
         )
-        self._training_status = _label("learning")
+        self._training_status = _label("training_status")
         self._status = _label("status")
         self._estimate = _label("estimate")
         self._estimate.setEnabled(False)  # drawn in gray

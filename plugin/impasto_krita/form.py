@@ -10,7 +10,7 @@ from typing import Any
 from krita import Document
 
 from . import settings
-from .option_fields import Field, PercentSlider
+from .option_widgets import Field, PercentSlider
 from .qt import QtCore, QtWidgets
 from .request import StyleSource
 from .style_picker import StylePicker

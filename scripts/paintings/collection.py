@@ -1,6 +1,6 @@
 """The project's own paintings: pictures to use as styles, made by code, free for any use (CC0).
 
-    python -m scripts.paintings.collection harvest -o harvest.png
+    PYTHONPATH=scripts python -m paintings.collection harvest -o harvest.png
 
 Each is made stroke by stroke or piece by piece, along the directions and in the colors of a scene that a few formulas
 describe. The same seed makes the same painting.

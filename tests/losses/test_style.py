@@ -8,7 +8,13 @@ import torch
 
 from impasto.losses.moments import Moments, compute_moments, moments_gradient
 from impasto.losses.style import STYLE_LOSSES, covariance_loss, gram_loss, moments_loss, wasserstein_loss
+from impasto.options import STYLE_LOSS_NAMES, option_schema
 from tests.losses.helpers import STYLE, F, M, N, transpose
+
+
+def test_every_style_loss_can_be_chosen_by_its_name() -> None:
+    (field,) = [field for field in option_schema() if field["name"] == "style_loss"]
+    assert set(STYLE_LOSSES) == set(STYLE_LOSS_NAMES) == {value for _, value in field["offers"]} - {None}
 
 
 def test_gram_loss_is_equation_4_and_its_gradient_equation_6() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 4)
 
 
-def pyramid_settings(random_weights_file: Path, optimizer: str) -> dict[str, object]:
+def pyramid_settings(random_weights_file: Path, optimizer: str) -> dict[str, Any]:
     settings = {"weights": str(random_weights_file), "size": 64, "iterations": 6, "ladder": True, "optimizer": optimizer}
     return settings | {"init": "noise", "seed": 3, "precision": "float32", **FEW_LAYERS}
 
@@ -87,7 +88,7 @@ def test_bfloat16_history_is_resumed_as_bfloat16(
     np.testing.assert_array_equal(np.asarray(last.image), np.asarray(whole.image))
 
 
-def test_only_the_history_may_be_bfloat16(tmp_path: Path, fast_settings: dict[str, object]) -> None:
+def test_only_the_history_may_be_bfloat16(tmp_path: Path, fast_settings: dict[str, Any]) -> None:
     path, settings = tmp_path / "run", fast_settings | {"optimizer": "adam"}
     list(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=path))
     with safe_open(path, "pt") as file:
@@ -99,7 +100,7 @@ def test_only_the_history_may_be_bfloat16(tmp_path: Path, fast_settings: dict[st
             read_checkpoint(tmp_path / "other")
 
 
-def test_out_of_memory_is_not_reported_as_damage(tmp_path: Path, fast_settings: dict[str, object]) -> None:
+def test_out_of_memory_is_not_reported_as_damage(tmp_path: Path, fast_settings: dict[str, Any]) -> None:
     class Large:
         def restore(self, *_: object) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -174,7 +175,7 @@ def test_step_of_an_interrupted_run_can_be_saved(random_weights_file: Path, tmp_
         assert image.size == (32, 32)
 
 
-def test_resumed_run_keeps_its_tiles(fast_settings: dict[str, object], tmp_path: Path) -> None:
+def test_resumed_run_keeps_its_tiles(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     """Tiles affect the last bits, so they do not depend on the memory at resume."""
     settings = fast_settings | FEW_LAYERS | {"size": 96, "iterations": 3, "ladder": False}
     first = Run(scene(96, 64), scene(48, 48, 1), **settings, checkpoint=tmp_path / "run")

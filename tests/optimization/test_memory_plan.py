@@ -1,4 +1,4 @@
-"""Plans: what fits, in tiles of which size, and whether it takes what was said."""
+"""Memory plans: what fits, in tiles of which size, and whether a run needs as much memory as its plan says"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -145,13 +146,13 @@ print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
             assert int(peak) < 1.1 * 1.1e9
 
 
-def test_run_that_does_not_fit_is_refused_at_once(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_that_does_not_fit_is_refused_at_once(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     use_memory(monkeypatch, 600_000_000)
     with pytest.raises(OutOfMemoryError, match="give size"):
         Run(scene(64, 48), scene(48, 48, 1), **{**fast_settings, "size": 16384, "memory": "6GB", "device": "cpu"})
 
 
-def test_loaded_network_is_not_counted_twice(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loaded_network_is_not_counted_twice(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two runs with one network, the second counts it in the memory in use."""
     use_memory(monkeypatch, 1_000_000_000)
     warm = ModelCache()
@@ -162,7 +163,7 @@ def test_loaded_network_is_not_counted_twice(fast_settings: dict[str, object], m
     assert first.plan.memory - second.plan.memory > 300_000_000
 
 
-def test_planning_vgg19_layers_needs_no_weights(fast_settings: dict[str, object]) -> None:
+def test_planning_vgg19_layers_needs_no_weights(fast_settings: dict[str, Any]) -> None:
     """`auto` may be either network, as long as no file has been opened."""
     Run(scene(64, 48), scene(48, 48, 1), **fast_settings, content_layers="conv4_4")
 
@@ -170,7 +171,7 @@ def test_planning_vgg19_layers_needs_no_weights(fast_settings: dict[str, object]
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(400, 100), (96, 64)])
 def test_style_takes_no_more_memory_than_the_image(
-    fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+    fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     shown: list[int] = []
     forward = VGG.forward

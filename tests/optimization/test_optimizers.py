@@ -31,14 +31,14 @@ def test_optimizers_find_the_constrained_minimum(optimizer: LBFGS | Adam, steps:
     for _ in range(steps):
         image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
         assert 0 <= float(image.min()) <= float(image.max()) <= 1
-    torch.testing.assert_close(optimizer.current_estimate(image), goal.clamp(0, 1), rtol=0, atol=0.01)
+    torch.testing.assert_close(optimizer.current_image(image), goal.clamp(0, 1), rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam(9)])
 def test_step_does_not_change_its_arguments(optimizer: LBFGS | Adam) -> None:
     first = torch.full((4, 4, 3), 0.5)
     second = optimizer.step(first, torch.ones(4, 4, 3), 1.0)
-    shown = optimizer.current_estimate(second)
+    shown = optimizer.current_image(second)
     kept = shown.clone()
     optimizer.step(second, torch.ones(4, 4, 3), 0.9)
     assert torch.equal(first, torch.full((4, 4, 3), 0.5))
@@ -68,7 +68,7 @@ def test_lbfgs_undoes_a_step_that_increases_the_loss() -> None:
     for _ in range(40):
         gradient, loss = evaluate(image)
         image = optimizer.step(image, gradient, loss)
-        shown.append(evaluate(optimizer.current_estimate(image))[1])
+        shown.append(evaluate(optimizer.current_image(image))[1])
     assert max(shown) == shown[0]
     assert shown[-1] < 1e-9
 
@@ -135,7 +135,7 @@ def test_state_can_be_saved_and_restored(make) -> None:
     second = make()
     second.restore(copy.deepcopy(first.state()), goal.device)
     assert torch.equal(walk(second, there, 4), walk(first, there, 4))
-    assert torch.equal(second.current_estimate(there), first.current_estimate(there))
+    assert torch.equal(second.current_image(there), first.current_image(there))
 
 
 def test_average_is_the_unbiased_exponential_mean() -> None:
@@ -147,7 +147,7 @@ def test_average_is_the_unbiased_exponential_mean() -> None:
         iterates.append(image)
     weights = torch.tensor([0.9 ** (4 - k) for k in range(5)])
     expected = sum(weight * iterate for weight, iterate in zip(weights / weights.sum(), iterates, strict=True))
-    torch.testing.assert_close(optimizer.current_estimate(image), expected)
+    torch.testing.assert_close(optimizer.current_image(image), expected)
 
 
 def test_adam_resizes_its_moments_for_the_next_level() -> None:
@@ -156,6 +156,6 @@ def test_adam_resizes_its_moments_for_the_next_level() -> None:
     optimizer.step(torch.full((8, 8, 3), 0.5), gradient, 0.0)
     larger = optimizer.for_level(12, 11, 3)
     image = torch.full((11, 12, 3), 0.5)
-    assert torch.equal(larger.current_estimate(image), image)  # the average starts again
+    assert torch.equal(larger.current_image(image), image)  # the average starts again
     moved = larger.step(image, torch.zeros(11, 12, 3), 0.0)
     assert float((image - moved).min()) > 0  # but the momentum carries on

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ Maker = Callable[..., Path]
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["impasto", "paper"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_same_seed_gives_the_same_image(fast_settings: dict[str, object], preset: str, precision: str) -> None:
+def test_same_seed_gives_the_same_image(fast_settings: dict[str, Any], preset: str, precision: str) -> None:
     fast_settings |= {"preset": preset, "init": "noise", "precision": precision, **FEW_LAYERS}
     first, second = (impasto.stylize(scene(48, 40), scene(40, 48, 1), **fast_settings, seed=3) for _ in range(2))
     different = impasto.stylize(scene(48, 40), scene(40, 48, 1), **fast_settings, seed=4)
@@ -39,7 +40,7 @@ def test_same_seed_gives_the_same_image(fast_settings: dict[str, object], preset
     assert (pixels(first.image) != pixels(different.image)).any()
 
 
-def test_steps_report_progress(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_report_progress(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
     options = Options(**fast_settings | FEW_LAYERS | {"preset": "paper", "ladder": True})
@@ -55,14 +56,14 @@ def test_steps_report_progress(fast_settings: dict[str, object], monkeypatch: py
 
 
 @pytest.mark.slow
-def test_loss_decreases(fast_settings: dict[str, object]) -> None:
+def test_loss_decreases(fast_settings: dict[str, Any]) -> None:
     for optimizer in ("lbfgs", "adam"):
         settings = fast_settings | {"preset": "paper", "iterations": 30, "optimizer": optimizer, "tv": 0}
         losses = [step.loss for step in impasto.stream(scene(48, 40), scene(40, 48, 1), **settings)]
         assert losses[-1] < 0.3 * losses[0]
 
 
-def test_earlier_steps_keep_their_image(fast_settings: dict[str, object]) -> None:
+def test_earlier_steps_keep_their_image(fast_settings: dict[str, Any]) -> None:
     steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"iterations": 4})
     first = next(steps)
     before = pixels(first.image)
@@ -71,7 +72,7 @@ def test_earlier_steps_keep_their_image(fast_settings: dict[str, object]) -> Non
     np.testing.assert_array_equal(pixels(first.image), before)
 
 
-def test_reported_loss_is_that_of_the_saved_file(fast_settings: dict[str, object], tmp_path: Path) -> None:
+def test_reported_loss_is_that_of_the_saved_file(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     """A run that starts from the saved file begins with the reported loss."""
     fast_settings |= {"preset": "paper", "iterations": 3}
     result = impasto.stylize(scene(64, 52), scene(40, 48, 1), **fast_settings, **FEW_LAYERS)
@@ -81,7 +82,7 @@ def test_reported_loss_is_that_of_the_saved_file(fast_settings: dict[str, object
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_png_carries_its_recipe(fast_settings: dict[str, object], tmp_path: Path, depth: int) -> None:
+def test_png_carries_its_recipe(fast_settings: dict[str, Any], tmp_path: Path, depth: int) -> None:
     content = scene(40, 32).astype(np.uint16) * 257 if depth == 16 else scene(40, 32)
     impasto.stylize(content, Image.fromarray(scene(40, 40, 1)), seed=5, **fast_settings, **FEW_LAYERS).save(
         tmp_path / "out.png"
@@ -96,12 +97,12 @@ def test_png_carries_its_recipe(fast_settings: dict[str, object], tmp_path: Path
     assert str(fast_settings["weights"]) not in json.dumps(recipe)
 
 
-def test_gradients_stay_enabled_for_the_caller(fast_settings: dict[str, object]) -> None:
+def test_gradients_stay_enabled_for_the_caller(fast_settings: dict[str, Any]) -> None:
     for _ in impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings, **FEW_LAYERS):
         assert torch.is_grad_enabled()
 
 
-def test_close_ends_the_run(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_ends_the_run(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     evaluations = []
     evaluate = Objective.__call__
     monkeypatch.setattr(Objective, "__call__", lambda self, image: (evaluations.append(1), evaluate(self, image))[1])
@@ -117,13 +118,13 @@ def test_close_ends_the_run(fast_settings: dict[str, object], monkeypatch: pytes
     ("size", "content", "expected"), [(0, (75, 50), (75, 50)), (64, (75, 50), (64, 43)), (96, (50, 75), (64, 96))]
 )
 def test_result_size_is_exact(
-    fast_settings: dict[str, object], size: int, content: tuple[int, int], expected: tuple[int, int]
+    fast_settings: dict[str, Any], size: int, content: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     result = impasto.stylize(scene(*content), scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"size": size, "iterations": 1})
     assert result.image.size == expected
 
 
-def test_alpha_and_depth_are_those_of_the_content(fast_settings: dict[str, object], tmp_path: Path) -> None:
+def test_alpha_and_depth_are_those_of_the_content(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     content = np.dstack([scene(48, 40).astype(np.uint16) * 257, np.full((40, 48), 65535, np.uint16)])
     content[:, :20, 3] = 0
     result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"size": 0})
@@ -133,7 +134,7 @@ def test_alpha_and_depth_are_those_of_the_content(fast_settings: dict[str, objec
     assert read_picture(tmp_path / "a.png").depth == 16
 
 
-def test_colors_content_keeps_the_hues(fast_settings: dict[str, object]) -> None:
+def test_colors_content_keeps_the_hues(fast_settings: dict[str, Any]) -> None:
     content = scene(64, 52)
     result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"colors": "content", "iterations": 5})
     chroma = [to_oklab(torch.from_numpy(x / 255.0))[..., 1:] for x in (pixels(result.image), content)]
@@ -142,7 +143,7 @@ def test_colors_content_keeps_the_hues(fast_settings: dict[str, object]) -> None
     assert (pixels(result.image) != content).any()
 
 
-def test_bad_input_is_refused_before_the_first_step(fast_settings: dict[str, object], picture: Maker) -> None:
+def test_bad_input_is_refused_before_the_first_step(fast_settings: dict[str, Any], picture: Maker) -> None:
     good = picture("a.png")
     with pytest.raises(ImageError, match="there is no file"):
         impasto.stream("missing.jpg", good, **fast_settings)
@@ -161,7 +162,7 @@ def test_bad_input_is_refused_before_the_first_step(fast_settings: dict[str, obj
             impasto.stream(good, good, **fast_settings, device="cuda")
 
 
-def test_out_of_memory_names_the_size(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_names_the_size(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
 
@@ -172,7 +173,7 @@ def test_out_of_memory_names_the_size(fast_settings: dict[str, object], monkeypa
 
 @pytest.mark.slow
 def test_out_of_memory_halves_tiles_and_the_run_goes_on(
-    fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the second step on, memory suffices for 18000 pixels at a time: no step is lost, and the result is the same."""
     settings = fast_settings | {"size": 200, "style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2"}
@@ -200,7 +201,7 @@ def test_out_of_memory_halves_tiles_and_the_run_goes_on(
     torch.testing.assert_close(steps[-1].snapshot.pixels, untiled.snapshot.pixels, rtol=0, atol=1e-3)
 
 
-def test_tiny_style_gives_finite_losses(fast_settings: dict[str, object]) -> None:
+def test_tiny_style_gives_finite_losses(fast_settings: dict[str, Any]) -> None:
     """At 16 pixels conv5_1 is a single position, and has no covariance to be measured against."""
     steps = list(impasto.stream(scene(48, 40), scene(16, 16, 1), **fast_settings | {"iterations": 5}))
     assert np.isfinite(steps[-1].loss)
@@ -227,7 +228,7 @@ def test_result_is_closer_to_the_style_and_keeps_the_content(vgg16: object) -> N
     assert steps[-1].content_loss < from_style.content_loss
 
 
-def test_runs_with_a_cache_share_the_network(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_with_a_cache_share_the_network(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     poolings = []
     network = VGG
     monkeypatch.setattr(
@@ -245,7 +246,7 @@ def test_runs_with_a_cache_share_the_network(fast_settings: dict[str, object], m
 
 
 @pytest.mark.slow
-def test_color_match_brings_the_mean_to_the_content(fast_settings: dict[str, object], vgg16: object) -> None:
+def test_color_match_brings_the_mean_to_the_content(fast_settings: dict[str, Any], vgg16: object) -> None:
     blue, red = scene(48, 40), scene(48, 40, 1)
     blue[..., 0] //= 3
     red[..., 2] //= 3
@@ -260,13 +261,13 @@ def test_color_match_brings_the_mean_to_the_content(fast_settings: dict[str, obj
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", ["gram", "moments", "covariance", "wasserstein"])
-def test_every_style_loss_decreases_the_gram_loss(fast_settings: dict[str, object], vgg16: object, loss: str) -> None:
+def test_every_style_loss_decreases_the_gram_loss(fast_settings: dict[str, Any], vgg16: object, loss: str) -> None:
     settings = {**fast_settings, "weights": None, "network": "vgg16", "style_loss": loss, "strength": 0.8, "iterations": 12}
     losses = [step.style_loss for step in impasto.stream(scene(48, 40), 255 - scene(48, 40, 1) // 3, **settings)]
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_kept_area_equals_the_content(fast_settings: dict[str, object]) -> None:
+def test_kept_area_equals_the_content(fast_settings: dict[str, Any]) -> None:
     content = scene(64, 48)
     keep = np.zeros((48, 64), np.uint8)
     keep[:, :20] = 255
@@ -277,7 +278,7 @@ def test_kept_area_equals_the_content(fast_settings: dict[str, object]) -> None:
         assert (painted[:, 24:] != content[:, 24:]).mean() > 0.5
 
 
-def test_kept_area_is_fixed_at_every_level(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_area_is_fixed_at_every_level(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Adam normalizes gradients, so a small gradient would not keep pixels in place."""
     monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
@@ -294,7 +295,7 @@ def test_kept_area_is_fixed_at_every_level(fast_settings: dict[str, object], mon
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("padding", "size"), [("circular", (64, 48)), ("circular-x", (64, 50)), ("circular-y", (60, 48))])
-def test_opposite_edges_join(fast_settings: dict[str, object], vgg16: object, padding: str, size: tuple[int, int]) -> None:
+def test_opposite_edges_join(fast_settings: dict[str, Any], vgg16: object, padding: str, size: tuple[int, int]) -> None:
     """The difference across opposite edges is no larger than inside; sides that join are multiples of 16."""
     settings = fast_settings | {"weights": None, "network": "vgg16", "size": size[0] + 2, "iterations": 40, "strength": 0.98}
     y, x = np.mgrid[0:50, 0 : size[0] + 2]
@@ -310,7 +311,7 @@ def test_opposite_edges_join(fast_settings: dict[str, object], vgg16: object, pa
 
 
 @pytest.mark.parametrize("case", ["hues", "keep", "alpha"])
-def test_opposite_edges_join_in_composited_parts(fast_settings: dict[str, object], case: str) -> None:
+def test_opposite_edges_join_in_composited_parts(fast_settings: dict[str, Any], case: str) -> None:
     _, x = np.mgrid[0:48, 0:64]
     ramp = np.stack([x * 4, 128 + 0 * x, 255 - x * 4], axis=-1).clip(0, 255).astype(np.uint8)
     settings = fast_settings | FEW_LAYERS | {"size": 64, "iterations": 3, "padding": "circular-x"}
@@ -327,7 +328,7 @@ def test_opposite_edges_join_in_composited_parts(fast_settings: dict[str, object
 
 
 @pytest.mark.slow
-def test_strength_trades_content_for_style(fast_settings: dict[str, object], vgg16: object) -> None:
+def test_strength_trades_content_for_style(fast_settings: dict[str, Any], vgg16: object) -> None:
     """From 0.1 to 0.7 the content loss rises and the style loss falls, with the Gram loss too."""
     settings = {
         **fast_settings,
@@ -348,7 +349,7 @@ def test_strength_trades_content_for_style(fast_settings: dict[str, object], vgg
 
 
 @pytest.mark.slow
-def test_last_step_counts(fast_settings: dict[str, object]) -> None:
+def test_last_step_counts(fast_settings: dict[str, Any]) -> None:
     """A run of one step changes the image; a last step with a much larger loss is undone."""
     settings = fast_settings | FEW_LAYERS | {"preset": "paper", "iterations": 1}
     run = Run(scene(48, 40), scene(40, 40, 1), **settings)

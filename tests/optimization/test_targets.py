@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ MakeTargets = Callable[..., tuple[TargetBuilder, VGG]]
 
 
 @pytest.fixture
-def make_targets(fast_settings: dict[str, object]) -> MakeTargets:
+def make_targets(fast_settings: dict[str, Any]) -> MakeTargets:
     """Make the targets of a run with the content scene(48, 40) and the style scene(40, 40, 1), and its network."""
 
     def make(**settings: object) -> tuple[TargetBuilder, VGG]:
@@ -87,7 +88,7 @@ def second_moment(network: VGG, picture: np.ndarray, layer: str) -> torch.Tensor
     return compute_moments(network.forward(read_picture(picture).pixels)[layer].flatten(0, 1)).second
 
 
-def test_styles_can_have_layers_of_their_own(fast_settings: dict[str, object]) -> None:
+def test_styles_can_have_layers_of_their_own(fast_settings: dict[str, Any]) -> None:
     """With one list of layers per style, each layer matches only the styles that list it."""
     first, second = scene(48, 48, 1), scene(48, 48, 2)
     layers = "conv1_1,conv2_1/conv3_1,conv4_1"
@@ -105,7 +106,7 @@ def test_styles_can_have_layers_of_their_own(fast_settings: dict[str, object]) -
         torch.testing.assert_close(region.style[name][1].second, second_moment(network, style, name), rtol=1e-3, atol=1e-5)
 
 
-def test_each_style_has_its_scale(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_style_has_its_scale(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
     resize = Picture.resize
     monkeypatch.setattr(
@@ -116,7 +117,7 @@ def test_each_style_has_its_scale(fast_settings: dict[str, object], monkeypatch:
     assert {new for old, new in sizes if old == (44, 44)} == {(128, 128)}
 
 
-def test_style_is_enlarged_only_above_scale_one(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_style_is_enlarged_only_above_scale_one(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
     resize = Picture.resize
     monkeypatch.setattr(
@@ -135,7 +136,7 @@ def halves(width: int, height: int) -> list[np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["plain", "inside", "all"])
-def test_each_region_has_its_own_style(fast_settings: dict[str, object], vgg16: object, mode: str) -> None:
+def test_each_region_has_its_own_style(fast_settings: dict[str, Any], vgg16: object, mode: str) -> None:
     """Red on the left, blue on the right: each half of the result is closer in color to its own style."""
     red, blue = scene(64, 64, 1), scene(64, 64, 1)
     red[..., 1:] //= 4
@@ -148,7 +149,7 @@ def test_each_region_has_its_own_style(fast_settings: dict[str, object], vgg16: 
 
 
 @pytest.mark.slow
-def test_style_mask_limits_the_style_statistics(fast_settings: dict[str, object]) -> None:
+def test_style_mask_limits_the_style_statistics(fast_settings: dict[str, Any]) -> None:
     """Pixels outside the style mask do not change the result, except through receptive fields that cross its edge."""
     masks = halves(64, 48)[:1]
     losses = []
@@ -161,7 +162,7 @@ def test_style_mask_limits_the_style_statistics(fast_settings: dict[str, object]
     assert next(Run(scene(48, 40), style, **fast_settings).steps()).style_loss != pytest.approx(losses[0], rel=1e-2)
 
 
-def test_one_style_serves_several_regions(fast_settings: dict[str, object]) -> None:
+def test_one_style_serves_several_regions(fast_settings: dict[str, Any]) -> None:
     run = Run(
         scene(64, 48), scene(64, 48, 1), **fast_settings, **FEW_LAYERS, masks=halves(64, 48), style_masks=halves(64, 48)[::-1]
     )
@@ -170,7 +171,7 @@ def test_one_style_serves_several_regions(fast_settings: dict[str, object]) -> N
     assert np.isfinite(list(run.steps())[-1].loss)
 
 
-def test_transparent_style_pixels_do_not_count(fast_settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transparent_style_pixels_do_not_count(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The color of transparent style pixels does not change the result."""
     fast_settings |= {"size": 48}
     styles = []
@@ -204,7 +205,7 @@ def test_transparent_style_pixels_do_not_count(fast_settings: dict[str, object],
         ({"masks": "missing.png"}, "there is no file 'missing.png'"),
     ],
 )
-def test_mismatched_inputs_are_refused(fast_settings: dict[str, object], settings: dict[str, object], message: str) -> None:
+def test_mismatched_inputs_are_refused(fast_settings: dict[str, Any], settings: dict[str, Any], message: str) -> None:
     with pytest.raises(impasto.ImpastoError, match=message) as caught:
         impasto.stream(scene(48, 40), scene(48, 40, 1), **fast_settings, **settings)
     assert str(caught.value).count("\n") == 0
@@ -237,7 +238,7 @@ def test_strength_makes_the_gram_loss_relative(make_targets: MakeTargets) -> Non
     assert objective.ratio * float(content.square().sum()) / 2 == pytest.approx(balance * style_norm, rel=1e-3)
 
 
-def test_mask_over_transparent_pixels_is_refused(fast_settings: dict[str, object]) -> None:
+def test_mask_over_transparent_pixels_is_refused(fast_settings: dict[str, Any]) -> None:
     content = np.dstack([scene(48, 40), np.full((40, 48), 255, np.uint8)])
     content[:, :24, 3] = 0
     mask = np.zeros((40, 48), np.uint8)
@@ -247,7 +248,7 @@ def test_mask_over_transparent_pixels_is_refused(fast_settings: dict[str, object
 
 
 @pytest.mark.slow
-def test_small_style_mask_excludes_the_rest(fast_settings: dict[str, object]) -> None:
+def test_small_style_mask_excludes_the_rest(fast_settings: dict[str, Any]) -> None:
     """However small the masked part is, the rest of the style does not count."""
     mask = np.zeros((300, 400), np.uint8)
     mask[:12, :12] = 255
@@ -260,7 +261,7 @@ def test_small_style_mask_excludes_the_rest(fast_settings: dict[str, object]) ->
     assert abs(masked_loss - plain_loss) < 0.2 * abs(whole_loss - plain_loss)
 
 
-def test_styles_are_mixed_by_their_weights(fast_settings: dict[str, object]) -> None:
+def test_styles_are_mixed_by_their_weights(fast_settings: dict[str, Any]) -> None:
     first, second = scene(48, 48, 1), scene(48, 48, 2)
     both = pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, **FEW_LAYERS, style_weights=(1, 0)).image)
     np.testing.assert_array_equal(both, pixels(impasto.stylize(scene(48, 40), first, **fast_settings, **FEW_LAYERS).image))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from build_space import APP, ROOT, build
 from impasto.feedforward.registry import bundled_networks
-from scripts.build_space import APP, ROOT, build
 
 
 def test_readme_metadata_is_valid_for_a_space() -> None:

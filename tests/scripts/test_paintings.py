@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scripts.paintings import collection
+from paintings import collection
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("paintings")]  # one process makes each painting once
 

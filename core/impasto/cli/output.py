@@ -31,14 +31,14 @@ def save_result(result: Result, target: Path) -> None:
     save_or_fall_back(result.save, target, "the painting")
 
 
-def save_or_fall_back(save: Callable[[Path], None], target: Path, what: str) -> None:
+def save_or_fall_back(save: Callable[[Path], None], target: Path, description: str) -> None:
     """Write a file; if that fails, write it to the temporary folder.  Raises ImageError, which says where."""
     try:
         save(target)
     except ImageError as error:
         fallback = Path(tempfile.mkdtemp(prefix="impasto-"), target.name)
         save(fallback)
-        raise ImageError(f"{error}; {what} is in {str(fallback)!r}") from error
+        raise ImageError(f"{error}; {description} is in {str(fallback)!r}") from error
 
 
 def save_snapshot(result: Result, target: Path) -> None:

@@ -40,20 +40,20 @@ class MomentAccumulator:
         """like: features with the same number of channels, device and type, (..., N)"""
         channels = like.shape[-1]
         self.total_weight = 0.0  # of all positions
-        self.mean = at_least_float32(like.new_zeros(channels))  # weighted sums until `moments` divides them
-        self.second = at_least_float32(like.new_zeros(channels, channels))
+        self.sum = at_least_float32(like.new_zeros(channels))
+        self.second_sum = at_least_float32(like.new_zeros(channels, channels))
 
     def add(self, features: Tensor, weights: Tensor | None = None) -> None:
         """Add a piece of the map.  features: (..., N); weights: (...), one per position, or None for 1"""
         for band, weight, _ in _iterate_bands(features, weights):
             weighted = band if weight is None else band * weight[:, None]
             self.total_weight += len(band) if weight is None else float(weight.sum())
-            self.mean += weighted.sum(0)
-            self.second.addmm_(weighted.T, band)
+            self.sum += weighted.sum(0)
+            self.second_sum.addmm_(weighted.T, band)
 
     def moments(self) -> Moments:
         """Return the moments of everything added, in float32 or float64 (eq. 3 divided by the number of positions)."""
-        return Moments(self.mean / self.total_weight, self.second / self.total_weight)
+        return Moments(self.sum / self.total_weight, self.second_sum / self.total_weight)
 
 
 def compute_moments(features: Tensor, weights: Tensor | None = None) -> Moments:

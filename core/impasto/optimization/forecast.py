@@ -1,4 +1,7 @@
-"""Forecast of a run before it starts: size, seconds and bytes."""
+"""Forecast of a run before it starts: size, seconds and bytes.
+
+The bytes and the floating-point operations come from the memory plan; this module measures how fast the machine does them.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,10 @@ from ..vgg.convolution import Convolution
 from .memory_plan import MemoryPlan, plan_memory
 from .pyramid import Level, pyramid_levels
 
-#: Seconds of the speed probe, whose first trials are slow; and the speed of a step relative to the probe's. Measured.
-_PROBE_SECONDS, _PROBE_EFFICIENCY = 0.3, 0.75
+#: Duration of the speed probe in seconds. Its first trials are slow, so the fastest counts.
+_PROBE_SECONDS = 0.3
+#: Speed of a step relative to that of the probe. Measured.
+_PROBE_EFFICIENCY = 0.75
 
 
 class Forecast(NamedTuple):
@@ -26,7 +31,7 @@ class Forecast(NamedTuple):
     width: int
     height: int
     seconds: float
-    memory: int  # peak memory of the device, in bytes, with what is in use already
+    memory: int  # peak memory of the device, in bytes, including memory already in use
     tile: int | None  # maximum side of a tile at the final size, in pixels; None: a single tile
 
 
@@ -58,10 +63,10 @@ def measure_flops(device: torch.device, precision: torch.dtype) -> float:
     kernel = torch.randn(channels, channels, 3, 3, generator=generator)
     convolution = Convolution(kernel, torch.zeros(channels), device=device, dtype=precision)
     features = torch.ones(side, side, channels, device=device, dtype=precision)
-    best, begin = math.inf, time.perf_counter()
+    best, probe_start = math.inf, time.perf_counter()
     with retain_freed_memory(device):  # as in a run
-        while (started := time.perf_counter()) - begin < _PROBE_SECONDS:
+        while (trial_start := time.perf_counter()) - probe_start < _PROBE_SECONDS:
             features = convolution(features).clamp_(max=1)
             float(features[0, 0, 0])  # wait for the device
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.perf_counter() - trial_start)
     return _PROBE_EFFICIENCY * 2 * 9 * channels**2 * side**2 / best

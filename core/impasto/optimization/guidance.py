@@ -2,6 +2,7 @@
 
 A region's moments are means weighted by its guide (guided Gram matrices, Gatys et al., arXiv 1611.07865, section 4.1, with
 weights instead of their squares: the moments of regions that add up to the whole image average to the image's).
+docs/architecture.md follows a mask from the option to the loss.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..images.tileable import NOT_TILEABLE, Tileable
 from ..layers import LAYERS, NORMALIZED_SUFFIX
 from ..vgg.padding import pad
 
-#: A region is ignored at layers where it covers less than this fraction.
+#: A region is left out at layers of which it covers no more than this fraction.
 _MIN_COVERAGE = 1e-4
 
 
@@ -31,8 +32,8 @@ def propagate_mask(
     """Propagate a region's mask (H, W) to the layers.  -> layer -> weight of each position (h, w)
 
     mode: `plain` averages the mask under a position; `inside` selects positions whose whole receptive field lies in the
-    region, `all` those whose receptive field touches it. Layers where nothing is inside use the plain guide.
-    min_coverage: layers of which the region covers no more than this fraction are left out
+    region, `all` those whose receptive field touches it. If no position of a layer is inside, that layer uses the plain guide.
+    min_coverage: the region is left out at layers of which it covers no more than this fraction
     """
     guides = _propagate(mask, layers, network, mode, tileable)
     if mode == "inside":

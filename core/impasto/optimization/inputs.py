@@ -26,9 +26,9 @@ class Inputs:
 
     content: Picture
     styles: tuple[Picture, ...]
-    masks: tuple[Tensor, ...] = ()  # (H, W) each, of the content
-    style_masks: tuple[Tensor, ...] = ()  # (H, W) each, of its style
-    keep: Tensor | None = None  # (H, W), of the content
+    masks: tuple[Tensor, ...] = ()  # (H, W) each, the size of the content
+    style_masks: tuple[Tensor, ...] = ()  # (H, W) each, the size of its style
+    keep: Tensor | None = None  # (H, W), the size of the content
     init_image: Picture | None = None
     initializer: Initializer | None = None  # computes the initial image from the content
     named_pictures: Mapping[str, Sequence[tuple[str | None, Picture]]]  # role -> file name, if any, and picture

@@ -58,7 +58,7 @@ class MemoryPlan(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a checkpoint stores: everything that affects the last bits of the result."""
-        return {
+        return {  # the names in files of version 1
             "tiles": self.tiles,
             "history": self.history,
             "rounded": self.bfloat16_history,
@@ -88,7 +88,8 @@ def plan_memory(
 ) -> MemoryPlan:
     """Return the plan for the memory available now.
 
-    network_loaded: whether the network is in memory; reserved_bytes: memory that will be needed besides
+    network_loaded: whether the network is in memory already
+    reserved_bytes: memory that the run needs for other things than the plan, such as pictures that are not read yet
     Raises OutOfMemoryError: the image does not fit; the message names the largest size that does.
     """
     processes = ProcessGroup()

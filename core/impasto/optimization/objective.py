@@ -26,7 +26,7 @@ from ..runtime.distributed import ProcessGroup
 from ..vgg.network import VGG, GradientHook
 from ..vgg.weight_files import CAFFE_SCALE
 from .disk_cache import DiskCache
-from .tiling import Tile, accumulate_moments, iterate_tiles, make_tiles
+from .tiling import Tile, accumulate_moments, make_tiles, release_between_tiles
 
 
 class Evaluation(NamedTuple):
@@ -72,8 +72,9 @@ class Objective:
     ) -> None:
         """content: image (H, W, 3) whose features are the content target; content_layers: layer -> weight
         style_loss: a key of STYLE_LOSSES
-        alpha: content weight in the paper's units; if `relative`, the weight of |F - P|^2 / |P|^2 against a relative style
-        loss. Losses other than the Gram loss are always relative.
+        alpha: weight of the content loss against the style loss. In the paper's units if not `relative`; otherwise the weight
+        of |F - P|^2 / |P|^2 against a loss relative to the style, such as |S - S*|^2 / |S*|^2
+        relative: must be True for losses other than the Gram loss, which are always relative to the style
         tv: weight of the total variation
         tile: maximum side of a tile, in pixels; None: the image is a single tile
         """
@@ -94,7 +95,7 @@ class Objective:
         ]
         self._content_layers = content_layers if content is not None else {}
         self._content_norms = dict.fromkeys(self._content_layers, 1e-12)
-        #: For each tile: layer -> function that loads its content features
+        #: For each tile of this process, in the order of `_tiles`: layer -> function that loads its content features
         self._content_features = [] if content is None else self._store_content_features(content)
         content_norm = sum(weight * self._content_norms[name] for name, weight in self._content_layers.items())
         content_norm *= CAFFE_SCALE**2 / 2
@@ -111,7 +112,7 @@ class Objective:
         """Evaluate at an image (H, W, 3), RGB in [0, 1].  Raises MemoryError, torch.OutOfMemoryError."""
         tiles = self._tiles(image)
         sums, maps = accumulate_moments(
-            self.network, image, [(term.layer, term.guide) for term in self._terms], tiles, keep=len(tiles) == 1
+            self.network, image, [(term.layer, term.guide) for term in self._terms], tiles, return_maps=len(tiles) == 1
         )
         value = style_total = image.new_zeros(())
         style_losses = []
@@ -126,7 +127,8 @@ class Objective:
         gradient = torch.zeros_like(image)
         content = image.new_zeros(2)  # the content term of this objective, and the content loss in the paper's units
         with self._processes.fail_together(image.device):
-            for n, tile in enumerate(iterate_tiles(self._processes.shard(tiles), image.device)):
+            for n, tile in enumerate(release_between_tiles(self._processes.shard(tiles), image.device)):
+                # A single tile has its maps from the first pass; `backward` empties them.
                 maps = maps or self.network.forward(tile.block(image))
                 hooks: dict[str, GradientHook] = {}
                 for term, loss, scale, total in style_losses:
@@ -149,6 +151,7 @@ class Objective:
         return Evaluation(gradient, value, content[1], style_total)
 
     def _tiles(self, image: Tensor) -> list[Tile]:
+        """Split the image into tiles. Their order must be the same each time: `_content_features` follows it."""
         layers = {*self._content_layers, *(term.layer for term in self._terms)}
         height, width = image.shape[:2]
         return make_tiles(
@@ -164,7 +167,7 @@ class Objective:
         loaders: list[Mapping[str, Callable[[], Tensor]]] = []
         norms = torch.zeros(len(self._content_layers), device=content.device, dtype=at_least_float32(content).dtype)
         with self._processes.fail_together(content.device):
-            for tile in iterate_tiles(self._processes.shard(tiles), content.device):
+            for tile in release_between_tiles(self._processes.shard(tiles), content.device):
                 maps = self.network.forward(tile.block(content), keep_layers=self._content_layers)
                 load: dict[str, Callable[[], Tensor]] = {}
                 for n, name in enumerate(self._content_layers):
@@ -199,9 +202,9 @@ def _style_gradient_hook(
 ) -> GradientHook:
     def hook(gradient: Tensor | None) -> Tensor:
         gradient = _accumulated(gradient, features, previous)
-        weights = None if guide is None else tile.crop_map(guide, layer)
-        onto = tile.crop_features(gradient, layer)
-        moments_gradient(tile.crop_features(features, layer), loss, scale, weights, total_weight=total, add_to=onto)
+        weights = None if guide is None else tile.crop_guide(guide, layer)
+        owned_gradient = tile.crop_features(gradient, layer)
+        moments_gradient(tile.crop_features(features, layer), loss, scale, weights, total_weight=total, add_to=owned_gradient)
         return gradient
 
     return hook

@@ -104,16 +104,16 @@ class LBFGS:
             _add_scaled(q, s, alpha - _dot(y, q) / curvature)
         return q
 
-    def current_estimate(self, image: Tensor) -> Tensor:
+    def current_image(self, image: Tensor) -> Tensor:
         """Return the last accepted image; `image` may yet be undone."""
         return image if self._last is None else self._last[0]
 
-    def final_estimate(self, image: Tensor) -> Tensor:
+    def final_image(self, image: Tensor) -> Tensor:
         """Return the image that a run ends with, if `accepts_loss` its loss."""
         return image
 
     def drop_history(self) -> None:
-        """Free everything but the current estimate."""
+        """Free everything but the current image."""
         self._pairs.clear()
 
     def accepts_loss(self, loss: float) -> bool:
@@ -198,16 +198,16 @@ class Adam:
         self._average = image if self._average is None else torch.lerp(self._average, image, weight)
         return image
 
-    def current_estimate(self, image: Tensor) -> Tensor:
+    def current_image(self, image: Tensor) -> Tensor:
         """Return the average of the iterates at this level."""
         return image if self._average is None else self._average
 
-    def final_estimate(self, image: Tensor) -> Tensor:
+    def final_image(self, image: Tensor) -> Tensor:
         """Return the image that a run ends with: the average."""
-        return self.current_estimate(image)
+        return self.current_image(image)
 
     def drop_history(self) -> None:
-        """Free everything but the current estimate."""
+        """Free everything but the current image."""
         self._exp_avg = self._exp_avg_sq = None
 
     def accepts_loss(self, loss: float) -> bool:
@@ -261,7 +261,7 @@ def take_step(
                 return restore_kept(next_image), evaluation.losses()
             del evaluation
         logger.warning("loss or gradient is not finite: retrying from the previous image")
-        image = restore_kept(optimizer.current_estimate(image))
+        image = restore_kept(optimizer.current_image(image))
         optimizer.reset()
     raise WeightsError(
         "loss or gradient is not finite (NaN or infinite): the network's weights are damaged, or do not suit this precision; "

@@ -207,7 +207,7 @@ class Run:
             elif state.image is None:
                 state.image = level.initial_image()
             else:
-                estimate = state.optimizer.current_estimate(state.image).cpu()
+                estimate = state.optimizer.current_image(state.image).cpu()
                 state.image = resize(estimate, width, height, targets.tileable).to(self.device)
                 state.optimizer = state.optimizer.for_level(width, height, steps)
             assert state.image is not None
@@ -238,7 +238,7 @@ class Run:
                 losses = evaluation.losses() if evaluation.is_finite() else losses
                 del evaluation  # its gradient is as large as the image
             else:
-                candidate = level.restore_kept(optimizer.current_estimate(state.image))
+                candidate = level.restore_kept(optimizer.current_image(state.image))
                 if writer:
                     writer.maybe_write(index, iteration, state.image, optimizer, seconds)
             content_loss, style_loss = losses
@@ -307,18 +307,19 @@ class _Progress:
     def eta(self, seconds: float) -> float:
         """Return the seconds left. The first step also loads and measures: the pace is that of the steps after it."""
         assert self._first is not None
-        done, begin = self._first
-        pace = (seconds - begin) / (self._done - done) if self._done > done else seconds / self._done
-        return pace * (self._total - self._done)
+        first_done, first_seconds = self._first
+        if self._done == first_done:
+            return seconds / self._done * (self._total - self._done)
+        return (seconds - first_seconds) / (self._done - first_done) * (self._total - self._done)
 
 
 def _finish(image: Tensor, optimizer: Adam | LBFGS, level: LevelTargets) -> tuple[Tensor, Evaluation]:
     """Return the final image and its evaluation in 8 bits, which is what is saved."""
     optimizer.drop_history()
-    final = level.restore_kept(optimizer.final_estimate(image))
+    final = level.restore_kept(optimizer.final_image(image))
     evaluation = level.objective(_quantize_8_bit(final))
     if not optimizer.accepts_loss(float(evaluation.value)):
-        final = level.restore_kept(optimizer.current_estimate(image))
+        final = level.restore_kept(optimizer.current_image(image))
         evaluation = level.objective(_quantize_8_bit(final))
     return final, evaluation
 

@@ -54,7 +54,7 @@ class TargetBuilder:
         options = self.options
         content = self.content.resize(width, height, self.tileable)
         alpha, in_paper_units = options.content_weight(*self._final)
-        if in_paper_units:  # L_c is a sum over positions, E_l a mean: at a smaller size the same balance takes a larger alpha
+        if in_paper_units:  # L_c is a sum over positions, E_l a mean. L_c shrinks with the image, so alpha grows.
             alpha *= self._final[0] * self._final[1] / (width * height)
         return Objective(
             network,
@@ -117,10 +117,10 @@ class TargetBuilder:
             return [Region(mixed, None if paintable is None else self._guides(paintable, names, network))]
         regions = []
         paintable_area = 1.0 if paintable is None else float(paintable.mean())
-        for weight, layer_weights, moments, region in zip(
+        for weight, layer_weights, moments, style_mask in zip(
             self._style_weights, layers, statistics, self.inputs.masks, strict=True
         ):
-            mask = resize_mask(region, width, height)
+            mask = resize_mask(style_mask, width, height)
             mask = mask if paintable is None else mask * paintable
             # Weight a region by its area, so that a style is as strong in a small region as in a large one.
             weight *= len(layers) * float(mask.mean()) / max(paintable_area, 1e-6)
@@ -148,11 +148,12 @@ class LevelTargets:
         self.objective = AdaptiveTilingObjective(
             lambda: builder.objective(network, width, height), self._size, builder.tile_limit
         )
-        self._kept: tuple[Tensor, Tensor] | None = None  # where the content stays (H, W, 1), and the content (H, W, 3)
+        #: Where the content stays (H, W, 1), and the content (H, W, 3)
+        self._kept_mask_and_content: tuple[Tensor, Tensor] | None = None
         if builder.inputs.keep is not None:
             content = builder.network_input(builder.content.resize(width, height, builder.tileable))
             mask = (resize_mask(builder.inputs.keep, width, height) > 1 - 1 / 255).to(builder.device)[..., None]
-            self._kept = mask, content
+            self._kept_mask_and_content = mask, content
 
     def initial_image(self) -> Tensor:
         """Return the image that a run starts from at this level.  -> (H, W, 3)"""
@@ -160,7 +161,7 @@ class LevelTargets:
 
     def restore_kept(self, image: Tensor) -> Tensor:
         """Put the content back where the keep mask is white.  (H, W, 3) -> (H, W, 3)"""
-        if self._kept is None:
+        if self._kept_mask_and_content is None:
             return image
-        mask, content = self._kept
+        mask, content = self._kept_mask_and_content
         return torch.where(mask, content, image)

@@ -5,9 +5,9 @@ pass). Once the moments are known, so is the gradient at every position, and eac
 (second pass).
 
 A tile owns the positions that lie under it. The block that runs through the network is larger by a halo, the receptive-field
-radius. Features near the block's edge are wrong, since the image goes on beyond it, but they are never used: only owned
-positions are counted and seeded with a gradient, and the whole block's pixel gradient is added to the image's. So the result
-equals that of the whole image up to rounding. An image that is a single tile is its own block.
+radius. Features near the block's edge are wrong, since the image goes on beyond it. They are never used: only owned positions
+count in the moments, and only they get a gradient from the losses. The pixel gradient of the whole block is added to the
+image's. So the result equals that of the whole image up to rounding. An image that is a single tile is its own block.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ class Tile(NamedTuple):
         stride = layer_stride(layer)
         return features[self.rows.in_block(stride), self.columns.in_block(stride)]
 
-    def crop_map(self, weights: Tensor, layer: str) -> Tensor:
-        """Crop the owned positions from a map of the whole image at a layer.  (H, W, ...)"""
+    def crop_guide(self, guide: Tensor, layer: str) -> Tensor:
+        """Crop the owned positions from a guide, which covers the whole image.  (H, W) -> (h, w)"""
         stride = layer_stride(layer)
-        return weights[self.rows.in_image(stride), self.columns.in_image(stride)]
+        return guide[self.rows.in_image(stride), self.columns.in_image(stride)]
 
 
 class _EdgePiece(NamedTuple):
@@ -138,9 +138,10 @@ def make_spans(size: int, max_side: int | None, halo: int, wrap: bool) -> list[S
     return [Span(*owned, *block) for owned, block in zip(itertools.pairwise(edges), blocks, strict=True)]
 
 
-def iterate_tiles(tiles: Sequence[Tile], device: torch.device) -> Iterator[Tile]:
-    """Iterate over tiles, releasing fragmented memory in between: tiles at the border are smaller than the others, and no
-    other tile fits into the memory that they free.
+def release_between_tiles(tiles: Sequence[Tile], device: torch.device) -> Iterator[Tile]:
+    """Yield the tiles in the order given, and release fragmented memory before each.
+
+    Tiles at the border are smaller than the others, and no other tile fits into the memory that they free.
     """
     for tile in tiles:
         if len(tiles) > 1:
@@ -155,31 +156,31 @@ def accumulate_moments(
     tiles: Sequence[Tile],
     padding: str | None = None,
     *,
-    keep: bool = False,
+    return_maps: bool = False,
 ) -> tuple[list[MomentAccumulator], dict[str, Tensor]]:
     """Accumulate the feature moments of an image (H, W, 3) over all tiles, for each (layer, guide) pair.
 
     guided_layers: layer, and weight of each position (h, w) or None
     padding: overrides the network's
-    keep: return the features of the last tile too, for images with a single one
+    return_maps: also return the features, layer -> (h, w, N), of an image that is a single tile; otherwise an empty dictionary
     """
     if not guided_layers:
         return [], {}
     processes, sums = ProcessGroup(), [MomentAccumulator(network.empty_features(layer)) for layer, _ in guided_layers]
     maps: dict[str, Tensor] = {}
     with processes.fail_together(network.device):
-        for tile in iterate_tiles(processes.shard(tiles), network.device):
-            keep_layers = None if keep else {layer for layer, _ in guided_layers}
+        for tile in release_between_tiles(processes.shard(tiles), network.device):
+            keep_layers = None if return_maps else {layer for layer, _ in guided_layers}
             maps = network.forward(tile.block(image), padding, keep_layers=keep_layers)
             for accumulator, (layer, guide) in zip(sums, guided_layers, strict=True):
-                weights = None if guide is None else tile.crop_map(guide, layer)
+                weights = None if guide is None else tile.crop_guide(guide, layer)
                 accumulator.add(tile.crop_features(maps[layer], layer), weights)
-    if not keep:
+    if not return_maps:
         maps = {}
     if processes.size > 1:
         totals = torch.tensor([accumulator.total_weight for accumulator in sums], device=network.device, dtype=torch.float64)
         for accumulator, total in zip(sums, processes.sum(totals).tolist(), strict=True):
             accumulator.total_weight = total
-            processes.sum(accumulator.mean)
-            processes.sum(accumulator.second)
+            processes.sum(accumulator.sum)
+            processes.sum(accumulator.second_sum)
     return sums, maps

@@ -20,7 +20,8 @@ Both ends use this file. It imports neither Qt, Krita nor torch, and runs on Pyt
 
 Images are sent in stripes of at most MAX_STRIPE_ROWS rows. A role is content, style, mask or region. Styles are numbered by
 `index`, in the order of their `image` frames. A region selects the area of the second of two styles; the first style gets the
-rest. The area is the region's alpha; its brightness, if the region is opaque; or the values of a gray8 image.
+rest. The area is the region's alpha; its brightness, if the region is opaque; or the values of a gray8 image. A mask limits
+where the result shows; a region becomes Options.masks.
 
 If the style is a trained network (`net`), the content is stylized in one pass. With `live` (8 bits) the job stays open: a
 `patch` updates the content, and the affected part of the painting comes back in one or more patches, until the job is

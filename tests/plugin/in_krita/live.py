@@ -190,7 +190,7 @@ def paint_with_instant_style():
     picker.choose_network("rose_window")
     result = {
         "estimate_visible": find_child(docker, "estimate").isVisible(),
-        "train_visible": find_child(docker, "learn").isVisible(),
+        "train_visible": find_child(docker, "train").isVisible(),
         "has_icon": not picker.itemIcon(picker.currentIndex()).isNull(),
     }
     find_child(docker, "button").click()
@@ -239,10 +239,10 @@ def train():
     style = add_layer(doc, "My painting", painting)
     content, docker = yield from wait_for_instant_styles(doc)
     docker.form.style_picker.choose_layer(plugin().layers.node_key(style))
-    training, button = get_runner().training, find_child(docker, "learn")
+    training, button = get_runner().training, find_child(docker, "train")
     button.click()
     yield (lambda: training.preview is not None and training.fraction > 0), 120
-    result = {"button_text": button.text(), "status": find_child(docker, "learning").text()}
+    result = {"button_text": button.text(), "status": find_child(docker, "training_status").text()}
     docker.form.style_picker.choose_network("harvest")
     find_child(docker, "button").click()
     yield is_idle, 60

@@ -1,4 +1,4 @@
-"""Widgets for the engine's options, created from its descriptions of them."""
+"""Widgets for the engine's options, created from its descriptions of them. Which options are shown: see form.py."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ class Field:
         elif kind in ("float", "floats") and low is not None and high is not None:
             slider = PercentSlider(low, high)
             self.widget, self.changed, self.value, self._show = slider, slider.changed, slider.value, slider.set_value
-        else:
+        elif kind == "int":
             spin = QtWidgets.QSpinBox()
             spin.setRange(int(low or 0), int(min(high or _MAX_INT, _MAX_INT)))
             if self.name == "size":
                 spin.setSpecialValueText("Layer size")
                 spin.setSingleStep(128)
             self.widget, self.changed, self.value, self._show = spin, spin.valueChanged, spin.value, spin.setValue
+        else:
+            raise ValueError(f"no widget for {self.name}, which is {kind}")
         self.widget.setToolTip(schema["help"])
         self.widget.setObjectName("impasto_" + self.name)
         self.set(self.default)
