@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from impasto.layers import LAYERS
 from impasto.vgg.download import SOURCES
@@ -84,7 +85,7 @@ def fast_settings(random_weights_file: Path) -> dict[str, Any]:
 
 
 #: Options for runs that take a fifth of the time, in tests that do not depend on the layers
-FEW_LAYERS = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2"}
+FEW_LAYERS: dict[str, Any] = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2"}
 
 
 @pytest.fixture(scope="session")
@@ -138,6 +139,12 @@ def scene(width: int, height: int, seed: int = 0) -> np.ndarray:
 
 def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(image)
+
+
+def png_text(image: Image.Image) -> Mapping[str, str]:
+    """Return the texts in a PNG file that Pillow has opened, by keyword."""
+    assert isinstance(image, PngImageFile)
+    return image.text
 
 
 @pytest.fixture

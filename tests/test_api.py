@@ -12,7 +12,7 @@ from PIL import Image
 
 import impasto
 from impasto.errors import NetError, OptionError
-from tests.conftest import FEW_LAYERS, pixels, scene
+from tests.conftest import FEW_LAYERS, pixels, png_text, scene
 
 TRAINING = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2", "size": 64, "precision": "float32"}
 
@@ -96,7 +96,7 @@ def test_a_network_is_loaded_by_name_and_applied(tmp_path: Path) -> None:
     assert network.apply(photo, impasto.Options(size=40)).image.size == (40, 29)
     result.save(tmp_path / "out.png")
     with Image.open(tmp_path / "out.png") as image:
-        assert image.text["impasto"] == result.recipe
+        assert png_text(image)["impasto"] == result.recipe
     network.save(tmp_path / "copy.safetensors")
     copy = impasto.StyleNetwork.load(tmp_path / "copy.safetensors")
     np.testing.assert_array_equal(pixels(copy.apply(photo).image), pixels(result.image))

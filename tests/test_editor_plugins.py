@@ -107,7 +107,7 @@ def test_install_before_krita_has_run(folders: tuple[Path, Path]) -> None:
     assert folders[1].read_text() == "[python]\nenable_impasto_krita=true\n"
 
 
-def test_unwritable_folder_is_reported_in_one_line(folders, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unwritable_folder_is_reported_in_one_line(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     folders[0].parent.mkdir()
     folders[0].write_text("a file instead of a folder")
     assert main(["krita", "install"]) == 2

@@ -58,11 +58,11 @@ def test_invalid_options_raise_a_one_line_error(settings: dict[str, Any], messag
 
 
 def test_none_means_unset() -> None:
-    assert Options(seed=None, quality=None, precision=None) == Options()
+    assert Options(seed=None, quality=None, precision=None) == Options()  # type: ignore[arg-type]
 
 
 def test_text_from_the_command_line_becomes_numbers() -> None:
-    options = Options(size="768", strength="0.25", style_weights=("2", "1"))
+    options = Options(size="768", strength="0.25", style_weights=("2", "1"))  # type: ignore[arg-type]
     assert (options.size, options.strength, options.style_weights) == (768, 0.25, (2.0, 1.0))
 
 

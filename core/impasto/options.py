@@ -181,7 +181,8 @@ class Options:
     keep: Any = option(None, "region of the content to leave unchanged: a picture, white inside", kind="picture")
     init: str = option(
         None,
-        "initial image; net:NAME is the result of the feed-forward network NAME",
+        "initial image: content (in the colors of the style), noise, gray, style, image (init_image), or net:NAME, "
+        "the result of the style network NAME",
         choices=("content", "noise", "gray", "style", "image", f"{NETWORK_PREFIX}NAME"),
     )
     init_image: Any = option(None, "picture to start from, for init image", kind="picture")

@@ -15,7 +15,7 @@ from impasto import ImageError
 from impasto.cli.main import main
 from impasto.feedforward.network import Style, TransformNet
 from impasto.feedforward.training import Trainer, TrainingStep
-from tests.conftest import scene
+from tests.conftest import png_text, scene
 from tests.feedforward.helpers import SMALL_PHASES
 
 
@@ -65,7 +65,7 @@ def test_train_nets_apply_and_export(folder: Path, random_weights_file: Path, ca
     assert main(["apply", "waves.safetensors", "photos/photo0.png", "-o", "out.png"]) == 0
     with Image.open("out.png") as image:
         assert image.size == (90, 72)
-        assert json.loads(image.text["impasto"])["net"]["styles"] == ["waves"]
+        assert json.loads(png_text(image)["impasto"])["net"]["styles"] == ["waves"]
     several = ["apply", "waves.safetensors", "photos", "-o", "out", "--format", "jpg", "--size", "60", "--steady", ".8"]
     assert main(several) == 0
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["photo0_waves.jpg", "photo1_waves.jpg"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -13,13 +14,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from impasto.cli.main import build_parser, command_parsers, main
 from impasto.cli.option_flags import flag
+from impasto.images.picture import read_picture, to_uint
 from impasto.optimization.run import Result
 from impasto.options import Options
+from tests.conftest import pixels, png_text
 from tests.fork_server import ForkServer
 
 MakePicture = Callable[..., Path]
@@ -41,7 +45,8 @@ def run(tmp_path: Path, picture: MakePicture, random_weights_file: Path, run_imp
 
 
 def test_stylize_writes_the_result(run: RunCommand, tmp_path: Path) -> None:
-    completed = run("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "64", "--iterations", "2", "--json")
+    line = ("stylize", "photo.png", "style.png", "-o", "out.png", "--size", "64", "--iterations", "2", "--colors", "match")
+    completed = run(*line, "--json")
     assert completed.returncode == 0, completed.stderr
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (64, 53)
@@ -68,12 +73,12 @@ def test_reconstruct_and_texture(run: RunCommand, tmp_path: Path) -> None:
     )
     with Image.open(tmp_path / "reconstruction.png") as image:
         assert image.size == (64, 53)
-        options = json.loads(image.text["impasto"])["options"]
+        options = json.loads(png_text(image)["impasto"])["options"]
     assert (options["preset"], options["content_layers"], options["style_layers"]) == ("paper", "conv2_1", "none")
     assert run("texture", "style.png", "-o", "texture.png", "--size", "80x40", *fast_settings).returncode == 0
     with Image.open(tmp_path / "texture.png") as image:
         assert image.size == (80, 40)
-        options = json.loads(image.text["impasto"])["options"]
+        options = json.loads(png_text(image)["impasto"])["options"]
     assert (options["init"], options["content_layers"]) == ("noise", "none")
     for size in ("80", "80x", "axb", "8x80"):
         refused = run("texture", "style.png", "-o", "no.png", "--size", size)
@@ -263,7 +268,9 @@ def test_snapshots_plots_and_masks(run: RunCommand, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.glob("out*")} == {"out.jpg", "out_2.jpg", "out_4.jpg"}
     with Image.open(tmp_path / "curve.png") as image:
         assert image.width > 400
-        assert len(image.convert("RGB").getcolors(1 << 20)) > 20
+        colors = image.convert("RGB").getcolors(1 << 20)
+        assert colors is not None
+        assert len(colors) > 20
     (tmp_path / "out.jpg").unlink()
     refused = run(*line, *more)
     assert refused.returncode == 2
@@ -285,8 +292,8 @@ def test_killed_run_resumes_to_the_same_picture(
     tmp_path: Path, picture: MakePicture, random_weights_file: Path, fork_server: ForkServer
 ) -> None:
     picture("photo.png")
-    line = ("stylize", "photo.png", "photo.png", "--size", "48", "--iterations", "28", "--preset", "paper")
-    line = (*line, "--weights", str(random_weights_file), "--json")
+    options = ("--size", "48", "--iterations", "28", "--preset", "paper", "--weights", str(random_weights_file), "--json")
+    line = ("stylize", "photo.png", "photo.png", *options)
     uninterrupted = fork_server.run(*line, "-o", "uninterrupted.png", folder=tmp_path)
     assert uninterrupted.status == 0, uninterrupted.stderr
     killed = fork_server.run(
@@ -320,7 +327,7 @@ def test_paper_makes_its_figures(run: RunCommand, tmp_path: Path) -> None:
         assert image.width > 4 * 32
         assert image.height > 5 * 27
     with Image.open(tmp_path / "figures" / "grid_2_0.001.png") as image:
-        options = json.loads(image.text["impasto"])["options"]
+        options = json.loads(png_text(image)["impasto"])["options"]
     assert (options["style_layers"], options["ratio"], options["pooling"], options["init"]) == (
         "conv1_1,conv2_1",
         0.001,
@@ -335,3 +342,58 @@ def test_paper_makes_its_figures(run: RunCommand, tmp_path: Path) -> None:
     assert other.returncode == 2
     assert "with other pictures or settings" in other.stderr
     assert other.stdout == ""
+
+
+def test_output_to_standard_output(
+    tmp_path: Path, picture: MakePicture, random_weights_file: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    line = ["stylize", str(picture("photo.png")), str(picture("style.png")), "--size", "32", "--iterations", "1"]
+    line += ["--weights", str(random_weights_file)]
+    assert main([*line, "-o", str(tmp_path / "file.png")]) == 0
+    capsysbinary.readouterr()
+    for arguments, kind in ([], "PNG"), (["--format", "jpg"], "JPEG"), (["--format", ".TIF"], "TIFF"):
+        assert main([*line, "-o", "-", *arguments]) == 0
+        output, errors = capsysbinary.readouterr()
+        with Image.open(io.BytesIO(output)) as image:
+            assert (image.format, image.size) == (kind, (32, 27))
+            if kind == "PNG":
+                np.testing.assert_array_equal(pixels(image), to_uint(read_picture(tmp_path / "file.png"), 8))
+        assert b"standard output, 32 x 27" in errors
+    assert not Path("-").exists()
+    for arguments, message in (
+        (["-o", "-", "--json"], b"so does --json"),
+        (["-o", "-", "--save-every", "2"], b"save-every names its pictures after the result"),
+        (["-o", "-", "--format", "doc"], b"no format 'doc'"),
+        (["-o", str(tmp_path / "b.png"), "--format", "jpg"], b"the file's name tells its format"),
+    ):
+        assert main([*line, *arguments]) == 2
+        output, errors = capsysbinary.readouterr()
+        assert (output, message in errors) == (b"", True)
+
+
+def test_snapshots_of_the_size_of_the_result(
+    tmp_path: Path, picture: MakePicture, random_weights_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
+    monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 2)
+    line = ["stylize", str(picture("photo.png", 64, 48)), str(picture("style.png")), "--size", "64", "--iterations", "2"]
+    line += ["--weights", str(random_weights_file), "--save-every", "1"]
+    assert main([*line, "-o", str(tmp_path / "own.png")]) == 0
+    assert main([*line, "-o", str(tmp_path / "full.png"), "--save-size", "full"]) == 0
+    sizes = {name: {read_picture(path).size for path in tmp_path.glob(f"{name}_*.png")} for name in ("own", "full")}
+    assert len(sizes["own"]) > 1
+    assert sizes["full"] == {(64, 48)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a permission on Windows")
+def test_links_are_files_that_exist(
+    tmp_path: Path, picture: MakePicture, random_weights_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "link.png").symlink_to(tmp_path / "target.png")
+    line = ["stylize", str(picture("photo.png")), str(picture("style.png")), "--size", "32", "--iterations", "1"]
+    line += ["--weights", str(random_weights_file), "-o", str(tmp_path / "link.png")]
+    assert main(line) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main([*line, "--force"]) == 0
+    assert (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "target.png").is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ FAST_SETTINGS = ["--size", "32", "--iterations", "1"]
 
 
 @pytest.fixture
-def command_line(tmp_path: Path, picture, random_weights_file: Path) -> list[str]:
+def command_line(tmp_path: Path, picture: Callable[..., Path], random_weights_file: Path) -> list[str]:
     """Two photographs and two styles"""
     for name in ("photos", "styles"):
         (tmp_path / name).mkdir()
@@ -73,11 +74,11 @@ def test_batch_loads_one_network_and_measures_each_style_once(
 def test_ctrl_c_keeps_finished_results(
     command_line: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from impasto.optimization.run import Run
+    from impasto.optimization.run import Run, Step
 
     steps, runs = Run.steps, []
 
-    def interrupted(self: Run):
+    def interrupted(self: Run) -> Iterator[Step]:
         runs.append(self)
         if len(runs) == 3:
             raise KeyboardInterrupt
@@ -105,7 +106,7 @@ def test_formats_and_colliding_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("--format", "xyz"), "cannot tell the format"),
+        (("--format", "xyz"), "no format 'xyz': choose png"),
         (("--contents", "nowhere"), "there is no file or folder 'nowhere'"),
         (("-o", __file__), "is a file: name a folder"),
     ],

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def original_folder(tmp_path_factory: pytest.TempPathFactory, random_weights_fil
     white[:, :24] = 255
     Image.fromarray(white).save(left)
     Image.fromarray(255 - white).save(right)
-    settings = {"weights": str(random_weights_file), "size": 48, "iterations": 2, "precision": "float32"}
+    settings: dict[str, Any] = {"weights": str(random_weights_file), "size": 48, "iterations": 2, "precision": "float32"}
     settings |= {"masks": [str(left), str(right)], "init_image": str(left), "keep": str(right)}
     result = impasto.stylize(content, [style, style], **settings, style_weights=(1, 3), seed=4)
     for suffix in ("png", "jpg", "webp", "tif"):
@@ -102,9 +104,9 @@ def test_recipe_contains_no_folder(folder: Path, random_weights_file: Path) -> N
 
 
 @pytest.mark.slow
-def test_rerun_of_texture_and_reconstruction(tmp_path: Path, picture, random_weights_file: Path) -> None:
+def test_rerun_of_texture_and_reconstruction(tmp_path: Path, picture: Callable[..., Path], random_weights_file: Path) -> None:
     photo = str(picture("photo.png"))
-    fast_settings = {"weights": str(random_weights_file), "iterations": 2, "precision": "float32"}
+    fast_settings: dict[str, Any] = {"weights": str(random_weights_file), "iterations": 2, "precision": "float32"}
     runs = {
         "texture": create_texture_run(photo, (64, 48), **fast_settings),
         "reconstruction": create_reconstruction_run(photo, "conv2_1", size=64, **fast_settings),
@@ -148,8 +150,10 @@ def test_untrusted_recipe_names_no_file(folder: Path, random_weights_file: Path)
         recreate_run(recipe, [folder], str(random_weights_file))
 
 
-def test_content_without_content_layers_is_recorded(tmp_path: Path, picture, random_weights_file: Path) -> None:
+def test_content_without_content_layers_is_recorded(
+    tmp_path: Path, picture: Callable[..., Path], random_weights_file: Path
+) -> None:
     """Without content layers, the content is still the initial image, and the recipe names it."""
-    fast_settings = {"weights": str(random_weights_file), "size": 32, "iterations": 1, "content_layers": "none"}
-    result = impasto.stylize(str(picture("photo.png")), str(picture("style.png", 40, 40)), **fast_settings)
+    settings: dict[str, Any] = {"weights": str(random_weights_file), "size": 32, "iterations": 1, "content_layers": "none"}
+    result = impasto.stylize(str(picture("photo.png")), str(picture("style.png", 40, 40)), **settings)
     assert result.recipe["content"] == read_picture(tmp_path / "photo.png").digest

@@ -55,9 +55,10 @@ def test_update_equals_the_whole_with_frozen_statistics(
     reference = LivePainting(net, options, values)
     reference.repaint()
     content = Picture(torch.from_numpy(after[..., :3]).float() / 255, torch.from_numpy(after[..., 3]).float() / 255)
+    visible_after = torch.from_numpy(after[..., 3:])
     visible = torch.from_numpy(values[..., 3:]).float() / 255
-    mean = (torch.from_numpy(values[..., :3]) / 255 * visible).sum((0, 1)) / visible.sum()  # the color of transparent pixels
-    content = replace(content, pixels=torch.where(content.alpha[..., None] > 0, content.pixels, mean))
+    mean = (torch.from_numpy(values[..., :3]) / 255 * visible).sum((0, 1)) / visible.sum()  # transparent pixels fade to it
+    content = replace(content, pixels=torch.where(visible_after > 0, content.pixels, mean), fill=mean)
     expected = reference._stylizer.stylize(content)
     height, width = patch.pixels.shape[:2]
     painted[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels

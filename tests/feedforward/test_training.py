@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,13 +24,13 @@ def small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.feedforward.training.PHASES", SMALL_PHASES)
 
 
-def make_trainer(random_weights_file: Path, styles: int = 1, **more: object) -> Trainer:
+def make_trainer(random_weights_file: Path, styles: int = 1, **more: Any) -> Trainer:
     settings = {name: more.pop(name) for name in ("preset", "style_layers") if name in more}
     options = Options(
         size=64, weights=str(random_weights_file), network="vgg16", precision="float32", device="cpu", **settings
     )
     photos = read_photos([scene(96, 80, n) for n in range(3)])
-    return Trainer([scene(64, 64, 10 + n) for n in range(styles)], photos, options, **more)  # type: ignore[arg-type]
+    return Trainer([scene(64, 64, 10 + n) for n in range(styles)], photos, options, **more)
 
 
 @pytest.mark.slow
@@ -129,7 +130,7 @@ def test_network_trained_with_the_paper_loss_can_be_saved(random_weights_file: P
     trainer = make_trainer(random_weights_file, preset="paper", style_info=style_info)
     (last,) = islice(trainer.steps(3600), 1)
     assert last.loss > 10
-    last.net.training_info["loss"] = 1e11  # as on larger pictures with more contrast
+    last.net.training_info = {**last.net.training_info, "loss": 1e11}  # as on larger pictures with more contrast
     last.net.save(tmp_path / "net.safetensors")
     assert [(style.name, style.license) for style in TransformNet.load(tmp_path / "net.safetensors").styles] == [
         ("a_b_c", "CC0_")

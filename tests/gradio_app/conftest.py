@@ -173,7 +173,7 @@ class Visitor:
         """The picture to the right of the line"""
         return self.find("result").locator("img").nth(1).get_attribute("src") or ""
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 180) -> None:
+    def wait_until(self, condition: Callable[[], object], seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not within {seconds:g} s; the status line is {self.status()!r}"

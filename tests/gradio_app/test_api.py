@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.conftest import png_text
 from tests.gradio_app.conftest import resident_megabytes
 
 pytestmark = pytest.mark.slow
@@ -90,7 +91,7 @@ def test_gradio_client(page_server: SimpleNamespace, small: Path) -> None:
     assert endpoints == ["/stylize"]
     with Image.open(painted) as image:
         assert (image.format, image.size) == ("PNG", (72, 54))
-        options = json.loads(image.text["impasto"])["options"]
+        options = json.loads(png_text(image)["impasto"])["options"]
     assert (options["strength"], options["colors"], options["seed"], options["size"]) == (0.7, "content", 3, 72)
 
 
@@ -202,7 +203,7 @@ def test_private_events_open_no_file_of_the_server(page_server: SimpleNamespace,
         config = json.loads(answer.read())
     types = {component["id"]: component["type"] for component in config["components"]}
     existing = set(page_server.uploads.glob("paintings/*"))
-    hostile = {
+    hostile: dict[str, list[Any]] = {
         "image": [{"path": str(secret)}, {"path": "/etc/passwd", "orig_name": "x.svg"}, {"url": secret.as_uri(), "path": ""}],
         "html": [
             f"file://{secret}",

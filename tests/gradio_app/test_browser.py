@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from PIL import Image
 
 from impasto.feedforward.registry import available_networks, display_name
 from impasto.images.picture import read_picture
+from tests.conftest import png_text
 from tests.gradio_app.conftest import APP, Visitor
 
 pytestmark = pytest.mark.browser
@@ -48,7 +50,7 @@ def test_stopping_a_painting_keeps_what_the_preview_shows(
     visitor.find("go").wait_for()
     kept = visitor.download(tmp_path / "kept.png")
     assert (kept.format, kept.size) == ("PNG", (480, 360))
-    recipe = json.loads(kept.text["impasto"])
+    recipe = json.loads(png_text(kept)["impasto"])
     assert recipe["options"]["size"] == 480
     assert recipe["options"]["colors"] == "style"
 
@@ -81,9 +83,9 @@ def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: 
     visitor.find("colors").get_by_label("The photo's", exact=True).check()
     visitor.paint()
     assert visitor.find("session").locator("button").count() == 2
-    again = json.loads(visitor.download(tmp_path / "again.png").text["impasto"])
+    again = json.loads(png_text(visitor.download(tmp_path / "again.png"))["impasto"])
     assert again["options"]["colors"] == "content"
-    assert again["content"] != json.loads(whole.text["impasto"])["content"]
+    assert again["content"] != json.loads(png_text(whole)["impasto"])["content"]
 
 
 def test_an_instant_style_paints_at_once_and_sets_the_style(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
@@ -97,14 +99,18 @@ def test_an_instant_style_paints_at_once_and_sets_the_style(open_page: OpenPage,
     visitor.page.get_by_text("Add a photo first").wait_for()
     visitor.upload("photo", small)
     visitor.set_number("strength", "0.6")
+
+    def has_paintings(count: int) -> bool:
+        return bool(visitor.find("session").locator("button").count() == count)
+
     for paintings in (1, 2):  # clicking it again paints again
         button.click()
-        visitor.wait_until(lambda paintings=paintings: visitor.find("session").locator("button").count() == paintings)
+        visitor.wait_until(partial(has_paintings, paintings))
     message = rf"Done in \d+(\.\d)? s: 72 × 54 pixels, in the instant style {display_name(name)}\. .* press Stylize\."
     assert re.fullmatch(message, visitor.status().strip())
     whole = visitor.download(tmp_path / "instant.png")
     assert (whole.format, whole.size) == ("PNG", (72, 54))
-    recipe = json.loads(whole.text["impasto"])
+    recipe = json.loads(png_text(whole)["impasto"])
     assert (recipe["net"]["name"], recipe["options"]["strength"], recipe["page"]["ended"]) == (name, 0.6, "done")
     assert np.abs(pixels(whole) - photo).mean() > 5
     visitor.set_number("strength", "0.3")
@@ -113,7 +119,7 @@ def test_an_instant_style_paints_at_once_and_sets_the_style(open_page: OpenPage,
     visitor.set_number("strength", "0.9")
     visitor.wait_until(lambda: "click its instant style again" in visitor.status())
     visitor.paint()
-    recipe = json.loads(visitor.download(tmp_path / "exact.png").text["impasto"])
+    recipe = json.loads(png_text(visitor.download(tmp_path / "exact.png"))["impasto"])
     assert "net" not in recipe
     assert recipe["styles"] == [read_picture(APP / "assets" / f"{name}.jpg").digest]
 
@@ -179,7 +185,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor.paint()
     painting = visitor.download(tmp_path / "regions.png")
     assert np.abs(pixels(painting) - photo).mean(2)[:, :30].mean() > 10
-    assert len(json.loads(painting.text["impasto"])["masks"]) == 2
+    assert len(json.loads(png_text(painting)["impasto"])["masks"]) == 2
     visitor.find("mask").get_by_text("Clear").click()
     visitor.wait_for_rendering()
     visitor.find("go").click()
@@ -205,7 +211,7 @@ def test_every_field_of_more_options_reaches_the_recipe(open_page: OpenPage, sma
     visitor.wait_until(lambda: "preview" in visitor.result_url())
     visitor.find("stop").click()
     visitor.wait_until(lambda: visitor.status().startswith("Stopped: 256 × 192"))
-    options = json.loads(visitor.download(tmp_path / "kept.png").text["impasto"])["options"]
+    options = json.loads(png_text(visitor.download(tmp_path / "kept.png"))["impasto"])["options"]
     expected = {"quality": "draft", "size": 256, "seed": 7, "style_scale": [0.5], "style_weights": [0.75, 0.25]}
     expected |= {"padding": "circular", "style_loss": "wasserstein", "style_layers": "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"}
     assert {name: options[name] for name in expected} == expected

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 
 from impasto.errors import ImageError
-from impasto.images.decode import SRGB_PROFILE, _pillow_limit_lock, decoding_errors, exclusive_pillow
+from impasto.images.decode import _pillow_limit_lock, decoding_errors, exclusive_pillow
 from impasto.images.encode import save_picture
 from impasto.images.picture import Picture, read_picture
+from impasto.images.profile import SRGB_PROFILE
 from tests.conftest import scene
 
 PictureMaker = Callable[..., Path]
@@ -123,7 +125,9 @@ def test_cmyk_with_an_rgb_profile_is_read(picture: PictureMaker) -> None:
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
-def test_16_bit_tiffs_of_other_programs_keep_all_bits(tmp_path: Path, compression: str | None, byteorder: str) -> None:
+def test_16_bit_tiffs_of_other_programs_keep_all_bits(
+    tmp_path: Path, compression: str | None, byteorder: Literal["<", ">"]
+) -> None:
     values = np.random.default_rng(1).integers(0, 65536, (20, 24, 3), dtype=np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", compression=compression, byteorder=byteorder)
     np.testing.assert_array_equal((read_picture(tmp_path / "a.tif").pixels.numpy() * 65535).round(), values)

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from impasto.errors import ImageError
-from impasto.images.decode import SRGB_PROFILE
 from impasto.images.encode import ensure_writable_image, save_picture
 from impasto.images.picture import read_picture
+from impasto.images.profile import SRGB_PROFILE
 from tests.conftest import scene
 
 
@@ -27,8 +27,8 @@ def test_16_bits_survive_saving_and_reading(tmp_path: Path, name: str, channels:
     save_picture(tmp_path / name, picture)
     saved = read_picture(tmp_path / name)
     assert saved.depth == 16
-    channels = [saved.pixels] if saved.alpha is None else [saved.pixels, saved.alpha[..., None]]
-    np.testing.assert_array_equal((torch.cat(channels, 2).numpy() * 65535).round(), values)
+    planes = [saved.pixels] if saved.alpha is None else [saved.pixels, saved.alpha[..., None]]
+    np.testing.assert_array_equal((torch.cat(planes, 2).numpy() * 65535).round(), values)
 
 
 def test_16_bit_files_are_read_by_other_programs(tmp_path: Path) -> None:
@@ -55,8 +55,11 @@ def test_formats_without_alpha_get_a_white_background(tmp_path: Path) -> None:
     save_picture(tmp_path / "a.jpg", read_picture(values))
     with Image.open(io.BytesIO((tmp_path / "a.jpg").read_bytes())) as image:
         assert image.mode == "RGB"
-        assert image.getpixel((5, 18)) >= (250, 250, 250)
-        assert max(image.getpixel((5, 1))) < 10
+        transparent, opaque = image.getpixel((5, 18)), image.getpixel((5, 1))
+        assert isinstance(transparent, tuple)
+        assert isinstance(opaque, tuple)
+        assert transparent >= (250, 250, 250)
+        assert max(opaque) < 10
 
 
 def test_unwritable_paths_are_rejected_in_advance(tmp_path: Path) -> None:

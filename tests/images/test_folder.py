@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def test_empty_folder_is_reported(tmp_path: Path) -> None:
         find_images([tmp_path])
 
 
-def test_other_files_in_a_folder_are_skipped(tmp_path: Path, picture) -> None:
+def test_other_files_in_a_folder_are_skipped(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture("a.png")
     (tmp_path / "notes.txt").write_text("not a picture")
     (tmp_path / "more.png").mkdir()

@@ -68,8 +68,8 @@ def test_bfloat16_history_is_resumed_as_bfloat16(
     random_weights_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if more memory is free at resume"""
-    settings = {"weights": str(random_weights_file), "size": 64, "iterations": 6, "optimizer": "lbfgs", "precision": "float32"}
-    settings |= FEW_LAYERS
+    settings: dict[str, Any] = {"weights": str(random_weights_file), "size": 64, "iterations": 6}
+    settings |= {"optimizer": "lbfgs", "precision": "float32", **FEW_LAYERS}
     pictures = scene(64, 48), scene(48, 48, 1)
     exact = impasto.stylize(*pictures, **settings)
     with monkeypatch.context() as patch:
@@ -106,12 +106,13 @@ def test_out_of_memory_is_not_reported_as_damage(tmp_path: Path, fast_settings: 
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     list(impasto.stream(scene(40, 40), scene(40, 40, 1), **fast_settings, checkpoint=tmp_path / "run"))
+    optimizer: Any = Large()
     with pytest.raises(torch.OutOfMemoryError):
-        read_checkpoint(tmp_path / "run").restore(Large())
+        read_checkpoint(tmp_path / "run").restore(optimizer)
 
 
 def test_checkpoint_is_written_before_the_first_step(random_weights_file: Path, tmp_path: Path) -> None:
-    settings = {"weights": str(random_weights_file), "size": 32, "iterations": 3, "precision": "float32"}
+    settings: dict[str, Any] = {"weights": str(random_weights_file), "size": 32, "iterations": 3, "precision": "float32"}
     next(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "run")).image.load()
     result = impasto.stylize(scene(40, 40), scene(40, 40, 1), **settings, resume=tmp_path / "run")
     assert result.steps == 3
@@ -123,7 +124,7 @@ def test_checkpoint_is_written_before_the_first_step(random_weights_file: Path, 
 
 
 def test_checkpoint_of_another_run_is_refused(random_weights_file: Path, tmp_path: Path) -> None:
-    settings = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
+    settings: dict[str, Any] = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
     pictures = scene(40, 40), scene(40, 40, 1)
     list(impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run"))
     with pytest.raises(CheckpointError, match=r"another painting \(different seed\)"):
@@ -142,7 +143,7 @@ def test_files_that_are_not_checkpoints_are_refused(random_weights_file: Path, t
     (tmp_path / "text").write_text("hello")
     save_file({"image": torch.zeros(3)}, tmp_path / "tensors")
     whole = tmp_path / "run"
-    settings = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
+    settings: dict[str, Any] = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
     list(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=whole))
     (tmp_path / "half").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     for name in ("text", "tensors", "half"):
@@ -168,7 +169,7 @@ def test_writing_takes_a_small_fraction_of_the_time(tmp_path: Path, monkeypatch:
 
 
 def test_step_of_an_interrupted_run_can_be_saved(random_weights_file: Path, tmp_path: Path) -> None:
-    settings = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
+    settings: dict[str, Any] = {"weights": str(random_weights_file), "size": 32, "iterations": 3}
     result = impasto.stylize(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "run")
     result.save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
@@ -183,7 +184,8 @@ def test_resumed_run_keeps_its_tiles(fast_settings: dict[str, Any], tmp_path: Pa
     for _ in first.steps():
         pass
     again = Run(scene(96, 64), scene(48, 48, 1), **settings, resume=tmp_path / "run")
-    assert again.plan.tiles == (None,)
+    initial_plan = again.plan
+    assert initial_plan.tiles == (None,)
     for _ in again.steps():
         pass
     assert (again.plan.tiles, again.plan.history, again.plan.offload_history) == ((64,), 7, True)

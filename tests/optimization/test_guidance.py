@@ -78,5 +78,6 @@ def test_boolean_masks_are_white_and_black() -> None:
 
 def test_transparent_mask_pixels_are_black() -> None:
     white = Picture(torch.ones(40, 60, 3), torch.zeros(40, 60))
+    assert white.alpha is not None
     white.alpha[:20] = 1
     assert read_mask(white, read_picture(scene(60, 40)), "mask 1").mean() == 0.5

@@ -28,7 +28,7 @@ def use_memory(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
 
 def plan(
-    memory: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: object
+    memory: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: Any
 ) -> MemoryPlan:
     options = Options(**{"size": 0, "network": "vgg16", **settings})
     return fit_plan(options, "vgg16", pyramid_levels(size, options), torch.float32, memory, host_memory=host, processes=ranks)
@@ -176,7 +176,7 @@ def test_style_takes_no_more_memory_than_the_image(
     shown: list[int] = []
     forward = VGG.forward
 
-    def watched(self: VGG, image: torch.Tensor, *args: object, **kwargs: object) -> object:
+    def watched(self: VGG, image: torch.Tensor, *args: Any, **kwargs: Any) -> object:
         shown.append(image[..., 0].numel())
         return forward(self, image, *args, **kwargs)
 

@@ -192,6 +192,7 @@ def test_positions_with_weight_0_do_not_count(kind: str) -> None:
     x = image.clone().requires_grad_()
     maps = reference_forward(x, weights, "average", "zero")
     loss = sum(reference_style_loss(kind, maps[name][:, : len(guides[name]) // 2], targets[name]) for name in targets)
+    assert isinstance(loss, Tensor)
     (expected,) = torch.autograd.grad(loss, x)
     torch.testing.assert_close(evaluation.value, loss.detach(), rtol=1e-11, atol=0)
     assert relative_error(evaluation.gradient, expected) < 1e-9

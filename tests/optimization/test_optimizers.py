@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -122,7 +123,7 @@ def test_banded_updates_equal_whole_updates(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     "make", [LBFGS, lambda: LBFGS(bfloat16_history=True), lambda: Adam(9)], ids=["lbfgs", "rounded", "adam"]
 )
-def test_state_can_be_saved_and_restored(make) -> None:
+def test_state_can_be_saved_and_restored(make: Callable[[], LBFGS | Adam]) -> None:
     goal, scale = quadratic(4)
 
     def walk(optimizer: LBFGS | Adam, image: torch.Tensor, steps: int) -> torch.Tensor:

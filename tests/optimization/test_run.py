@@ -24,7 +24,7 @@ from impasto.optimization.run import Run
 from impasto.optimization.targets import TargetBuilder
 from impasto.options import Options, resolve_options
 from impasto.vgg.network import VGG
-from tests.conftest import FEW_LAYERS, pixels, scene
+from tests.conftest import FEW_LAYERS, pixels, png_text, scene
 
 Maker = Callable[..., Path]
 
@@ -88,7 +88,7 @@ def test_png_carries_its_recipe(fast_settings: dict[str, Any], tmp_path: Path, d
         tmp_path / "out.png"
     )
     with Image.open(tmp_path / "out.png") as image:
-        recipe = json.loads(image.text["impasto"])
+        recipe = json.loads(png_text(image)["impasto"])
     assert recipe["impasto"] == impasto.__version__
     assert recipe["options"]["seed"] == 5
     assert recipe["options"]["network"] == "vgg16"
@@ -183,7 +183,7 @@ def test_out_of_memory_halves_tiles_and_the_run_goes_on(
     max_pixels = [10**9]
     forward = VGG.forward
 
-    def limited_forward(self: VGG, image: torch.Tensor, *args: object, **kwargs: object) -> object:
+    def limited_forward(self: VGG, image: torch.Tensor, *args: Any, **kwargs: Any) -> object:
         if image[..., 0].numel() > max_pixels[0]:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes")
         block_pixels.append(image[..., 0].numel())
@@ -221,7 +221,7 @@ def test_pyramid_levels_grow_by_sqrt_two() -> None:
 def test_result_is_closer_to_the_style_and_keeps_the_content(vgg16: object) -> None:
     """On the real network: nearer to the style than the photograph is, and nearer to the photograph than the style is."""
     content, style = scene(96, 72), scene(90, 80, 3)
-    settings = {"network": "vgg16", "size": 96, "preset": "paper", "init": "content", "iterations": 20}
+    settings: dict[str, Any] = {"network": "vgg16", "size": 96, "preset": "paper", "init": "content", "iterations": 20}
     steps = list(impasto.stream(content, style, **settings))
     assert steps[-1].style_loss < 0.2 * steps[0].style_loss
     from_style = next(impasto.stream(content, style, **settings | {"init": "style"}))

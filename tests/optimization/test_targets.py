@@ -30,8 +30,8 @@ MakeTargets = Callable[..., tuple[TargetBuilder, VGG]]
 def make_targets(fast_settings: dict[str, Any]) -> MakeTargets:
     """Make the targets of a run with the content scene(48, 40) and the style scene(40, 40, 1), and its network."""
 
-    def make(**settings: object) -> tuple[TargetBuilder, VGG]:
-        run = Run(scene(48, 40), scene(40, 40, 1), **fast_settings | settings)
+    def make(styles: object = None, **settings: object) -> tuple[TargetBuilder, VGG]:
+        run = Run(scene(48, 40), scene(40, 40, 1) if styles is None else styles, **fast_settings | settings)
         run.load_weights()
         return TargetBuilder(run.inputs, run.options, (64, 53), run.device, {}), run._network()
 
@@ -179,10 +179,10 @@ def test_transparent_style_pixels_do_not_count(fast_settings: dict[str, Any], mo
         style = np.dstack([scene(64, 48, 1), np.full((48, 64), 255, np.uint8)])
         style[:, 32:] = (hidden, 255 - hidden, hidden, 0)
         styles.append(style)
-    weights = []
+    weights: list[torch.Tensor] = []
     accumulate = accumulate_moments
 
-    def record_weights(network: VGG, image: torch.Tensor, guided_layers: list, *args: object) -> object:
+    def record_weights(network: VGG, image: torch.Tensor, guided_layers: list, *args: Any) -> object:
         weights.extend(guide for _, guide in guided_layers)
         return accumulate(network, image, guided_layers, *args)
 
@@ -212,14 +212,17 @@ def test_mismatched_inputs_are_refused(fast_settings: dict[str, Any], settings: 
 
 
 def test_initial_images(make_targets: MakeTargets) -> None:
-    """Gray is 0.5, content and style are the resized pictures, and init_noise mixes in that fraction of noise."""
+    """Gray is 0.5, the style is the resized picture, content is that in the style's colors, and init_noise mixes in noise."""
 
     def start(**settings: object) -> torch.Tensor:
         return make_targets(**settings)[0].initial_image(64, 53)
 
     assert (start(init="gray") == 0.5).all()
     noise, content, style = start(init="noise"), start(init="content"), start(init="style")
-    assert torch.equal(content, read_picture(scene(48, 40)).resize(64, 53).pixels)
+    assert torch.equal(start(init="content", colors="match"), read_picture(scene(48, 40)).resize(64, 53).pixels)
+    mean, covariance = scene(40, 40, 1).reshape(-1, 3).mean(0) / 255, np.cov(scene(40, 40, 1).reshape(-1, 3).T / 255)
+    np.testing.assert_allclose(content.flatten(0, 1).mean(0), mean, atol=0.01)
+    np.testing.assert_allclose(np.cov(content.flatten(0, 1).T), covariance, atol=0.1 * covariance.max())
     assert torch.equal(style, read_picture(scene(40, 40, 1)).resize(64, 53).pixels)
     torch.testing.assert_close(start(init="content", init_noise=0.25), content * 0.75 + noise * 0.25)
     assert not torch.equal(noise, start(init="noise", seed=1))
@@ -266,3 +269,16 @@ def test_styles_are_mixed_by_their_weights(fast_settings: dict[str, Any]) -> Non
     both = pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, **FEW_LAYERS, style_weights=(1, 0)).image)
     np.testing.assert_array_equal(both, pixels(impasto.stylize(scene(48, 40), first, **fast_settings, **FEW_LAYERS).image))
     assert (both != pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, **FEW_LAYERS).image)).any()
+
+
+def test_each_region_starts_in_the_colors_of_its_style(make_targets: MakeTargets) -> None:
+    """The mean color of either half is that of the half's style. Without masks it is that of the mixture."""
+    left = np.zeros((40, 48), np.uint8)
+    left[:, :24] = 255
+    red, blue = (np.full((40, 40, 3), color, np.uint8) for color in ((200, 60, 50), (40, 70, 180)))
+    red[::2], blue[::2] = red[::2] + 20, blue[::2] + 20
+    regions = make_targets(styles=[red, blue], masks=[left, 255 - left])[0].initial_image(48, 40)
+    np.testing.assert_allclose(regions[:, :24].flatten(0, 1).mean(0) * 255, (210, 70, 60), atol=2)
+    np.testing.assert_allclose(regions[:, 24:].flatten(0, 1).mean(0) * 255, (50, 80, 190), atol=2)
+    mixed = make_targets(styles=[red, blue], style_weights=(3, 1))[0].initial_image(48, 40)
+    np.testing.assert_allclose(mixed.flatten(0, 1).mean(0) * 255, np.array([210, 70, 60]) * 0.75 + [12.5, 20, 47.5], atol=2)

@@ -64,7 +64,8 @@ def test_auto_precision_is_bfloat16_where_it_is_fast(machine: Callable[..., None
 
 @pytest.mark.parametrize("kind", ["cuda", "mps"])
 def test_device_computes_the_same_gradient_as_the_cpu(kind: str) -> None:
-    if not {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}[kind]():
+    is_available: dict[str, Callable[[], bool]] = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if not is_available[kind]():
         pytest.skip(f"this machine has no {kind} device that torch can use")
     gradients = []
     for device in (torch.device("cpu"), torch.device(kind)):

@@ -42,7 +42,7 @@ def test_missing_file_raises_the_missing_error(tmp_path: Path) -> None:
 
 def test_unexpected_content_raises_the_invalid_error(tmp_path: Path) -> None:
     with pytest.raises(NetError, match="invalid"), tensor_file_errors(missing=ImpastoError(), invalid=NetError("invalid")):
-        {}["key"]
+        raise KeyError("key")
 
 
 def _read(path: Path) -> None:

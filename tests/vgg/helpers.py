@@ -38,6 +38,7 @@ def reference_forward(image: Tensor, weights: Weights, pooling: str, padding: st
         elif isinstance(module, nn.ReLU):
             module.inplace = False
         elif pooling == "average":
+            assert isinstance(module, nn.MaxPool2d)
             module = nn.AvgPool2d(module.kernel_size, module.stride)
         x = module(x)
         if isinstance(module, nn.ReLU):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from impasto.worker import protocol
-from impasto.worker.protocol import FrameError, FrameReader, encode_frame, stripes
+from impasto.worker.protocol import FrameError, FrameReader, Header, encode_frame, stripes
 from tests.robustness.fuzz.cases import cases
 
 names = st.text(max_size=8).filter(lambda name: name != "job")  # "job" must be an integer
@@ -23,7 +23,8 @@ frame_lists = st.lists(st.tuples(headers, st.binary(max_size=50)), max_size=6)
 @given(frames=frame_lists, cuts=st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_reader_returns_all_frames_however_the_stream_is_cut(frames: list[tuple[dict, bytes]], cuts: list[int]) -> None:
     stream = b"".join(encode_frame(header, blob) for header, blob in frames)
-    reader, decoded = FrameReader(), []
+    reader = FrameReader()
+    decoded: list[tuple[Header, bytes]] = []
     while stream:
         for cut in cuts:
             decoded += reader.feed(stream[:cut])

@@ -13,7 +13,7 @@ from ..errors import ImageError
 from ..options import FIGURE_DEFAULTS, FIGURES, IMAGE_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
 from .option_flags import BALANCE_OPTIONS, AddCommand, add_folder_flags, add_option_flags
-from .output import given_options, print_outcomes, require_single_process, save_result
+from .output import format_suffix, given_options, print_outcomes, require_single_process, save_result
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def add_commands(command: AddCommand) -> None:
     batch = command("batch", batch_command, "paint many pictures in many styles")
     batch.add_argument("--contents", metavar="DIR", nargs="+", required=True, help="folders with pictures, or pictures")
     batch.add_argument("--styles", metavar="DIR", nargs="+", required=True, help="folders with styles, or styles")
-    batch.add_argument("--format", metavar="SUFFIX", default="png", help="png (the default), jpg, webp or tif")
+    batch.add_argument("--format", metavar="SUFFIX", help="png (the default), jpg, webp or tif")
     add_folder_flags(batch)
     add_option_flags(batch, exclude=("style_weights", *IMAGE_OPTIONS))
 
@@ -52,7 +52,7 @@ def batch_command(arguments: argparse.Namespace) -> int:
     from ..optimization.cache import ModelCache
 
     contents, styles = find_images(arguments.contents), find_images(arguments.styles)
-    targets = output_paths(contents, styles, Path(arguments.output), f".{arguments.format.lstrip('.')}")
+    targets = output_paths(contents, styles, Path(arguments.output), format_suffix(arguments))
     options, cache = Options(**given_options(arguments)), ModelCache()
 
     def item(target: Path, content: Path, style: Path) -> BatchItem:

@@ -68,7 +68,7 @@ def add_commands(command: AddCommand) -> None:
     apply.add_argument("net", metavar="NET", help="a file written by `impasto train`, or a name listed by `impasto nets`")
     apply.add_argument("content", metavar="PHOTO", nargs="+", help="the pictures to paint, or folders of them")
     apply.add_argument("-o", "--output", metavar="OUT", required=True, help="a file for one picture, a folder for more")
-    apply.add_argument("--format", metavar="SUFFIX", default="png", help="in a folder: png (the default), jpg, webp or tif")
+    apply.add_argument("--format", metavar="SUFFIX", help="in a folder, and with -o -: png (the default), jpg, webp or tif")
     apply.add_argument("--steady", metavar="SHARE", help="for the frames of a film: weight of earlier frames, from 0 to 1")
     add_overwrite_flags(apply)
     add_option_flags(apply, include=FEEDFORWARD_OPTIONS, defaults=_APPLY_DEFAULTS, help_overrides=_APPLY_HELP)

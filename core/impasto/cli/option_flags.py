@@ -19,13 +19,21 @@ BALANCE_OPTIONS = ("strength", "ratio")
 
 def add_output_flags(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Add the flags of commands that make one picture."""
-    help_text = "the result: a .png, .jpg, .webp or .tif" + (" (default: OUT_again)" if optional else "")
+    help_text = "the result: a .png, .jpg, .webp or .tif; - writes it to standard output"
+    help_text += " (default: OUT_again)" if optional else ""
     command.add_argument("-o", "--output", metavar="OUT" if not optional else "NEW", required=not optional, help=help_text)
+    command.add_argument("--format", metavar="SUFFIX", help="with -o -: png (the default), jpg, webp or tif")
     command.add_argument("--force", action="store_true", help="replace existing files")
     command.add_argument(
         "--json", action="store_true", help="print JSON on standard output: a line per step, and one at the end"
     )
     command.add_argument("--save-every", metavar="N", help="also save the picture every N steps, as OUT_N")
+    command.add_argument(
+        "--save-size",
+        choices=("current", "full"),
+        default="current",
+        help="size of the pictures of --save-every: that of their step (current, the default) or that of the result (full)",
+    )
     command.add_argument("--plot", metavar="FILE", help="plot the losses over the steps, as a .png")
     command.set_defaults(checkpoint=None, resume=None)
 

@@ -26,9 +26,39 @@ def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def save_result(result: Result, target: Path) -> None:
-    """Write a result.  Raises ImageError."""
-    save_or_fall_back(result.save, target, "the painting")
+def output_picture(arguments: argparse.Namespace) -> Path | None:
+    """Return the file for the result, if it can be written; None: standard output.  Raises ImageError, OptionError."""
+    from ..images.encode import ensure_writable_image
+
+    if arguments.output != "-":
+        if arguments.format is not None:
+            raise OptionError("format is for -o - and for folders: the file's name tells its format")
+        return refuse_overwrite(ensure_writable_image(arguments.output), arguments)
+    format_suffix(arguments)
+    if arguments.json:
+        raise OptionError("-o - writes the picture to standard output, and so does --json: name a file")
+    if getattr(arguments, "save_every", None) is not None:
+        raise OptionError("save-every names its pictures after the result: name a file")
+    return None
+
+
+def format_suffix(arguments: argparse.Namespace) -> str:
+    """Return the suffix that --format names, or .png.  Raises OptionError: there is no such format."""
+    from ..images.encode import SAVE_FORMATS
+
+    suffix = f".{(arguments.format or 'png').lstrip('.').lower()}"
+    if suffix not in SAVE_FORMATS:
+        raise OptionError(f"no format {arguments.format!r}: choose png, jpg, webp or tif")
+    return suffix
+
+
+def save_result(result: Result, target: Path | None, suffix: str = ".png") -> None:
+    """Write a result to a file; None: to standard output, in the format of the suffix.  Raises ImageError."""
+    if target is not None:
+        save_or_fall_back(result.save, target, "the painting")
+        return
+    sys.stdout.buffer.write(result.encode(suffix))
+    sys.stdout.buffer.flush()
 
 
 def save_or_fall_back(save: Callable[[Path], None], target: Path, description: str) -> None:
@@ -100,14 +130,14 @@ def require_single_process() -> None:
 
 def refuse_overwrite(target: Path, arguments: argparse.Namespace) -> Path:
     """Return the target if it may be written.  Raises ImageError: it exists, and --force is not given."""
-    if os.path.exists(target) and not arguments.force:
+    if os.path.lexists(target) and not arguments.force:  # a link to a missing file exists too
         raise ImageError(f"{str(target)!r} exists already: give another name, or --force to replace it")
     return target
 
 
-def snapshot_paths(target: Path, steps: int, arguments: argparse.Namespace) -> dict[int, Path]:
+def snapshot_paths(target: Path | None, steps: int, arguments: argparse.Namespace) -> dict[int, Path]:
     """Return the files for --save-every.  -> step -> file  Raises OptionError, ImageError."""
-    if arguments.save_every is None:
+    if arguments.save_every is None or target is None:
         return {}
     if not arguments.save_every.isdecimal() or not int(arguments.save_every):
         raise OptionError(f"save-every is {arguments.save_every!r}: give a number of steps, 1 or more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,10 @@ from .option_flags import BALANCE_OPTIONS, AddCommand, add_option_flags, add_out
 from .output import (
     Interruptible,
     describe_forecast,
+    format_suffix,
     given_options,
     json_facts,
+    output_picture,
     print_json,
     print_message,
     refuse_overwrite,
@@ -136,10 +139,12 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
     from ..experiments.loss_plot import LossPoint, ensure_writable_plot, plot_losses
     from ..images.encode import ensure_writable_image
 
-    target = refuse_overwrite(ensure_writable_image(arguments.output), arguments)  # fail before the work, not after it
+    target = output_picture(arguments)  # fail before the work, not after it
     plot = refuse_overwrite(ensure_writable_plot(arguments.plot), arguments) if arguments.plot else None
     run = make_run()
-    ensure_writable_image(target, run.levels[-1][:2])
+    width, height, _ = run.levels[-1]
+    if target:
+        ensure_writable_image(target, (width, height))
     snapshots = snapshot_paths(target, sum(level.steps for level in run.levels), arguments)
     files = [
         str(path.resolve())
@@ -159,21 +164,25 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
             if arguments.json:
                 print_json({"step": total} | json_facts(step))
             if total in snapshots:
-                save_snapshot(run.result(step), snapshots[total])
+                result = run.result(step)
+                if arguments.save_size == "full":
+                    result = dataclasses.replace(result, picture=result.picture.resize(width, height))
+                save_snapshot(result, snapshots[total])
             if plot:
                 curve.append(LossPoint(total, step.size, step.loss, step.style_loss))
     if step is None:
         return work.print_stop(None)
     with defer_interrupts():  # only writing is left
         result = run.result(step)
-        save_result(result, target)
+        save_result(result, target, format_suffix(arguments))
         if plot:
             plot_losses(plot, curve)
         if arguments.json:
             state = {"interrupted": work.interrupted, "size": list(step.size)}
             print_json({"output": str(target)} | json_facts(result) | state)
         size = f"{step.size[0]} x {step.size[1]}"
+        name = target or "standard output"
         if work.interrupted:
-            return work.print_stop(step.fraction, f"{target} is the picture so far, {size}")
-        print_message(f"{target}, {size}, {result.seconds:.0f} s")
+            return work.print_stop(step.fraction, f"{name} is the picture so far, {size}")
+        print_message(f"{name}, {size}, {result.seconds:.0f} s")
         return 0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import ImageError
-from ..images.picture import Picture, read_picture, to_uint
+from ..images.picture import Picture, mean_color, read_picture, to_uint
 from ..options import Options
 from .bands import SIDE_MULTIPLE
 from .network import TransformNet, receptive_radius
@@ -95,8 +95,7 @@ class LivePainting:
         picture = read_picture(self._pixels)
         with self._statistics.recording():
             painting = self._stylizer.stylize(picture, check_cancelled)
-        visible = torch.ones(picture.pixels.shape[:2]) if picture.alpha is None else picture.alpha
-        self._mean_color = (picture.pixels * visible[..., None]).sum((0, 1)) / visible.sum()
+        self._mean_color = mean_color(picture.pixels, picture.opacity)
         return Patch(0, 0, _to_rgba(painting))
 
     def update(self, x: int, y: int, pixels: NDArray[np.uint8], check_cancelled: Callable[[], None] = lambda: None) -> Patch:
@@ -128,11 +127,11 @@ class LivePainting:
         return left, top, min(width, right), min(height, bottom)
 
     def _crop(self, box: tuple[int, int, int, int]) -> Picture:
-        """Return a part of the picture. Transparent pixels get the mean color of the whole, as in `read_picture`."""
+        """Return a part of the picture. Its transparent pixels fade to the mean color of the whole, as in `read_picture`."""
         left, top, right, bottom = box
         crop = torch.from_numpy(self._pixels[top:bottom, left:right]).float() / 255
         pixels, alpha = crop[..., :3], crop[..., 3]
-        return Picture(torch.where(alpha[..., None] > 0, pixels, self._mean_color), alpha)
+        return Picture(torch.where(alpha[..., None] > 0, pixels, self._mean_color), alpha, fill=self._mean_color)
 
 
 def _to_rgba(picture: Picture) -> NDArray[np.uint8]:

@@ -37,6 +37,7 @@ from ..errors import NetError, OptionError
 from ..runtime.files import write_atomic
 from ..runtime.memory import release_memory_if_low
 from ..runtime.tensor_files import read_tensor_file, tensor_file_errors
+from ..runtime.torch_state import plain_torch
 from .bands import SIDE_MULTIPLE, ChannelStatistics, ImageSource, LazyFeatureMap, Offset, tiled_noise
 
 #: Channels at half the input size (twice as many at a quarter), and the number of residual blocks
@@ -251,7 +252,7 @@ class TransformNet:
                 features = features + residual
         return functional.pixel_shuffle(features.sigmoid(), 2)
 
-    @torch.no_grad()
+    @plain_torch()
     def stylize(
         self,
         image: Tensor,

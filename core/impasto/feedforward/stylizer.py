@@ -14,7 +14,7 @@ from ..errors import OptionError, OutOfMemoryError
 from ..formatting import format_bytes
 from ..images.color import color_statistics, match_colors, to_gray
 from ..images.composite import Snapshot
-from ..images.mask import read_mask, resize_mask
+from ..images.mask import mix_regions, read_mask, resize_mask
 from ..images.picture import Picture, read_picture
 from ..images.resize import fit_size
 from ..images.tileable import NOT_TILEABLE
@@ -23,6 +23,7 @@ from ..options import FEEDFORWARD_OPTIONS, Options
 from ..runtime.device import choose_device
 from ..runtime.memory import out_of_memory_error, retain_freed_memory, used_memory
 from ..runtime.memory_budget import memory_budget
+from ..runtime.torch_state import plain_torch
 from .bands import SIDE_MULTIPLE, Offset
 from .network import WIDTH, Modulation, TransformNet
 
@@ -72,6 +73,7 @@ class _StylePass(NamedTuple):
 class FeedforwardStylizer:
     """A network with its settings, ready for any number of pictures"""
 
+    @plain_torch()
     def __init__(
         self,
         net: TransformNet,
@@ -99,6 +101,7 @@ class FeedforwardStylizer:
         if len(self._style_scales) not in (1, count) or (len(self._style_scales) > 1 and not self.options.masks):
             raise OptionError("style_scale: give one number, or with masks one for each style")
 
+    @plain_torch()
     def stylize(self, content: Any, check_cancelled: Callable[[], None] = lambda: None, offset: Offset = (0, 0)) -> Picture:
         """Stylize a picture: a path, or anything else that `read_picture` takes.
 
@@ -121,11 +124,11 @@ class FeedforwardStylizer:
         gray = options.colors == "content"
         message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
         with out_of_memory_error(message), retain_freed_memory(self.device, used_memory(self.device) + required):
-            image = to_gray(picture.pixels) if gray else picture.pixels
+            image = to_gray(picture.filled) if gray else picture.filled
             result = self._apply_network(image.to(self.device), masks, check_cancelled, offset).cpu()
             if options.colors == "match":
-                visible = torch.ones(height, width) if picture.alpha is None else picture.alpha
-                result = match_colors(result, visible, color_statistics(picture.pixels, visible), options.color_match)
+                colors = color_statistics(picture.pixels, picture.opacity)
+                result = match_colors(result, picture.opacity, colors, options.color_match)
             return Snapshot(result, original, NOT_TILEABLE, keep_mask, gray).render()
 
     @property
@@ -137,6 +140,7 @@ class FeedforwardStylizer:
         net = {"name": self._name, "sha256": self._net.digest, "styles": [style.name for style in self._net.styles]}
         return json.dumps({"impasto": __version__, "net": net, "options": options})
 
+    @plain_torch()
     def style_modulation(self) -> Modulation:
         """Return gain and shift of each layer for these settings, without masks."""
         return self._pass_modulation(self._style_weights(), self._style_scales[0])
@@ -155,9 +159,9 @@ class FeedforwardStylizer:
                 _StylePass(weights, scale, resize_mask(mask, width, height))
                 for weights, scale, mask in zip(one_hot, scales, masks, strict=True)
             ]
-        mixture, coverage = torch.zeros_like(image), image.new_zeros(height, width, 1)
-        for index, style_pass in enumerate(passes):
-            stylized = self._net.stylize(
+
+        def apply(index: int, style_pass: _StylePass) -> Tensor:
+            return self._net.stylize(
                 image,
                 self._pass_modulation(style_pass.style_weights, style_pass.stroke_size),
                 offset=offset,
@@ -165,12 +169,11 @@ class FeedforwardStylizer:
                 statistics_hook=None if self._statistics_filter is None else self._statistics_filter.for_pass(index),
                 check_cancelled=check_cancelled,
             )
-            if style_pass.mask is None:
-                return stylized
-            mask = style_pass.mask.to(self.device)[..., None]
-            mixture, coverage = mixture + mask * stylized, coverage + mask
-        # Overlapping masks mix their styles; the content shows where no mask covers it.
-        return torch.where(coverage > 1, mixture / coverage, mixture + (1 - coverage).clamp(min=0) * image)
+
+        if not masks:
+            return apply(0, passes[0])
+        regions = ((apply(n, each), each.mask) for n, each in enumerate(passes) if each.mask is not None)
+        return mix_regions(regions, image)
 
     def _pass_modulation(self, style_weights: list[float], stroke_size: float) -> Modulation:
         return self._net.style_modulation(style_weights, self.options.strength, stroke_size)

@@ -31,6 +31,7 @@ from ..optimization.style_statistics import StyleStatistics
 from ..options import Options
 from ..runtime.device import choose_device, choose_precision
 from ..runtime.memory import out_of_memory_error, retain_freed_memory
+from ..runtime.torch_state import plain_torch, plain_torch_steps
 from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG
 from .network import MAX_STYLES, Style, TransformNet
@@ -80,6 +81,7 @@ class TrainingStep(NamedTuple):
         """The network so far. The next step changes its parameters in place: save it or apply it before."""
         return StyleNetwork(self.net.styles[0].name, self.net)
 
+    @plain_torch()
     def preview(self, photo: Photo, side: int = 384) -> Image.Image:
         """Stylize the center of a photograph in each style, side by side."""
         height, width = (min(side, length) for length in photo.shape[:2])
@@ -134,6 +136,7 @@ def _work_fraction(fraction: float) -> float:
 class Trainer:
     """Trains a network on styles, photographs and settings: iterate over `steps`."""
 
+    @plain_torch()
     def __init__(
         self,
         styles: Sequence[Any],
@@ -176,6 +179,7 @@ class Trainer:
         self._initial_net = TransformNet(tuple(style_info), initial.state, initial.training_info)
         self.earlier_training = dict(self._initial_net.training_info)
 
+    @plain_torch()
     def load_weights(self, progress: ProgressCallback | None = None) -> None:
         """Load the weights of the VGG network that the loss is computed with, and download them if needed."""
         if self._vgg is None:
@@ -183,7 +187,7 @@ class Trainer:
             self._vgg = self._cache.network(self.options, weights, self.device, self._precision)
             self.options = dataclasses.replace(self.options, network=weights.network)
 
-    @torch.no_grad()
+    @plain_torch_steps
     def steps(self, seconds: float = math.inf, count: float = math.inf) -> Generator[TrainingStep]:
         """Train for `seconds` or `count` steps, whichever ends first. The network of the last step yielded is the result.
 

@@ -7,6 +7,7 @@ Lightness is that of Oklab (B. Ottosson, 2020), a perceptually uniform color spa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -51,25 +52,27 @@ def to_gray(pixels: Tensor) -> Tensor:
     return _gray_from_lightness(to_oklab(pixels)[..., :1])
 
 
-def lightness_statistics(pixels: Tensor, visible: Tensor) -> tuple[float, float]:
-    """Return mean and standard deviation of the lightness over visible pixels.  (H, W, 3), (H, W) bool"""
-    lightness = to_oklab(pixels[visible])[..., 0]
-    return float(lightness.mean()), float(lightness.std())
+def lightness_statistics(pixels: Tensor, weights: Tensor) -> tuple[float, float]:
+    """Return mean and standard deviation of the lightness, weighted per pixel.  (H, W, 3), (H, W) in [0, 1]"""
+    lightness = to_oklab(pixels)[..., 0].double()
+    weights = weights.double() / weights.double().sum()
+    mean = (weights * lightness).sum()
+    return float(mean), float((weights * (lightness - mean).square()).sum().sqrt())
 
 
-def match_luminance(style: Tensor, visible: Tensor, target: tuple[float, float]) -> Tensor:
+def match_luminance(style: Tensor, weights: Tensor, target: tuple[float, float]) -> Tensor:
     """Convert the style to gray with the target's mean and standard deviation of lightness.
 
-    (H, W, 3), (H, W) bool -> (H, W, 3)
+    (H, W, 3), (H, W) in [0, 1] -> (H, W, 3)
     """
-    mean, deviation = lightness_statistics(style, visible)
+    mean, deviation = lightness_statistics(style, weights)
     lightness = to_oklab(style)[..., :1]
     return _gray_from_lightness((lightness - mean) * (target[1] / max(deviation, 1e-3)) + target[0])
 
 
-def color_statistics(pixels: Tensor, visible: Tensor) -> ColorStatistics:
+def color_statistics(pixels: Tensor, weights: Tensor) -> ColorStatistics:
     """Return mean and covariance of the colors in double precision, weighted per pixel.  (H, W, 3), (H, W) in [0, 1]"""
-    rgb, weights = pixels.flatten(0, 1).double(), visible.flatten().double()
+    rgb, weights = pixels.flatten(0, 1).double(), weights.flatten().double()
     weights = (weights / weights.sum())[:, None]
     mean = (weights * rgb).sum(0)
     deviations = rgb - mean
@@ -79,13 +82,29 @@ def color_statistics(pixels: Tensor, visible: Tensor) -> ColorStatistics:
     )
 
 
-def match_colors(style: Tensor, visible: Tensor, target: ColorStatistics, method: str = "monge") -> Tensor:
-    """Give the style the mean and covariance of the target's colors: A (x - mu) + mu*.  (H, W, 3), (H, W) -> (H, W, 3)
+def mix_color_statistics(statistics: Sequence[ColorStatistics], weights: Sequence[float]) -> ColorStatistics:
+    """Return the statistics of a mixture of images, in proportion to the weights."""
+    shares = [weight / sum(weights) for weight in weights]
+    mean = torch.stack([share * each.mean for each, share in zip(statistics, shares, strict=True)]).sum(0)
+    moments = [each.covariance + torch.outer(each.mean, each.mean) for each in statistics]
+    second = torch.stack([share * moment for moment, share in zip(moments, shares, strict=True)]).sum(0)
+    return ColorStatistics(mean, second - torch.outer(mean, mean))
+
+
+def match_colors(
+    image: Tensor, weights: Tensor, target: ColorStatistics, method: str = "monge", *, max_stretch: float | None = None
+) -> Tensor:
+    """Give an image the mean and covariance of the target's colors: A (x - mu) + mu*.  (H, W, 3), (H, W) -> (H, W, 3)
 
     A C A^T = C* determines A up to a rotation (Gatys et al., arXiv 1606.05897). method: `monge` is the A that changes colors
     least, C^-1/2 (C^1/2 C* C^1/2)^1/2 C^-1/2; `pca` is C*^1/2 C^-1/2; `cholesky` is L* L^-1.
+    weights: of each pixel in the image's statistics, in [0, 1]
+    max_stretch: limit of the factor by which differences grow, so that the noise of a flat image stays small
     """
-    current = color_statistics(style, visible)
+    current = color_statistics(image, weights)
+    if max_stretch is not None:
+        floor = float(target.covariance.trace()) / 3 / max_stretch**2
+        current = current._replace(covariance=current.covariance + floor * torch.eye(3).to(current.covariance))
     if method == "cholesky":
         transform = torch.linalg.cholesky(target.covariance) @ torch.linalg.cholesky(current.covariance).inverse()
     else:
@@ -95,8 +114,8 @@ def match_colors(style: Tensor, visible: Tensor, target: ColorStatistics, method
             transform = matrix_sqrt(target.covariance) @ inverse_root
         else:
             transform = inverse_root @ matrix_sqrt(root @ target.covariance @ root) @ inverse_root
-    matched: Tensor = (style.double() - current.mean) @ transform.T + target.mean
-    return matched.clamp(0, 1).to(style.dtype)
+    matched: Tensor = (image.double() - current.mean) @ transform.T + target.mean
+    return matched.clamp(0, 1).to(image.dtype)
 
 
 def transfer_luminance(painting: Tensor, content: Tensor) -> Tensor:

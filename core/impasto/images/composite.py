@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..runtime.torch_state import plain_torch
 from .color import transfer_luminance
 from .mask import resize_mask
 from .picture import Picture
@@ -22,6 +23,7 @@ class Snapshot(NamedTuple):
     keep_mask: Tensor | None  # (H, W), 1 where the content stays unchanged
     keep_content_hues: bool
 
+    @plain_torch()
     def render(self) -> Picture:
         """Return the image with the content's alpha and bit depth, and its hues and kept region if asked for."""
         pixels, content = self.pixels.float().cpu(), self.content

@@ -1,61 +1,98 @@
 """Decoding of files, Pillow images and arrays to float pixels in [0, 1].
 
-EXIF orientation is applied, color profiles are converted to sRGB, and 16-bit files keep all bits.
+EXIF orientation is applied, color profiles are converted to sRGB, and files with more than 8 bits keep all of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
-import struct
-import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-import torch
-import torch.nn.functional as functional
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
-from PIL.ImageFile import ImageFile
 
 from ..errors import ImageError
+from .deep import DeepTiff, RawPixels, is_deep_png, is_tiff, read_deep_png
+from .profile import to_srgb, to_unit_floats
 
-_SRGB = ImageCms.createProfile("sRGB")
-#: Contains the current date, which would make every saved file different; SRGB_PROFILE has a fixed date.
-_DATED_PROFILE = ImageCms.ImageCmsProfile(_SRGB).tobytes()
-SRGB_PROFILE = _DATED_PROFILE[:24] + struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + _DATED_PROFILE[36:]
+logger = logging.getLogger("impasto")
 _pillow_limit_lock = threading.RLock()
-_16_BIT_MODES = ("RGB;16", "RGBA;16")  # Pillow's raw modes that it reduces to 8 bits on loading
+#: Formats whose frames are pages or an animation. The others have previews and the like.
+_ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
+#: gamma of PNG files that is as good as sRGB, and the tolerance
+_SRGB_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.02
+#: Floats of arrays may leave [0, 1] by this much, through rounding; those of files are clipped, but not beyond these limits.
+_ROUNDING = 1e-3
+_FILE_LIMITS = -0.5, 1.5
 
 
-def decode_file(path: Path, name: str, max_megapixels: float) -> tuple[NDArray[Any], int]:
-    """Decode an image file.  -> (H, W, C) floats in [0, 1], and the bit depth
+def decode_file(source: Path | bytes, name: str, max_megapixels: float) -> tuple[NDArray[Any], int]:
+    """Decode an image file, or the content of one.  -> (H, W, C) floats in [0, 1], and the bit depth, 8 or 16
 
     name: what error messages call the file
-    Raises ImageError: the file is missing, damaged, not an image, or too large.
+    Raises ImageError: the file is missing, damaged, not an image, of an unknown kind, or too large.
     """
-
-    def open_image() -> Image.Image:
-        image = Image.open(path)
-        try:
-            ensure_allowed_size(image.size, name, max_megapixels)
-        except ImageError:
-            image.close()
-            raise
-        return image
-
     with decoding_errors(name):
-        if not os.path.exists(path):
-            raise ImageError(f"there is no file {name}: check its name")
-        if os.path.isdir(path):
-            raise ImageError(f"{name} is a folder: name a picture in it")
-        with open_image() as image:
-            return decode_pillow(image, open_image)
+        if isinstance(source, Path):
+            if not os.path.exists(source):
+                raise ImageError(f"there is no file {name}: check its name")
+            if os.path.isdir(source):
+                raise ImageError(f"{name} is a folder: name a picture in it")
+        with _open(source) as file:
+            header = file.read(32)
+            if is_tiff(header):
+                file.seek(0)
+                with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, name) as tiff:  # Pillow may know better
+                    tiff.refuse_raw()
+                    _report_frames(name, tiff.count_frames())
+                    if tiff.is_deep:
+                        ensure_allowed_size(tiff.size, name, max_megapixels)
+                        return _finish(tiff.read(), name)
+            file.seek(0)
+            with Image.open(file) as image:
+                ensure_allowed_size(image.size, name, max_megapixels)
+                if image.format in _ANIMATED_FORMATS and image.format != "TIFF":
+                    _report_frames(name, getattr(image, "n_frames", 1))
+                if not is_deep_png(header):
+                    return _finish(_read_pillow(image), name)
+                metadata = _metadata(image)
+            file.seek(0)
+            return _finish(read_deep_png(file.read())._replace(**metadata), name)
+
+
+def is_deep_file(source: Path | bytes) -> bool:
+    """Return whether a file has another depth than 8 bits, and needs `decode_file` to be read rightly."""
+    with exclusive_pillow(), _open(source) as file:
+        header = file.read(32)
+        if not is_tiff(header):
+            return is_deep_png(header)
+        file.seek(0)
+        with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, "") as tiff:
+            return tiff.is_deep
+    return False
+
+
+def decode_pillow(image: Image.Image, name: str) -> tuple[NDArray[Any], int]:
+    """Decode a Pillow image.  -> (H, W, C) floats in [0, 1], and the bit depth.  Raises ImageError."""
+    return _finish(_read_pillow(image), name)
+
+
+def _open(source: Path | bytes) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def _report_frames(name: str, count: int) -> None:
+    if count > 1:
+        logger.warning("%s has %d frames or pages: the first one is used", name, count)
 
 
 @contextlib.contextmanager
@@ -65,13 +102,15 @@ def exclusive_pillow() -> Iterator[None]:
     The limit is a global of Pillow, hence the lock. Check the size from the header first (`ensure_allowed_size`). A thread may
     nest these blocks.
     """
+    tifffile_logger = tifffile.logger()
     with _pillow_limit_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about harmless flaws in metadata
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        disabled, tifffile_logger.disabled = tifffile_logger.disabled, True
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            Image.MAX_IMAGE_PIXELS, tifffile_logger.disabled = limit, disabled
 
 
 @contextlib.contextmanager
@@ -88,96 +127,70 @@ def decoding_errors(name: str) -> Iterator[None]:
             raise ImageError(f"{name} is damaged or truncated ({error}): export it again") from error
 
 
-def decode_pillow(image: Image.Image, reopen: Callable[[], Image.Image] | None) -> tuple[NDArray[Any], int]:
-    """Decode a Pillow image, oriented and in sRGB.  -> (H, W, C) floats in [0, 1], and the bit depth
-
-    reopen: opens the file again, which 16-bit color images need; without it they are decoded to 8 bits
-    """
-    raw_mode = _raw_mode(image)
+def _read_pillow(image: Image.Image) -> RawPixels:
+    """Return the pixels of a Pillow image."""
     image.load()
-    orientation = image.getexif().get(0x0112, 1)  # after loading: Pillow orients TIFF files itself and removes the tag
-    profile = image.info.get("icc_profile")
-    if reopen and raw_mode[:-1] in _16_BIT_MODES:
-        values = _to_unit_floats(_read_16_bit(image, reopen), 65535)
-        values[..., :3] = _to_srgb_16_bit(values[..., :3], profile)
-        return _apply_orientation(values, orientation), 16
-    if image.mode.startswith("I"):
-        return _apply_orientation(_to_unit_floats(np.asarray(image)[..., None], 65535), orientation), 16
-    if image.mode == "F":
-        return _apply_orientation(np.array(image)[..., None], orientation), 16
+    metadata = _metadata(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image)
+        values = values.astype(values.dtype.newbyteorder("="))
+        transparent = image.info.get("transparency")
+        alpha = None if not isinstance(transparent, int) else np.where(values == transparent, 0, 65535).astype(values.dtype)
+        return RawPixels(values[..., None], alpha, 1 if image.mode == "F" else 65535, **metadata)
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
-    alpha = image.convert("RGBA").getchannel("A") if has_alpha else None
-    colors = _to_srgb(image, profile)
-    channels = np.asarray(colors) if alpha is None else np.dstack([np.asarray(colors), np.asarray(alpha)])
-    return _to_unit_floats(_apply_orientation(channels, orientation), 255), 8
+    alpha_channel = np.asarray(image.convert("RGBA").getchannel("A")) if has_alpha else None
+    if image.mode == "LAB":
+        image = _lab_to_srgb(image)
+        metadata.pop("profile")
+    elif image.mode in ("PA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    opaque_modes = {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK"}
+    colors = np.asarray(image.convert(opaque_modes.get(image.mode, "RGB")))
+    return RawPixels(colors[..., None] if colors.ndim == 2 else colors, alpha_channel, 255, **metadata)
 
 
-def _raw_mode(image: Image.Image) -> str:
-    """Return Pillow's name for the pixel format of a file that is not loaded yet, such as "RGB;16B"."""
-    if not isinstance(image, ImageFile) or not image.tile:
-        return ""
-    args = image.tile[0].args
-    return str(args[0] if isinstance(args, tuple) and args else args)
+def _metadata(image: Image.Image) -> dict[str, Any]:
+    """Return profile, orientation and gamma of a Pillow image, whose pixels are loaded: Pillow itself orients TIFF files."""
+    info = image.info
+    gamma = info.get("gamma") if image.format == "PNG" and "srgb" not in info and "icc_profile" not in info else None
+    return {
+        "profile": info.get("icc_profile"),
+        "orientation": image.getexif().get(0x0112, 1),
+        "gamma": gamma if gamma and abs(gamma - _SRGB_GAMMA) > _GAMMA_TOLERANCE else None,
+    }
 
 
-def _read_16_bit(image: Image.Image, reopen: Callable[[], Image.Image]) -> NDArray[Any]:
-    """Return all 16 bits of an RGB or RGBA file.  -> (H, W, 3 or 4) floats up to 65535
-
-    Pillow keeps the high bytes only; decoding again with the opposite byte order yields the low bytes.
-    """
-
-    def swap_byte_order(args: Any) -> Any:
-        if isinstance(args, tuple):
-            return (swap_byte_order(args[0]), *args[1:])
-        is_big_endian = args[-1] == "B" or (args[-1] == "N" and sys.byteorder == "big")
-        return args[:-1] + ("L" if is_big_endian else "B")
-
-    with reopen() as swapped:
-        assert isinstance(swapped, ImageFile)
-        swapped.tile = [tile._replace(args=swap_byte_order(tile.args)) for tile in swapped.tile]
-        low_bytes = np.asarray(swapped, dtype=np.float32)
-    return np.asarray(image, dtype=np.float32) * 256 + low_bytes
+def _lab_to_srgb(image: Image.Image) -> Image.Image:
+    converted = ImageCms.profileToProfile(
+        image, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB"
+    )
+    assert converted is not None
+    return converted
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert an 8-bit image to sRGB; ignore profiles that are broken or for another color model."""
-    opaque_modes = {"RGBA": "RGB", "RGBX": "RGB", "LA": "L", "La": "L", "RGBa": "RGB", "1": "L", "P": "RGB", "PA": "RGB"}
-    image = image.convert("RGBA") if "transparency" in image.info or image.mode in ("PA", "RGBa") else image
-    image = image.convert(opaque_modes.get(image.mode, image.mode))
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if not ImageCms.getProfileDescription(source).startswith("sRGB"):
-                converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
-                if converted is not None:
-                    return converted
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass
-    return image.convert("RGB")
-
-
-def _to_srgb_16_bit(values: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
-    """Convert 16-bit colors to sRGB.  (H, W, 3) floats in [0, 1] -> (H, W, 3)
-
-    The color engine works in 8 bits. It converts a grid of 33^3 colors, and the interpolated change is added.
-    """
-    if not profile:
-        return values
-    axis = np.linspace(0, 255, 33).round().astype(np.uint8)
-    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)  # (red, green, blue, 3)
-    converted = np.asarray(_to_srgb(Image.fromarray(grid.reshape(33, -1, 3)), profile)).reshape(grid.shape)
-    change = torch.from_numpy((converted.astype(np.float32) - grid) / 255).permute(3, 0, 1, 2)[None]
-    # grid_sample takes coordinates in reverse order of the axes: blue, green, red. The grid is accurate to 1/255.
-    coordinates = torch.from_numpy(values[..., ::-1] * 2 - 1)[None, None]
-    shift = functional.grid_sample(change, coordinates.float(), align_corners=True)[0, :, 0].permute(1, 2, 0)
-    return np.asarray(values + shift.numpy())
+def _finish(raw: RawPixels, name: str) -> tuple[NDArray[Any], int]:
+    """Convert the pixels of a file: alpha, color profile and orientation.  -> (H, W, C) floats in [0, 1], and the bit depth"""
+    colors, white = raw.colors, raw.white
+    _ensure_range(colors, white, _FILE_LIMITS, name)
+    alpha = None if raw.alpha is None else to_unit_floats(raw.alpha, white)
+    if alpha is not None and raw.is_premultiplied:
+        colors = to_unit_floats(colors, white) / np.where(alpha > 0, alpha, 1)[..., None]
+        colors, white = colors.clip(0, 1), 1
+    if raw.gamma:
+        light = to_unit_floats(colors, white) ** np.float32(1 / raw.gamma)
+        colors, white = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055), 1
+    channels = to_srgb(colors, white, raw.profile)
+    if alpha is not None:
+        channels = np.concatenate([channels, alpha[..., None]], axis=2)
+    return _apply_orientation(channels.clip(0, 1), raw.orientation), 8 if 1 < raw.white <= 255 else 16
 
 
 def decode_array(array: NDArray[Any], name: str) -> tuple[NDArray[Any], int]:
-    """Convert an array of bool, uint8, uint16 or floats.  (H, W) or (H, W, C) -> (H, W, C) floats, and the bit depth
+    """Convert an array of bool, integers or floats.  (H, W) or (H, W, C) -> (H, W, C) floats in [0, 1], and the bit depth
 
+    Floats are from 0 to 1, uint16 from 0 to 65535, and other integers from 0 to 255.
     name: what error messages call the array
-    Raises ImageError: the array has another shape or type.
+    Raises ImageError: the array has another shape or type, or values outside its range.
     """
     if array.ndim == 2:
         array = array[..., None]
@@ -185,21 +198,25 @@ def decode_array(array: NDArray[Any], name: str) -> tuple[NDArray[Any], int]:
         raise ImageError(
             f"{name} has the shape {array.shape}: give H x W or H x W x C with 1 to 4 channels (tensors: C x H x W)"
         )
-    if array.dtype == bool:  # common for masks
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind == "b":  # common for masks
         return array.astype(np.float32), 8
-    if array.dtype == np.uint8:
-        return _to_unit_floats(array, 255), 8
-    if array.dtype == np.uint16:
-        return _to_unit_floats(array, 65535), 16
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ImageError(f"{name} has elements of type {array.dtype}: give uint8, uint16, or floats from 0 to 1")
-    return array.astype(np.float32), 16
+    if kind not in "uif":
+        raise ImageError(f"{name} has elements of type {array.dtype}: give integers from 0 to 255, or floats from 0 to 1")
+    white = 1.0 if kind == "f" else 65535.0 if (kind, size) == ("u", 2) else 255.0
+    rounding = _ROUNDING if kind == "f" else 0.0
+    _ensure_range(array, white, (-rounding, 1 + rounding), name)
+    return to_unit_floats(array, white).clip(0, 1), 8 if white == 255 else 16
 
 
-def _to_unit_floats(values: NDArray[Any], max_value: int) -> NDArray[Any]:
-    """Scale integers to float32 in [0, 1] without an intermediate copy."""
-    floats: NDArray[Any] = np.divide(values, np.float32(max_value), dtype=np.float32)
-    return floats
+def _ensure_range(values: NDArray[Any], white: float, limits: tuple[float, float], name: str) -> None:
+    """Raises ImageError: a value is not finite, or outside of these limits, which are relative to white."""
+    low, high = values.min(), values.max()  # NaN if any value is
+    if not np.isfinite([low, high]).all():
+        raise ImageError(f"{name} has pixels that are NaN or infinite: give finite values from 0 to {white:g}")
+    if low < limits[0] * white or high > limits[1] * white:
+        kind = {1: "floats", 255: "integers", 65535: "16-bit integers"}.get(int(white), "integers")
+        raise ImageError(f"{name} has values from {low:g} to {high:g}: {kind} must be from 0 to {white:g}")
 
 
 def _apply_orientation(values: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -16,8 +16,9 @@ from PIL import Image, PngImagePlugin
 
 from ..errors import ImageError
 from ..runtime.files import ensure_writable, write_atomic
-from .decode import SRGB_PROFILE, decoding_errors
+from .decode import decoding_errors
 from .picture import Picture, to_uint
+from .profile import SRGB_PROFILE
 
 SAVE_FORMATS = {
     ".png": "PNG",
@@ -55,28 +56,31 @@ def save_picture(path: str | os.PathLike[str], picture: Picture, recipe: str = "
     Raises ImageError: the format is unknown, or the file cannot be written.
     """
     target = ensure_writable_image(path, picture.size)
-    suffix = target.suffix.lower()
+    write_atomic(target, encode_picture(picture, target.suffix, recipe))
+
+
+def encode_picture(picture: Picture, suffix: str, recipe: str = "") -> bytes:
+    """Return the content of a file with this suffix, a key of SAVE_FORMATS, as `save_picture` writes it."""
+    suffix = suffix.lower()
     if picture.depth == 16 and suffix == ".png":
-        content = _png16(to_uint(picture, 16), recipe)
-    elif picture.depth == 16 and suffix in (".tif", ".tiff"):
-        content = _tiff16(to_uint(picture, 16), recipe)
-    else:
-        image = picture.image
-        if image.mode == "RGBA" and SAVE_FORMATS[suffix] in ("JPEG", "BMP"):  # no alpha: composite on white
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-        exif = Image.Exif()
-        if recipe:
-            exif[_EXIF_DESCRIPTION] = recipe
-        options: dict[str, dict[str, Any]] = {
-            "JPEG": {"quality": 95, "subsampling": 0, "exif": exif},
-            "WEBP": {"quality": 95, "exif": exif},
-            "PNG": {"pnginfo": _png_text(recipe)},
-            "TIFF": {"tiffinfo": {_EXIF_DESCRIPTION: recipe} if recipe else {}},
-        }
-        buffer = io.BytesIO()
-        image.save(buffer, SAVE_FORMATS[suffix], icc_profile=SRGB_PROFILE, **options.get(SAVE_FORMATS[suffix], {}))
-        content = buffer.getvalue()
-    write_atomic(target, content)
+        return _png16(to_uint(picture, 16), recipe)
+    if picture.depth == 16 and suffix in (".tif", ".tiff"):
+        return _tiff16(to_uint(picture, 16), recipe)
+    image = picture.image
+    if image.mode == "RGBA" and SAVE_FORMATS[suffix] in ("JPEG", "BMP"):  # no alpha: composite on white
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    exif = Image.Exif()
+    if recipe:
+        exif[_EXIF_DESCRIPTION] = recipe
+    options: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95, "subsampling": 0, "exif": exif},
+        "WEBP": {"quality": 95, "exif": exif},
+        "PNG": {"pnginfo": _png_text(recipe)},
+        "TIFF": {"tiffinfo": {_EXIF_DESCRIPTION: recipe} if recipe else {}},
+    }
+    buffer = io.BytesIO()
+    image.save(buffer, SAVE_FORMATS[suffix], icc_profile=SRGB_PROFILE, **options.get(SAVE_FORMATS[suffix], {}))
+    return buffer.getvalue()
 
 
 def read_recipe_text(path: str | os.PathLike[str]) -> str:

@@ -1,7 +1,7 @@
 """The Picture type, and reading pictures from files, Pillow images, arrays and tensors.
 
-Pixels are float sRGB in [0, 1]. EXIF orientation is applied, color profiles are converted to sRGB, 16-bit files keep all
-bits, and transparency is kept apart from the colors.
+Pixels are float sRGB in [0, 1]. EXIF orientation is applied, color profiles are converted to sRGB, files with more than 8 bits
+keep all of them, and transparency is kept apart from the colors.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from torch import Tensor
 
 from ..errors import ImageError
 from ..layers import SMALLEST_SIDE
+from ..runtime.torch_state import plain_torch
 from .decode import decode_array, decode_file, decode_pillow, decoding_errors, ensure_allowed_size
 from .resize import resize
 from .tileable import NOT_TILEABLE, Tileable
+
+#: Opacity from which on a pixel is shown to the network in its own color
+_FULLY_SHOWN = 0.25
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,13 @@ class Picture:
     pixels: (H, W, 3) float32, sRGB in [0, 1]
     alpha: (H, W) in [0, 1], or None for opaque images
     depth: bits per channel of the source and of saved files, 8 or 16
+    fill: color that the network sees where the image is transparent, (3,); None in opaque images
     """
 
     pixels: Tensor
     alpha: Tensor | None = None
     depth: int = 8
+    fill: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -45,9 +51,17 @@ class Picture:
         return self.pixels.shape[1], self.pixels.shape[0]
 
     @property
-    def visible(self) -> Tensor:
-        """Mask of the pixels that are not fully transparent, (H, W) bool"""
-        return torch.ones(self.pixels.shape[:2], dtype=torch.bool) if self.alpha is None else self.alpha > 0
+    def opacity(self) -> Tensor:
+        """The alpha channel, or 1 everywhere, (H, W) in [0, 1]: the weight of each pixel in all statistics"""
+        return torch.ones(self.pixels.shape[:2]) if self.alpha is None else self.alpha
+
+    @property
+    def filled(self) -> Tensor:
+        """The pixels as the network sees them: those of little opacity fade to the fill color.  (H, W, 3)"""
+        if self.alpha is None or self.fill is None:
+            return self.pixels
+        share = (self.alpha / _FULLY_SHOWN).clamp(max=1)[..., None]
+        return torch.lerp(self.fill.expand_as(self.pixels), self.pixels, share)
 
     @cached_property
     def digest(self) -> str:
@@ -69,24 +83,28 @@ class Picture:
         premultiplied = resize(self.pixels * self.alpha[..., None], width, height, tileable)
         alpha = resize(self.alpha[..., None], width, height, tileable)
         pixels = (premultiplied / alpha.clamp(min=1e-4)).clamp(0, 1)
-        return replace(self, pixels=_fill_transparent(pixels, alpha[..., 0]), alpha=alpha[..., 0])
+        return replace(self, pixels=pixels, alpha=alpha[..., 0])
 
 
+@plain_torch()
 def read_picture(source: Any, *, max_megapixels: float = 200, name: str = "the picture") -> Picture:
-    """Read a path, a Pillow image, an H x W [x C] uint8, uint16 or float array, or a C x H x W tensor.
+    """Read a path, the bytes of a file, a Pillow image, an H x W [x C] array, or a C x H x W tensor.
 
-    Floats are in [0, 1]. name: what error messages call the source, unless it is a path
-    Raises ImageError: the source is missing, damaged, too large, too small, fully transparent, or not an image.
+    Floats are in [0, 1], uint16 goes up to 65535, other integers up to 255.
+    name: what error messages call the source, unless it is a path
+    Raises ImageError: the source is missing, damaged, too large, too small, fully transparent, out of range, or not an image.
     """
     name = repr(str(source)) if isinstance(source, str | os.PathLike) else name
     if isinstance(source, Picture):
         return source
     if isinstance(source, str | os.PathLike):
         values, depth = decode_file(Path(source), name, max_megapixels)
+    elif isinstance(source, bytes):
+        values, depth = decode_file(source, name, max_megapixels)
     elif isinstance(source, Image.Image):
         ensure_allowed_size(source.size, name, max_megapixels)
         with decoding_errors(name):
-            values, depth = decode_pillow(source, None)
+            values, depth = decode_pillow(source, name)
     elif isinstance(source, np.ndarray):
         values, depth = decode_array(source, name)
     elif isinstance(source, Tensor):
@@ -98,13 +116,6 @@ def read_picture(source: Any, *, max_megapixels: float = 200, name: str = "the p
     ensure_allowed_size((width, height), name, max_megapixels)
     if min(width, height) < SMALLEST_SIDE:
         raise ImageError(f"{name} is too small: {width} x {height} pixels; give at least {SMALLEST_SIDE} x {SMALLEST_SIDE}")
-    low, high = values.min(), values.max()  # NaN if any value is
-    if not np.isfinite([low, high]).all():
-        raise ImageError(f"{name} has pixels that are NaN or infinite: give finite values from 0 to 1")
-    if high > 1.5:
-        raise ImageError(f"{name} has values up to {high:g}: floats must be from 0 to 1")
-    if low < 0 or high > 1:
-        values = values.clip(0, 1)
     pixels = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
     rgb = pixels[..., :1].expand(-1, -1, 3) if channels < 3 else pixels[..., :3]
     if channels in (1, 3):
@@ -114,17 +125,14 @@ def read_picture(source: Any, *, max_megapixels: float = 200, name: str = "the p
         raise ImageError(f"{name} is fully transparent: give a picture with visible pixels")
     if (alpha == 1).all():
         return Picture(rgb.contiguous(), None, depth)
-    return Picture(_fill_transparent(rgb, alpha), alpha.contiguous(), depth)
+    fill = mean_color(rgb, alpha)
+    # What is under full transparency counts for nothing, not even for the digest.
+    return Picture(torch.where(alpha[..., None] > 0, rgb, fill).contiguous(), alpha.contiguous(), depth, fill)
 
 
-def _fill_transparent(pixels: Tensor, alpha: Tensor) -> Tensor:
-    """Fill fully transparent pixels with the mean visible color, because the network sees them too.
-
-    (H, W, 3), (H, W) -> (H, W, 3)
-    """
-    visible = alpha > 0
-    mean = (pixels * alpha[..., None]).sum((0, 1)) / alpha.sum()
-    return torch.where(visible[..., None], pixels, mean).contiguous()
+def mean_color(pixels: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean color, weighted per pixel.  (H, W, 3), (H, W) -> (3,)"""
+    return (pixels * weights[..., None]).sum((0, 1)) / weights.sum()
 
 
 def to_uint(picture: Picture, depth: int) -> NDArray[Any]:

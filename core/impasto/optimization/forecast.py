@@ -15,6 +15,7 @@ import torch
 from ..options import Options
 from ..runtime.device import choose_device, choose_precision
 from ..runtime.memory import retain_freed_memory
+from ..runtime.torch_state import plain_torch
 from ..vgg.convolution import Convolution
 from .memory_plan import MemoryPlan, plan_memory
 from .pyramid import Level, pyramid_levels
@@ -35,6 +36,7 @@ class Forecast(NamedTuple):
     tile: int | None  # maximum side of a tile at the final size, in pixels; None: a single tile
 
 
+@plain_torch()
 def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = False) -> Forecast:
     """Forecast a run for a content of this size (width, height), in pixels, without reading any picture.
 

@@ -34,14 +34,15 @@ def initial_image(
     device: torch.device,
     *,
     content: Callable[[], Tensor],
+    recolored: Callable[[], Tensor],
     style: Callable[[], Tensor],
     picture: Callable[[], Tensor],
     initializer: Initializer | None,
 ) -> Tensor:
     """Return the initial image that `options.init` names, with `options.init_noise` of white noise.  -> (H, W, 3)
 
-    content, style, picture: compute the content, the first style and the user's initial image as the network sees them,
-    at this size
+    content, recolored, style, picture: compute the content, the content in the styles' colors, the first style and the user's
+    initial image as the network sees them, at this size
     """
     generator = torch.Generator().manual_seed(options.seed)
     noise = torch.rand(height, width, 3, generator=generator)
@@ -55,7 +56,7 @@ def initial_image(
         image = initializer(content(), options)
         image = to_gray(image) if options.colors == "content" else image
     else:
-        image = content() if options.init == "content" else picture()
+        image = recolored() if options.init == "content" else picture()
     if options.init_noise:
         image = torch.lerp(image, noise.to(device), options.init_noise)
     return image

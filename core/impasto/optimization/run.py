@@ -10,18 +10,18 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from PIL import Image
 from torch import Tensor
 
 from ..images.composite import Snapshot
-from ..images.encode import save_picture
+from ..images.encode import encode_picture, save_picture
 from ..images.picture import Picture
 from ..images.resize import resize
 from ..options import Options, resolve_options
 from ..runtime.device import choose_device, choose_precision
 from ..runtime.distributed import ProcessGroup
 from ..runtime.memory import out_of_memory_error, release_memory, retain_freed_memory
+from ..runtime.torch_state import plain_torch, plain_torch_steps
 from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG
 from ..vgg.weight_files import Weights
@@ -76,12 +76,8 @@ class Result:
     style_loss: float
     steps: int
     seconds: float
-    run: Run = field(repr=False)
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """How to make it again: version, options, and names and digests of the pictures"""
-        return self.run.recipe
+    #: How to make it again: version, options, and names and digests of the pictures
+    recipe: dict[str, Any] = field(repr=False)
 
     @property
     def image(self) -> Image.Image:
@@ -96,10 +92,15 @@ class Result:
         """
         save_picture(path, self.picture, json.dumps(self.recipe))
 
+    def encode(self, suffix: str = ".png") -> bytes:
+        """Return the content of the file that `save` writes to a path with this suffix.  Raises ImageError."""
+        return encode_picture(self.picture, suffix, json.dumps(self.recipe))
+
 
 class Run:
     """A style transfer by optimization: inputs, complete options and a plan. Iterate over `steps()`."""
 
+    @plain_torch()
     def __init__(
         self,
         content: Any,
@@ -131,6 +132,7 @@ class Run:
             self.options, self.levels, self.device, self._dtype, network_loaded=self._cache.is_loaded(self.options)
         )
 
+    @plain_torch()
     def load_weights(self, progress: ProgressCallback | None = None) -> None:
         """Load the network's weights, downloading them where needed. The first step does it if this is not called."""
         processes = ProcessGroup()
@@ -149,6 +151,7 @@ class Run:
         return self._recipe[1]
 
     @property
+    @plain_torch()
     def forecast(self) -> Forecast:
         """Size, seconds and bytes, before the start"""
         return forecast_plan(self.plan, self.levels[-1], self.device, self._dtype)
@@ -163,13 +166,14 @@ class Run:
             style_loss=last.style_loss,
             steps=self.total_steps_at(last),
             seconds=last.seconds,
-            run=self,
+            recipe=self.recipe,
         )
 
     def total_steps_at(self, step: Step) -> int:
         """Return the number of steps up to this one, over all levels."""
         return sum(level.steps for level in self.levels[: step.scale]) + step.iteration
 
+    @plain_torch_steps
     def steps(self) -> Generator[Step]:
         """Run, yielding a Step after each step. `close()` ends the run.  Raises ImpastoError."""
         width, height, _ = self.levels[-1]
@@ -177,7 +181,6 @@ class Run:
         with out_of_memory_error(message), retain_freed_memory(self.device, self.plan.memory):
             yield from self._steps()
 
-    @torch.no_grad()  # on a generator this applies while it runs, not while its caller does
     def _steps(self) -> Generator[Step]:
         progress = _Progress(self.levels)
         network = self._network()

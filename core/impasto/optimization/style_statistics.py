@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ImageError
-from ..images.color import color_statistics, lightness_statistics, match_colors, match_luminance
+from ..images.color import ColorStatistics, color_statistics, lightness_statistics, match_colors, match_luminance
 from ..images.mask import resize_mask
 from ..images.picture import Picture
 from ..images.resize import scale_size
@@ -39,10 +39,10 @@ class StyleStatistics:
         self._inputs, self._options, self._device, self._cache = inputs, options, device, cache
         self._gray = options.colors == "content"
         self._tileable = any(Tileable.from_padding(options.padding))
-        content, visibility = inputs.content, inputs.content.visible
-        self._luminance = lightness_statistics(content.pixels, visibility) if self._gray else (0.0, 1.0)
+        content, opacity = inputs.content, inputs.content.opacity
+        self._luminance = lightness_statistics(content.pixels, opacity) if self._gray else (0.0, 1.0)
         self._target_colors = [
-            color_statistics(content.pixels, visibility if mask is None else visibility * mask)
+            color_statistics(content.pixels, opacity if mask is None else opacity * mask)
             for mask in (inputs.masks or (None,) * len(inputs.styles))
             if options.colors == "match"
         ]
@@ -74,8 +74,7 @@ class StyleStatistics:
         resized = style.resize(width, height)
         guides: dict[str, Tensor] = {}
         if mask is not None or style.alpha is not None:
-            weight = resized.visible.float()
-            weight = weight if mask is None else weight * resize_mask(mask, width, height)
+            weight = self._weights(index, resized)
             mode = options.guides if mask is not None else "plain"
             propagated = propagate_mask(weight, layers, network.name, mode, min_coverage=0)
             if len(propagated) < len(layers):
@@ -92,15 +91,22 @@ class StyleStatistics:
 
     def network_input(self, index: int, style: Picture) -> Tensor:
         """Return style `index`, at any size, as the network sees it: in gray or with matched colors.  -> (H, W, 3)"""
-        pixels = style.pixels
+        pixels = style.filled
         if self._gray:
-            pixels = match_luminance(pixels, style.visible, self._luminance)
+            pixels = match_luminance(pixels, style.opacity, self._luminance)
         elif self._target_colors:
-            weight = style.visible.float()
-            if self._inputs.style_masks:
-                weight = weight * resize_mask(self._inputs.style_masks[index], *style.size)
-            pixels = match_colors(pixels, weight, self._target_colors[index], self._options.color_match)
+            pixels = match_colors(pixels, self._weights(index, style), self._target_colors[index], self._options.color_match)
         return pixels.to(self._device)
+
+    def colors(self) -> list[ColorStatistics]:
+        """Return the color statistics of each style, within its mask."""
+        styles = self._inputs.styles
+        return [color_statistics(style.pixels, self._weights(index, style)) for index, style in enumerate(styles)]
+
+    def _weights(self, index: int, style: Picture) -> Tensor:
+        """Return the weight of each pixel of style `index`, at any size: its opacity, within its mask.  -> (H, W)"""
+        masks = self._inputs.style_masks
+        return style.opacity * resize_mask(masks[index], *style.size) if masks else style.opacity
 
     def _style_size(self, index: int, size: int) -> tuple[int, int]:
         """Width and height of a style for an image of that size: never enlarged unless its scale is above 1"""

@@ -38,14 +38,20 @@ def temporary_path(folder: Path) -> Iterator[Path]:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all.  Raises ImageError: it cannot be written."""
+    """Write a file completely or not at all.  Raises ImageError: it cannot be written.
+
+    Of a symbolic link, the file that it points to is written. A file that is replaced keeps its mode.
+    """
+    target = Path(os.path.realpath(path))
     try:
-        with temporary_path(path.parent) as temporary:
+        with temporary_path(target.parent) as temporary:
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())  # without this, a power failure could leave an empty file under the final name
-            os.replace(temporary, path)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
     except OSError as error:
         raise ImageError(
             f"{str(path)!r} cannot be written ({error.strerror}): free some disk space or choose another folder"
@@ -57,7 +63,7 @@ def ensure_writable(path: Path) -> Path:
     if os.path.isdir(path):
         raise ImageError(f"{str(path)!r} is a folder: name a file in it")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
             pass
     except OSError as error:
         raise ImageError(f"{str(path)!r} cannot be written ({error.strerror}): choose another folder") from error

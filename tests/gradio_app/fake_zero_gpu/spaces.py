@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ _fork = multiprocessing.get_context("fork")
 
 
 def GPU(*, duration: Callable[..., int] | int = 60) -> Callable[..., Any]:
-    def decorate(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    def decorate(function: Callable[..., Generator[Any]]) -> Callable[..., Iterator[Any]]:
         @functools.wraps(function)
         def run(*arguments: Any) -> Iterator[Any]:
             seconds = duration(*arguments) if callable(duration) else duration
@@ -52,7 +52,7 @@ def GPU(*, duration: Callable[..., int] | int = 60) -> Callable[..., Any]:
     return decorate
 
 
-def _work(function: Callable[..., Iterator[Any]], arguments: bytes, pipe: Any) -> None:
+def _work(function: Callable[..., Generator[Any]], arguments: bytes, pipe: Any) -> None:
     # Close inherited connections of the page: one that the page closes stays open for the browser while a copy exists.
     os.closerange(3, pipe.fileno())
     os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))

@@ -42,13 +42,15 @@ class PatchingFinder(importlib.abc.MetaPathFinder):
         if patch is None:
             return None
         spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.loader is not None
         execute = spec.loader.exec_module
 
         def execute_and_patch(module):
             execute(module)
             patch(module)
 
-        spec.loader.exec_module = execute_and_patch
+        spec.loader.exec_module = execute_and_patch  # type: ignore[method-assign]
         return spec
 
 

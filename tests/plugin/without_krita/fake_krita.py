@@ -114,7 +114,8 @@ class FakeLayers:
     """Replaces what the runner uses of `layers`, and records the result"""
 
     def __init__(self, plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.closed_snapshots, self.written, self.added = 0, bytearray(), []
+        self.closed_snapshots, self.written = 0, bytearray()
+        self.added: list[tuple[str, str]] = []
         record, rect, plugin_error = self, plugin.geometry.Rect(3, 4, WIDTH, HEIGHT), plugin.layers.PluginError
 
         class Snapshot:

@@ -17,7 +17,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     def mount(size: int) -> Path:
         folder = tmp_path / f"disk{len(mounted)}"
         folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+        command: list[str | Path] = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
             pytest.skip(f"cannot mount a small disk ({result.stderr.strip()}): needs root on Linux")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_durations_ignore_changes_of_the_system_clock(
     monkeypatch.setattr(time, "time", lambda: 1.7e9 + next(jumps))
     content = write_torchvision_file(tmp_path / "vgg19.pth")
     replace_source(monkeypatch, serve(content), content)
-    settings = {"size": 32, "iterations": 3, "network": "vgg19", "precision": "float32"}
+    settings: dict[str, Any] = {"size": 32, "iterations": 3, "network": "vgg19", "precision": "float32"}
     steps = list(impasto.stream(scene(40, 40), scene(40, 40, 1), **settings, checkpoint=tmp_path / "run"))
     assert all(0 <= step.seconds < 600 and 0 <= step.eta < 600 for step in steps)
     assert [step.seconds for step in steps] == sorted(step.seconds for step in steps)

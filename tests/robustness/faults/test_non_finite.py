@@ -50,7 +50,7 @@ def nan_loss(evaluation: Evaluation) -> Evaluation:
 
 
 def linalg_error(evaluation: Evaluation) -> Evaluation:
-    raise torch.linalg.LinAlgError("linalg.eigh: the input matrix is ill-conditioned")
+    raise torch.linalg.LinAlgError("linalg.eigh: the input matrix is ill-conditioned")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])

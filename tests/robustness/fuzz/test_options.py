@@ -39,7 +39,8 @@ def test_random_settings_are_options_or_an_error_of_one_line(settings: dict[str,
     options = result_or_none(lambda: resolve_options(settings), OptionError)
     if options is not None:
         options.all_layers("vgg19")
-        assert options.memory_limit() is None or options.memory_limit() > 0
+        limit = options.memory_limit()
+        assert limit is None or limit > 0
         assert resolve_options(dataclasses.asdict(options) | {"preset": options.preset}) == options
 
 

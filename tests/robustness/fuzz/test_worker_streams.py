@@ -97,7 +97,8 @@ def test_undamaged_job_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
 @cases(2500)
 @given(stream=damaged(VALID))
 def test_damaged_stream_is_frames_or_a_frame_error(stream: bytes) -> None:
-    reader, frames = FrameReader(), []
+    reader = FrameReader()
+    frames: list[tuple[Header, bytes]] = []
     with contextlib.suppress(FrameError):
         for start in range(0, len(stream), 997):
             frames += reader.feed(stream[start : start + 997])
