@@ -103,6 +103,7 @@ def test_tiff_of_every_kind(tmp_path: Path, depth: str) -> None:
         if alpha is None:
             assert picture.alpha is None
         else:
+            assert picture.alpha is not None
             np.testing.assert_allclose(picture.alpha, alpha, atol=1e-4, err_msg=str(case))
 
 
@@ -147,7 +148,7 @@ def test_png_with_16_bits(tmp_path: Path, channels: int, has_profile: bool) -> N
         np.testing.assert_allclose(picture.alpha, stored[..., -1] / 65535, atol=1e-6)
 
 
-def _with_profile(png: bytes, profile: bytes | None, *others: tuple[bytes, bytes]) -> bytes:
+def _with_profile(png: bytes | bytearray, profile: bytes | None, *others: tuple[bytes, bytes]) -> bytes:
     """Insert a profile and other chunks into a PNG, behind its header."""
     chunks = list(others)
     if profile:
@@ -155,7 +156,7 @@ def _with_profile(png: bytes, profile: bytes | None, *others: tuple[bytes, bytes
     inserted = b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
-    return png[:33] + inserted + png[33:]
+    return bytes(png[:33]) + inserted + bytes(png[33:])
 
 
 @pytest.mark.parametrize(("channels", "color"), [(1, b"\x03\xe8"), (3, b"\x03\xe8\x13\x88\xea\x60")])

@@ -38,7 +38,7 @@ def to_srgb(values: NDArray[Any], white: float, profile: bytes | None) -> NDArra
     if model == "rgb" and values.shape[2] == 1:
         values = np.repeat(values, 3, axis=2)
     if model == "gray" and values.dtype.kind != "f" and white <= 65535:
-        return _gray_curve(profile or b"", int(white))[values[..., 0].astype(np.intp)]
+        return np.take(_gray_curve(profile or b"", int(white)), values[..., 0].astype(np.intp), axis=0)
     result = np.empty((*values.shape[:2], 3), np.float32)
     rows = max(1, _BAND_VALUES // values[0].size)
     for top in range(0, len(values), rows):
@@ -55,7 +55,8 @@ def to_srgb(values: NDArray[Any], white: float, profile: bytes | None) -> NDArra
 def _gray_curve(profile: bytes, white: int) -> NDArray[Any]:
     """Return the sRGB color of each gray, (white + 1, 3). In 16 bits, the color engine interpolates the shadows of gray."""
     levels = np.linspace(0, 1, white + 1, dtype=np.float32)[None, :, None]
-    return _convert(levels, profile, "gray")[0].clip(0, 1)
+    curve: NDArray[Any] = _convert(levels, profile, "gray")[0].clip(0, 1)
+    return curve
 
 
 def to_unit_floats(values: NDArray[Any], white: float) -> NDArray[Any]:
