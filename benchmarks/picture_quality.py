@@ -49,7 +49,7 @@ def sliced_wasserstein(a: Tensor, b: Tensor) -> float:
 @torch.no_grad()
 def scores(content: str, style: str, result: str) -> tuple[float, float, float]:
     """Style, content and patch distance of the file `result`"""
-    network = VGG(load_weights("vgg16"), [*HELD_OUT_LAYERS, "conv4_2"], pooling="max", padding="replicate")
+    network = VGG(load_weights("vgg16"), [*HELD_OUT_LAYERS, "conv4_2"], pooling="max", padding="replicate-first")
     painted, painting = read_picture(result), read_picture(style)
     photo = read_picture(content).resize(*painted.size)
     painting = painting.resize(*fit_size(painting.size, min(max(painted.size), max(painting.size))))

@@ -23,10 +23,12 @@ QUALITIES = ("draft", "normal", "fine")
 #: losses themselves are in losses/style.py, which needs torch.
 LOSS_BALANCE = {"gram": 0.02, "moments": 0.125, "covariance": 0.15, "wasserstein": 0.055}
 STYLE_LOSS_NAMES = tuple(LOSS_BALANCE)
-#: Padding option -> padding mode of the first layer (vertical, horizontal). `circular` makes opposite edges match.
+#: Padding option -> padding mode of the layers (vertical, horizontal). `circular` makes opposite edges match;
+#: `replicate-first` is for the first layer only, and the others are padded with zeros.
 PADDING_MODES = {
     "zero": ("zero", "zero"),
     "replicate": ("replicate", "replicate"),
+    "replicate-first": ("replicate", "replicate"),
     "circular": ("circular", "circular"),
     "circular-x": ("replicate", "circular"),
     "circular-y": ("circular", "replicate"),
@@ -127,7 +129,8 @@ class Options:
     pooling: str = option(None, "pooling of the network (the paper: average)", choices=("average", "max"))
     padding: str = option(
         None,
-        "padding at the picture's border: zero (the paper), replicate (repeat the edge pixels), or circular for a seamless, "
+        "padding at the border of every layer: zero (the paper), replicate (repeat the edge), replicate-first (in the first "
+        "layer only, as in style-transfer-pytorch, with zeros in the others), or circular for a seamless, "
         "tileable result: both ways, side by side (circular-x) or one above the other (circular-y); the sides of seamless "
         "results are rounded to multiples of 16",
         choices=tuple(PADDING_MODES),

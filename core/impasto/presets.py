@@ -56,6 +56,7 @@ _CROWSON = {name: value for name, value in _IMPASTO.items() if name != "strength
     "ratio": 8e-5,
     "style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1",
     "style_loss": "wasserstein",
+    "padding": "replicate-first",
 }
 
 PRESETS: dict[str, Preset] = {

@@ -30,7 +30,7 @@ def reference_forward(image: Tensor, weights: Weights, pooling: str, padding: st
         if isinstance(module, nn.Conv2d):
             name = next(names)
             for sides, mode in zip(((0, 0, 1, 1), (1, 1, 0, 0)), PADDING_MODES[padding], strict=True):
-                mode = "zero" if mode == "replicate" and name != "conv1_1" else mode
+                mode = "zero" if padding == "replicate-first" and name != "conv1_1" else mode
                 x = functional.pad(x, sides, mode={"zero": "constant"}.get(mode, mode))
             # The weights may have fewer filters than torchvision's.
             module.weight, module.bias = (nn.Parameter(values, requires_grad=False) for values in weights.layers[name])

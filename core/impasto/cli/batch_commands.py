@@ -41,6 +41,7 @@ def add_commands(command: AddCommand) -> None:
     batch.add_argument("--contents", metavar="DIR", nargs="+", required=True, help="folders with pictures, or pictures")
     batch.add_argument("--styles", metavar="DIR", nargs="+", required=True, help="folders with styles, or styles")
     batch.add_argument("--format", metavar="SUFFIX", help="png (the default), jpg, webp or tif")
+    batch.add_argument("--frames", action="store_true", help="paint all frames of animations, and all pages")
     add_folder_flags(batch)
     add_option_flags(batch, exclude=("style_weights", *IMAGE_OPTIONS))
 
@@ -48,15 +49,16 @@ def add_commands(command: AddCommand) -> None:
 def batch_command(arguments: argparse.Namespace) -> int:
     from ..api import create_run
     from ..experiments.batch import BatchItem, output_paths
-    from ..images.folder import find_images
+    from ..images.folder import Frame, expand_frames, find_images
     from ..optimization.cache import ModelCache
 
-    contents, styles = find_images(arguments.contents), find_images(arguments.styles)
+    files, styles = find_images(arguments.contents), find_images(arguments.styles)
+    contents: list[Path | Frame] = expand_frames(files) if arguments.frames else list(files)
     targets = output_paths(contents, styles, Path(arguments.output), format_suffix(arguments))
     options, cache = Options(**given_options(arguments)), ModelCache()
 
-    def item(target: Path, content: Path, style: Path) -> BatchItem:
-        return BatchItem(target, lambda: create_run(str(content), str(style), options, cache=cache))
+    def item(target: Path, content: Path | Frame, style: Path) -> BatchItem:
+        return BatchItem(target, lambda: create_run(content, style, options, cache=cache))
 
     items = [item(target, *pair) for target, pair in targets.items()]
     return _run_all(items, arguments)[0]

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ImageError
+from ..errors import ImageError, OptionError
 from ..formatting import format_duration
 from ..options import FEEDFORWARD_OPTIONS, Options, parse_number
 from ..runtime.signals import defer_interrupts
 from .option_flags import AddCommand, add_option_flags, add_overwrite_flags
 from .output import (
     Interruptible,
+    format_suffix,
     given_options,
+    output_picture,
     print_json,
     print_message,
     print_outcomes,
     refuse_overwrite,
     require_single_process,
     save_or_fall_back,
+    write_standard_output,
 )
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
     from ..experiments.batch import Outcome
-    from ..feedforward.stylizer import FeedforwardStylizer
+    from ..feedforward.stylizer import FeedforwardStylizer, TemporalSmoothing
+    from ..images.folder import Frame
     from ..images.picture import Picture
 
 #: Options of a training
@@ -66,10 +71,17 @@ def add_commands(command: AddCommand) -> None:
 
     apply = command("apply", apply_command, "stylize pictures with a style network, in one pass")
     apply.add_argument("net", metavar="NET", help="a file written by `impasto train`, or a name listed by `impasto nets`")
-    apply.add_argument("content", metavar="PHOTO", nargs="+", help="the pictures to paint, or folders of them")
-    apply.add_argument("-o", "--output", metavar="OUT", required=True, help="a file for one picture, a folder for more")
+    apply.add_argument("content", metavar="PHOTO", nargs="+", help="the pictures to paint, folders of them, or a film")
+    apply.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="a file for one picture or film, a folder, or - (standard output)",
+    )
     apply.add_argument("--format", metavar="SUFFIX", help="in a folder, and with -o -: png (the default), jpg, webp or tif")
-    apply.add_argument("--steady", metavar="SHARE", help="for the frames of a film: weight of earlier frames, from 0 to 1")
+    apply.add_argument("--frames", action="store_true", help="stylize all frames of animations, and all pages, into a folder")
+    apply.add_argument("--steady", metavar="SHARE", help="for films and their frames: weight of earlier frames, from 0 to 1")
     add_overwrite_flags(apply)
     add_option_flags(apply, include=FEEDFORWARD_OPTIONS, defaults=_APPLY_DEFAULTS, help_overrides=_APPLY_HELP)
 
@@ -155,64 +167,113 @@ def train_command(arguments: argparse.Namespace) -> int:
 
 
 def apply_command(arguments: argparse.Namespace) -> int:
-    from ..experiments.batch import make_all, output_paths
+    from ..experiments.film import is_film
     from ..feedforward.network import TransformNet
     from ..feedforward.registry import resolve_network
     from ..feedforward.stylizer import FeedforwardStylizer, TemporalSmoothing
-    from ..images.encode import SAVE_FORMATS, ensure_writable_image
-    from ..images.folder import find_images
+    from ..images.folder import expand_frames, find_images
 
     require_single_process()
     path, output = resolve_network(arguments.net), Path(arguments.output)
     options = Options(**{"size": 0, **given_options(arguments)})
-    contents = find_images(arguments.content)
-    single = len(contents) == 1 and not output.is_dir() and output.suffix != ""
-    if single:
-        targets = {refuse_overwrite(ensure_writable_image(output), arguments): contents[0]}
-    else:
-        _require_folder(output, len(contents))
-        suffix = f".{arguments.format.lstrip('.')}"
-        targets = {target: pair[0] for target, pair in output_paths(contents, [path], output, suffix).items()}
+    files = find_images(arguments.content)
+    films = [file for file in files if is_film(file)]
+    if films and len(files) > 1:
+        raise OptionError(f"{str(films[0])!r} is a film: stylize films one by one")
     smoothing = None
     if arguments.steady is not None:
         smoothing = TemporalSmoothing(parse_number("steady", arguments.steady, float, 0, None))
-    net = TransformNet.load(path)
-    stylizer = FeedforwardStylizer(net, options, statistics_filter=smoothing, network_name=path.stem)
-    recipe = stylizer.recipe
-    if single:
-        ((target, content),) = targets.items()
-        start = time.perf_counter()
-        picture = _stylize_file(stylizer, content, target, recipe)
-        seconds = time.perf_counter() - start
-        if arguments.json:
-            print_json({"output": str(target), "state": "painted"})
-        print_message(f"{target}, {picture.size[0]} x {picture.size[1]}, {seconds:.1f} s")
-        return 0
-    if suffix.lower() not in SAVE_FORMATS:
-        raise ImageError(f"no format {arguments.format!r}: choose png, jpg, webp or tif")
-    output.mkdir(parents=True, exist_ok=True)
 
-    def make(target: Path) -> Picture | None:
-        if target.exists() and not arguments.force:
-            return None
-        return _stylize_file(stylizer, targets[target], target, recipe)
+    def stylizer() -> FeedforwardStylizer:
+        net = TransformNet.load(path)
+        return FeedforwardStylizer(net, options, statistics_filter=smoothing, network_name=path.stem)
+
+    if films:
+        return _apply_to_film(stylizer, films[0], arguments)
+    contents: list[Path | Frame] = expand_frames(files) if arguments.frames else list(files)
+    if len(contents) == 1 and (arguments.output == "-" or (not output.is_dir() and output.suffix != "")):
+        return _apply_to_picture(stylizer, contents[0], arguments)
+    return _apply_to_pictures(stylizer, smoothing, contents, path, arguments)
+
+
+def _apply_to_picture(make: Callable[[], FeedforwardStylizer], content: Path | Frame, arguments: argparse.Namespace) -> int:
+    from ..images.encode import encode_picture, save_picture
+
+    target = output_picture(arguments)
+    stylizer = make()
+    start = time.perf_counter()
+    picture = stylizer.stylize(content)
+    if target is None:
+        write_standard_output(encode_picture(picture, format_suffix(arguments), stylizer.recipe))
+    else:
+        save_or_fall_back(partial(save_picture, picture=picture, recipe=stylizer.recipe), target, "the painting")
+    seconds = time.perf_counter() - start
+    if arguments.json:
+        print_json({"output": str(target), "state": "painted"})
+    print_message(f"{target or 'standard output'}, {picture.size[0]} x {picture.size[1]}, {seconds:.1f} s")
+    return 0
+
+
+def _apply_to_pictures(
+    make: Callable[[], FeedforwardStylizer],
+    smoothing: TemporalSmoothing | None,
+    contents: list[Path | Frame],
+    network: Path,
+    arguments: argparse.Namespace,
+) -> int:
+    from ..experiments.batch import make_all, output_paths
+    from ..experiments.film import SteadyFrames
+    from ..images.encode import save_picture
+
+    output = Path(arguments.output)
+    _require_folder(output, len(contents))
+    pairs = output_paths(contents, [network], output, format_suffix(arguments))
+    targets = {target: content for target, (content, _) in pairs.items()}
+    stylizer = make()
+    output.mkdir(parents=True, exist_ok=True)
+    frames = None
+    if smoothing is not None:
+        frames = SteadyFrames(stylizer, smoothing, targets, output, force=arguments.force)
+
+    def make_picture(target: Path) -> Picture | None:
+        if frames is not None:
+            picture = frames.stylize(target)
+        else:
+            picture = None if target.exists() and not arguments.force else stylizer.stylize(targets[target])
+        if picture is not None:
+            save_or_fall_back(partial(save_picture, picture=picture, recipe=stylizer.recipe), target, "the painting")
+            if frames is not None:
+                frames.store(target)
+        return picture
 
     def outcomes() -> Iterator[Outcome]:
         with ProgressBar("painting") as bar:
-            for n, outcome in enumerate(make_all(targets, make), 1):
+            for n, outcome in enumerate(make_all(targets, make_picture), 1):
                 bar.show(n / len(targets), f"{n} of {len(targets)}")
                 yield outcome
 
     return print_outcomes(outcomes(), len(targets), arguments)[0]
 
 
-def _stylize_file(stylizer: FeedforwardStylizer, content: Path, target: Path, recipe: str) -> Picture:
-    """Stylize a picture file, write the result and return it.  Raises ImpastoError."""
-    from ..images.encode import save_picture
+def _apply_to_film(make: Callable[[], FeedforwardStylizer], source: Path, arguments: argparse.Namespace) -> int:
+    from ..experiments.film import stylize_film
+    from ..runtime.files import ensure_writable
 
-    picture = stylizer.stylize(content)
-    save_or_fall_back(partial(save_picture, picture=picture, recipe=recipe), target, "the painting")
-    return picture
+    if arguments.output == "-" or arguments.format is not None:
+        raise OptionError("the output of a film is a file, whose name tells its format: name a .mp4, .mkv, .mov or .webm")
+    target = refuse_overwrite(ensure_writable(Path(arguments.output)), arguments)
+    fraction, start = None, time.perf_counter()
+    film = stylize_film(make(), source, target)
+    with ProgressBar("painting") as bar, Interruptible() as work, contextlib.closing(film):
+        for fraction in film:
+            left = format_duration((time.perf_counter() - start) * (1 / fraction - 1))
+            bar.show(fraction, f"{left} left")
+    if work.interrupted:
+        return work.print_stop(fraction, f"{target} is the film so far")
+    if arguments.json:
+        print_json({"output": str(target), "state": "painted"})
+    print_message(f"{target}, {format_duration(time.perf_counter() - start)}")
+    return 0
 
 
 def export_command(arguments: argparse.Namespace) -> int:

@@ -57,7 +57,12 @@ def save_result(result: Result, target: Path | None, suffix: str = ".png") -> No
     if target is not None:
         save_or_fall_back(result.save, target, "the painting")
         return
-    sys.stdout.buffer.write(result.encode(suffix))
+    write_standard_output(result.encode(suffix))
+
+
+def write_standard_output(content: bytes) -> None:
+    """Write bytes to standard output."""
+    sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ImageError, ImpastoError
+from ..images.folder import Frame
 from ..images.picture import Picture
 from ..optimization.recipe import differing_fields
 from ..optimization.run import Result, Run, Step
@@ -85,19 +86,21 @@ def run_batch(
     return make_all(items_by_target, make)
 
 
-def output_paths(contents: Sequence[Path], styles: Sequence[Path], folder: Path, suffix: str) -> dict[Path, tuple[Path, Path]]:
+def output_paths(
+    contents: Sequence[Path | Frame], styles: Sequence[Path], folder: Path, suffix: str
+) -> dict[Path, tuple[Path | Frame, Path]]:
     """Name the result of each content in each style: CONTENT_STYLE.png, with their suffixes where names would collide.
 
     Returns target -> content and style.  Raises ImageError: two results would have the same name.
     """
 
-    def unique_names(paths: Sequence[Path]) -> dict[Path, str]:
+    def unique_names(paths: Sequence[Path | Frame]) -> dict[Path | Frame, str]:
         stems = [path.stem.casefold() for path in paths]  # some file systems ignore case
         unique = {path: stems.count(path.stem.casefold()) == 1 for path in paths}
         return {path: path.stem if unique[path] else path.name.replace(".", "-") for path in paths}
 
     content_names, style_names = unique_names(contents), unique_names(styles)
-    sources: dict[Path, tuple[Path, Path]] = {}
+    sources: dict[Path, tuple[Path | Frame, Path]] = {}
     for content in contents:
         for style in styles:
             target = folder / f"{content_names[content]}_{style_names[style]}{suffix}"

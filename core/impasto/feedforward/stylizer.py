@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -47,7 +47,7 @@ class TemporalSmoothing:
         """decay: weight of the earlier frames, 0 <= decay < 1.  Raises OptionError."""
         if not 0 <= decay < 1:
             raise OptionError(f"steady is {decay!r}: give a number from 0 up to, but not including, 1")
-        self._decay = decay
+        self.decay = decay
         self._statistics: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
 
     def for_pass(self, index: int) -> Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]]:
@@ -55,11 +55,32 @@ class TemporalSmoothing:
 
         def smooth(layer: str, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
             average = self._statistics.get((index, layer), (mean, variance))
-            average = mean.lerp(average[0], self._decay), variance.lerp(average[1], self._decay)
+            average = mean.lerp(average[0], self.decay), variance.lerp(average[1], self.decay)
             self._statistics[index, layer] = average
             return average
 
         return smooth
+
+    def reset(self) -> None:
+        """Start again, as if there were no earlier frames."""
+        self._statistics.clear()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the averages as tensors, for a file."""
+        return {
+            f"{index}/{layer}/{kind}": tensor
+            for (index, layer), average in self._statistics.items()
+            for kind, tensor in zip("mv", average, strict=True)
+        }
+
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Restore what `state` returned, on a device.  Raises KeyError, ValueError: it is something else."""
+        self.reset()
+        for name in state:
+            index, layer, kind = name.split("/")
+            if kind == "m":
+                mean, variance = state[name].to(device), state[f"{index}/{layer}/v"].to(device)
+                self._statistics[int(index), layer] = mean, variance
 
 
 class _StylePass(NamedTuple):

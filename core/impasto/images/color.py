@@ -7,6 +7,7 @@ Lightness is that of Oklab (B. Ottosson, 2020), a perceptually uniform color spa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,6 +33,11 @@ class ColorStatistics(NamedTuple):
 
     mean: Tensor  # (3,)
     covariance: Tensor  # (3, 3)
+
+    @property
+    def deviation(self) -> float:
+        """Root of the mean variance of the channels"""
+        return math.sqrt(float(self.covariance.trace()) / 3)
 
 
 def to_oklab(rgb: Tensor) -> Tensor:

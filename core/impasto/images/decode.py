@@ -28,6 +28,7 @@ logger = logging.getLogger("impasto")
 _pillow_limit_lock = threading.RLock()
 #: Formats whose frames are pages or an animation. The others have previews and the like.
 _ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
+_MORE_FRAMES = "%s has %d frames or pages: the first one is used (--frames takes them all)"
 #: gamma of PNG files that is as good as sRGB, and the tolerance
 _SRGB_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.02
 #: Floats of arrays may leave [0, 1] by this much, through rounding; those of files are clipped, but not beyond these limits.
@@ -35,10 +36,11 @@ _ROUNDING = 1e-3
 _FILE_LIMITS = -0.5, 1.5
 
 
-def decode_file(source: Path | bytes, name: str, max_megapixels: float) -> tuple[NDArray[Any], int]:
+def decode_file(source: Path | bytes, name: str, max_megapixels: float, frame: int | None = None) -> tuple[NDArray[Any], int]:
     """Decode an image file, or the content of one.  -> (H, W, C) floats in [0, 1], and the bit depth, 8 or 16
 
     name: what error messages call the file
+    frame: index of a frame or page; None: the first one, and if there are more, that is logged
     Raises ImageError: the file is missing, damaged, not an image, of an unknown kind, or too large.
     """
     with decoding_errors(name):
@@ -48,20 +50,23 @@ def decode_file(source: Path | bytes, name: str, max_megapixels: float) -> tuple
             if os.path.isdir(source):
                 raise ImageError(f"{name} is a folder: name a picture in it")
         with _open(source) as file:
-            header = file.read(32)
+            header, page = file.read(32), frame or 0
             if is_tiff(header):
                 file.seek(0)
-                with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, name) as tiff:  # Pillow may know better
+                with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, name, page) as tiff:  # Pillow may know better
                     tiff.refuse_raw()
-                    _report_frames(name, tiff.count_frames())
+                    if frame is None and tiff.frames > 1:
+                        logger.warning(_MORE_FRAMES, name, tiff.frames)
                     if tiff.is_deep:
                         ensure_allowed_size(tiff.size, name, max_megapixels)
                         return _finish(tiff.read(), name)
+                    page = tiff.page_index
             file.seek(0)
             with Image.open(file) as image:
                 ensure_allowed_size(image.size, name, max_megapixels)
-                if image.format in _ANIMATED_FORMATS and image.format != "TIFF":
-                    _report_frames(name, getattr(image, "n_frames", 1))
+                if frame is None and image.format != "TIFF" and (count := _count_pillow_frames(image)) > 1:
+                    logger.warning(_MORE_FRAMES, name, count)
+                image.seek(page)
                 if not is_deep_png(header):
                     return _finish(_read_pillow(image), name)
                 metadata = _metadata(image)
@@ -90,9 +95,21 @@ def _open(source: Path | bytes) -> BinaryIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
-def _report_frames(name: str, count: int) -> None:
-    if count > 1:
-        logger.warning("%s has %d frames or pages: the first one is used", name, count)
+def count_frames(path: Path) -> int:
+    """Return the number of frames of an animation, or of pages.  Raises ImageError: the file cannot be read."""
+    name = repr(str(path))
+    with decoding_errors(name), _open(path) as file:
+        if is_tiff(file.read(32)):
+            file.seek(0)
+            with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, name) as tiff:
+                return tiff.frames
+        file.seek(0)
+        with Image.open(file) as image:
+            return _count_pillow_frames(image)
+
+
+def _count_pillow_frames(image: Image.Image) -> int:
+    return int(getattr(image, "n_frames", 1)) if image.format in _ANIMATED_FORMATS else 1
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import imagecodecs
@@ -18,7 +17,7 @@ _COLOR_CHANNELS = {PHOTOMETRIC.MINISWHITE: 1, PHOTOMETRIC.MINISBLACK: 1, PHOTOME
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 #: TIFF tags
-_ORIENTATION, _PROFILE, _DNG_VERSION = 274, 34675, 50706
+_ORIENTATION, _SUB_FILES, _PROFILE, _DNG_VERSION = 274, 330, 34675, 50706
 _REDUCED_IMAGE = 1  # bit of the tag NewSubfileType: a preview
 
 
@@ -56,10 +55,15 @@ def read_deep_png(content: bytes) -> RawPixels:
 class DeepTiff:
     """An open TIFF, which is deep if Pillow cannot read all of it. A context manager."""
 
-    def __init__(self, file: BinaryIO | Path, name: str) -> None:
-        """name: what error messages call the file"""
+    def __init__(self, file: BinaryIO, name: str, frame: int = 0) -> None:
+        """name: what error messages call the file; frame: index of the page to read, without previews of other pages"""
         self._file, self._name = tifffile.TiffFile(file), name
-        self._page = self._file.pages[0].aspage()
+        pages = [page.aspage() for page in self._file.pages]
+        self._first = pages[0]
+        frames = [index for index, page in enumerate(pages) if not page.subfiletype & _REDUCED_IMAGE] or [0]
+        self.frames = len(frames)
+        self.page_index = frames[frame]  # counted with previews
+        self._page = pages[self.page_index]
 
     def __enter__(self) -> DeepTiff:
         return self
@@ -79,12 +83,12 @@ class DeepTiff:
 
     def refuse_raw(self) -> None:
         """Raises ImageError: the file is a camera's raw file, whose first page is only a small preview."""
-        is_preview = self._page.subfiletype & _REDUCED_IMAGE and 330 in self._page.tags
-        if is_preview or _DNG_VERSION in self._page.tags:
+        has_only_preview = self._first.subfiletype & _REDUCED_IMAGE and _SUB_FILES in self._first.tags
+        if has_only_preview or _DNG_VERSION in self._first.tags:
             raise ImageError(f"{self._name} is a camera's raw file: develop it and save it as TIFF, PNG or JPEG")
 
     def read(self) -> RawPixels:
-        """Decode the first page.  Raises ImageError: a format that is not supported, by name."""
+        """Decode the page.  Raises ImageError: a format that is not supported, by name."""
         page, tags = self._page, self._page.tags
         photometric = PHOTOMETRIC(page.photometric)
         count = _COLOR_CHANNELS.get(photometric)
@@ -106,10 +110,6 @@ class DeepTiff:
         profile = tags[_PROFILE].value if _PROFILE in tags else None
         orientation = int(tags[_ORIENTATION].value) if _ORIENTATION in tags else 1
         return RawPixels(colors, alpha, white, is_premultiplied, profile, orientation)
-
-    def count_frames(self) -> int:
-        """Return the number of pages, without previews of other pages."""
-        return sum(not page.aspage().subfiletype & _REDUCED_IMAGE for page in self._file.pages)
 
     def _white(self, values: NDArray[Any]) -> float:
         """Return the value of white."""

@@ -23,6 +23,7 @@ from ..errors import ImageError
 from ..layers import SMALLEST_SIDE
 from ..runtime.torch_state import plain_torch
 from .decode import decode_array, decode_file, decode_pillow, decoding_errors, ensure_allowed_size
+from .folder import Frame
 from .resize import resize
 from .tileable import NOT_TILEABLE, Tileable
 
@@ -88,7 +89,7 @@ class Picture:
 
 @plain_torch()
 def read_picture(source: Any, *, max_megapixels: float = 200, name: str = "the picture") -> Picture:
-    """Read a path, the bytes of a file, a Pillow image, an H x W [x C] array, or a C x H x W tensor.
+    """Read a path or a Frame, the bytes of a file, a Pillow image, an H x W [x C] array, or a C x H x W tensor.
 
     Floats are in [0, 1], uint16 goes up to 65535, other integers up to 255.
     name: what error messages call the source, unless it is a path
@@ -97,7 +98,10 @@ def read_picture(source: Any, *, max_megapixels: float = 200, name: str = "the p
     name = repr(str(source)) if isinstance(source, str | os.PathLike) else name
     if isinstance(source, Picture):
         return source
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, Frame):
+        name = f"{str(source.path)!r}, frame {source.index + 1},"
+        values, depth = decode_file(source.path, name, max_megapixels, source.index)
+    elif isinstance(source, str | os.PathLike):
         values, depth = decode_file(Path(source), name, max_megapixels)
     elif isinstance(source, bytes):
         values, depth = decode_file(source, name, max_megapixels)

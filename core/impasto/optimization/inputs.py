@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import OptionError
+from ..images.folder import Frame
 from ..images.mask import read_mask
 from ..images.picture import Picture, read_picture
 from ..options import NETWORK_PREFIX, Options
@@ -54,7 +55,9 @@ class Inputs:
                 if id(source) not in pictures:
                     pictures[id(source)] = read_picture(source, max_megapixels=options.max_megapixels)
                 # The recipe names the file without its folder, which may be private.
-                name = Path(source).name if isinstance(source, str | os.PathLike) else None
+                name = None
+                if isinstance(source, str | os.PathLike | Frame):
+                    name = (source.path if isinstance(source, Frame) else Path(source)).name
                 named[role].append((name, pictures[id(source)]))
         by_role = {role: [picture for _, picture in entries] for role, entries in named.items()}
         content_picture, style_pictures = by_role["content"][0], tuple(by_role["styles"])

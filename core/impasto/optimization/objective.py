@@ -28,6 +28,10 @@ from ..vgg.weight_files import CAFFE_SCALE
 from .disk_cache import DiskCache
 from .tiling import Tile, accumulate_moments, make_tiles, release_between_tiles
 
+#: Structure of the content from which on its loss has its whole weight. Photographs have 0.6 to 0.9; a flat one has nothing
+#: to keep, and with it the loss would only hold back the style.
+_FULL_STRUCTURE = 0.2
+
 
 class Evaluation(NamedTuple):
     """The objective at an image. The content and style losses are in the paper's units, whatever the style loss."""
@@ -95,8 +99,11 @@ class Objective:
         ]
         self._content_layers = content_layers if content is not None else {}
         self._content_norms = dict.fromkeys(self._content_layers, 1e-12)
+        self._content_structure = 0.0  # share of the squared norms that is not the mean over positions
         #: For each tile of this process, in the order of `_tiles`: layer -> function that loads its content features
         self._content_features = [] if content is None else self._store_content_features(content)
+        if relative:
+            alpha *= min(1.0, self._content_structure / _FULL_STRUCTURE)
         content_norm = sum(weight * self._content_norms[name] for name, weight in self._content_layers.items())
         content_norm *= CAFFE_SCALE**2 / 2
         style_norm = sum(
@@ -159,13 +166,18 @@ class Objective:
         )
 
     def _store_content_features(self, content: Tensor) -> list[Mapping[str, Callable[[], Tensor]]]:
-        """Compute the content targets of each tile, on disk if there are several, and the squared norms of the features."""
+        """Compute the content targets of each tile, on disk if there are several, and the norms and structure of the features.
+
+        structure: 1 - M |mean P|^2 / |P|^2, 0 for a flat image
+        """
         if not self._content_layers:
             return []
         tiles = self._tiles(content)
         disk_cache = DiskCache() if len(tiles) > 1 else None
         loaders: list[Mapping[str, Callable[[], Tensor]]] = []
         norms = torch.zeros(len(self._content_layers), device=content.device, dtype=at_least_float32(content).dtype)
+        sums = [at_least_float32(self.network.empty_features(name)).sum(0) for name in self._content_layers]
+        counts = torch.zeros_like(norms)
         with self._processes.fail_together(content.device):
             for tile in release_between_tiles(self._processes.shard(tiles), content.device):
                 maps = self.network.forward(tile.block(content), keep_layers=self._content_layers)
@@ -173,10 +185,15 @@ class Objective:
                 for n, name in enumerate(self._content_layers):
                     features = tile.crop_features(maps[name], name)
                     norms[n] += at_least_float32(features).square().sum()
+                    sums[n] += at_least_float32(features).sum((0, 1))
+                    counts[n] += features[..., 0].numel()
                     load[name] = disk_cache.store(features) if disk_cache else partial(Tensor.detach, features.clone())
                 loaders.append(load)
         for name, norm in zip(self._content_layers, self._processes.sum(norms).tolist(), strict=True):
             self._content_norms[name] += norm
+        means = torch.stack([self._processes.sum(total).square().sum() for total in sums]) / self._processes.sum(counts)
+        weights = torch.tensor(list(self._content_layers.values()), device=norms.device, dtype=norms.dtype)
+        self._content_structure = float((weights * (1 - means / norms.clamp(min=1e-12))).sum() / weights.sum())
         return loaders
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..images.color import ColorStatistics, match_colors, mix_color_statistics, to_gray
+from ..images.color import ColorStatistics, color_statistics, match_colors, mix_color_statistics, to_gray
 from ..images.mask import mix_regions, resize_mask
 from ..images.picture import Picture
 from ..images.tileable import Tileable, blend_opposite_edges
@@ -109,8 +109,12 @@ class TargetBuilder:
         def match(target: ColorStatistics, weights: Tensor) -> Tensor:
             if not weights.any():
                 return content.filled
-            return match_colors(content.filled, weights, target, max_stretch=_MAX_COLOR_STRETCH)
+            matched = match_colors(content.filled, weights, target, max_stretch=_MAX_COLOR_STRETCH)
+            missing = target.deviation / _MAX_COLOR_STRETCH - color_statistics(content.filled, weights).deviation
+            return torch.add(matched, noise, alpha=max(0.0, missing)).clamp_(0, 1)
 
+        # A flat content gives strokes nothing to start from: noise does.
+        noise = torch.randn(height, width, 3, generator=torch.Generator().manual_seed(self.options.seed))
         colors = self.styles.colors()
         if not self.inputs.masks:
             return match(mix_color_statistics(colors, self._style_weights), paintable).to(self.device)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable
 import torch
 from torch import Tensor
 
-from ..images.tileable import Tileable
 from ..layers import layers_through
 from ..options import PADDING_MODES
 from .convolution import Convolution
@@ -37,8 +36,7 @@ class VGG:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """layers: layers that losses use
-        padding: a key of PADDING_MODES. `replicate` applies to conv1_1 only, where the paper has zeros; `circular` applies
-            to every layer.
+        padding: a key of PADDING_MODES
         """
         self.name = weights.network
         self.device, self.dtype = torch.device(device), dtype
@@ -152,4 +150,4 @@ def _block(layer: str) -> int:
 
 def _padding_modes(layer: str, padding: str) -> tuple[str, str]:
     """Return the padding modes of a layer's input, (vertical, horizontal)."""
-    return PADDING_MODES[padding] if layer == "conv1_1" else Tileable.from_padding(padding).padding_modes
+    return ("zero", "zero") if padding == "replicate-first" and layer != "conv1_1" else PADDING_MODES[padding]
