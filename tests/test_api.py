@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from PIL import Image
 
 import impasto
 from impasto.errors import NetError, OptionError
+from impasto.options import Options
 from tests.conftest import FEW_LAYERS, pixels, png_text, scene
 
 TRAINING = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2", "size": 64, "precision": "float32"}
@@ -114,3 +117,24 @@ def test_every_public_name_is_there() -> None:
         assert getattr(impasto, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'styleize'"):
         impasto.styleize  # noqa: B018
+
+
+def test_a_result_is_small(fast_settings: dict[str, Any]) -> None:
+    """A result that is kept or sent to another process holds no network."""
+    result = impasto.stylize(scene(48, 40), scene(40, 40, 1), **fast_settings)
+    size = len(pickle.dumps(result))
+    assert size < result.picture.pixels.numel() * 4 + 100_000
+    copied = pickle.loads(pickle.dumps(result))
+    assert copied.recipe == result.recipe
+    np.testing.assert_array_equal(np.asarray(copied.image), np.asarray(result.image))
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    numbers: dict[str, Any] = {
+        "style_weights": np.array([1.0, 3.0], np.float32),
+        "strength": np.float32(0.25),
+        "size": np.int64(64),
+    }
+    plain: dict[str, Any] = {"style_weights": (1.0, 3.0), "strength": 0.25, "size": 64}
+    assert Options(**numbers) == Options(**plain)
+    assert json.dumps(Options(**numbers).strength) == "0.25"

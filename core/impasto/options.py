@@ -150,7 +150,7 @@ class Options:
     )
     style_loss: str = option(
         None,
-        "statistics that the style loss compares: gram (Gram matrices, the paper), moments (means and standard deviations), "
+        "statistics that the style loss compares: gram (Gram matrices, the paper), moments (these, means and deviations), "
         "covariance (means and covariances) or wasserstein (Wasserstein distance of these); each relative to the style's own "
         "statistics, except gram with a ratio",
         choices=STYLE_LOSS_NAMES,
@@ -324,6 +324,8 @@ def _validate(field: dataclasses.Field[Any], value: Any) -> Any:
     name, low, high = field.name, field.metadata["low"], field.metadata["high"]
     if value is None or field.metadata["kind"] == "picture":
         return field.default if value is None else value
+    if field.metadata["kind"] != "pictures" and hasattr(value, "tolist"):
+        value = value.tolist()  # numbers and arrays of NumPy and torch
     if field.metadata["choices"]:
         prefixes = tuple(choice.removesuffix("NAME") for choice in field.metadata["choices"] if choice.endswith(":NAME"))
         if isinstance(value, str) and value.startswith(prefixes):

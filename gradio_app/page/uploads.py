@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from impasto import ImageError
-from impasto.images.decode import exclusive_pillow
+from impasto.images.decode import deep_file_size, exclusive_pillow
 from impasto.images.encode import save_picture
 from impasto.images.picture import read_picture
 
@@ -53,16 +53,15 @@ def read_upload(source: str | os.PathLike[str] | bytes, name: str, max_megapixel
         raise ImageError(f"{name} is too large: {size / 2**20:.0f} MB, the limit is {MAX_MEGABYTES} MB")
     formats = [name for name in _FORMATS if name in Image.OPEN]
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
-            if image.width * image.height > max_megapixels * 1e6:
-                raise ImageError(
-                    f"{name} is too large: {image.width} x {image.height} pixels, the limit is {max_megapixels:g} megapixels"
-                )
-            if image.mode not in _8_BIT_MODES and max(image.size) > MAX_SIDE:
-                raise ImageError(
-                    f"{name} is too large: with more than 8 bits per channel, the limit is {MAX_SIDE} pixels a side"
-                )
+        deep_size = deep_file_size(source if isinstance(source, bytes) else Path(source))
+        if deep_size is not None:
+            _ensure_allowed(deep_size, name, max_megapixels, deep=True)
+            content = source if isinstance(source, bytes) else Path(source).read_bytes()  # errors of files name their path
             with exclusive_pillow():  # one picture at a time, however many visitors upload at once
+                return read_picture(content, max_megapixels=max_megapixels, name=name).image
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
+            _ensure_allowed(image.size, name, max_megapixels, deep=image.mode not in _8_BIT_MODES)
+            with exclusive_pillow():
                 small = image if max(image.size) <= MAX_SIDE else _shrink(image)
                 return read_picture(small, max_megapixels=max_megapixels, name=name).image
     except ImageError:
@@ -71,6 +70,14 @@ def read_upload(source: str | os.PathLike[str] | bytes, name: str, max_megapixel
         raise ImageError(f"{name} is too large: the limit is {max_megapixels:g} megapixels") from None
     except Exception:  # each decoder raises its own errors, and their texts may contain paths
         raise ImageError(f"{name} cannot be read: is it a picture?") from None
+
+
+def _ensure_allowed(size: tuple[int, int], name: str, max_megapixels: float, *, deep: bool) -> None:
+    """Raises ImageError: the picture is too large.  deep: it has more than 8 bits per channel"""
+    if size[0] * size[1] > max_megapixels * 1e6:
+        raise ImageError(f"{name} is too large: {size[0]} x {size[1]} pixels, the limit is {max_megapixels:g} megapixels")
+    if deep and max(size) > MAX_SIDE:
+        raise ImageError(f"{name} is too large: with more than 8 bits per channel, the limit is {MAX_SIDE} pixels a side")
 
 
 def _shrink(image: Image.Image) -> Image.Image:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from impasto import ImageError
@@ -119,3 +120,16 @@ def test_blend_applies_opacity_and_mask(load_module: LoadModule) -> None:
 @pytest.mark.parametrize("value", ["", "data:,", "data:image/png;base64,AAAA", "data:image/png;base64,%", "data:text/html,x"])
 def test_invalid_masks_are_ignored(load_module: LoadModule, value: str) -> None:
     assert load_module("page.uploads").read_mask(value, (40, 30)) is None
+
+
+@pytest.mark.parametrize("photometric", ["rgb", "miniswhite"])
+@pytest.mark.parametrize("as_file", [False, True])
+def test_deep_files_are_read_as_by_the_engine(
+    load_module: LoadModule, tmp_path: Path, photometric: str, as_file: bool
+) -> None:
+    values = scene(40, 32).astype(np.float32) / 255
+    colors = scene(40, 32) if photometric == "rgb" else np.repeat(255 - scene(40, 32)[..., :1], 3, axis=2)
+    tifffile.imwrite(tmp_path / "a.tif", values if photometric == "rgb" else values[..., 0], photometric=photometric)
+    source = tmp_path / "a.tif" if as_file else (tmp_path / "a.tif").read_bytes()
+    decoded = load_module("page.uploads").read_upload(source, "the photo")
+    np.testing.assert_allclose(np.asarray(decoded).astype(float), colors, atol=1)

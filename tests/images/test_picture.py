@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import torch
 from PIL import Image
 
 from impasto.errors import ImageError
+from impasto.images.color import color_statistics
+from impasto.images.mask import read_mask
 from impasto.images.picture import read_picture
 from tests.conftest import scene
 
@@ -58,3 +61,66 @@ def test_floats_from_0_to_255_are_rejected() -> None:
 
 def test_bfloat16_tensor_is_read() -> None:
     assert read_picture(torch.rand(3, 20, 30).bfloat16()).size == (30, 20)
+
+
+def test_little_opacity_counts_little() -> None:
+    """What is hidden at an opacity of 1/255 hardly changes what the network sees and any statistics; opacity 0 does not."""
+    disc = np.zeros((40, 40, 4), np.uint8)
+    disc[10:30, 10:30] = (200, 60, 40, 255)
+    pictures = {}
+    for opacity in (0, 1):
+        values = disc.copy()
+        values[values[..., 3] == 0] = (0, 255, 0, opacity)
+        pictures[opacity] = read_picture(values)
+    np.testing.assert_allclose(pictures[1].filled, pictures[0].filled, atol=0.03)
+    statistics = [color_statistics(picture.pixels, picture.opacity).mean for picture in pictures.values()]
+    np.testing.assert_allclose(statistics[1], statistics[0], atol=0.02)
+    np.testing.assert_allclose(statistics[0] * 255, (200, 60, 40), atol=0.1)
+
+
+def test_pixels_of_a_quarter_of_the_opacity_or_more_are_seen_as_they_are() -> None:
+    values = scene(40, 40).astype(np.float32) / 255
+    picture = read_picture(np.dstack([values, np.linspace(0.25, 1, 40, dtype=np.float32) * np.ones((40, 1), np.float32)]))
+    torch.testing.assert_close(picture.filled, picture.pixels)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int8, np.uint16, ">u2", np.int32, np.int64, np.float16, np.float64])
+def test_masks_of_zeros_and_ones(dtype: Any) -> None:
+    values = np.zeros((40, 40), dtype)
+    values[10:] = 1
+    mask = read_mask(read_picture(values), read_picture(scene(40, 40)), "the mask")
+    assert set(mask.flatten().tolist()) == {0.0, 1.0}
+    assert float(mask.mean()) == 0.75
+
+
+def test_a_mask_file_of_zeros_and_ones(tmp_path: Path) -> None:
+    values = np.zeros((40, 40), np.uint8)
+    values[10:] = 1
+    Image.fromarray(values).save(tmp_path / "mask.png")
+    assert float(read_mask(read_picture(tmp_path / "mask.png"), read_picture(scene(40, 40)), "the mask").mean()) == 0.75
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint32])
+def test_integers_are_from_0_to_255(dtype: Any) -> None:
+    picture = read_picture(scene(40, 40).astype(dtype))
+    assert (picture.digest, picture.depth) == (read_picture(scene(40, 40)).digest, 8)
+    if dtype != np.uint8:
+        with pytest.raises(ImageError, match="values from 256 to 256: integers must be from 0 to 255"):
+            read_picture(np.full((40, 40), 256, dtype))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_byte_order_does_not_matter(order: str) -> None:
+    values = scene(40, 40).astype(np.uint16) * 257
+    assert read_picture(values.astype(f"{order}u2")).digest == read_picture(values).digest
+    floats = scene(40, 40) / 255
+    assert read_picture(floats.astype(f"{order}f4")).digest == read_picture(floats.astype(np.float32)).digest
+
+
+@pytest.mark.parametrize(
+    "source", [torch.linspace(-1, 1, 4800).reshape(3, 40, 40), np.full((40, 40), 1.2), -np.ones((40, 40), int)]
+)
+def test_values_out_of_range_are_refused_with_the_range(source: Any) -> None:
+    with pytest.raises(ImageError, match=r"has values from -?[\d.]+ to -?[\d.]+: (floats|integers) must be from 0 to"):
+        read_picture(source)
+    assert read_picture(np.full((40, 40), 1.0001)).depth == 16  # rounding is none

@@ -74,16 +74,17 @@ def decode_file(source: Path | bytes, name: str, max_megapixels: float, frame: i
             return _finish(read_deep_png(file.read())._replace(**metadata), name)
 
 
-def is_deep_file(source: Path | bytes) -> bool:
-    """Return whether a file has another depth than 8 bits, and needs `decode_file` to be read rightly."""
+def deep_file_size(source: Path | bytes) -> tuple[int, int] | None:
+    """Return (width, height) of a file with other values than 8 bits, which only `decode_file` reads rightly; else None."""
     with exclusive_pillow(), _open(source) as file:
         header = file.read(32)
-        if not is_tiff(header):
-            return is_deep_png(header)
+        if is_deep_png(header):
+            return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
         file.seek(0)
-        with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, "") as tiff:
-            return tiff.is_deep
-    return False
+        if is_tiff(header):
+            with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, "") as tiff:
+                return tiff.size if tiff.is_deep else None
+    return None
 
 
 def decode_pillow(image: Image.Image, name: str) -> tuple[NDArray[Any], int]:

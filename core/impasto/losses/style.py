@@ -5,8 +5,8 @@ A style loss is a function phi of a feature map's moments, so its gradient with 
     mean mu = F 1 / M     second moment S = F F^T / M     dphi/dF = ((dphi/dS + dphi/dS^T) F + dphi/dmu 1^T) / M
 
 The features here are (M, N), positions by channels: the transpose of the paper's F. This module does not depend on the
-network. To add a loss, write a function from target moments to a MomentLoss, list it in STYLE_LOSSES, and add its name with
-its balance to LOSS_BALANCE in options.py.
+network. To add a loss, write a function from target moments to a MomentLoss, list it in STYLE_LOSSES, and add it to
+LOSS_BALANCE and to the field `style_loss` in options.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 from ..numerics import matrix_sqrt
 from .moments import LossAndGradient, MomentLoss, Moments
 
-#: Regularization of the relative losses: differences below this fraction of the target's scale count as zero.
+#: Regularizer of the relative losses, relative to the target's scale: it keeps denominators and deviations above 0.
 _RELATIVE_FLOOR = 1e-4
 
 

@@ -53,12 +53,12 @@ def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = 
 
 def forecast_plan(plan: MemoryPlan, final: Level, device: torch.device, precision: torch.dtype) -> Forecast:
     """Return the forecast of a plan whose last level is `final`."""
-    seconds = plan.flops / measure_flops(device, precision)
+    seconds = plan.flops / measure_flops_per_second(device, precision)
     return Forecast(final.width, final.height, seconds, plan.memory, plan.tiles[-1])
 
 
 @lru_cache
-def measure_flops(device: torch.device, precision: torch.dtype) -> float:
+def measure_flops_per_second(device: torch.device, precision: torch.dtype) -> float:
     """Measure the floating-point operations per second of the convolutions in a step, with a short probe."""
     channels, side = (128, 128) if device.type == "cpu" else (256, 512)
     generator = torch.Generator().manual_seed(0)

@@ -149,10 +149,10 @@ class TargetBuilder:
             return [Region(mixed, None if paintable is None else self._guides(paintable, names, network))]
         regions = []
         paintable_area = 1.0 if paintable is None else float(paintable.mean())
-        for weight, layer_weights, moments, style_mask in zip(
+        for weight, layer_weights, moments, content_mask in zip(
             self._style_weights, layers, statistics, self.inputs.masks, strict=True
         ):
-            mask = resize_mask(style_mask, width, height)
+            mask = resize_mask(content_mask, width, height)
             mask = mask if paintable is None else mask * paintable
             # Weight a region by its area, so that a style is as strong in a small region as in a large one.
             weight *= len(layers) * float(mask.mean()) / max(paintable_area, 1e-6)

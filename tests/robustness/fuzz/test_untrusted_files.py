@@ -38,7 +38,7 @@ _events: list[str] | None = None
 
 def _record(event: str, arguments: tuple[object, ...]) -> None:
     if _events is not None and event in ("open", "subprocess.Popen", "os.system", "exec", "socket.connect"):
-        _events.append(f"{event} {arguments[0]}")
+        _events.append(f"{event} {getattr(arguments[0], 'co_filename', arguments[0])}")
 
 
 sys.addaudithook(_record)  # cannot be removed again
@@ -55,7 +55,7 @@ class AuditLog:
     def __exit__(self, *_: object) -> None:
         global _events
         trusted = (sys.prefix, sys.base_prefix, str(Path(impasto.__file__).parent), "/proc", "/sys", "/dev")
-        self.events = [event for event in _events or () if not event.removeprefix("open ").startswith(trusted)]
+        self.events = [event for event in _events or () if not event.split(" ", 1)[1].startswith(trusted)]
         _events = None
 
 
