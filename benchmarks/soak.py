@@ -136,7 +136,7 @@ def page(folder: Path) -> Iterator[Workload]:
             Image.fromarray(scene(90 + n % 5 * 20, 72, n)).save(photo)
             upload = handle_file(photo)
             for colors in ("style", "content"):
-                visitor.predict(upload, upload, colors=colors, size=128, quality="draft", api_name="/stylize")
+                visitor.predict(upload, upload, colors=colors, size=64, quality="draft", api_name="/stylize")
             photo.write_bytes(b"no picture")
             with contextlib.suppress(Exception):  # refused; the message depends on the client
                 visitor.predict(handle_file(photo), upload, api_name="/stylize")

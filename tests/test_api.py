@@ -99,7 +99,7 @@ def test_a_network_is_loaded_by_name_and_applied(tmp_path: Path) -> None:
     assert network.apply(photo, impasto.Options(size=40)).image.size == (40, 29)
     result.save(tmp_path / "out.png")
     with Image.open(tmp_path / "out.png") as image:
-        assert png_text(image)["impasto"] == result.recipe
+        assert json.loads(png_text(image)["impasto"]) == result.recipe
     network.save(tmp_path / "copy.safetensors")
     copy = impasto.StyleNetwork.load(tmp_path / "copy.safetensors")
     np.testing.assert_array_equal(pixels(copy.apply(photo).image), pixels(result.image))

@@ -119,6 +119,7 @@ def test_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the most that a process has had")
+@pytest.mark.xdist_group("long")
 def test_run_stays_within_its_memory_limit(random_weights_file: Path) -> None:
     """The peak memory of a process, as the system counts it: with tiles, and without."""
     program = """

@@ -328,6 +328,7 @@ def test_opposite_edges_join_in_composited_parts(fast_settings: dict[str, Any], 
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("long")
 def test_strength_trades_content_for_style(fast_settings: dict[str, Any], vgg16: object) -> None:
     """From 0.1 to 0.7 the content loss rises and the style loss falls, with the Gram loss too."""
     settings = {

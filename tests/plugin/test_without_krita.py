@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("long")
 @pytest.mark.parametrize("binding", ["PyQt5", "PyQt6"])
 def test_engine_runner_and_form(binding: str, random_weights_file: Path) -> None:
     check = subprocess.run([sys.executable, "-c", f"import {binding}.QtWidgets"], capture_output=True, text=True, check=False)

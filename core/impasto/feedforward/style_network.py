@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class NetworkResult:
     picture: Picture = field(repr=False)
     options: Options
     seconds: float
-    recipe: str = field(repr=False)  # JSON
+    recipe: dict[str, Any] = field(repr=False)  # the network and the settings
 
     @property
     def image(self) -> Image.Image:
@@ -45,7 +46,7 @@ class NetworkResult:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture with its recipe, as `Result.save` does.  Raises ImageError."""
-        save_picture(path, self.picture, self.recipe)
+        save_picture(path, self.picture, json.dumps(self.recipe))
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class StyleNetwork:
         start = time.perf_counter()
         picture = stylizer.stylize(content)
         seconds = time.perf_counter() - start
-        return NetworkResult(picture=picture, options=stylizer.options, seconds=seconds, recipe=stylizer.recipe)
+        return NetworkResult(picture=picture, options=stylizer.options, seconds=seconds, recipe=json.loads(stylizer.recipe))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a .safetensors file.  Raises ImageError: the file cannot be written."""

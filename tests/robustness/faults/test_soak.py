@@ -12,6 +12,7 @@ SOAK = Path(__file__).parents[3] / "benchmarks" / "soak.py"
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("long")
 @pytest.mark.usefixtures("vgg16")
 @pytest.mark.parametrize("target", ["worker", "page"])
 def test_rounds_of_jobs_leave_nothing_behind(target: str) -> None:
