@@ -74,7 +74,7 @@ class Page:
     shown_result: gr.State  # PaintingResult | None
     photo_size: gr.State  # (width, height) | None
     network: gr.State  # name of the feed-forward network to paint with
-    no_network: gr.State  # ""
+    no_network: gr.State  # always "": the Stylize button passes it as the network
 
     @property
     def result_outputs(self) -> list[gr.blocks.Block]:
@@ -242,9 +242,9 @@ class Handlers:
     def result_view(self, result: PaintingResult) -> Updates:
         """Show a painting, ready to download."""
         download = gr.update(value=result.download_file(), visible=True, interactive=True)
-        return {**self.preview_view(result), self._page.download: download}
+        return {**self.view_without_download(result), self._page.download: download}
 
-    def preview_view(self, result: PaintingResult) -> Updates:
+    def view_without_download(self, result: PaintingResult) -> Updates:
         """Show a painting without its download, which takes longer to make."""
         page = self._page
         return {
@@ -261,7 +261,7 @@ class Handlers:
             return {page.status: gr.skip()}
         if not result.exists():
             return {page.status: RESULT_DELETED}
-        updates = {**self.preview_view(result.with_strength(strength)), page.download: gr.update(interactive=False)}
+        updates = {**self.view_without_download(result.with_strength(strength)), page.download: gr.update(interactive=False)}
         if strength > result.strength:
             action = "click its instant style again" if "net" in result.recipe else "press Stylize"
             updates[page.status] = f"This was painted at strength {result.strength:g}. To make it stronger, {action}."

@@ -10,7 +10,7 @@ from krita import DockWidget, Document, Krita
 from . import layers, messages
 from .engine_install import bundled_wheel
 from .errors import PluginError
-from .form import Form
+from .option_form import Form
 from .qt import QtCore, QtGui, QtWidgets
 from .request import PaintRequest
 from .runner import get_runner
@@ -211,7 +211,7 @@ class ImpastoDocker(DockWidget):
         runner = self._runner
         if runner.setup.running:
             return "Setting up the engine"
-        version = runner.engine.hello.get("version")
+        version = runner.engine_version
         if version is not None and version != VERSION:
             remedy = "set it up again" if bundled_wheel() else "run `impasto krita install` again"
             remedy = "update the program that IMPASTO_ENGINE names" if os.environ.get("IMPASTO_ENGINE") else remedy

@@ -6,7 +6,7 @@ from krita import Extension, Krita, Window
 
 from . import layers, messages, settings
 from .docker import ImpastoDocker, start_painting
-from .form import Form
+from .option_form import Form
 from .qt import QtCore, QtWidgets
 from .runner import get_runner
 

@@ -1,4 +1,4 @@
-"""Widgets for the engine's options, created from its descriptions of them. Which options are shown: see form.py."""
+"""Widgets for the engine's options, created from its descriptions of them. Which options are shown: see option_form.py."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ class Runner(QtCore.QObject):
         self.estimate = ""  # the answer to request_estimate()
         self._estimate_request: Any = None
         self.engine = EngineProcess(self)
+        self.engine_version: str | None = None  # of the engine that answered last
         self.engine.frame_received.connect(self._on_frame)
         self.engine.exited.connect(self._on_engine_exited)
         self.networks: list[dict[str, Any]] = []  # the instant styles that the engine knows
@@ -108,7 +109,7 @@ class Runner(QtCore.QObject):
         self.preview, self.fraction = None, 0.0
         self._received = []
         if self.engine_command() is None:
-            self._fail(messages.ENGINE_MISSING)
+            self._show_problem(messages.ENGINE_MISSING)
             return
         self._set_state("starting", "Starting the engine")
         self._steps.start(self._run_request(request, self._job))
@@ -132,7 +133,7 @@ class Runner(QtCore.QObject):
         if self.busy:
             self._set_status(reason)
         else:
-            self._fail(reason)
+            self._show_problem(reason)
 
     def set_up_engine(self) -> None:
         """Install the engine that comes with the plugin, instead of the one that is installed."""
@@ -231,9 +232,10 @@ class Runner(QtCore.QObject):
     def _on_frame(self, header: dict[str, Any], blob: bytes) -> None:
         op = header.get("op")
         if op == "hello":
+            self.engine_version = header.get("version")
             if header.get("protocol") != PROTOCOL:
                 self.engine.stop()
-                self._abort(f"The engine (version {header.get('version')}) does not match the plugin: set it up again.")
+                self._abort(f"The engine (version {self.engine_version}) does not match the plugin.")
             self.changed.emit()
         elif op == "ready":
             self._estimate_request = None
@@ -272,10 +274,10 @@ class Runner(QtCore.QObject):
         if self.busy:
             self._abort(message, self.engine.stderr_tail)
         else:
-            self._fail(message, self.engine.stderr_tail)
+            self._show_problem(message, self.engine.stderr_tail)
 
     def _on_setup_finished(self, problem: str) -> None:
-        self._fail(problem, self.setup.output if problem else "")
+        self._show_problem(problem, self.setup.output if problem else "")
         if not problem:
             settings.store(engine="")  # use the new engine, whichever was set before
             self.start_engine()
@@ -296,9 +298,10 @@ class Runner(QtCore.QObject):
         self._job += 1
         self._clean_up()
         self.engine.send({"op": "cancel", "job": job})
-        self._fail(message, details)
+        self._show_problem(message, details)
 
-    def _fail(self, message: str, details: str = "") -> None:
+    def _show_problem(self, message: str, details: str = "") -> None:
+        """Return to idle and show this problem; an empty text clears the last one."""
         self.problem, self.details = message, details
         self._set_state("idle", "")
 

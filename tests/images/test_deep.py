@@ -250,3 +250,14 @@ def test_the_bytes_of_a_file_are_read_like_the_file(tmp_path: Path) -> None:
     for name, values in (("a.tif", np.uint16), ("b.tif", np.uint8)):
         tifffile.imwrite(tmp_path / name, (gradient(3) * 255).astype(values), photometric="rgb")
         assert read_picture((tmp_path / name).read_bytes()).digest == read_picture(tmp_path / name).digest
+
+
+@pytest.mark.parametrize("white", [255, 65535])
+def test_palette_of_8_or_16_bits(tmp_path: Path, white: int) -> None:
+    """The palette of a TIFF has 16 bits; some programs fill it with 8."""
+    palette = np.stack([np.arange(256), 255 - np.arange(256), np.full(256, 7)]).astype(np.uint16) * (white // 255)
+    indices = np.arange(400).reshape(20, 20).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", indices, photometric="palette", colormap=palette)
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.depth == 8
+    np.testing.assert_allclose(picture.pixels, palette.T[indices] / white, atol=1e-3)

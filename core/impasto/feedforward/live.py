@@ -109,12 +109,12 @@ class LivePainting:
         if x < 0 or y < 0 or x + columns > width or y + rows > height or not pixels.size:
             raise ImageError(f"{columns} x {rows} pixels at {x}, {y} are not inside the picture of {width} x {height}")
         self._pixels[y : y + rows, x : x + columns] = pixels
-        left, top, right, bottom = self._expand((x, y, x + columns, y + rows))
+        affected = left, top, right, bottom = self._expand((x, y, x + columns, y + rows))
         too_large = (right - left) * (bottom - top) > _MAX_PATCH_FRACTION * width * height
         # Matched colors depend on the whole picture.
         if too_large or not self._statistics.recorded or self._options.colors == "match":
             return self.repaint(check_cancelled)
-        crop_box = self._expand((left, top, right, bottom))
+        crop_box = self._expand(affected)  # what the affected pixels depend on
         painting = _to_rgba(self._stylizer.stylize(self._crop(crop_box), check_cancelled, crop_box[:2]))
         painting = painting[top - crop_box[1] : bottom - crop_box[1], left - crop_box[0] : right - crop_box[0]]
         return Patch(left, top, painting)

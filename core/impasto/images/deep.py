@@ -73,8 +73,10 @@ class DeepTiff:
 
     @property
     def is_deep(self) -> bool:
-        """Whether it has other values than unsigned integers of 8 bits or less"""
-        return self._page.bitspersample not in (1, 2, 4, 8) or self._page.sampleformat != SAMPLEFORMAT.UINT
+        """Whether it has other values than unsigned integers of 8 bits or less, or a palette of 8 bits, where 16 are usual"""
+        page = self._page
+        is_deep = page.bitspersample not in (1, 2, 4, 8) or page.sampleformat != SAMPLEFORMAT.UINT
+        return is_deep or (page.colormap is not None and 0 < int(page.colormap.max()) <= 255)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -91,6 +93,9 @@ class DeepTiff:
         """Decode the page.  Raises ImageError: a format that is not supported, by name."""
         page, tags = self._page, self._page.tags
         photometric = PHOTOMETRIC(page.photometric)
+        if photometric is PHOTOMETRIC.PALETTE and page.colormap is not None and page.samplesperpixel == 1:
+            palette = page.colormap.T  # (colors, 3)
+            return RawPixels(palette[page.asarray(maxworkers=1)], None, 255 if palette.max() <= 255 else 65535)
         count = _COLOR_CHANNELS.get(photometric)
         if count is None or page.imagedepth != 1 or page.samplesperpixel < count:
             raise self._unsupported(f"color model {photometric.name}, {page.samplesperpixel} channels")

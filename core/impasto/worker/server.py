@@ -103,7 +103,10 @@ class Worker:
         return cache
 
     def _handle(self, header: Header, blob: bytes, cache: ModelCache) -> None:
-        """Handle one frame.  Raises ImpastoError, Cancelled."""
+        """Handle one frame.  Raises ImpastoError, Cancelled.
+
+        `finish` needs nothing here: the reading thread notes it, and the training checks. Unknown operations are ignored.
+        """
         op, number = header.get("op"), header.get("job", 0)
         channel = JobChannel(self._connection, number)
         if op == "cancel":
@@ -118,7 +121,7 @@ class Worker:
             self._connection.send_networks()
         elif op in ("patch", "settle"):
             if self._live is None or self._live.number != number:
-                raise ImageError(f"job {number} is not live: start it with `live` first")
+                raise ImageError(f"job {number} is not live: send its `start` frame with live: true first")
             if op == "patch":
                 self._live.update(header, blob)
             else:

@@ -157,7 +157,7 @@ def test_engine_is_searched_in_this_order(plugin: Any, monkeypatch: Any, tmp_pat
 
 def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any, fake_layers: FakeLayers) -> None:
     plugin.settings.store(options={"strength": 0.7, "quality": "draft", "colors": "mauve"})
-    form = plugin.form.Form(extended=True)
+    form = plugin.option_form.Form(extended=True)
     runner.start_engine()
     wait_until(lambda: bool(runner.options))
     form.create_fields(runner.options)
@@ -170,7 +170,7 @@ def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any,
         "preset": "impasto",
         "seed": 0,
     }  # style_loss and padding are decided by the preset
-    other = plugin.form.Form(extended=True)
+    other = plugin.option_form.Form(extended=True)
     other.create_fields(runner.options)
     form._fields["padding"].set("circular")
     form.store()
@@ -193,7 +193,7 @@ def test_engine_of_another_version_is_reported_with_the_remedy(plugin: Any, runn
     runner.start_engine()
     wait_until(lambda: bool(runner.engine.hello))
     assert docker._setup_hint() == ""
-    runner.engine.hello["version"] = "0.0.1"
+    runner.engine_version = "0.0.1"
     difference = f"The engine is version 0.0.1 and the plugin {plugin.version.VERSION}: "
     assert docker._setup_hint() == difference + "update the program that IMPASTO_ENGINE names."
     monkeypatch.delenv("IMPASTO_ENGINE")

@@ -24,7 +24,7 @@ MODULES = (
     "engine_process",
     "engine_setup",
     "extension",
-    "form",
+    "option_form",
     "geometry",
     "layers",
     "live_painting",
