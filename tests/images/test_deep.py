@@ -16,6 +16,7 @@ import tifffile
 from PIL import Image
 
 from impasto.errors import ImageError
+from impasto.images.decode import count_frames
 from impasto.images.picture import read_picture
 from tests.images.icc import SRGB_PRIMARIES, gray_profile, rgb_profile
 
@@ -261,3 +262,26 @@ def test_palette_of_8_or_16_bits(tmp_path: Path, white: int) -> None:
     picture = read_picture(tmp_path / "a.tif")
     assert picture.depth == 8
     np.testing.assert_allclose(picture.pixels, palette.T[indices] / white, atol=1e-3)
+
+
+@pytest.mark.parametrize("is_big", [False, True])
+def test_a_circle_of_pages_ends(tmp_path: Path, is_big: bool) -> None:
+    """The pointer of the last page leads back to the first."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((2, 40, 40, 3), np.uint16), photometric="rgb", bigtiff=is_big)
+    with tifffile.TiffFile(path) as file:
+        first, last = file.pages[0].offset, file.pages[1].offset
+    content = bytearray(path.read_bytes())
+    count, pointer, entry_size = ("<Q", "<Q", 20) if is_big else ("<H", "<I", 12)
+    end = last + struct.calcsize(count) + entry_size * struct.unpack_from(count, content, last)[0]
+    assert struct.unpack_from(pointer, content, end) == (0,)
+    struct.pack_into(pointer, content, end, first)
+    path.write_bytes(content)
+    assert count_frames(path) == 2
+    assert read_picture(path).size == (40, 40)
+
+
+def test_channels_are_limited(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 20, 40), np.uint16), photometric="minisblack", planarconfig="contig")
+    with pytest.raises(ImageError, match="40 channels"):
+        read_picture(tmp_path / "a.tif")

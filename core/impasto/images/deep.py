@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any, BinaryIO, NamedTuple
 
 import imagecodecs
@@ -19,6 +20,10 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 #: TIFF tags
 _ORIENTATION, _SUB_FILES, _PROFILE, _DNG_VERSION = 274, 330, 34675, 50706
 _REDUCED_IMAGE = 1  # bit of the tag NewSubfileType: a preview
+
+
+#: Pages that are looked at, and channels of a picture: more are not a picture, or an attack
+_MAX_PAGES, _MAX_CHANNELS = 1000, 16
 
 
 class RawPixels(NamedTuple):
@@ -52,13 +57,39 @@ def read_deep_png(content: bytes) -> RawPixels:
     return RawPixels(colors, values[..., -1] if has_alpha else None, 65535)
 
 
+def _count_pages(file: BinaryIO) -> int:
+    """Return the number of pages, at most _MAX_PAGES. tifffile would follow a circle of pages for ever."""
+    file.seek(0)
+    header = file.read(16)
+    order = "<" if header[:2] == b"II" else ">"
+    is_big = struct.unpack(f"{order}H", header[2:4])[0] == 43
+    pointer, entries, entry_size = ("Q", "Q", 20) if is_big else ("I", "H", 12)
+    (offset,) = struct.unpack_from(f"{order}{pointer}", header, 8 if is_big else 4)
+    seen: set[int] = set()
+    while offset and offset not in seen and len(seen) < _MAX_PAGES:
+        file.seek(offset)
+        size = struct.calcsize(f"{order}{entries}")
+        count = file.read(size)
+        if len(count) < size:
+            break
+        seen.add(offset)
+        file.seek(offset + size + entry_size * struct.unpack(f"{order}{entries}", count)[0])
+        following = file.read(struct.calcsize(f"{order}{pointer}"))
+        if len(following) < struct.calcsize(f"{order}{pointer}"):
+            break
+        (offset,) = struct.unpack(f"{order}{pointer}", following)
+    file.seek(0)
+    return max(1, len(seen))
+
+
 class DeepTiff:
     """An open TIFF, which is deep if Pillow cannot read all of it. A context manager."""
 
     def __init__(self, file: BinaryIO, name: str, frame: int = 0) -> None:
         """name: what error messages call the file; frame: index of the page to read, without previews of other pages"""
-        self._file, self._name = tifffile.TiffFile(file), name
-        pages = [page.aspage() for page in self._file.pages]
+        self._name, count = name, _count_pages(file)
+        self._file = tifffile.TiffFile(file)
+        pages = [self._file.pages[index].aspage() for index in range(count)]
         self._first = pages[0]
         frames = [index for index, page in enumerate(pages) if not page.subfiletype & _REDUCED_IMAGE] or [0]
         self.frames = len(frames)
@@ -97,7 +128,7 @@ class DeepTiff:
             palette = page.colormap.T  # (colors, 3)
             return RawPixels(palette[page.asarray(maxworkers=1)], None, 255 if palette.max() <= 255 else 65535)
         count = _COLOR_CHANNELS.get(photometric)
-        if count is None or page.imagedepth != 1 or page.samplesperpixel < count:
+        if count is None or page.imagedepth != 1 or not count <= page.samplesperpixel <= _MAX_CHANNELS:
             raise self._unsupported(f"color model {photometric.name}, {page.samplesperpixel} channels")
         values = page.asarray(maxworkers=1)
         if page.axes.startswith("S"):  # planar

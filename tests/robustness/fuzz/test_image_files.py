@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +38,12 @@ def _encode_16_bit(image_format: str) -> bytes:
     return buffer.getvalue()
 
 
+def _deep_tiff(**options: Any) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, scene(WIDTH, HEIGHT).astype(np.float32) / 255, photometric="rgb", **options)
+    return buffer.getvalue()
+
+
 def _jpeg_with_metadata() -> bytes:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a picture"
@@ -57,6 +64,8 @@ VALID = {
     "lossless.webp": _encode("WEBP", lossless=True),
     "tiff": _encode("TIFF", compression="tiff_lzw"),
     "16-bit.tiff": _encode_16_bit("plain"),
+    "float.tiff": _deep_tiff(),
+    "planar.tiff": _deep_tiff(bigtiff=True, compression="lzw", predictor=3),
     "compressed-16-bit.tiff": _encode_16_bit("compressed"),
     "bmp": _encode("BMP"),
     "avif": _encode("AVIF"),
