@@ -301,3 +301,18 @@ def test_content_without_structure_has_no_weight(make_targets: MakeTargets) -> N
     start = run_targets.initial_image(48, 40)
     assert float(start.flatten(0, 1).std(0).mean()) > 0.02
     np.testing.assert_allclose(start.flatten(0, 1).mean(0), scene(40, 40, 1).reshape(-1, 3).mean(0) / 255, atol=0.02)
+
+
+@pytest.mark.parametrize("role", ["content", "style"])
+def test_almost_transparent_pixels_count_almost_nothing(fast_settings: dict[str, Any], role: str) -> None:
+    """A green background at an opacity of 1/255 changes the painting as little as one that is not there at all."""
+    disc = np.dstack([scene(48, 40, 2), np.zeros((40, 48), np.uint8)])
+    disc[8:32, 10:38, 3] = 255
+    painted = []
+    for opacity in (0, 1):
+        values = disc.copy()
+        values[values[..., 3] == 0] = (0, 255, 0, opacity)
+        pictures = (values, scene(48, 40)) if role == "content" else (scene(48, 40), values)
+        result = impasto.stylize(*pictures, **fast_settings | {"iterations": 8})
+        painted.append(pixels(result.image)[8:32, 10:38, :3].astype(float))
+    assert np.abs(painted[0].mean((0, 1)) - painted[1].mean((0, 1))).max() < 3
