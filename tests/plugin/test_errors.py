@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita")]
 def test_stop_is_prompt_adds_no_layer_and_keeps_the_engine(krita: KritaSession) -> None:
     result = krita.run("errors.cancel")
     assert result["unchanged"]
-    assert result["stop_seconds"] < 1
-    assert result["answer_seconds"] < 1
+    assert result["idle_at_once"]
+    assert result["steps_before_answer"] <= 3  # it is cancelled within a step; others may be on their way
     assert result["engine_running"]
     assert result["problem"] == ""
     assert "Photo x Painting (50 %)" in result["names_after"]

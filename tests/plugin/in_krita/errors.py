@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 from helpers import (
     FAST,
@@ -38,15 +37,15 @@ def cancel():
     runner = get_runner()
     ops = []
     runner.engine.frame_received.connect(lambda header, blob: ops.append(header.get("op")))
-    start = time.monotonic()
     find_child(get_docker(), "button").click()
-    stop_seconds = time.monotonic() - start
-    yield (lambda: "cancelled" in ops), 3
-    answer_seconds = time.monotonic() - start
+    idle_at_once = not runner.busy  # before any event is processed
+    yield (lambda: "cancelled" in ops), 60
+    steps_before_answer = ops[: ops.index("cancelled")].count("progress") if "cancelled" in ops else None
     yield 0.5
     result = {**state(doc), "unchanged": layer_names(doc) == names_before, "engine_running": runner.engine.running}
+    result = {**result, "idle_at_once": idle_at_once, "steps_before_answer": steps_before_answer}
     yield from paint(style)
-    return {**result, "stop_seconds": stop_seconds, "answer_seconds": answer_seconds, "names_after": layer_names(doc)}
+    return {**result, "names_after": layer_names(doc)}
 
 
 def close_document():
