@@ -59,7 +59,7 @@ def test_engine_ends_with_krita(own_krita: KritaSession) -> None:
 
 
 def test_two_windows_show_one_painting_and_refuse_a_second(own_krita: KritaSession) -> None:
-    result = own_krita.run("errors.two_windows")
+    result = own_krita.run("errors.two_windows", limit=450)
     assert result["labels"] == ["Stop", "Stop"]
     assert "stop it first" in result["refusal"]
     assert result["names"].count("Photo x Painting (50 %)") == 1

@@ -119,11 +119,11 @@ def two_windows():
     dockers = [w.findChild(QtWidgets.QDockWidget, "impasto_docker") for w in QtWidgets.QApplication.topLevelWidgets()]
     dockers = [docker for docker in dockers if docker is not None and hasattr(docker, "form")]
     yield from press_stylize(style, size=128, iterations=60)
-    yield (lambda: get_runner().state == "painting"), 90
+    yield (lambda: get_runner().state == "painting"), 180
     labels = [find_child(docker, "button").text() for docker in dockers]
     plugin().docker.start_painting(dockers[-1].form)
     refusal = get_runner().status
-    yield is_idle, 90
+    yield is_idle, 240
     yield 0.2
     return {**state(doc), "labels": labels, "refusal": refusal}
 
