@@ -33,14 +33,14 @@ krita: | .venv/pyvenv.cfg
 package: .venv/release
 	$(BIN)/python -m build --outdir dist
 
-# Run all tests and print the coverage. Three at a time keep two cores busy, since many of them wait for another program.
+# Run all tests, two at a time, and print the coverage.
 test: .venv/test
 	scripts/install_test_system_packages.sh
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered
 
 # Run the tests that need no browser, no Krita and little time.
 test-quick: .venv/test
-	$(BIN)/python -m pytest -n 3 --dist loadgroup -m "$(QUICK)"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "$(QUICK)"
 
 # Run the plugin's end-to-end tests in Krita 5.2, 5.3 and 6.0; needs root on Debian, and a lot of time.
 test-kritas: .venv/test
