@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import fractions
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,33 +45,53 @@ def painted(folder: Path) -> dict[str, np.ndarray]:
     return {path.name: read_picture(path).pixels.numpy() for path in folder.glob("*.png")}
 
 
+def interrupt(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Press Ctrl-C after some pictures."""
+    original, calls = FeedforwardStylizer.stylize, iter(range(100))
+
+    def stylize(self: FeedforwardStylizer, content: Any, *arguments: Any) -> Picture:
+        if next(calls) == after:
+            raise KeyboardInterrupt
+        return original(self, content, *arguments)
+
+    monkeypatch.setattr(FeedforwardStylizer, "stylize", stylize)
+
+
 @pytest.mark.parametrize("state", ["kept", "deleted"])
-@pytest.mark.parametrize("missing", [[*range(6, 12)], [4, 8], [1], [11]], ids=str)
 def test_interrupted_frames_go_on_as_if_they_had_not_been(
-    net: Path, frames: Path, tmp_path: Path, missing: list[int], state: str
+    net: Path, frames: Path, tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert main(["apply", str(net), str(frames), "-o", str(whole), "--steady", "0.8"]) == 0
-    if missing == [*range(6, 12)]:  # a real break: the first five alone
-        some = tmp_path / "some"
-        some.mkdir()
-        for n in range(1, 6):
-            shutil.copy(frames / f"frame{n}.png", some)
-        assert main(["apply", str(net), str(some), "-o", str(broken), "--steady", "0.8"]) == 0
-    else:
-        shutil.copytree(whole, broken)
-        for n in missing:
-            (broken / f"frame{n}_waves.png").unlink()
+    whole, broken, unsmoothed = tmp_path / "whole", tmp_path / "broken", tmp_path / "unsmoothed"
+    line = ["apply", str(net), str(frames), "--steady", "0.8", "-o"]
+    assert main([*line, str(whole)]) == 0
+    with monkeypatch.context() as context:
+        interrupt(context, 5)
+        assert main([*line, str(broken)]) == 130
+    assert len(painted(broken)) == 5
     if state == "deleted":
         (broken / STATE_NAME).unlink()
-    assert main(["apply", str(net), str(frames), "-o", str(broken), "--steady", "0.8"]) == 0
+    with monkeypatch.context() as context:  # with the averages at hand, the frames that exist are not stylized again
+        interrupt(context, 6 if state == "kept" else 11)
+        assert main([*line, str(broken)]) == 0
+    assert not (broken / STATE_NAME).exists()
     expected, result = painted(whole), painted(broken)
     assert expected.keys() == result.keys()
     for name, pixels in expected.items():
         np.testing.assert_array_equal(result[name], pixels, err_msg=name)
-    unsmoothed = tmp_path / "unsmoothed"
     assert main(["apply", str(net), str(frames), "-o", str(unsmoothed)]) == 0
     assert not np.array_equal(painted(unsmoothed)["frame11_waves.png"], expected["frame11_waves.png"])
+
+
+@pytest.mark.parametrize("missing", [[4, 8], [1], [11]], ids=str)
+def test_missing_frames_are_made_as_the_first_time(net: Path, frames: Path, tmp_path: Path, missing: list[int]) -> None:
+    line = ["apply", str(net), str(frames), "--steady", "0.8", "-o", str(tmp_path / "out")]
+    assert main(line) == 0
+    expected = painted(tmp_path / "out")
+    for n in missing:
+        (tmp_path / "out" / f"frame{n}_waves.png").unlink()
+    assert main(line) == 0
+    for name, pixels in expected.items():
+        np.testing.assert_array_equal(painted(tmp_path / "out")[name], pixels, err_msg=name)
 
 
 def test_frames_are_smoothed_in_natural_order(net: Path, frames: Path, tmp_path: Path) -> None:
@@ -177,15 +196,7 @@ def test_ctrl_c_leaves_a_film_of_what_is_done(
 ) -> None:
     source, target = tmp_path / "film.mp4", tmp_path / "out.mp4"
     write_film(source, 64, 48)
-    original = FeedforwardStylizer.stylize
-    calls: Iterator[int] = iter(range(100))
-
-    def interrupt(self: FeedforwardStylizer, content: Any, *arguments: Any) -> Picture:
-        if next(calls) == 4:
-            raise KeyboardInterrupt
-        return original(self, content, *arguments)
-
-    monkeypatch.setattr(FeedforwardStylizer, "stylize", interrupt)
+    interrupt(monkeypatch, 4)
     assert main(["apply", str(net), str(source), "-o", str(target)]) == 130
     assert "out.mp4 is the film so far" in capsys.readouterr().err
     film = Film(target)

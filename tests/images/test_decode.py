@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -197,3 +200,27 @@ def test_pillow_blocks_nest_and_restore_the_size_limit() -> None:
 def test_pillow_blocks_exclude_other_threads() -> None:
     with ThreadPoolExecutor(1) as other_thread, exclusive_pillow():
         assert not other_thread.submit(_pillow_limit_lock.acquire, blocking=False).result()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
+def test_a_child_forked_while_a_thread_decodes_can_decode(tmp_path: Path, picture: PictureMaker) -> None:
+    script = f"""
+import os, threading
+from impasto.images.decode import exclusive_pillow
+from impasto.images.picture import read_picture
+holding, end = threading.Event(), threading.Event()
+def decode():
+    with exclusive_pillow():
+        holding.set()
+        end.wait()
+threading.Thread(target=decode).start()
+holding.wait()
+child = os.fork()
+if not child:
+    read_picture({str(picture("a.png"))!r})
+    os._exit(7)
+status = os.waitpid(child, 0)[1]
+end.set()
+assert os.waitstatus_to_exitcode(status) == 7
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], timeout=100, check=True)

@@ -52,7 +52,7 @@ def test_low_layers_reconstruct_pixels_and_high_layers_only_features(vgg16: Weig
 @pytest.mark.slow
 def test_texture_has_the_style_and_its_size(vgg16: Weights) -> None:
     style = scene(80, 80, seed=3)
-    texture = last_image(create_texture_run(style, (96, 64), network="vgg16", iterations=40))
+    texture = last_image(create_texture_run(style, (96, 64), network="vgg16", iterations=80))
     assert texture.shape == (64, 96, 3)
     layers = ["conv1_1", "conv2_1", "conv3_1"]
     target, gram = (

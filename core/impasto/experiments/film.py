@@ -73,8 +73,11 @@ class SteadyFrames:
         return None if self._exists[target] else picture
 
     def store(self, target: Path) -> None:
-        """Store the averages after the frame of this target, which has been written."""
+        """Store the averages after the frame of this target, which has been written. After the last one, nothing is left."""
         count = self._targets.index(target) + 1
+        if count > self._last_missing:
+            self._state_path.unlink(missing_ok=True)
+            return
         state = {name: tensor.cpu().contiguous() for name, tensor in self._smoothing.state().items()}
         metadata = {_STATE_KEY: json.dumps({"count": count, "key": self._key(count)})}
         write_atomic(self._state_path, safetensors.torch.save(state, metadata))

@@ -26,6 +26,17 @@ from .profile import to_srgb, to_unit_floats
 
 logger = logging.getLogger("impasto")
 _pillow_limit_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    """In a forked child: the thread that held the lock is not in it."""
+    global _pillow_limit_lock
+    _pillow_limit_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
 #: Formats whose frames are pages or an animation. The others have previews and the like.
 _ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
 _MORE_FRAMES = "%s has %d frames or pages: the first one is used (--frames takes them all)"
