@@ -197,7 +197,7 @@ def apply_command(arguments: argparse.Namespace) -> int:
 
 
 def _apply_to_picture(make: Callable[[], FeedforwardStylizer], content: Path | Frame, arguments: argparse.Namespace) -> int:
-    from ..images.encode import encode_picture, save_picture
+    from ..images.encode import encode_picture
 
     target = output_picture(arguments)
     stylizer = make()
@@ -206,7 +206,7 @@ def _apply_to_picture(make: Callable[[], FeedforwardStylizer], content: Path | F
     if target is None:
         write_standard_output(encode_picture(picture, format_suffix(arguments), stylizer.recipe))
     else:
-        save_or_fall_back(partial(save_picture, picture=picture, recipe=stylizer.recipe), target, "the painting")
+        _save_painting(picture, stylizer.recipe, target)
     seconds = time.perf_counter() - start
     if arguments.json:
         print_json({"output": str(target), "state": "painted"})
@@ -223,13 +223,13 @@ def _apply_to_pictures(
 ) -> int:
     from ..experiments.batch import make_all, output_paths
     from ..experiments.film import SteadyFrames
-    from ..images.encode import save_picture
 
     output = Path(arguments.output)
     _require_folder(output, len(contents))
     pairs = output_paths(contents, [network], output, format_suffix(arguments))
     targets = {target: content for target, (content, _) in pairs.items()}
     stylizer = make()
+    recipe = stylizer.recipe  # a digest of the whole network: not for each picture
     output.mkdir(parents=True, exist_ok=True)
     frames = None
     if smoothing is not None:
@@ -241,7 +241,7 @@ def _apply_to_pictures(
         else:
             picture = None if target.exists() and not arguments.force else stylizer.stylize(targets[target])
         if picture is not None:
-            save_or_fall_back(partial(save_picture, picture=picture, recipe=stylizer.recipe), target, "the painting")
+            _save_painting(picture, recipe, target)
             if frames is not None:
                 frames.store(target)
         return picture
@@ -253,6 +253,13 @@ def _apply_to_pictures(
                 yield outcome
 
     return print_outcomes(outcomes(), len(targets), arguments)[0]
+
+
+def _save_painting(picture: Picture, recipe: str, target: Path) -> None:
+    """Raises ImageError."""
+    from ..images.encode import save_picture
+
+    save_or_fall_back(partial(save_picture, picture=picture, recipe=recipe), target, "the painting")
 
 
 def _apply_to_film(make: Callable[[], FeedforwardStylizer], source: Path, arguments: argparse.Namespace) -> int:

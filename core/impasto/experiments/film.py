@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,20 +17,20 @@ from ..feedforward.stylizer import FeedforwardStylizer, TemporalSmoothing
 from ..images.decode import ensure_allowed_size
 from ..images.folder import Frame
 from ..images.picture import Picture, to_uint
-from ..runtime.files import temporary_path, write_atomic
+from ..runtime.files import replace_file, resolve_link, temporary_path, write_atomic
 from ..runtime.tensor_files import read_tensor_file
 
 if TYPE_CHECKING:
     import av
 
+_H264 = ("libx264", {"crf": "17", "preset": "medium"})
 #: Film files: suffix -> video codec, and options for about the quality of the original
 FILM_CODECS: dict[str, tuple[str, dict[str, str]]] = {
-    ".mp4": ("libx264", {"crf": "17", "preset": "medium"}),
-    ".m4v": ("libx264", {"crf": "17", "preset": "medium"}),
-    ".mov": ("libx264", {"crf": "17", "preset": "medium"}),
-    ".mkv": ("libx264", {"crf": "17", "preset": "medium"}),
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv"), _H264),
     ".webm": ("libvpx-vp9", {"crf": "24", "b": "0"}),
 }
+#: Suffixes of films that can be read
+_FILM_SUFFIXES = (*FILM_CODECS, ".avi")
 #: In the folder of the frames, after each of them: the averages up to there
 STATE_NAME = ".impasto-steady"
 _STATE_KEY = "impasto_steady"
@@ -57,7 +56,11 @@ class SteadyFrames:
     ) -> None:
         """frames: target -> content, in the order of the film; smoothing: the statistics filter of the stylizer"""
         self._stylizer, self._smoothing, self._frames = stylizer, smoothing, frames
-        self._targets = list(frames)
+        self._index = {target: index for index, target in enumerate(frames)}
+        #: For each number of frames: a digest of what the averages after these depend on
+        self._keys = [hashlib.sha256(f"{stylizer.recipe} {smoothing.decay}".encode()).hexdigest()]
+        for target in frames:
+            self._keys.append(hashlib.sha256(f"{self._keys[-1]} {target.name}".encode()).hexdigest())
         self._state_path = folder / STATE_NAME
         self._exists = {target: target.exists() and not force for target in frames}
         missing = [index for index, target in enumerate(frames) if not self._exists[target]]
@@ -66,7 +69,7 @@ class SteadyFrames:
 
     def stylize(self, target: Path) -> Picture | None:
         """Return the picture for a target; None: it exists. Call it for all targets, in order.  Raises ImpastoError."""
-        index = self._targets.index(target)
+        index = self._index[target]
         if self._exists[target] and (index < self._next or index > self._last_missing):
             return None
         picture = self._stylizer.stylize(self._frames[target])
@@ -74,12 +77,12 @@ class SteadyFrames:
 
     def store(self, target: Path) -> None:
         """Store the averages after the frame of this target, which has been written. After the last one, nothing is left."""
-        count = self._targets.index(target) + 1
+        count = self._index[target] + 1
         if count > self._last_missing:
             self._state_path.unlink(missing_ok=True)
             return
         state = {name: tensor.cpu().contiguous() for name, tensor in self._smoothing.state().items()}
-        metadata = {_STATE_KEY: json.dumps({"count": count, "key": self._key(count)})}
+        metadata = {_STATE_KEY: json.dumps({"count": count, "key": self._keys[count]})}
         write_atomic(self._state_path, safetensors.torch.save(state, metadata))
 
     def _restore(self, first_missing: int) -> int:
@@ -87,7 +90,7 @@ class SteadyFrames:
         try:
             state, metadata = read_tensor_file(self._state_path, _STATE_KEY)
             stored = json.loads(metadata[_STATE_KEY])
-            if stored == {"count": first_missing, "key": self._key(first_missing)}:
+            if stored == {"count": first_missing, "key": self._keys[first_missing]}:
                 self._smoothing.restore(state, self._stylizer.device)
                 return first_missing
         except (OSError, safetensors.SafetensorError, KeyError, ValueError, TypeError):
@@ -95,15 +98,10 @@ class SteadyFrames:
         self._smoothing.reset()
         return 0
 
-    def _key(self, count: int) -> str:
-        """Return a digest of what the averages after this many frames depend on."""
-        facts = [self._stylizer.recipe, self._smoothing.decay, [target.name for target in self._targets[:count]]]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
 
 def is_film(path: Path) -> bool:
     """Return whether a file is a film, by its suffix."""
-    return path.suffix.lower() in FILM_CODECS or path.suffix.lower() == ".avi"
+    return path.suffix.lower() in _FILM_SUFFIXES
 
 
 def stylize_film(stylizer: FeedforwardStylizer, source: Path, target: Path) -> Generator[float]:
@@ -118,7 +116,7 @@ def stylize_film(stylizer: FeedforwardStylizer, source: Path, target: Path) -> G
         import av
     except ImportError:
         raise OptionError("films need PyAV, which is not installed: pip install 'impasto[video]'") from None
-    with temporary_path(Path(os.path.realpath(target)).parent) as folder:
+    with temporary_path(resolve_link(target).parent) as folder:
         folder.mkdir()
         partial = folder / f"film{target.suffix.lower()}"
         try:
@@ -131,7 +129,7 @@ def stylize_film(stylizer: FeedforwardStylizer, source: Path, target: Path) -> G
                 finally:
                     writer.close()
                     if writer.frames:
-                        os.replace(partial, os.path.realpath(target))
+                        replace_file(partial, target)
         except av.FFmpegError as error:
             raise ImageError(f"{str(source)!r} cannot be read or written as a film ({error.strerror or error})") from error
 

@@ -27,6 +27,9 @@ _TO_LAB = [
     [0.0259040371, 0.7827717662, -0.8086757660],
 ]
 
+#: Pixels converted to double precision at a time, to bound the memory of temporaries
+_BAND_PIXELS = 1 << 20
+
 
 class ColorStatistics(NamedTuple):
     """Mean and covariance of the colors of an image"""
@@ -39,6 +42,11 @@ class ColorStatistics(NamedTuple):
         """Root of the mean variance of the channels"""
         return math.sqrt(float(self.covariance.trace()) / 3)
 
+    def with_noise(self, deviation: float) -> ColorStatistics:
+        """Return the statistics with independent noise of this standard deviation added."""
+        noise = deviation**2 * torch.eye(3, dtype=self.covariance.dtype, device=self.covariance.device)
+        return self._replace(covariance=self.covariance + noise)
+
 
 def to_oklab(rgb: Tensor) -> Tensor:
     """Convert sRGB in [0, 1] to Oklab: lightness in [0, 1], green to red, blue to yellow.  (..., 3) -> (..., 3)"""
@@ -50,7 +58,7 @@ def to_oklab(rgb: Tensor) -> Tensor:
 def from_oklab(lab: Tensor) -> Tensor:
     """Convert Oklab to sRGB; colors outside the sRGB gamut have values outside [0, 1].  (..., 3) -> (..., 3)"""
     lms = (lab @ _matrix(_TO_LAB, lab).inverse().T) ** 3
-    return _encode_srgb(lms @ _matrix(_TO_LMS, lab).inverse().T)
+    return encode_srgb(lms @ _matrix(_TO_LMS, lab).inverse().T)
 
 
 def to_gray(pixels: Tensor) -> Tensor:
@@ -78,14 +86,14 @@ def match_luminance(style: Tensor, weights: Tensor, target: tuple[float, float])
 
 def color_statistics(pixels: Tensor, weights: Tensor) -> ColorStatistics:
     """Return mean and covariance of the colors in double precision, weighted per pixel.  (H, W, 3), (H, W) in [0, 1]"""
-    rgb, weights = pixels.flatten(0, 1).double(), weights.flatten().double()
-    weights = (weights / weights.sum())[:, None]
-    mean = (weights * rgb).sum(0)
-    deviations = rgb - mean
+    shares = weights.flatten().double()
+    shares = (shares / shares.sum())[:, None]
+    rows = torch.split(pixels.flatten(0, 1), _BAND_PIXELS)
+    bands = list(zip(rows, torch.split(shares, _BAND_PIXELS), strict=True))
+    mean = torch.stack([(share * rgb.double()).sum(0) for rgb, share in bands]).sum(0)
+    parts = [(share * (rgb.double() - mean)).T @ (rgb.double() - mean) for rgb, share in bands]
     # The covariance of a gray or single-color image is singular: regularize it.
-    return ColorStatistics(
-        mean, (weights * deviations).T @ deviations + 1e-5 * torch.eye(3, dtype=torch.float64, device=rgb.device)
-    )
+    return ColorStatistics(mean, torch.stack(parts).sum(0) + 1e-5 * torch.eye(3, dtype=torch.float64, device=mean.device))
 
 
 def mix_color_statistics(statistics: Sequence[ColorStatistics], weights: Sequence[float]) -> ColorStatistics:
@@ -97,20 +105,20 @@ def mix_color_statistics(statistics: Sequence[ColorStatistics], weights: Sequenc
     return ColorStatistics(mean, second - torch.outer(mean, mean))
 
 
-def match_colors(
-    image: Tensor, weights: Tensor, target: ColorStatistics, method: str = "monge", *, max_stretch: float | None = None
-) -> Tensor:
-    """Give an image the mean and covariance of the target's colors: A (x - mu) + mu*.  (H, W, 3), (H, W) -> (H, W, 3)
+def match_colors(image: Tensor, weights: Tensor, target: ColorStatistics, method: str = "monge") -> Tensor:
+    """Give an image the mean and covariance of the target's colors, weighted per pixel.  (H, W, 3), (H, W) -> (H, W, 3)
+
+    method: as in `map_colors`
+    """
+    return map_colors(image, color_statistics(image, weights), target, method)
+
+
+def map_colors(image: Tensor, current: ColorStatistics, target: ColorStatistics, method: str = "monge") -> Tensor:
+    """Map colors with the mean and covariance `current` to those of the target: A (x - mu) + mu*.  (H, W, 3) -> (H, W, 3)
 
     A C A^T = C* determines A up to a rotation (Gatys et al., arXiv 1606.05897). method: `monge` is the A that changes colors
     least, C^-1/2 (C^1/2 C* C^1/2)^1/2 C^-1/2; `pca` is C*^1/2 C^-1/2; `cholesky` is L* L^-1.
-    weights: of each pixel in the image's statistics, in [0, 1]
-    max_stretch: limit of the factor by which differences grow, so that the noise of a flat image stays small
     """
-    current = color_statistics(image, weights)
-    if max_stretch is not None:
-        floor = float(target.covariance.trace()) / 3 / max_stretch**2
-        current = current._replace(covariance=current.covariance + floor * torch.eye(3).to(current.covariance))
     if method == "cholesky":
         transform = torch.linalg.cholesky(target.covariance) @ torch.linalg.cholesky(current.covariance).inverse()
     else:
@@ -147,11 +155,11 @@ def _in_gamut(rgb: Tensor) -> Tensor:
 
 def _gray_from_lightness(lightness: Tensor) -> Tensor:
     """(..., 1) -> (..., 3)"""
-    encoded = _encode_srgb(lightness.clamp(0, 1) ** 3)
+    encoded = encode_srgb(lightness.clamp(0, 1) ** 3)
     return encoded.expand(*lightness.shape[:-1], 3).contiguous()
 
 
-def _encode_srgb(linear: Tensor) -> Tensor:
+def encode_srgb(linear: Tensor) -> Tensor:
     """Apply the sRGB transfer function to linear values."""
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 

@@ -17,10 +17,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import ImageError
+from .color import encode_srgb
 from .deep import DeepTiff, RawPixels, is_deep_png, is_tiff, read_deep_png
 from .profile import to_srgb, to_unit_floats
 
@@ -38,7 +40,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 #: Formats whose frames are pages or an animation. The others have previews and the like.
-_ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
+_ANIMATED_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 _MORE_FRAMES = "%s has %d frames or pages: the first one is used (--frames takes them all)"
 #: gamma of PNG files that is as good as sRGB, and the tolerance
 _SRGB_GAMMA, _GAMMA_TOLERANCE = 1 / 2.2, 0.02
@@ -75,7 +77,7 @@ def decode_file(source: Path | bytes, name: str, max_megapixels: float, frame: i
             file.seek(0)
             with Image.open(file) as image:
                 ensure_allowed_size(image.size, name, max_megapixels)
-                if frame is None and image.format != "TIFF" and (count := _count_pillow_frames(image)) > 1:
+                if frame is None and (count := _count_pillow_frames(image)) > 1:
                     logger.warning(_MORE_FRAMES, name, count)
                 image.seek(page)
                 if not is_deep_png(header):
@@ -207,7 +209,7 @@ def _finish(raw: RawPixels, name: str) -> tuple[NDArray[Any], int]:
         colors, white = colors.clip(0, 1), 1
     if raw.gamma:
         light = to_unit_floats(colors, white) ** np.float32(1 / raw.gamma)
-        colors, white = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055), 1
+        colors, white = encode_srgb(torch.from_numpy(light)).numpy(), 1
     channels = to_srgb(colors, white, raw.profile)
     if alpha is not None:
         channels = np.concatenate([channels, alpha[..., None]], axis=2)

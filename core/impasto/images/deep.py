@@ -20,8 +20,6 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 #: TIFF tags
 _ORIENTATION, _SUB_FILES, _PROFILE, _DNG_VERSION = 274, 330, 34675, 50706
 _REDUCED_IMAGE = 1  # bit of the tag NewSubfileType: a preview
-
-
 #: Pages that are looked at, and channels of a picture: more are not a picture, or an attack
 _MAX_PAGES, _MAX_CHANNELS = 1000, 16
 

@@ -24,11 +24,14 @@ _OTHER_FORMATS = ("EPS", "MPEG", "BUFR", "GRIB", "HDF5", "WMF", "PDF")
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of an animation, or one page of a file with several. It is named like a file."""
+    """One frame of an animation, or one page of a file with several. It is named like a file; its path is the whole file's."""
 
     path: Path
     index: int  # from 0
     count: int
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     @property
     def stem(self) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import OptionError
-from ..images.folder import Frame
 from ..images.mask import read_mask
 from ..images.picture import Picture, read_picture
 from ..options import NETWORK_PREFIX, Options
@@ -55,9 +54,7 @@ class Inputs:
                 if id(source) not in pictures:
                     pictures[id(source)] = read_picture(source, max_megapixels=options.max_megapixels)
                 # The recipe names the file without its folder, which may be private.
-                name = None
-                if isinstance(source, str | os.PathLike | Frame):
-                    name = (source.path if isinstance(source, Frame) else Path(source)).name
+                name = Path(source).name if isinstance(source, str | os.PathLike) else None
                 named[role].append((name, pictures[id(source)]))
         by_role = {role: [picture for _, picture in entries] for role, entries in named.items()}
         content_picture, style_pictures = by_role["content"][0], tuple(by_role["styles"])

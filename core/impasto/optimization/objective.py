@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..images.tileable import Tileable
-from ..layers import receptive_radius
+from ..layers import layer_stride, receptive_radius
 from ..losses.content import content_loss
 from ..losses.moments import LossAndGradient, MomentLoss, Moments, moments_gradient
 from ..losses.style import STYLE_LOSSES, gram_loss
@@ -177,7 +177,6 @@ class Objective:
         loaders: list[Mapping[str, Callable[[], Tensor]]] = []
         norms = torch.zeros(len(self._content_layers), device=content.device, dtype=at_least_float32(content).dtype)
         sums = [at_least_float32(self.network.empty_features(name)).sum(0) for name in self._content_layers]
-        counts = torch.zeros_like(norms)
         with self._processes.fail_together(content.device):
             for tile in release_between_tiles(self._processes.shard(tiles), content.device):
                 maps = self.network.forward(tile.block(content), keep_layers=self._content_layers)
@@ -186,12 +185,15 @@ class Objective:
                     features = tile.crop_features(maps[name], name)
                     norms[n] += at_least_float32(features).square().sum()
                     sums[n] += at_least_float32(features).sum((0, 1))
-                    counts[n] += features[..., 0].numel()
                     load[name] = disk_cache.store(features) if disk_cache else partial(Tensor.detach, features.clone())
                 loaders.append(load)
         for name, norm in zip(self._content_layers, self._processes.sum(norms).tolist(), strict=True):
             self._content_norms[name] += norm
-        means = torch.stack([self._processes.sum(total).square().sum() for total in sums]) / self._processes.sum(counts)
+        height, width = content.shape[:2]
+        positions = [(height // stride) * (width // stride) for stride in map(layer_stride, self._content_layers)]
+        means = torch.stack(
+            [self._processes.sum(total).square().sum() / count for total, count in zip(sums, positions, strict=True)]
+        )
         weights = torch.tensor(list(self._content_layers.values()), device=norms.device, dtype=norms.dtype)
         self._content_structure = float((weights * (1 - means / norms.clamp(min=1e-12))).sum() / weights.sum())
         return loaders

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..images.color import ColorStatistics, color_statistics, match_colors, mix_color_statistics, to_gray
+from ..images.color import ColorStatistics, color_statistics, map_colors, mix_color_statistics, to_gray
 from ..images.mask import mix_regions, resize_mask
 from ..images.picture import Picture
 from ..images.tileable import Tileable, blend_opposite_edges
@@ -24,7 +24,7 @@ from .inputs import Inputs
 from .objective import Objective, Region
 from .style_statistics import StyleCache, StyleStatistics
 
-#: Limit of the factor by which differences of color grow when the content takes the style's colors
+#: About the greatest factor between differences of color after and before the content takes the style's colors
 _MAX_COLOR_STRETCH = 4.0
 
 
@@ -99,7 +99,7 @@ class TargetBuilder:
 
         Starting there, a run takes half the steps. Pale styles need it: for their loss, the color is a small part.
         """
-        width, height = content.size
+        (width, height), pixels = content.size, content.filled
         layers = self.options.style_layer_weights()
         if self.options.colors != "style" or not self.inputs.styles or not any(layers):
             return self.network_input(content)
@@ -108,10 +108,10 @@ class TargetBuilder:
 
         def match(target: ColorStatistics, weights: Tensor) -> Tensor:
             if not weights.any():
-                return content.filled
-            matched = match_colors(content.filled, weights, target, max_stretch=_MAX_COLOR_STRETCH)
-            missing = target.deviation / _MAX_COLOR_STRETCH - color_statistics(content.filled, weights).deviation
-            return torch.add(matched, noise, alpha=max(0.0, missing)).clamp_(0, 1)
+                return pixels
+            current, lowest = color_statistics(pixels, weights), target.deviation / _MAX_COLOR_STRETCH
+            matched = map_colors(pixels, current.with_noise(lowest), target)  # so that a flat image's own noise stays small
+            return torch.add(matched, noise, alpha=max(0.0, lowest - current.deviation)).clamp_(0, 1)
 
         # A flat content gives strokes nothing to start from: noise does.
         noise = torch.randn(height, width, 3, generator=torch.Generator().manual_seed(self.options.seed))
@@ -120,7 +120,7 @@ class TargetBuilder:
             return match(mix_color_statistics(colors, self._style_weights), paintable).to(self.device)
         masks = [resize_mask(mask, width, height) for mask in self.inputs.masks]
         regions = ((match(target, mask * paintable), mask) for target, mask in zip(colors, masks, strict=True))
-        return mix_regions(regions, content.filled).to(self.device)
+        return mix_regions(regions, pixels).to(self.device)
 
     def _regions(self, network: VGG, width: int, height: int) -> list[Region]:
         """Return which styles apply where: each within its mask, or all of them, mixed, everywhere."""

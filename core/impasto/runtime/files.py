@@ -38,24 +38,31 @@ def temporary_path(folder: Path) -> Iterator[Path]:
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all.  Raises ImageError: it cannot be written.
-
-    Of a symbolic link, the file that it points to is written. A file that is replaced keeps its mode.
-    """
-    target = Path(os.path.realpath(path))
+    """Write a file, or the target of a link, completely or not at all.  Raises ImageError: it cannot be written."""
     try:
-        with temporary_path(target.parent) as temporary:
+        with temporary_path(resolve_link(path).parent) as temporary:
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())  # without this, a power failure could leave an empty file under the final name
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copymode(target, temporary)
-            os.replace(temporary, target)
+            replace_file(temporary, path)
     except OSError as error:
         raise ImageError(
             f"{str(path)!r} cannot be written ({error.strerror}): free some disk space or choose another folder"
         ) from error
+
+
+def resolve_link(path: Path) -> Path:
+    """Return the target of a symbolic link, which may not exist; other paths as they are, without links in their folders."""
+    return Path(os.path.realpath(path))
+
+
+def replace_file(temporary: Path, path: Path) -> None:
+    """Move a finished file to its place, or to the target of the link there. A file that is replaced keeps its mode."""
+    target = resolve_link(path)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copymode(target, temporary)
+    os.replace(temporary, target)
 
 
 def ensure_writable(path: Path) -> Path:
@@ -63,7 +70,7 @@ def ensure_writable(path: Path) -> Path:
     if os.path.isdir(path):
         raise ImageError(f"{str(path)!r} is a folder: name a file in it")
     try:
-        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
+        with tempfile.TemporaryFile(dir=resolve_link(path).parent):
             pass
     except OSError as error:
         raise ImageError(f"{str(path)!r} cannot be written ({error.strerror}): choose another folder") from error

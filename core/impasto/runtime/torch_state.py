@@ -1,11 +1,10 @@
-"""torch as this program needs it, whatever modes and defaults its caller has set, for as long as it computes."""
+"""Computing with torch in its plain state, independent of the modes and defaults that the caller has set."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import os
-import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, ParamSpec, TypeVar
 
@@ -20,8 +19,6 @@ _T = TypeVar("_T")
 _FLOAT_FACTORIES = (torch.empty, torch.zeros, torch.ones, torch.eye, torch.rand, torch.randn, torch.linspace, torch.full)
 #: Those whose type follows from their arguments, where it is no float
 _FACTORIES = (*_FLOAT_FACTORIES, torch.tensor, torch.as_tensor, torch.arange, torch.randint, torch.randperm)
-_fork_lock = threading.Lock()
-_watches_forks = False
 
 
 class _PlainDefaults(TorchFunctionMode):
@@ -85,13 +82,11 @@ def plain_torch_steps(function: Callable[_P, Generator[_T]]) -> Callable[_P, Gen
     return wrapper
 
 
+@functools.cache
 def _watch_forks() -> None:
     """Let child processes forked from now on compute in one thread: OpenMP's other threads are not in the child.
 
     Without this, the child waits for them forever.
     """
-    global _watches_forks
-    with _fork_lock:
-        if not _watches_forks and hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=functools.partial(torch.set_num_threads, 1))
-        _watches_forks = True
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=functools.partial(torch.set_num_threads, 1))
