@@ -13,7 +13,11 @@ from PIL import Image
 
 from paintings import collection
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("paintings")]  # one process makes each painting once
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.no_cover,  # scripts are not measured, and tracing them takes as long as running them
+    pytest.mark.xdist_group("paintings"),  # one process makes each painting once
+]
 
 ASSETS = Path(__file__).parents[2] / "gradio_app" / "assets"
 
