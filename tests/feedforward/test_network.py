@@ -75,6 +75,24 @@ def test_statistics_hook_replaces_the_statistics() -> None:
     )
 
 
+@pytest.mark.parametrize("band_rows", [None, 12])
+def test_transparent_pixels_have_no_weight_in_the_normalization(band_rows: int | None) -> None:
+    """A picture beside a transparent area, as large again, becomes what it becomes alone, away from their border."""
+    side = 192  # of the picture, so that positions that see the border have little weight
+    net, image = random_net(), scene_tensor(side, side)
+    modulation = modulation_for(net, 0.3, 0.7)
+    alone = net.stylize(image, modulation)
+    area = torch.full((side, side, 3), 0.9)
+    opacity = torch.cat([torch.ones(side, side), torch.zeros(side, side)], 1)
+    weighted = net.stylize(torch.cat([image, area], 1), modulation, opacity=opacity, band_rows=band_rows)
+    unweighted = net.stylize(torch.cat([image, area], 1), modulation, band_rows=band_rows)
+    assert float((weighted[:, :64] - alone[:, :64]).abs().mean()) < 0.01
+    assert float((unweighted[:, :64] - alone[:, :64]).abs().mean()) > 0.05
+    opaque = net.stylize(image, modulation, opacity=torch.full((side, side), 0.5), band_rows=band_rows)
+    assert torch.allclose(opaque, alone, atol=1e-5)
+    assert torch.equal(net.stylize(image, modulation, opacity=torch.zeros(side, side)), alone)
+
+
 def test_save_and_load_return_the_same_network(tmp_path: Path) -> None:
     net = random_net()
     net.styles = Style.from_image("waves", Image.fromarray(scene(200, 100)), "CC0"), Style("rain")

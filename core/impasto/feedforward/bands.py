@@ -75,22 +75,37 @@ class ChannelStatistics:
     """
 
     def __init__(self) -> None:
-        self._bands: list[tuple[int, Tensor, Tensor]] = []
+        self._bands: list[tuple[float, Tensor, Tensor]] = []
 
-    def add(self, band: Tensor) -> None:
-        """band: (1, C, h, w)"""
-        variance, mean = torch.var_mean(band[0].permute(1, 2, 0).flatten(0, 1), 0, correction=0)
-        self._bands.append((band.shape[2] * band.shape[3], mean, variance))
+    def add(self, band: Tensor, weights: Tensor | None = None) -> None:
+        """band: (1, C, h, w); weights: of each position, (h, w), 0 or more; None: 1"""
+        values = band[0].permute(1, 2, 0).flatten(0, 1)
+        if weights is None:
+            variance, mean = torch.var_mean(values, 0, correction=0)
+            total = float(len(values))
+        else:
+            total = float(weights.sum())
+            shares = weights.flatten()[:, None] / max(total, torch.finfo(weights.dtype).tiny)
+            mean = (shares * values).sum(0)
+            variance = (shares * (values - mean).square()).sum(0)
+        self._bands.append((total, mean, variance))
 
     def mean_and_variance(self) -> tuple[Tensor, Tensor]:
         """Return mean and variance (biased) over all bands.  (C,) each"""
-        counts, means, variances = zip(*self._bands, strict=True)
-        weights = torch.tensor(counts, dtype=torch.float64)[:, None] / sum(counts)
+        totals, means, variances = zip(*self._bands, strict=True)
+        weights = torch.tensor(totals, dtype=torch.float64)[:, None] / sum(totals)
         mean, variance = (torch.stack(values).cpu().double() for values in (means, variances))
         variance += (mean - (weights * mean).sum(0)).square()
         mean, variance = ((weights * values).sum(0) for values in (mean, variance))
         like = self._bands[0][1]
         return mean.to(like), variance.to(like)
+
+
+def pool_opacity(opacity: Tensor, pixels: int) -> Tensor:
+    """Return the mean opacity at each position of a feature map, `pixels` wide and high.  (H, W) -> (h, w)"""
+    padding = 0, -opacity.shape[1] % SIDE_MULTIPLE, 0, -opacity.shape[0] % SIDE_MULTIPLE
+    padded = functional.pad(opacity[None, None], padding, mode="replicate")
+    return functional.avg_pool2d(padded, pixels)[0, 0]
 
 
 def tiled_noise(noise_tile: Tensor, offset: Offset, height: int, width: int) -> Tensor:

@@ -29,9 +29,9 @@ class NetworkInitializer:
         """SHA-256 of the network's parameters"""
         return self.network.digest
 
-    def __call__(self, content: Tensor, options: Options) -> Tensor:
-        """content: (H, W, 3) in [0, 1] -> (H, W, 3) in [0, 1], on the same device"""
+    def __call__(self, content: Tensor, opacity: Tensor | None, options: Options) -> Tensor:
+        """content: (H, W, 3) in [0, 1]; opacity: (H, W) or None -> (H, W, 3) in [0, 1], on the same device"""
         network = self.network.copy(content.device)
         stroke_size = (options.style_scale or (1.0,))[0]
         modulation = network.style_modulation(network.normalized_weights(), options.strength, stroke_size)
-        return network.stylize(content, modulation)
+        return network.stylize(content, modulation, opacity=opacity)

@@ -38,7 +38,7 @@ from ..runtime.files import write_atomic
 from ..runtime.memory import release_memory_if_low
 from ..runtime.tensor_files import read_tensor_file, tensor_file_errors
 from ..runtime.torch_state import plain_torch
-from .bands import SIDE_MULTIPLE, ChannelStatistics, ImageSource, LazyFeatureMap, Offset, tiled_noise
+from .bands import SIDE_MULTIPLE, ChannelStatistics, ImageSource, LazyFeatureMap, Offset, pool_opacity, tiled_noise
 
 #: Channels at half the input size (twice as many at a quarter), and the number of residual blocks
 WIDTH, RESIDUAL_BLOCKS = 32, 5
@@ -258,6 +258,7 @@ class TransformNet:
         image: Tensor,
         modulation: Modulation,
         *,
+        opacity: Tensor | None = None,
         offset: Offset = (0, 0),
         band_rows: int | None = _BAND_ROWS,
         statistics_hook: Callable[[str, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
@@ -265,6 +266,7 @@ class TransformNet:
     ) -> Tensor:
         """Stylize an image of any size, band by band.  (H, W, 3) in [0, 1] -> (H, W, 3)
 
+        opacity: weight of each pixel in the normalization, (H, W) in [0, 1]; None: 1. If all of it is 0, that is the same.
         offset: x and y of the first pixel, if the image is a crop of a larger one; multiples of SIDE_MULTIPLE
         band_rows: image rows per band; None: all at once
         statistics_hook: called with (layer name, mean, variance), (C,) each; returns the mean and variance to normalize with,
@@ -277,6 +279,8 @@ class TransformNet:
         band_fraction = band_rows / padded_height
         source: ImageSource | LazyFeatureMap = ImageSource(image, self.state["grain"], offset)
         residual: ImageSource | LazyFeatureMap | None = None  # input of the residual block
+        opacity = None if opacity is None or not opacity.any() else opacity
+        pixels = 2  # per position of the layer's output, on each side
         for layer, next_layer in itertools.zip_longest(self.layers, self.layers[1:]):
             release_memory_if_low(image.device)
             if next_layer is not None and next_layer.residual:
@@ -284,13 +288,16 @@ class TransformNet:
             bands = self._convolve_in_bands(layer, source, band_fraction, check_cancelled)
             if not layer.normalized:
                 break
+            pixels = pixels * layer.stride // (2 if layer.upsample else 1)
+            weights = None if opacity is None else pool_opacity(opacity, pixels)
             raw, statistics = None, ChannelStatistics()
             for start, band in bands:
                 if raw is None:
                     rows = source.height * (2 if layer.upsample else 1) // layer.stride
                     raw = band.new_empty(1, rows, band.shape[3], layer.out_channels).permute(0, 3, 1, 2)
-                raw[:, :, start : start + band.shape[2]] = band
-                statistics.add(band)
+                stop = start + band.shape[2]
+                raw[:, :, start:stop] = band
+                statistics.add(band, None if weights is None else weights[start:stop])
             assert raw is not None
             mean, variance = statistics.mean_and_variance()
             if statistics_hook is not None:
@@ -302,9 +309,9 @@ class TransformNet:
                 source, residual = source.add_(residual, band_fraction), None
         result = torch.empty_like(image)
         for start, band in bands:
-            pixels = functional.pixel_shuffle(band.sigmoid_(), 2)[0].permute(1, 2, 0)
-            target = result[2 * start : 2 * start + len(pixels)]
-            target.copy_(pixels[: len(target), :width])
+            colors = functional.pixel_shuffle(band.sigmoid_(), 2)[0].permute(1, 2, 0)
+            target = result[2 * start : 2 * start + len(colors)]
+            target.copy_(colors[: len(target), :width])
         return result
 
     def _convolve_in_bands(

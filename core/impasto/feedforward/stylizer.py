@@ -146,7 +146,8 @@ class FeedforwardStylizer:
         message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
         with out_of_memory_error(message), retain_freed_memory(self.device, used_memory(self.device) + required):
             image = to_gray(picture.filled) if gray else picture.filled
-            result = self._apply_network(image.to(self.device), masks, check_cancelled, offset).cpu()
+            opacity = None if picture.alpha is None else picture.alpha.to(self.device)
+            result = self._apply_network(image.to(self.device), opacity, masks, check_cancelled, offset).cpu()
             if options.colors == "match":
                 colors = color_statistics(picture.pixels, picture.opacity)
                 result = match_colors(result, picture.opacity, colors, options.color_match)
@@ -167,9 +168,14 @@ class FeedforwardStylizer:
         return self._pass_modulation(self._style_weights(), self._style_scales[0])
 
     def _apply_network(
-        self, image: Tensor, masks: list[Tensor], check_cancelled: Callable[[], None], offset: Offset
+        self,
+        image: Tensor,
+        opacity: Tensor | None,
+        masks: list[Tensor],
+        check_cancelled: Callable[[], None],
+        offset: Offset,
     ) -> Tensor:
-        """Stylize an image in one pass, or in one for each mask.  (H, W, 3), on the device -> (H, W, 3)"""
+        """Stylize an image in one pass, or in one for each mask.  (H, W, 3) and (H, W), on the device -> (H, W, 3)"""
         height, width = image.shape[:2]
         count = len(self._net.styles)
         passes = [_StylePass(self._style_weights(), self._style_scales[0])]
@@ -185,6 +191,7 @@ class FeedforwardStylizer:
             return self._net.stylize(
                 image,
                 self._pass_modulation(style_pass.style_weights, style_pass.stroke_size),
+                opacity=opacity,
                 offset=offset,
                 band_rows=max(SIDE_MULTIPLE, _BAND_PIXELS // width),
                 statistics_hook=None if self._statistics_filter is None else self._statistics_filter.for_pass(index),

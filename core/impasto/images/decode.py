@@ -64,9 +64,8 @@ def decode_file(source: Path | bytes, name: str, max_megapixels: float, frame: i
                 raise ImageError(f"{name} is a folder: name a picture in it")
         with _open(source) as file:
             header, page = file.read(32), frame or 0
-            if is_tiff(header):
-                file.seek(0)
-                with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, name, page) as tiff:  # Pillow may know better
+            with _open_tiff(file, name, page) as tiff:
+                if tiff is not None:
                     tiff.refuse_raw()
                     if frame is None and tiff.frames > 1:
                         logger.warning(_MORE_FRAMES, name, tiff.frames)
@@ -93,11 +92,8 @@ def deep_file_size(source: Path | bytes) -> tuple[int, int] | None:
         header = file.read(32)
         if is_deep_png(header):
             return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
-        file.seek(0)
-        if is_tiff(header):
-            with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, "") as tiff:
-                return tiff.size if tiff.is_deep else None
-    return None
+        with _open_tiff(file, "") as tiff:
+            return tiff.size if tiff is not None and tiff.is_deep else None
 
 
 def decode_pillow(image: Image.Image, name: str) -> tuple[NDArray[Any], int]:
@@ -109,13 +105,23 @@ def _open(source: Path | bytes) -> BinaryIO:
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
+def _open_tiff(file: BinaryIO, name: str, page: int = 0) -> contextlib.AbstractContextManager[DeepTiff | None]:
+    """Open a file as TIFF; None in the block if it is none, or has a structure that only Pillow may know."""
+    file.seek(0)
+    header = file.read(4)
+    file.seek(0)
+    if is_tiff(header):
+        with contextlib.suppress(tifffile.TiffFileError):
+            return DeepTiff(file, name, page)
+    return contextlib.nullcontext()
+
+
 def count_frames(path: Path) -> int:
     """Return the number of frames of an animation, or of pages.  Raises ImageError: the file cannot be read."""
     name = repr(str(path))
     with decoding_errors(name), _open(path) as file:
-        if is_tiff(file.read(32)):
-            file.seek(0)
-            with contextlib.suppress(tifffile.TiffFileError), DeepTiff(file, name) as tiff:
+        with _open_tiff(file, name) as tiff:
+            if tiff is not None:
                 return tiff.frames
         file.seek(0)
         with Image.open(file) as image:

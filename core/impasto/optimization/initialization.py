@@ -23,8 +23,8 @@ class Initializer(Protocol):
     def digest(self) -> str:
         """SHA-256 that identifies it in the recipe"""
 
-    def __call__(self, content: Tensor, options: Options) -> Tensor:
-        """content: (H, W, 3) in [0, 1], on the run's device -> (H, W, 3) in [0, 1]"""
+    def __call__(self, content: Tensor, opacity: Tensor | None, options: Options) -> Tensor:
+        """content: (H, W, 3) in [0, 1], and its opacity (H, W), on the run's device -> (H, W, 3) in [0, 1]"""
 
 
 def initial_image(
@@ -33,7 +33,7 @@ def initial_image(
     height: int,
     device: torch.device,
     *,
-    content: Callable[[], Tensor],
+    content: Callable[[], tuple[Tensor, Tensor | None]],
     recolored: Callable[[], Tensor],
     style: Callable[[], Tensor],
     picture: Callable[[], Tensor],
@@ -41,8 +41,8 @@ def initial_image(
 ) -> Tensor:
     """Return the initial image that `options.init` names, with `options.init_noise` of white noise.  -> (H, W, 3)
 
-    content, recolored, style, picture: compute the content, the content in the styles' colors, the first style and the user's
-    initial image as the network sees them, at this size
+    content, recolored, style, picture: compute the content (with its opacity), the content in the styles' colors, the first
+    style and the user's initial image as the network sees them, at this size
     """
     generator = torch.Generator().manual_seed(options.seed)
     noise = torch.rand(height, width, 3, generator=generator)
@@ -53,7 +53,7 @@ def initial_image(
     elif options.init == "style":
         image = style()
     elif initializer is not None:
-        image = initializer(content(), options)
+        image = initializer(*content(), options)
         image = to_gray(image) if options.colors == "content" else image
     else:
         image = recolored() if options.init == "content" else picture()

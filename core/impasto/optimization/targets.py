@@ -74,6 +74,10 @@ class TargetBuilder:
     def initial_image(self, width: int, height: int) -> Tensor:
         """Return the image that a run starts from at this size.  -> (H, W, 3)"""
 
+        def content() -> tuple[Tensor, Tensor | None]:
+            picture = self.content.resize(width, height, self.tileable)
+            return self.network_input(picture), None if picture.alpha is None else picture.alpha.to(self.device)
+
         def init_image() -> Tensor:
             assert self.inputs.init_image is not None
             return self.network_input(self.inputs.init_image.resize(width, height, self.tileable))
@@ -83,7 +87,7 @@ class TargetBuilder:
             width,
             height,
             self.device,
-            content=lambda: self.network_input(self.content.resize(width, height, self.tileable)),
+            content=content,
             recolored=lambda: self._recolored(self.content.resize(width, height, self.tileable)),
             style=lambda: self.styles.network_input(0, self.inputs.styles[0].resize(width, height)),
             picture=init_image,
