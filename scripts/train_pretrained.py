@@ -2,10 +2,10 @@
 
     python scripts/train_pretrained.py                        all of them; half an hour each on two cores
     python scripts/train_pretrained.py harvest --steps 100    only this one, for a short time
-    python scripts/train_pretrained.py --show                 train nothing; only make docs/instant.jpg
+    python scripts/train_pretrained.py --show                 train nothing; only make docs/images/instant.jpg
 
 Training is limited by steps, not by time: the same machine makes the same networks each time.
-docs/instant.jpg, a photograph and what each network makes of it, is remade after every training.
+docs/images/instant.jpg, a photograph and what each network makes of it, is remade after every training.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def train(name: str, steps: int, folder: Path = NETWORKS) -> int:
 
 
 def make_comparison() -> None:
-    """Write docs/instant.jpg: a photograph and what each of the networks makes of it."""
+    """Write docs/images/instant.jpg: a photograph and what each of the networks makes of it."""
     photo = photograph("astronaut")
     painted = [FeedforwardStylizer(TransformNet.load(bundled_networks()[name])).stylize(photo).image for name in STYLES]
-    join_side_by_side([photo, *painted]).save(ROOT / "docs" / "instant.jpg", quality=88)
+    join_side_by_side([photo, *painted]).save(ROOT / "docs" / "images" / "instant.jpg", quality=88)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train the feed-forward networks that ship with Impasto.")
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"networks to train: {', '.join(STYLES)} (default: all)")
-    parser.add_argument("--show", action="store_true", help="train nothing; only make docs/instant.jpg")
+    parser.add_argument("--show", action="store_true", help="train nothing; only make docs/images/instant.jpg")
     parser.add_argument("--steps", type=int, default=4000, help="training steps (default: 4000)")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(STYLES):

@@ -17,6 +17,8 @@ from .runner import get_runner
 from .training import MINUTES
 from .version import VERSION
 
+#: The options under "More", by the engine's names
+MORE_OPTIONS = ("size", "style_scale", "style_loss", "padding", "preset", "seed")
 _PREVIEW_HEIGHT = 220
 #: How often to check whether the document's layers have changed.
 _POLL_MS = 500
@@ -72,7 +74,7 @@ class ImpastoDocker(DockWidget):
         self.setWindowTitle("Impasto")
         self._runner = get_runner()
         self._last_request = self._runner.last_request
-        self.form = Form(extended=True)
+        self.form = Form(MORE_OPTIONS)
         self._preview = _Preview()
         self._progress_bar = QtWidgets.QProgressBar()
         self._progress_bar.setRange(0, 1000)

@@ -75,7 +75,7 @@ class StylizeDialog(QtWidgets.QDialog):
         super().__init__(parent)
         self.setWindowTitle("Stylize with Layer")
         self.setObjectName("impasto_dialog")
-        self._form = Form(extended=False)
+        self._form = Form()
         self._form.refresh(Krita.instance().activeDocument())
         self._note = QtWidgets.QLabel("Starting the engine")
         standard = QtWidgets.QDialogButtonBox.StandardButton

@@ -1,11 +1,11 @@
-"""The form with the styles and the options, for the docker and the dialog.
+"""The form with the styles and the options, for the docker and the dialog, which say what options it has.
 
-This module says which options are shown. Their titles, ranges, choices and help texts come from the engine.
+Titles, ranges, choices and help texts of the options come from the engine.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from krita import Document
 
@@ -15,9 +15,8 @@ from .qt import QtCore, QtWidgets
 from .request import StyleSource
 from .style_picker import StylePicker
 
-#: The options that are shown, by the engine's names: always, and under "More".
+#: The options that every form has, by the engine's names
 BASIC_OPTIONS = ("strength", "colors", "quality")
-MORE_OPTIONS = ("size", "style_scale", "style_loss", "padding", "preset", "seed")
 _STORE_DELAY_MS = 400
 
 
@@ -26,10 +25,10 @@ class Form(QtWidgets.QWidget):
 
     changed = QtCore.pyqtSignal()
 
-    def __init__(self, extended: bool) -> None:
-        """extended: with a second style and the less important options, in a section that can be expanded"""
+    def __init__(self, more_options: Sequence[str] = ()) -> None:
+        """more_options: shown in a section that can be expanded, with a second style; without them there is no such section"""
         super().__init__()
-        self._extended = extended
+        self._more_options = more_options
         self._fields: dict[str, Field] = {}
         self.style_picker = StylePicker()
         self.style_picker.setObjectName("impasto_style")
@@ -54,7 +53,7 @@ class Form(QtWidgets.QWidget):
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._basic)
-        if extended:
+        if more_options:
             section = QtWidgets.QWidget()
             section.setLayout(self._more)
             section.setVisible(False)
@@ -78,7 +77,7 @@ class Form(QtWidgets.QWidget):
             return
         by_name = {schema["name"]: schema for schema in schemas}
         last = settings.load().get("options", {})
-        for names, layout in ((BASIC_OPTIONS, self._basic), (MORE_OPTIONS if self._extended else (), self._more)):
+        for names, layout in ((BASIC_OPTIONS, self._basic), (self._more_options, self._more)):
             for name in names:
                 if name in by_name:
                     field = self._fields[name] = Field(by_name[name])
@@ -96,7 +95,7 @@ class Form(QtWidgets.QWidget):
     def refresh(self, document: Document | None) -> None:
         """List the document's layers again if they have changed."""
         self.style_picker.refresh(document)
-        if self._extended:
+        if self._more_options:
             self.second_picker.refresh(document)
             self.region_picker.refresh(document)
 
@@ -120,12 +119,12 @@ class Form(QtWidgets.QWidget):
         """The selected styles: none, one or two. An instant style is always the only one."""
         if self.instant_style:
             return [self.instant_style]
-        styles = [self.style_picker.style_source(), self.second_picker.style_source() if self._extended else None]
+        styles = [self.style_picker.style_source(), self.second_picker.style_source() if self._more_options else None]
         return [style for style in styles if style is not None]
 
     def region(self) -> StyleSource | None:
         """The layer or mask that marks the area of the second style; None: everywhere."""
-        return self.region_picker.style_source() if self._extended and len(self.styles()) == 2 else None
+        return self.region_picker.style_source() if self._more_options and len(self.styles()) == 2 else None
 
     def options(self) -> dict[str, Any]:
         """The engine's options: those that the form shows, and the stored values of the others."""

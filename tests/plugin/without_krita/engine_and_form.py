@@ -157,7 +157,7 @@ def test_engine_is_searched_in_this_order(plugin: Any, monkeypatch: Any, tmp_pat
 
 def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any, fake_layers: FakeLayers) -> None:
     plugin.settings.store(options={"strength": 0.7, "quality": "draft", "colors": "mauve"})
-    form = plugin.option_form.Form(extended=True)
+    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
     runner.start_engine()
     wait_until(lambda: bool(runner.options))
     form.create_fields(runner.options)
@@ -170,7 +170,7 @@ def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any,
         "preset": "impasto",
         "seed": 0,
     }  # style_loss and padding are decided by the preset
-    other = plugin.option_form.Form(extended=True)
+    other = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
     other.create_fields(runner.options)
     form._fields["padding"].set("circular")
     form.store()
