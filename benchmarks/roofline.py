@@ -28,8 +28,8 @@ from torch import Tensor
 
 from impasto.layers import layers_through, parse_layers
 from impasto.losses.moments import compute_moments
-from impasto.optimization.memory_plan import count_flops
 from impasto.optimization.objective import Objective, Region
+from impasto.optimization.run_plan import count_flops
 from impasto.optimization.tiling import TilingCost
 from impasto.options import Options
 from impasto.runtime.device import choose_device, choose_precision

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from impasto.losses.moments import compute_moments, mix_moments, moments_gradient
+from impasto.losses.moments import compute_moments, feature_gradient, mix_moments
 from impasto.losses.style import STYLE_LOSSES
 from tests.losses.helpers import STYLE, F, M, N, transpose
 
@@ -21,9 +21,9 @@ def test_second_moment_is_equation_3_per_position() -> None:
 def test_gradient_is_added_in_place(style_loss: str, weighted: bool) -> None:
     weights = torch.linspace(0, 1, M, dtype=torch.float64) if weighted else None
     loss = STYLE_LOSSES[style_loss](compute_moments(transpose(STYLE)))(compute_moments(transpose(F), weights))
-    gradient, sum_ = moments_gradient(transpose(F), loss, 0.3, weights), torch.randn(M, len(F), dtype=torch.float64)
+    gradient, sum_ = feature_gradient(transpose(F), loss, 0.3, weights), torch.randn(M, len(F), dtype=torch.float64)
     expected = gradient + sum_
-    assert moments_gradient(transpose(F), loss, 0.3, weights, add_to=sum_) is sum_
+    assert feature_gradient(transpose(F), loss, 0.3, weights, add_to=sum_) is sum_
     torch.testing.assert_close(sum_, expected, rtol=1e-12, atol=1e-14)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from impasto.losses.moments import Moments, compute_moments, moments_gradient
+from impasto.losses.moments import Moments, compute_moments, feature_gradient
 from impasto.losses.style import STYLE_LOSSES, covariance_loss, gram_loss, moments_loss, wasserstein_loss
 from impasto.options import STYLE_LOSS_NAMES, option_schema
 from tests.losses.helpers import STYLE, F, M, N, transpose
@@ -23,7 +23,7 @@ def test_gram_loss_is_equation_4_and_its_gradient_equation_6() -> None:
     equation_6 = (F.T @ (g - a)).T / (N**2 * M**2)
     loss = gram_loss(compute_moments(transpose(STYLE)))(compute_moments(transpose(F)))
     assert float(loss.value) == pytest.approx(equation_4, rel=1e-12)
-    np.testing.assert_allclose(moments_gradient(transpose(F), loss, 1.0).T, equation_6, rtol=1e-10)
+    np.testing.assert_allclose(feature_gradient(transpose(F), loss, 1.0).T, equation_6, rtol=1e-10)
 
 
 def test_covariance_loss_equals_numpys() -> None:
@@ -84,6 +84,6 @@ def test_wasserstein_gradient_vanishes_at_a_style_of_low_rank() -> None:
     target = compute_moments(style)
     loss = wasserstein_loss(target)(target)
     assert abs(float(loss.value)) < 1e-4
-    at_target = moments_gradient(style, loss, 1.0)
-    elsewhere = moments_gradient(style * 1.1, wasserstein_loss(target)(compute_moments(style * 1.1)), 1.0)
+    at_target = feature_gradient(style, loss, 1.0)
+    elsewhere = feature_gradient(style * 1.1, wasserstein_loss(target)(compute_moments(style * 1.1)), 1.0)
     assert float(at_target.norm()) < 1e-2 * float(elsewhere.norm())

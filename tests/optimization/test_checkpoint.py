@@ -73,7 +73,7 @@ def test_bfloat16_history_is_resumed_as_bfloat16(
     pictures = scene(64, 48), scene(48, 48, 1)
     exact = impasto.stylize(*pictures, **settings)
     with monkeypatch.context() as patch:
-        patch.setattr("impasto.optimization.memory_plan._PAIR_BYTES", 1e9)  # a history in float32 does not fit
+        patch.setattr("impasto.optimization.run_plan._PAIR_BYTES", 1e9)  # a history in float32 does not fit
         whole = impasto.stylize(*pictures, **settings)
         steps = impasto.stream(*pictures, **settings, checkpoint=tmp_path / "run")
         for _ in range(8):

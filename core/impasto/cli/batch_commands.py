@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ..errors import ImageError
 from ..options import FIGURE_DEFAULTS, FIGURES, IMAGE_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
-from .option_flags import BALANCE_OPTIONS, AddCommand, add_folder_flags, add_option_flags
-from .output import format_suffix, given_options, print_outcomes, require_single_process, save_result
+from .option_flags import BALANCE_OPTIONS, AddCommand, add_folder_flags, add_option_flags, given_options
+from .output import format_suffix, print_outcomes, require_single_process, save_result
 from .progress import ProgressBar
 
 if TYPE_CHECKING:

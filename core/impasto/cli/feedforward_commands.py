@@ -14,11 +14,10 @@ from ..errors import ImageError, OptionError
 from ..formatting import format_duration
 from ..options import FEEDFORWARD_OPTIONS, Options, parse_number
 from ..runtime.signals import defer_interrupts
-from .option_flags import AddCommand, add_option_flags, add_overwrite_flags
+from .option_flags import AddCommand, add_option_flags, add_overwrite_flags, given_options
 from .output import (
     Interruptible,
     format_suffix,
-    given_options,
     output_picture,
     print_json,
     print_message,

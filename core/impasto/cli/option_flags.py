@@ -121,3 +121,9 @@ class OneLineErrorParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise OptionError(f"{message}; see {self.prog} --help")
+
+
+def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that the command line sets."""
+    options = {name: getattr(arguments, name, None) for name in arguments.settings}
+    return {name: value for name, value in options.items() if value is not None}

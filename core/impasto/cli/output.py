@@ -1,4 +1,4 @@
-"""Shared by the commands: options from flags, results to files, interrupts, and everything that is printed."""
+"""Shared by the commands: results to files, interrupts, and everything that is printed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,6 @@ from ..runtime.signals import exit_status
 if TYPE_CHECKING:
     from ..experiments.batch import Outcome
     from ..optimization.run import Result, Run, Step
-
-
-def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that the command line sets."""
-    options = {name: getattr(arguments, name, None) for name in arguments.settings}
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def output_picture(arguments: argparse.Namespace) -> Path | None:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from ..errors import ImageError, OptionError
 from ..options import IMAGE_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
-from .option_flags import BALANCE_OPTIONS, AddCommand, add_option_flags, add_output_flags
+from .option_flags import BALANCE_OPTIONS, AddCommand, add_option_flags, add_output_flags, given_options
 from .output import (
     Interruptible,
     describe_forecast,
     format_suffix,
-    given_options,
     json_facts,
     output_picture,
     print_json,

@@ -63,7 +63,7 @@ def compute_moments(features: Tensor, weights: Tensor | None = None) -> Moments:
     return accumulator.moments()
 
 
-def moments_gradient(
+def feature_gradient(
     features: Tensor,
     loss: LossAndGradient,
     scale: float,

@@ -17,8 +17,8 @@ def total_variation(
 ) -> tuple[Tensor, Tensor]:
     """Return scale times the total variation, a scalar, and its gradient, (H, W, C), for an image (H, W, C).
 
-    The total variation is twice the sum of squared differences of neighbors, divided by H W C: horizontal and vertical pairs
-    weigh 1/3, diagonal pairs 1/12. Its gradient is the nine-point Laplacian, which smooths equally in all directions.
+    Here it is twice the sum of squared differences (not absolute ones) of neighbors, divided by H W C: horizontal and vertical
+    pairs weigh 1/3, diagonal pairs 1/12. Its gradient is the nine-point Laplacian, which smooths equally in all directions.
 
     tileable: directions in which opposite edges are neighbors
     add_to: a gradient of the same shape; this gradient is added to it in place, and it is returned

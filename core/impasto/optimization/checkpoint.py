@@ -49,7 +49,7 @@ class Checkpoint:
     scale: int  # pyramid level, from 0
     iteration: int
     seconds: float
-    plan: Mapping[str, Any]  # MemoryPlan.to_dict()
+    plan: Mapping[str, Any]  # RunPlan.to_dict()
     image: Tensor  # (H, W, 3)
     optimizer_state: Mapping[str, Tensor]
 

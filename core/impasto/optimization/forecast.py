@@ -1,6 +1,6 @@
 """Forecast of a run before it starts: size, seconds and bytes.
 
-The bytes and the floating-point operations come from the memory plan; this module measures how fast the machine does them.
+The bytes and the floating-point operations come from the run plan; this module measures how fast the machine does them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ..runtime.device import choose_device, choose_precision
 from ..runtime.memory import retain_freed_memory
 from ..runtime.torch_state import plain_torch
 from ..vgg.convolution import Convolution
-from .memory_plan import MemoryPlan, plan_memory
 from .pyramid import Level, pyramid_levels
+from .run_plan import RunPlan, plan_run
 
 #: Duration of the speed probe in seconds. Its first trials are slow, so the fastest counts.
 _PROBE_SECONDS = 0.3
@@ -47,11 +47,11 @@ def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = 
     precision = choose_precision(options.precision, device)
     levels = pyramid_levels(size, options)
     content_bytes = 12 * size[0] * size[1]
-    plan = plan_memory(options, levels, device, precision, network_loaded=network_loaded, reserved_bytes=content_bytes)
+    plan = plan_run(options, levels, device, precision, network_loaded=network_loaded, reserved_bytes=content_bytes)
     return forecast_plan(plan, levels[-1], device, precision)
 
 
-def forecast_plan(plan: MemoryPlan, final: Level, device: torch.device, precision: torch.dtype) -> Forecast:
+def forecast_plan(plan: RunPlan, final: Level, device: torch.device, precision: torch.dtype) -> Forecast:
     """Return the forecast of a plan whose last level is `final`."""
     seconds = plan.flops / measure_flops_per_second(device, precision)
     return Forecast(final.width, final.height, seconds, plan.memory, plan.tiles[-1])

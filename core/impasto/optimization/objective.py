@@ -1,6 +1,9 @@
 """The stylization loss at one pyramid level and its gradient with respect to the image.
 
-loss = alpha L_content + sum_l w_l phi(mu_l, S_l) + tv                  (eq. 7, with beta = 1)
+loss = alpha L_content + sum_l w_l phi(mu_l, S_l) + tv
+
+phi is the style loss of a layer, a function of its mean mu and second moment S (losses/style.py); the first two terms are the
+paper's eq. 7 with beta = 1, and tv is the total variation.
 
 With regions, the style term also sums over these, each with the moments of its own positions.
 """
@@ -18,7 +21,7 @@ from torch import Tensor
 from ..images.tileable import Tileable
 from ..layers import layer_stride, receptive_radius
 from ..losses.content import content_loss
-from ..losses.moments import LossAndGradient, MomentLoss, Moments, moments_gradient
+from ..losses.moments import LossAndGradient, MomentLoss, Moments, feature_gradient
 from ..losses.style import STYLE_LOSSES, gram_loss
 from ..losses.total_variation import total_variation
 from ..numerics import at_least_float32
@@ -223,7 +226,7 @@ def _style_gradient_hook(
         gradient = _accumulated(gradient, features, previous)
         weights = None if guide is None else tile.crop_guide(guide, layer)
         owned_gradient = tile.crop_features(gradient, layer)
-        moments_gradient(tile.crop_features(features, layer), loss, scale, weights, total_weight=total, add_to=owned_gradient)
+        feature_gradient(tile.crop_features(features, layer), loss, scale, weights, total_weight=total, add_to=owned_gradient)
         return gradient
 
     return hook

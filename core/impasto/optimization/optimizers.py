@@ -250,7 +250,7 @@ def take_step(
     """Return the next image, and the content and style losses of this one.
 
     restore_kept: applied to each iterate, to put back what must not change
-    If the loss or the gradient is not finite, retry from the current estimate with a reset optimizer.
+    If the loss or the gradient is not finite, retry from the current image with a reset optimizer.
     Raises WeightsError: it is not finite in every attempt.
     """
     for _ in range(_MAX_RETRIES):

@@ -29,16 +29,16 @@ class Level(NamedTuple):
 def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     """Return the levels for a content of this size (width, height), smallest first, each about sqrt 2 times the one below.
 
-    With an initial image from a network, the small levels are left out. Sides that tile are rounded to multiples of the
-    network's total stride.
+    With an initial image from a network, the small levels are left out. Sides of seamless images are rounded to multiples of
+    the network's total stride.
     """
     longest = options.size or max(size)
     tileable = Tileable.from_padding(options.padding)
 
     def level(target: tuple[int, int], steps: int) -> Level:
         width, height = (
-            max(TOTAL_STRIDE, round(side / TOTAL_STRIDE) * TOTAL_STRIDE) if tiles else side
-            for tiles, side in zip((tileable.x, tileable.y), target, strict=True)
+            max(TOTAL_STRIDE, round(side / TOTAL_STRIDE) * TOTAL_STRIDE) if is_seamless else side
+            for is_seamless, side in zip((tileable.x, tileable.y), target, strict=True)
         )
         return Level(width, height, steps)
 

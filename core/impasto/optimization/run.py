@@ -30,11 +30,11 @@ from .checkpoint import CheckpointWriter, ensure_writable_checkpoint, read_check
 from .forecast import Forecast, forecast_plan
 from .initialization import Initializer
 from .inputs import Inputs
-from .memory_plan import MemoryPlan, plan_memory
 from .objective import Evaluation
 from .optimizers import LBFGS, Adam, take_step
 from .pyramid import Level, pyramid_levels
 from .recipe import make_recipe
+from .run_plan import RunPlan, plan_run
 from .targets import LevelTargets, TargetBuilder
 
 
@@ -128,7 +128,7 @@ class Run:
         self._weights: Weights | None = None
         self._recipe: tuple[Options, dict[str, Any]] | None = None
         #: Tile sizes, optimizer memory and cost
-        self.plan = plan_memory(
+        self.plan = plan_run(
             self.options, self.levels, self.device, self._dtype, network_loaded=self._cache.is_loaded(self.options)
         )
 
@@ -210,8 +210,8 @@ class Run:
             elif state.image is None:
                 state.image = level.initial_image()
             else:
-                estimate = state.optimizer.current_image(state.image).cpu()
-                state.image = resize(estimate, width, height, targets.tileable).to(self.device)
+                current = state.optimizer.current_image(state.image).cpu()
+                state.image = resize(current, width, height, targets.tileable).to(self.device)
                 state.optimizer = state.optimizer.for_level(width, height, steps)
             assert state.image is not None
             state.image = level.restore_kept(state.image)
@@ -331,7 +331,7 @@ def _quantize_8_bit(image: Tensor) -> Tensor:
     return (image * 255).round_().div_(255)
 
 
-def _make_optimizer(options: Options, steps: int, plan: MemoryPlan) -> Adam | LBFGS:
+def _make_optimizer(options: Options, steps: int, plan: RunPlan) -> Adam | LBFGS:
     if options.optimizer == "adam":
         return Adam(steps)
     return LBFGS(plan.history, bfloat16_history=plan.bfloat16_history, offload_history=plan.offload_history)

@@ -118,6 +118,8 @@ class TilingCost(NamedTuple):
 def make_tiles(width: int, height: int, max_side: int | None, halo: int, tileable: Tileable = NOT_TILEABLE) -> list[Tile]:
     """Split an image of this size into tiles with sides of at most `max_side` pixels (None: one tile), each with a halo.
 
+    They are processed in this order, row by row (over several processes: `ProcessGroup.shard`), the same in every pass.
+
     halo: at least the receptive-field radius, in pixels; it is rounded up
     The edges of tiles and blocks are multiples of the network's total stride, so that pooling windows stay aligned.
     """

@@ -46,7 +46,7 @@ _HISTORY_RANGE = (5, 50)
 _PAIR_BYTES, _BFLOAT16_PAIR_BYTES = 24, 12
 
 
-class MemoryPlan(NamedTuple):
+class RunPlan(NamedTuple):
     """How a run uses memory, and what it costs"""
 
     tiles: tuple[int | None, ...]  # maximum side of a tile in pixels, per level; None: a single tile
@@ -65,7 +65,7 @@ class MemoryPlan(NamedTuple):
             "on_host": self.offload_history,
         }
 
-    def with_saved(self, saved: Mapping[str, Any]) -> MemoryPlan:
+    def with_saved(self, saved: Mapping[str, Any]) -> RunPlan:
         """Return this plan with what `to_dict` of another returned, if it is not empty."""
         if not saved:
             return self
@@ -77,7 +77,7 @@ class MemoryPlan(NamedTuple):
         )
 
 
-def plan_memory(
+def plan_run(
     options: Options,
     levels: Sequence[Level],
     device: torch.device,
@@ -85,7 +85,7 @@ def plan_memory(
     *,
     network_loaded: bool,
     reserved_bytes: int = 0,
-) -> MemoryPlan:
+) -> RunPlan:
     """Return the plan for the memory available now.
 
     network_loaded: whether the network is in memory already
@@ -123,7 +123,7 @@ def fit_plan(
     host_memory: float = 0,
     large_maps: bool = True,
     processes: int = 1,
-) -> MemoryPlan:
+) -> RunPlan:
     """Return the plan of a run that fits into `memory` bytes of the device, or of each of several devices.
 
     host_memory: bytes of host memory for the history
@@ -178,7 +178,7 @@ def _try_plan(
     large_maps: bool,
     processes: int,
     levels: Sequence[Level],
-) -> MemoryPlan | None:
+) -> RunPlan | None:
     """Return the plan, or None if the levels do not fit."""
     layers = options.all_layers(network)
     features = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, layers))
@@ -206,7 +206,7 @@ def _try_plan(
         sides.append(side)
         peak = max(peak, needed)
         flops += steps * count_flops(network, layers, cost) * math.ceil(cost.tiles / processes) / cost.tiles
-    return MemoryPlan(tuple(sides), history, bfloat16, offload, round(peak), flops)
+    return RunPlan(tuple(sides), history, bfloat16, offload, round(peak), flops)
 
 
 def _history_that_fits(device_bytes: float, host_bytes: float) -> tuple[int, bool, bool]:

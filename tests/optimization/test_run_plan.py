@@ -14,22 +14,20 @@ import torch
 from impasto import Options, OutOfMemoryError
 from impasto.optimization.cache import ModelCache
 from impasto.optimization.forecast import forecast
-from impasto.optimization.memory_plan import MemoryPlan, fit_plan
 from impasto.optimization.pyramid import pyramid_levels
 from impasto.optimization.run import Run
+from impasto.optimization.run_plan import RunPlan, fit_plan
 from impasto.vgg.network import VGG
 from tests.conftest import scene
 
 
 def use_memory(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Let the process use this many bytes."""
-    for module in ("optimization.memory_plan", "runtime.memory_budget"):
+    for module in ("optimization.run_plan", "runtime.memory_budget"):
         monkeypatch.setattr(f"impasto.{module}.used_memory", lambda device: count)
 
 
-def plan(
-    memory: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: Any
-) -> MemoryPlan:
+def plan(memory: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: Any) -> RunPlan:
     options = Options(**{"size": 0, "network": "vgg16", **settings})
     return fit_plan(options, "vgg16", pyramid_levels(size, options), torch.float32, memory, host_memory=host, processes=ranks)
 
