@@ -36,7 +36,15 @@ sys.path[:0] = [str(ROOT)]
 from tests.conftest import scene  # noqa: E402
 from tests.helpers import Client  # noqa: E402
 
-SETTINGS = {"network": "vgg16", "iterations": 2, "ladder": False, "device": "cpu"}
+#: Few steps and layers: what a job leaves behind does not depend on them, and more jobs are run.
+SETTINGS = {
+    "network": "vgg16",
+    "iterations": 2,
+    "ladder": False,
+    "device": "cpu",
+    "style_layers": "conv1_1,conv2_1,conv3_1",
+    "content_layers": "conv2_2",
+}
 
 
 class Sample(NamedTuple):

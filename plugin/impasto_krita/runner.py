@@ -20,8 +20,9 @@ from .request import PaintRequest
 from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
 from .training import StyleTraining
 
-#: How long the engine may take to confirm that a job was cancelled; after that it counts as hanging and is ended.
-_CANCEL_TIMEOUT_MS = 3000
+#: How long the engine may take to confirm that a job was cancelled; after that it counts as hanging and is ended. On a busy
+#: computer a step or the loading of the network takes seconds, and so does the start of another engine.
+_CANCEL_TIMEOUT_MS = 10_000
 #: The same while it starts: importing torch from a slow disk takes long.
 _START_TIMEOUT_MS = 60_000
 #: How often to check whether the document is still open.

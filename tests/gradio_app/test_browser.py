@@ -24,6 +24,10 @@ from tests.gradio_app.conftest import APP, Visitor
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Visitor]
+#: For tests of what happens in the browser, which is the same for all servers
+_ON_ONE_SERVER = pytest.mark.parametrize("page_server", ["local"], indirect=True)
+#: For tests of how jobs reach the painter: the Space without ZeroGPU does that as the page on this computer does
+_ON_BOTH_PAINTERS = pytest.mark.parametrize("page_server", ["local", "zero_gpu"], indirect=True)
 
 
 def pixels(image: Image.Image) -> np.ndarray:
@@ -55,6 +59,7 @@ def test_stopping_a_painting_keeps_what_the_preview_shows(
     assert recipe["options"]["colors"] == "style"
 
 
+@_ON_BOTH_PAINTERS
 def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", small)
@@ -88,6 +93,7 @@ def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: 
     assert again["content"] != json.loads(png_text(whole)["impasto"])["content"]
 
 
+@_ON_BOTH_PAINTERS
 def test_an_instant_style_paints_at_once_and_sets_the_style(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     names = list(available_networks())
     name = next(name for name in names if name != "harvest")  # the default style
@@ -124,6 +130,7 @@ def test_an_instant_style_paints_at_once_and_sets_the_style(open_page: OpenPage,
     assert recipe["styles"] == [read_picture(APP / "assets" / f"{name}.jpg").digest]
 
 
+@_ON_BOTH_PAINTERS
 def test_an_instant_style_does_not_interrupt_a_painting(open_page: OpenPage, large: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", large)
@@ -137,6 +144,7 @@ def test_an_instant_style_does_not_interrupt_a_painting(open_page: OpenPage, lar
     visitor.find("go").wait_for()
 
 
+@_ON_BOTH_PAINTERS
 def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     with Image.open(small) as image:
         photo = pixels(image)
@@ -192,6 +200,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor.wait_until(lambda: visitor.status().startswith("Brush the area of the second style first"))
 
 
+@_ON_ONE_SERVER
 def test_every_field_of_more_options_reaches_the_recipe(open_page: OpenPage, small: Path, large: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", large)
@@ -268,6 +277,7 @@ DROP = """([selector, name, data]) => {
 }"""
 
 
+@_ON_ONE_SERVER
 @pytest.mark.parametrize(
     ("selector", "name", "field"),
     [("#style img", "dropped.png", "style"), ("#title", "dropped.png", "photo"), ("body", "pasted.png", "photo")],
@@ -292,6 +302,7 @@ def test_a_deleted_painting_is_reported(open_page: OpenPage, small: Path, page_s
     assert visitor.status().startswith("Done in")
 
 
+@_ON_BOTH_PAINTERS
 def test_a_waiting_visitor_can_leave_and_paintings_do_not_mix(
     open_page: OpenPage, large: Path, small: Path, page_server: SimpleNamespace
 ) -> None:
@@ -319,6 +330,7 @@ def test_a_waiting_visitor_can_leave_and_paintings_do_not_mix(
     assert second.find("session").locator("button").count() == 1
 
 
+@_ON_BOTH_PAINTERS
 def test_closing_the_tab_stops_painting(open_page: OpenPage, large: Path, small: Path, page_server: SimpleNamespace) -> None:
     first, second = open_page(), open_page()
     first.upload("photo", large)
@@ -337,6 +349,7 @@ def test_closing_the_tab_stops_painting(open_page: OpenPage, large: Path, small:
         second.wait_until(lambda: not children(), 15)
 
 
+@_ON_ONE_SERVER
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_a_phone(open_page: OpenPage, small: Path, scheme: str) -> None:
     visitor = open_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
@@ -349,6 +362,7 @@ def test_the_page_fits_a_phone(open_page: OpenPage, small: Path, scheme: str) ->
     assert visitor.find("result").bounding_box()["width"] <= 390
 
 
+@_ON_ONE_SERVER
 def test_the_page_works_with_keyboard_and_screen_reader(open_page: OpenPage, small: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", small)

@@ -54,7 +54,6 @@ def test_live_gives_way_to_a_painting_and_continues_after_it(krita: KritaSession
     result = krita.run("live.give_way", limit=240)
     assert result["problem"] == ""
     assert result["live_ops"] == ["done"]  # without rows
-    assert result["answer_seconds"] < 3  # after that the plugin would replace the engine
     assert result["names"] == ["Background", "Painting", "Photo"]
     assert result["same_engine"]
     assert result["on"]

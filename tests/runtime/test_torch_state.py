@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -135,5 +136,7 @@ def test_paintings_in_threads_of_asyncio(fast_settings: dict[str, Any]) -> None:
     async def paint_all() -> list[np.ndarray]:
         return await asyncio.gather(*(asyncio.to_thread(paint, mode) for mode in ("autocast", "inference mode")))
 
-    for painted in asyncio.run(paint_all()):
+    with ThreadPoolExecutor(1) as pool:  # Playwright leaves a loop running in the main thread
+        results = pool.submit(lambda: asyncio.run(paint_all())).result()
+    for painted in results:
         np.testing.assert_array_equal(painted, expected)

@@ -66,7 +66,7 @@ def measure_painting(width, height, depth="U8", hidden=True, **options):
     """Seconds to the first preview, and the longest gap in each state of a painting.  hidden: the style layer is hidden"""
     doc = Krita.instance().createDocument(width, height, "large", "RGBA", depth, SRGB, 72.0)
     Krita.instance().activeWindow().addView(doc)
-    yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 30
+    yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 60
     content, style = _add_large_layers(doc, ("Photo", "Painting"))
     style.setVisible(not hidden)
     doc.refreshProjection()
@@ -147,7 +147,7 @@ def measure_live(strokes=8):
             timer.set_label(lambda mode=mode: f"after a stroke, Live {mode}")
             if mode == "on":
                 show_times.clear()
-                yield (lambda: show_times), 20
+                yield (lambda: show_times), 60
                 repaint_seconds.append(show_times[0] - end)
             else:
                 yield 0.5
@@ -162,7 +162,7 @@ def take_screenshot(photo, style, out, **options):
     """The window after a painting, for the manual.  photo, style: image files; out: the file to write"""
     doc = Krita.instance().openDocument(photo)
     Krita.instance().activeWindow().addView(doc)
-    yield (lambda: doc.activeNode() is not None), 30
+    yield (lambda: doc.activeNode() is not None), 60
     window = Krita.instance().activeWindow().qwindow()
     window.resize(1440, 900)
     content = doc.rootNode().childNodes()[0]

@@ -54,7 +54,7 @@ def close_document():
     yield from start_long_painting(style)
     doc.setModified(False)
     doc.close()
-    yield is_idle, 5
+    yield is_idle, 60
     return {"problem": get_runner().problem, "documents": len(Krita.instance().documents())}
 
 
@@ -79,7 +79,7 @@ def engine_killed():
     names_before = layer_names(doc)
     yield from start_long_painting(style)
     os.kill(_engine_pid(), signal.SIGKILL)
-    yield is_idle, 5
+    yield is_idle, 60
     result = {**state(doc), "unchanged": layer_names(doc) == names_before}
     yield from paint(style)
     return {**result, "names_after": layer_names(doc)}
@@ -93,7 +93,7 @@ def engine_hangs():
     os.kill(_engine_pid(), signal.SIGSTOP)
     find_child(get_docker(), "button").click()
     idle = is_idle()
-    yield (lambda: not get_runner().engine.running), 6
+    yield (lambda: not get_runner().engine.running), 60
     yield from paint(style)
     return {**state(doc), "idle": idle}
 
@@ -177,7 +177,7 @@ def no_document():
     yield 0.2
     problem = find_child(docker, "problem").text()
     yield from document()
-    yield (lambda: action.isEnabled()), 30
+    yield (lambda: action.isEnabled()), 60
     return {"enabled_without": enabled_without, "problem": problem, "enabled_with": action.isEnabled()}
 
 

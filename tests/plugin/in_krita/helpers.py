@@ -45,7 +45,7 @@ def reset():
         doc.setBatchmode(True)
         doc.setModified(False)
         doc.close()
-    yield (lambda: not Krita.instance().documents()), 30
+    yield (lambda: not Krita.instance().documents()), 60
     runner.problem = runner.details = runner.estimate = runner.live.status = ""
     runner.last_request = runner.preview = None
     form = get_docker().form
@@ -69,7 +69,7 @@ def document(width=96, height=64, model="RGBA", depth="U8", profile=SRGB):
     """A new document in a window of its own, with the first layer that Krita creates"""
     doc = Krita.instance().createDocument(width, height, "test", model, depth, profile, 72.0)
     Krita.instance().activeWindow().addView(doc)
-    yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 30
+    yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 60
     return doc
 
 
@@ -122,7 +122,7 @@ def activate(doc, node):
     """Make a layer the active one, after Krita has activated the layer that was added last"""
     yield 0.2
     doc.setActiveNode(node)
-    yield (lambda: doc.activeNode() == node), 30
+    yield (lambda: doc.activeNode() == node), 60
     yield 0.1
 
 

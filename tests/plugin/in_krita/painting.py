@@ -171,7 +171,7 @@ def _add_file_layer(doc):
     QtGui.QImage(bgra(96, 64, photo), 96, 64, QtGui.QImage.Format.Format_ARGB32).save(path)
     content = doc.createFileLayer("File", path, "None")
     doc.rootNode().addChildNode(content, None)
-    yield (lambda: content.bounds().width() == 96), 30
+    yield (lambda: content.bounds().width() == 96), 60
     return content
 
 
