@@ -33,10 +33,10 @@ krita: | .venv/pyvenv.cfg
 package: .venv/release
 	$(BIN)/python -m build --outdir dist
 
-# Run all tests, two at a time, and print the coverage.
+# Run all tests, three at a time, because half of them wait for other programs, and print the coverage.
 test: .venv/test
 	scripts/install_test_system_packages.sh
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report term:skip-covered
 
 # Run the tests that need no browser, no Krita and little time.
 test-quick: .venv/test

@@ -35,7 +35,7 @@ def test_the_same_seed_makes_the_same_painting(name: str, monkeypatch: pytest.Mo
     assert np.asarray(first).std() > 40  # it is not a uniform color
     if name == "harvest":  # compared with a twentieth of its strokes, which take half a minute
         strokes = Canvas.strokes
-        monkeypatch.setattr(Canvas, "strokes", lambda self, count, *fields, **brush: strokes(self, count // 20, *fields, **brush))
+        monkeypatch.setattr(Canvas, "strokes", lambda self, count, *rest, **brush: strokes(self, count // 20, *rest, **brush))
         first = collection.paint(name)
     np.testing.assert_array_equal(first, collection.paint(name))
 
