@@ -27,6 +27,8 @@ from impasto.vgg.weight_files import Weights, kernel_shapes, save_weights, torch
 from impasto.vgg.weights import load_weights
 from tests.fork_server import ForkServer
 
+#: Environment variables for programs that run lines which are measured elsewhere: tracing them would take a third longer
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 #: Markers for tests that use a fixture which starts an external program
 _FIXTURE_MARKERS = {"browser": "browser", "display": "krita"}
 #: Fixtures that are expensive to set up: pytest-xdist runs the tests that share one in the same process
@@ -43,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if "fuzz" in item.path.parts:
             item.add_marker("fuzz")
+            item.add_marker("no_cover")  # other tests run the same lines, and tracing thousands of cases takes long
         if "page_server" in fixtures:
             item.add_marker("slow")  # the first of them waits for the server
             parameters = item.callspec.params  # type: ignore[attr-defined]

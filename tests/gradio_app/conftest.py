@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from impasto.feedforward.network import Style, TransformNet
-from tests.conftest import scene
+from tests.conftest import UNMEASURED, scene
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "gradio_app"
@@ -82,11 +82,7 @@ def _copy_output(output: IO[bytes], log: IO[bytes], running: threading.Event) ->
     running.set()
 
 
-#: Tests that share a server run in the same worker of pytest-xdist.
-_ONE_WORKER = pytest.mark.xdist_group("page")
-
-
-@pytest.fixture(scope="session", params=[pytest.param(kind, marks=_ONE_WORKER) for kind in ("local", "zero_gpu", "space")])
+@pytest.fixture(scope="session", params=["local", "zero_gpu", "space"])
 def page_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The page on this computer, on a simulated ZeroGPU, and built as a Space"""
     app, variables = APP, {"PYTHONPATH": python_path(FAST_PAGE)}
@@ -96,7 +92,7 @@ def page_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         app = tmp_path_factory.mktemp("space") / "copy"
         command = [sys.executable, str(ROOT / "scripts" / "build_space.py"), str(app)]
         subprocess.run(command, check=True, capture_output=True)
-        variables["SPACE_ID"] = "somebody/impasto"
+        variables |= {"SPACE_ID": "somebody/impasto", **UNMEASURED}
     with serve_page(app, tmp_path_factory.mktemp("page"), **variables) as server:
         yield SimpleNamespace(kind=request.param, app=app, **vars(server))
 

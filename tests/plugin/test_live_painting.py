@@ -6,7 +6,7 @@ import pytest
 
 from tests.plugin.krita_session import KritaSession
 
-pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita")]
+pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita-live")]  # a Krita beside that of the other tests
 
 
 def test_live_repaints_where_the_brush_stroke_was(krita: KritaSession) -> None:
