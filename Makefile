@@ -36,7 +36,10 @@ package: .venv/release
 # Run all tests, three at a time, because half of them wait for other programs, and print the coverage.
 test: .venv/test
 	scripts/install_test_system_packages.sh
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report term:skip-covered
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered
 
 # Run the tests that need no browser, no Krita and little time.
 test-quick: .venv/test

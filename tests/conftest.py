@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import coverage
 import numpy as np
 import pytest
 import torch
@@ -45,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if "fuzz" in item.path.parts:
             item.add_marker("fuzz")
-            item.add_marker("no_cover")  # other tests run the same lines, and tracing thousands of cases takes long
+            item.add_marker("unmeasured")  # other tests run the same lines, and tracing thousands of cases takes long
         if "page_server" in fixtures:
             item.add_marker("slow")  # the first of them waits for the server
             parameters = item.callspec.params  # type: ignore[attr-defined]
@@ -58,6 +59,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             else:
                 if "gradio_app" in item.path.parts:  # importing Gradio takes long
                     item.add_marker(pytest.mark.xdist_group("gradio"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Do not measure the coverage of tests with the marker `unmeasured`."""
+    measurement = coverage.Coverage.current() if item.get_closest_marker("unmeasured") else None
+    if measurement is not None:
+        measurement.stop()
+    try:
+        return (yield)
+    finally:
+        if measurement is not None:
+            measurement.start()
 
 
 @functools.cache

@@ -173,7 +173,7 @@ class Visitor:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not within {seconds:g} s; the status line is {self.status()!r}"
-            self.page.wait_for_timeout(40)
+            self.page.wait_for_timeout(100)
 
     def wait_for_rendering(self) -> None:
         """Wait until the page has applied its pending updates and has been drawn again."""

@@ -16,7 +16,7 @@ from paintings.canvas import Canvas
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.no_cover,  # scripts are not measured, and tracing them takes as long as running them
+    pytest.mark.unmeasured,  # scripts are not measured, and tracing them takes as long as running them
     pytest.mark.xdist_group("paintings"),  # one process makes each painting once
 ]
 
