@@ -33,18 +33,11 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from tests.conftest import scene  # noqa: E402
+from tests.conftest import FEW_LAYERS, scene  # noqa: E402
 from tests.helpers import Client  # noqa: E402
 
 #: Few steps and layers: what a job leaves behind does not depend on them, and more jobs are run.
-SETTINGS = {
-    "network": "vgg16",
-    "iterations": 2,
-    "ladder": False,
-    "device": "cpu",
-    "style_layers": "conv1_1,conv2_1,conv3_1",
-    "content_layers": "conv2_2",
-}
+SETTINGS = {"network": "vgg16", "iterations": 2, "ladder": False, "device": "cpu", **FEW_LAYERS}
 
 
 class Sample(NamedTuple):
