@@ -45,7 +45,7 @@ def test_update_equals_the_whole_with_frozen_statistics(
     box: tuple[int, int, int, int], alpha: bool, colors: str, erases: bool
 ) -> None:
     values = rgba_scene(253, 211, alpha)
-    net, options = random_net(1, blocks=1), Options(colors=colors)
+    net, options = random_net(1, blocks=1), Options(colors=colors, device="cpu")
     live = LivePainting(net, options, values)
     painted = live.repaint().pixels.copy()
     edited, after = draw_stroke(values, *box, erases)

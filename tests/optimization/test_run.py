@@ -169,7 +169,7 @@ def test_out_of_memory_names_the_size(fast_settings: dict[str, Any], monkeypatch
 
     monkeypatch.setattr(Objective, "__call__", full)
     with pytest.raises(OutOfMemoryError, match="64 x 53 pixels do not fit into the memory of cpu"):
-        impasto.stylize(scene(48, 40), scene(40, 48, 1), **fast_settings)
+        impasto.stylize(scene(48, 40), scene(40, 48, 1), **fast_settings, device="cpu")
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def test_out_of_memory_halves_tiles_and_the_run_goes_on(
 ) -> None:
     """From the second step on, memory suffices for 18000 pixels at a time: no step is lost, and the result is the same."""
     settings = fast_settings | {"size": 200, "style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2"}
-    settings |= {"iterations": 4, "ladder": False}
+    settings |= {"iterations": 4, "ladder": False, "device": "cpu"}
     untiled = deque(impasto.stream(scene(48, 40), scene(40, 48, 1), **settings), maxlen=1)[0]
     block_pixels: list[int] = []
     max_pixels = [10**9]
@@ -290,7 +290,7 @@ def test_kept_area_is_fixed_at_every_level(fast_settings: dict[str, Any], monkey
         width, height = step.size
         content = run.inputs.content.resize(width, height).pixels
         inside = (slice(int(height * 0.3), int(height * 0.7)), slice(int(width * 0.3), int(width * 0.6)))
-        torch.testing.assert_close(step.snapshot.pixels[inside], content[inside], rtol=0, atol=1e-6)
+        torch.testing.assert_close(step.snapshot.pixels.cpu()[inside], content[inside], rtol=0, atol=1e-6)
     assert step.scale == 2
 
 

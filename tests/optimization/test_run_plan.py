@@ -157,10 +157,10 @@ def test_loaded_network_is_not_counted_twice(fast_settings: dict[str, Any], monk
     """Of two runs with one network, the second counts it in the memory in use."""
     use_memory(monkeypatch, 1_000_000_000)
     warm = ModelCache()
-    first = Run(scene(64, 48), scene(48, 48, 1), **fast_settings, cache=warm)
+    first = Run(scene(64, 48), scene(48, 48, 1), **fast_settings, cache=warm, device="cpu")
     for _ in first.steps():
         pass
-    second = Run(scene(64, 48), scene(48, 48, 1), **fast_settings, cache=warm)
+    second = Run(scene(64, 48), scene(48, 48, 1), **fast_settings, cache=warm, device="cpu")
     assert first.plan.memory - second.plan.memory > 300_000_000
 
 

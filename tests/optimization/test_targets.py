@@ -32,7 +32,7 @@ def make_targets(fast_settings: dict[str, Any]) -> MakeTargets:
 
     def make(content: object = None, styles: object = None, **settings: object) -> tuple[TargetBuilder, VGG]:
         pictures = scene(48, 40) if content is None else content, scene(40, 40, 1) if styles is None else styles
-        run = Run(*pictures, **fast_settings | settings)
+        run = Run(*pictures, **fast_settings | {"device": "cpu"} | settings)
         run.load_weights()
         return TargetBuilder(run.inputs, run.options, (64, 53), run.device, {}), run._network()
 

@@ -63,11 +63,13 @@ def test_auto_precision_is_bfloat16_where_it_is_fast(machine: Callable[..., None
 
 
 @pytest.mark.parametrize("kind", ["cuda", "mps"])
-def test_device_computes_the_same_gradient_as_the_cpu(kind: str) -> None:
+def test_device_computes_the_same_gradient_as_the_cpu(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     is_available: dict[str, Callable[[], bool]] = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if not is_available[kind]():
         pytest.skip(f"this machine has no {kind} device that torch can use")
     gradients = []
+    # TensorFloat-32, which cuDNN uses for float32 from Ampere on, differs by 3 %: it rounds, and then other maxima are pooled.
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     for device in (torch.device("cpu"), torch.device(kind)):
         network = VGG(random_weights("vgg16"), ["conv1_1", "conv3_1", "conv4_2"], pooling="max", device=device)
         image, target = (torch.rand(64, 80, 3, generator=torch.Generator().manual_seed(n)).to(device) for n in (0, 1))

@@ -60,6 +60,6 @@ def test_commands_for_a_single_process_are_rejected(tmp_path: Path, picture: Pic
 
 
 def test_an_error_ends_all_processes(tmp_path: Path) -> None:
-    process = run_distributed(tmp_path, "stylize", "photo.png", "style.png", "-o", "out.png")
+    process = run_distributed(tmp_path, "stylize", "photo.png", "style.png", "-o", "out.png", "--device", "cpu")
     assert process.returncode != 0
     assert "there is no file 'photo.png'" in process.stderr
