@@ -32,7 +32,8 @@ def test_engine_runner_and_form(binding: str, random_weights_file: Path) -> None
         "QT_QPA_PLATFORM": "offscreen",
         "OMP_NUM_THREADS": "1",  # tiny pictures, and other tests run beside them
     }
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.plugin.without_krita.fake_krita"]
+    # Without conftest.py, which loads torch
+    options = ["-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.plugin.without_krita.fake_krita"]
     command = [sys.executable, "-m", "pytest", *options, str(HERE / "without_krita" / "engine_and_form.py")]
     process = subprocess.run(
         command, env=variables, cwd=HERE.parents[1], capture_output=True, text=True, check=False, timeout=600

@@ -16,12 +16,7 @@ from typing import Any
 import pytest
 
 from impasto.worker.protocol import encode_frame
-from tests.plugin.without_krita.fake_krita import HEIGHT, WIDTH, FakeLayers, QtCore, QtWidgets, wait_until
-
-
-@pytest.fixture
-def runner(plugin: Any) -> Any:
-    return plugin.runner.get_runner()
+from tests.plugin.without_krita.fake_krita import HEIGHT, WIDTH, FakeLayers, QtWidgets, delete, wait_until
 
 
 def wait_for_end(runner: Any) -> None:
@@ -106,15 +101,15 @@ def test_closing_the_document_ends_the_painting_without_a_message(
     assert (runner.problem, fake_layers.added) == ("", [])
 
 
-def test_missing_engine_is_reported(runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any) -> None:
+def test_missing_engine_is_reported(new_runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("IMPASTO_ENGINE", "")
     monkeypatch.setenv("PATH", "")
-    runner.start(make_request())
-    assert "set it up" in runner.problem
+    new_runner.start(make_request())
+    assert "set it up" in new_runner.problem
     monkeypatch.setenv("IMPASTO_ENGINE", "/nowhere/python3")
-    runner.start(make_request())
-    wait_for_end(runner)
-    assert "/nowhere/python3" in runner.problem
+    new_runner.start(make_request())
+    wait_for_end(new_runner)
+    assert "/nowhere/python3" in new_runner.problem
 
 
 @pytest.mark.parametrize(
@@ -127,17 +122,17 @@ def test_missing_engine_is_reported(runner: Any, fake_layers: FakeLayers, make_r
     ],
 )
 def test_program_that_is_not_the_engine_is_reported(
-    runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any, tmp_path: Path, script: str, sentence: str
+    new_runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any, tmp_path: Path, script: str, sentence: str
 ) -> None:
     program = tmp_path / "engine"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     Path(f"{program}.frame").write_bytes(encode_frame({"op": "hello", "protocol": 999}))
     monkeypatch.setenv("IMPASTO_ENGINE", str(program))
-    runner.start(make_request())
-    wait_for_end(runner)
-    assert sentence in runner.problem
-    assert not runner.engine.running
+    new_runner.start(make_request())
+    wait_for_end(new_runner)
+    assert sentence in new_runner.problem
+    assert not new_runner.engine.running
 
 
 def test_engine_is_searched_in_this_order(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
@@ -193,7 +188,7 @@ def test_engine_of_another_version_is_reported_with_the_remedy(plugin: Any, runn
     runner.start_engine()
     wait_until(lambda: bool(runner.engine.hello))
     assert docker._setup_hint() == ""
-    runner.engine_version = "0.0.1"
+    monkeypatch.setattr(runner, "engine_version", "0.0.1")
     difference = f"The engine is version 0.0.1 and the plugin {plugin.version.VERSION}: "
     assert docker._setup_hint() == difference + "update the program that IMPASTO_ENGINE names."
     monkeypatch.delenv("IMPASTO_ENGINE")
@@ -202,6 +197,7 @@ def test_engine_of_another_version_is_reported_with_the_remedy(plugin: Any, runn
     assert docker._setup_hint() == difference + "set it up again."
     runner.changed.emit()
     assert not docker._setup.isHidden()
+    delete(docker)
 
 
 def test_live_change_that_was_not_painted_is_settled_again(plugin: Any) -> None:
@@ -361,9 +357,7 @@ def test_action_of_a_closed_window_is_not_updated(plugin: Any, runner: Any) -> N
     closed, open_ = action_class("Stop"), action_class("Stop")
     for action in (closed, open_):
         plugin.extension._EnableWhileBusy(action)
-    closed.deleteLater()
-    event = QtCore.QEvent.Type.DeferredDelete
-    QtCore.QCoreApplication.sendPostedEvents(None, getattr(event, "value", event))
+    delete(closed)
     runner.state = "painting"
     runner.changed.emit()  # an exception in a slot would end the process
     assert open_.isEnabled()

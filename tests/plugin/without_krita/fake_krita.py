@@ -36,40 +36,44 @@ MODULES = (
 )
 
 
+class Krita:
+    """Replaces krita.Krita"""
+
+    document: Any = None
+    folder = ""  # for the plugin's settings
+
+    @classmethod
+    def instance(cls) -> Krita:
+        return cls()
+
+    def getAppDataLocation(self) -> str:
+        return self.folder
+
+    def documents(self) -> list[Any]:
+        return [self.document] if self.document else []
+
+    def activeDocument(self) -> Any:
+        return None
+
+    def version(self) -> str:
+        return "0"
+
+    def addExtension(self, extension: Any) -> None: ...
+
+    def addDockWidgetFactory(self, factory: Any) -> None: ...
+
+
 @pytest.fixture(scope="session")
 def app() -> Any:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     return QtWidgets.QApplication([])
 
 
-@pytest.fixture
-def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
-    """The plugin's modules, imported from the files of the zip, with their own settings, and the fake Krita class"""
-    editor_plugins.copy_files(tmp_path / "plugin")
-
-    class Krita:
-        document = types.SimpleNamespace(name="document")
-
-        @classmethod
-        def instance(cls) -> Any:
-            return cls()
-
-        def getAppDataLocation(self) -> str:
-            return str(tmp_path / "data")
-
-        def documents(self) -> list[Any]:
-            return [self.document] if self.document else []
-
-        def activeDocument(self) -> Any:
-            return None
-
-        def version(self) -> str:
-            return "0"
-
-        def addExtension(self, extension: Any) -> None: ...
-
-        def addDockWidgetFactory(self, factory: Any) -> None: ...
-
+@pytest.fixture(scope="session")
+def plugin_modules(app: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[types.SimpleNamespace]:
+    """The plugin's modules, imported from the files of the zip. All tests share them and the runner's engine."""
+    folder = tmp_path_factory.mktemp("plugin")
+    editor_plugins.copy_files(folder)
     module: Any = types.ModuleType("krita")
     module.Krita = Krita
     module.Extension = type("Extension", (), {"__init__": lambda self, parent: None})
@@ -78,18 +82,42 @@ def plugin(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     module.DockWidgetFactory = lambda *arguments: None
     for name in ("Document", "Node", "Selection", "Window"):  # imported for annotations
         setattr(module, name, object)
-    monkeypatch.setitem(sys.modules, "krita", module)
-    monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
-    for name in [name for name in sys.modules if name.split(".")[0] == "impasto_krita"]:
-        del sys.modules[name]
-    modules = types.SimpleNamespace(
-        **{name: importlib.import_module(f"impasto_krita.{name}") for name in MODULES}, Krita=Krita
-    )
-    assert modules.engine_process.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
+    Krita.folder = str(tmp_path_factory.mktemp("data"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "krita", module)
+        patch.syspath_prepend(str(folder))
+        modules = types.SimpleNamespace(**{name: importlib.import_module(f"impasto_krita.{name}") for name in MODULES})
+        assert modules.engine_process.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
+        yield modules
+        for runner in modules.runner._runners:
+            runner.close()
+
+
+@pytest.fixture
+def plugin(plugin_modules: types.SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
+    """The plugin's modules with settings and a document of this test, and the fake Krita class"""
+    monkeypatch.setattr(Krita, "folder", str(tmp_path / "data"))
+    monkeypatch.setattr(Krita, "document", types.SimpleNamespace(name="document"))
     monkeypatch.setenv("IMPASTO_ENGINE", sys.executable)
-    yield modules
-    for runner in modules.runner._runners:
-        runner.close()
+    return types.SimpleNamespace(**vars(plugin_modules), Krita=Krita)
+
+
+@pytest.fixture
+def runner(plugin: types.SimpleNamespace) -> Iterator[Any]:
+    """The runner and its engine, which the tests share, since an engine starts slowly; it is idle at the end."""
+    runner = plugin.runner.get_runner()
+    runner.problem = runner.details = ""
+    yield runner
+    runner.cancel()
+    wait_until(lambda: not runner._timeout.isActive())  # the engine has confirmed that it has stopped
+
+
+@pytest.fixture
+def new_runner(plugin: types.SimpleNamespace) -> Iterator[Any]:
+    """A runner without an engine yet, for this test alone"""
+    runner = plugin.runner.Runner()
+    yield runner
+    runner.close()
 
 
 class FakePicture:
@@ -179,3 +207,10 @@ def wait_until(predicate: Callable[[], bool], seconds: float = 60) -> None:
     while not predicate():
         assert time.monotonic() < deadline, "a condition did not become true in time"
         QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+
+
+def delete(thing: Any) -> None:
+    """Delete a Qt object now."""
+    thing.deleteLater()
+    event = QtCore.QEvent.Type.DeferredDelete
+    QtCore.QCoreApplication.sendPostedEvents(None, getattr(event, "value", event))
