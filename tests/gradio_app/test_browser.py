@@ -352,7 +352,7 @@ def test_closing_the_tab_stops_painting(open_page: OpenPage, large: Path, small:
 @_ON_ONE_SERVER
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_a_phone(open_page: OpenPage, small: Path, scheme: str) -> None:
-    visitor = open_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
+    visitor = open_page(window={"width": 390, "height": 844}, color_scheme=scheme, touch=True)
     visitor.upload("photo", small)
     visitor.paint()
     visitor.find("more").locator("button").first.click()
