@@ -125,7 +125,7 @@ import re, sys
 import numpy as np
 from impasto.optimization.run import Run
 peak = lambda: 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-scene = np.random.default_rng(0).integers(0, 255, (576, 768, 3), np.uint8)
+scene = np.random.default_rng(0).integers(0, 255, (432, 576, 3), np.uint8)
 file, memory = sys.argv[1:]
 settings = {"device": "cpu", "precision": "float32", "iterations": 2, "ladder": False}
 settings |= {"style_layers": "conv1_1,conv2_1,conv3_1", "content_layers": "conv2_2"}
@@ -136,7 +136,7 @@ print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
 """
     # Without tiles nothing is released during a step, and the memory that is kept for reuse fragments: in 13 runs the peak was
     # 0.98 to 1.27 times the plan. With tiles memory is released between them: 0.97 to 1.03 times, in 8 runs.
-    for memory, tiled, tolerance in (("1.1GB", True, 1.1), ("100GB", False, 1.4)):
+    for memory, tiled, tolerance in (("0.95GB", True, 1.1), ("100GB", False, 1.4)):
         line = [sys.executable, "-c", program, str(random_weights_file), memory]
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         tile, said, peak, before = done.stdout.split()
@@ -144,7 +144,7 @@ print(run.plan.tiles[-1], run.forecast.memory, peak(), before)
         assert int(peak) < tolerance * int(said)
         assert int(peak) - int(before) > 0.6 * (int(said) - int(before))
         if tiled:
-            assert int(peak) < 1.1 * 1.1e9
+            assert int(peak) < 1.1 * 0.95e9
 
 
 def test_run_that_does_not_fit_is_refused_at_once(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
