@@ -45,6 +45,7 @@ def test_training_by_step_count_is_deterministic(random_weights_file: Path) -> N
     assert all(torch.equal(tensor, second.state[name]) for name, tensor in first.state.items())
 
 
+@pytest.mark.slow
 def test_crops_grow_and_half_of_the_steps_use_the_defaults(random_weights_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(phase.share for phase in PHASES) == pytest.approx(1)
     assert [phase.side for phase in PHASES] == sorted(phase.side for phase in PHASES)

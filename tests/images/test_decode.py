@@ -202,6 +202,7 @@ def test_pillow_blocks_exclude_other_threads() -> None:
         assert not other_thread.submit(_pillow_limit_lock.acquire, blocking=False).result()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 def test_a_child_forked_while_a_thread_decodes_can_decode(tmp_path: Path, picture: PictureMaker) -> None:
     script = f"""

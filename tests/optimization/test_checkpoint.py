@@ -63,6 +63,7 @@ def test_resumed_run_equals_uninterrupted_run(
     assert resumed[0].fraction > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_bfloat16_history_is_resumed_as_bfloat16(
     random_weights_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -303,6 +303,7 @@ def test_content_without_structure_has_no_weight(make_targets: MakeTargets) -> N
     np.testing.assert_allclose(start.flatten(0, 1).mean(0), scene(40, 40, 1).reshape(-1, 3).mean(0) / 255, atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["content", "style"])
 def test_almost_transparent_pixels_count_almost_nothing(fast_settings: dict[str, Any], role: str) -> None:
     """A green background at an opacity of 1/255 changes the painting as little as one that is not there at all."""

@@ -103,6 +103,7 @@ def test_created_tensors_are_floats_on_the_cpu_whatever_the_defaults() -> None:
         assert torch.zeros(2, dtype=torch.float64).dtype == torch.float64
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 def test_a_child_forked_after_a_painting_can_paint(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     script = f"""

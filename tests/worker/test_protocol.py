@@ -19,6 +19,7 @@ headers = st.dictionaries(names, st.integers() | st.text(max_size=20) | st.boole
 frame_lists = st.lists(st.tuples(headers, st.binary(max_size=50)), max_size=6)
 
 
+@pytest.mark.slow
 @cases(100)
 @given(frames=frame_lists, cuts=st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_reader_returns_all_frames_however_the_stream_is_cut(frames: list[tuple[dict, bytes]], cuts: list[int]) -> None:
