@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from impasto.optimization.checkpoint import read_checkpoint
-from tests.conftest import scene
+from tests.conftest import FEW_LAYERS, scene
 from tests.fork_server import ForkServer
 from tests.robustness.fuzz.cases import cases
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("signals")]  # the secon
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 #: Seconds after which a signal is sent at the latest: a little longer than the command takes.
-_MAX_DELAY = 2.5
+_MAX_DELAY = 1.25
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def stylize_arguments(random_weights_file: Path, *more: str) -> tuple[str, ...]:
     options = ("--size", "64", "--iterations", "12", "--precision", "float32", "--force")
-    return ("stylize", "photo.png", "style.png", "-o", "out.png", "--weights", str(random_weights_file), *options, *more)
+    layers = (f"--{name.replace('_', '-')}={value}" for name, value in FEW_LAYERS.items())
+    files = ("photo.png", "style.png", "-o", "out.png", "--weights", str(random_weights_file))
+    return ("stylize", *files, *options, *layers, *more)
 
 
 @cases(24)
