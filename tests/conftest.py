@@ -28,7 +28,7 @@ from impasto.vgg.weight_files import Weights, kernel_shapes, save_weights, torch
 from impasto.vgg.weights import load_weights
 from tests.fork_server import ForkServer
 
-#: Environment variables for programs that run lines which are measured elsewhere: tracing them would take a third longer
+#: Environment variables for programs that coverage does not trace: others run the same lines, and tracing takes a third longer
 UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
 #: Markers for tests that use a fixture which starts an external program
 _FIXTURE_MARKERS = {"browser": "browser", "display": "krita"}

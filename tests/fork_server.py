@@ -117,6 +117,8 @@ def _run_command(request: dict[str, Any], start: int) -> None:
     os.environ.update(request["variables"])
     if request["max_file_size"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["max_file_size"],) * 2)
+    if request["signal"]:  # not traced: stopped while coverage holds its lock, the next line would wait for it forever
+        sys.settrace(None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     status = 99

@@ -23,7 +23,7 @@ from impasto.cli.option_flags import flag
 from impasto.images.picture import read_picture, to_uint
 from impasto.optimization.run import Result
 from impasto.options import Options
-from tests.conftest import pixels, png_text
+from tests.conftest import UNMEASURED, pixels, png_text
 from tests.fork_server import ForkServer
 
 MakePicture = Callable[..., Path]
@@ -168,7 +168,10 @@ def test_ctrl_c_saves_the_current_picture(tmp_path: Path, picture: MakePicture, 
     line = [sys.executable, "-u", "-m", "impasto", "stylize", "photo.png", "photo.png", "-o", "out.png", "--size", "48"]
     line += ["--iterations", "100000", "--weights", str(random_weights_file)]
     default_sigint = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # shells start background jobs with SIGINT ignored
-    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=default_sigint)
+    environment = {**os.environ, **UNMEASURED}  # as in tests/fork_server.py
+    process = subprocess.Popen(
+        line, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=default_sigint
+    )
     assert process.stderr is not None
     while "painting: " not in process.stderr.readline():
         assert process.poll() is None
