@@ -125,7 +125,8 @@ def _run_command(request: dict[str, Any], start: int) -> None:
     try:
         os.write(start, b"x")
         status = main(request["arguments"])
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # the command has ended: coverage is saved undisturbed
     except BaseException:
         import traceback
 
