@@ -33,11 +33,11 @@ krita: | .venv/pyvenv.cfg
 package: .venv/release
 	$(BIN)/python -m build --outdir dist
 
-# Run all tests, four at a time, because half of them wait for other programs, and print the coverage.
+# Run all tests, three at a time, because half of them wait for other programs, and print the coverage.
 test: .venv/test
 	scripts/install_test_system_packages.sh
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n 4 --dist loadgroup
+	$(BIN)/python -m coverage run -m pytest -n 3 --dist loadgroup
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered
 

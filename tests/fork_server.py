@@ -109,7 +109,8 @@ def _serve() -> None:
 
 def _run_command(request: dict[str, Any], start: int) -> None:
     """Run the command in this forked process, and end the process."""
-    import resource  # not on Windows
+    import posix  # not on Windows
+    import resource
 
     from impasto.cli.main import main
 
@@ -117,8 +118,12 @@ def _run_command(request: dict[str, Any], start: int) -> None:
     os.environ.update(request["variables"])
     if request["max_file_size"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["max_file_size"],) * 2)
-    if request["signal"]:  # not traced: stopped while coverage holds its lock, the next line would wait for it forever
+    leave = os._exit  # with coverage, its own function, which saves what was measured
+    if request["signal"]:
+        # Unmeasured: stopped while coverage holds its lock, the next line would wait for it forever; killed while it saves,
+        # the file would be damaged.
         sys.settrace(None)
+        leave = posix._exit
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     status = 99
@@ -126,7 +131,7 @@ def _run_command(request: dict[str, Any], start: int) -> None:
         os.write(start, b"x")
         status = main(request["arguments"])
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # the command has ended: coverage is saved undisturbed
+            signal.signal(number, signal.SIG_IGN)  # the command has ended
     except BaseException:
         import traceback
 
@@ -134,7 +139,7 @@ def _run_command(request: dict[str, Any], start: int) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(status)
+        leave(status)
 
 
 def _send_signal(child: int, request: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB"), dtype=float)
 
 
+@_ON_BOTH_PAINTERS
 def test_stopping_a_painting_keeps_what_the_preview_shows(
     open_page: OpenPage, large: Path, tmp_path: Path, page_server: SimpleNamespace
 ) -> None:
@@ -59,7 +60,7 @@ def test_stopping_a_painting_keeps_what_the_preview_shows(
     assert recipe["options"]["colors"] == "style"
 
 
-@_ON_BOTH_PAINTERS
+@_ON_ONE_SERVER
 def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", small)
@@ -144,7 +145,7 @@ def test_an_instant_style_does_not_interrupt_a_painting(open_page: OpenPage, lar
     visitor.find("go").wait_for()
 
 
-@_ON_BOTH_PAINTERS
+@_ON_ONE_SERVER
 def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     with Image.open(small) as image:
         photo = pixels(image)
@@ -242,6 +243,7 @@ def test_paintings_and_examples_open_at_once(open_page: OpenPage, tmp_path: Path
     visitor.wait_until(lambda: "painting-20" in visitor.result_url(), 5)
 
 
+@pytest.mark.parametrize("page_server", ["zero_gpu"], indirect=True)  # where there can be no quota left, too
 def test_missing_and_broken_pictures_are_reported_and_nothing_is_lost(
     open_page: OpenPage, small: Path, tmp_path: Path, page_server: SimpleNamespace
 ) -> None:
@@ -256,12 +258,11 @@ def test_missing_and_broken_pictures_are_reported_and_nothing_is_lost(
     visitor.page.wait_for_timeout(500)
     visitor.errors.clear()  # the browser reports that it could not show it
     visitor.upload("photo", small)
-    if page_server.kind == "zero_gpu":
-        (page_server.uploads / "no quota").touch()
-        visitor.find("go").click()
-        visitor.wait_until(lambda: visitor.status().startswith("You have exceeded your free GPU quota"))
-        (page_server.uploads / "no quota").unlink()
-        visitor.find("go").wait_for()
+    (page_server.uploads / "no quota").touch()
+    visitor.find("go").click()
+    visitor.wait_until(lambda: visitor.status().startswith("You have exceeded your free GPU quota"))
+    (page_server.uploads / "no quota").unlink()
+    visitor.find("go").wait_for()
     visitor.paint()
     assert visitor.status().startswith("Done in")
 
@@ -290,6 +291,7 @@ def test_pictures_can_be_dropped_and_pasted(open_page: OpenPage, small: Path, se
     visitor.find(field).locator(f"img[src*='{name}']").wait_for()
 
 
+@_ON_ONE_SERVER
 def test_a_deleted_painting_is_reported(open_page: OpenPage, small: Path, page_server: SimpleNamespace) -> None:
     visitor = open_page()
     visitor.upload("photo", small)
