@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import coverage
+
 
 class Exited(NamedTuple):
     """How a command ended"""
@@ -122,7 +124,8 @@ def _run_command(request: dict[str, Any], start: int) -> None:
     if request["signal"]:
         # Unmeasured: stopped while coverage holds its lock, the next line would wait for it forever; killed while it saves,
         # the file would be damaged.
-        sys.settrace(None)
+        if measurement := coverage.Coverage.current():
+            measurement.stop()
         leave = posix._exit
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -143,7 +143,7 @@ class Visitor:
         color_scheme: str = "light",
         touch: bool = False,
     ) -> None:
-        """browser: or a context of one; window: its size; touch: whether there is a touch screen"""
+        """browser: in which the window opens, or a context of it; window: its size; touch: whether there is a touch screen"""
         self.page = browser.new_page()
         self.page.set_viewport_size(window)
         self.page.emulate_media(color_scheme=color_scheme)

@@ -145,7 +145,7 @@ def test_an_instant_style_does_not_interrupt_a_painting(open_page: OpenPage, lar
     visitor.find("go").wait_for()
 
 
-@_ON_ONE_SERVER
+@_ON_BOTH_PAINTERS
 def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     with Image.open(small) as image:
         photo = pixels(image)
