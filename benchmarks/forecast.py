@@ -2,7 +2,8 @@
 
     python benchmarks/forecast.py CONTENT STYLE [--sizes 256,512,1024] [--quality normal] [--precision auto]
 
-Each row is a run in this process, after a short one that loads the network and the device's libraries.
+Each row is a run in this process, after a short one that loads the network and the device's libraries. On a CPU the peak
+memory is that of all rows so far: name the sizes in rising order.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import argparse
 import time
 
 import torch
+from memory import peak_memory
 
 from impasto.optimization.cache import ModelCache
 from impasto.optimization.run import Run
 
 
 def measure(content: str, style: str, cache: ModelCache, **settings: object) -> dict[str, float]:
-    """Paint once. Memory is in bytes, and the peak is known on a CUDA device only."""
+    """Paint once. Memory is in bytes; what is kept is known on a CUDA device only."""
     run = Run(content, style, network="vgg16", cache=cache, **settings)
     is_cuda = run.device.type == "cuda"
     forecast = run.forecast
@@ -30,7 +32,7 @@ def measure(content: str, style: str, cache: ModelCache, **settings: object) -> 
         "steps": steps,
         "seconds": time.perf_counter() - start,
         "forecast": forecast.seconds,
-        "peak": torch.cuda.max_memory_allocated() if is_cuda else float("nan"),
+        "peak": peak_memory(),
         "planned": forecast.memory,
         "kept": torch.cuda.memory_reserved() if is_cuda else float("nan"),
     }

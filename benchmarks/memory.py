@@ -38,7 +38,7 @@ def measure(side: int, tile: int | None, optimizer: str) -> dict[str, Any]:
     run.load_weights()
     if tile is not None:
         run.plan = run.plan._replace(tiles=(tile,), memory=0)  # without fragmentation, which would be counted
-    before, times = _peak_memory(), [time.perf_counter()]
+    before, times = peak_memory(), [time.perf_counter()]
     for _ in run.steps():
         times.append(time.perf_counter())
     megapixels = side * side * 3 / 4 / 1e6
@@ -46,14 +46,14 @@ def measure(side: int, tile: int | None, optimizer: str) -> dict[str, Any]:
         "side": side,
         "tile": run.plan.tiles[0],
         "planned": run.plan.memory,
-        "used": _peak_memory() - before,
-        "images": (_peak_memory() - before) / (_BYTES_PER_PIXEL * megapixels * 1e6),
+        "used": peak_memory() - before,
+        "images": (peak_memory() - before) / (_BYTES_PER_PIXEL * megapixels * 1e6),
         "step": min(b - a for a, b in pairwise(times[1:])),
         "megapixels": megapixels,
     }
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
     """Peak memory of this process in bytes"""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
