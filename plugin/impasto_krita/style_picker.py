@@ -64,7 +64,7 @@ class StylePicker(QtWidgets.QComboBox):
         if current == self._layers and document == self._document and not self._outdated:
             return
         self._outdated = False
-        selected = self.currentData()
+        selected = self.currentData() if self.currentData() != _ASK_FOR_FILE else None  # an action, not a style
         self._layers, self._document = current, document
         self.clear()
         if self._none_label:

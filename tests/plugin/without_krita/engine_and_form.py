@@ -183,6 +183,19 @@ def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any,
         assert field.widget.toolTip() == schemas[name]["help"]
 
 
+def test_first_document_offers_its_layer_as_the_style(plugin: Any, monkeypatch: Any) -> None:
+    """Without a document, "Picture file..." is the only entry; it is an action, not a style to keep."""
+    painting = SimpleNamespace(name=lambda: "Painting")
+    monkeypatch.setattr(plugin.layers, "visible_layers", lambda document, masks: [(0, painting)])
+    monkeypatch.setattr(plugin.layers, "node_key", lambda node: "painting")
+    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
+    form.refresh(None)
+    assert form.styles() == []
+    form.refresh(SimpleNamespace(activeNode=lambda: None))
+    assert [style.layer_key for style in form.styles()] == ["painting"]
+    delete(form)
+
+
 def test_engine_of_another_version_is_reported_with_the_remedy(plugin: Any, runner: Any, monkeypatch: Any) -> None:
     docker = plugin.docker.ImpastoDocker()
     runner.start_engine()
