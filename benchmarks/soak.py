@@ -103,11 +103,11 @@ def worker(folder: Path) -> Iterator[Workload]:
         return str(client.run_job(number, {**SETTINGS, **options})[-1][0]["op"])
 
     def run_round(n: int) -> None:
-        assert run_job(200 + n % 7 * 40, 180, size=0) == "done"
-        assert run_job(320, 200 + n % 5 * 30, size=192, deep=True, colors="match") == "done"
-        assert run_job(150, 150, styles=2, region=True, size=128, padding="circular" if n % 2 else "replicate") == "done"
-        assert run_job(240, 160, size=256, stop=True) == "cancelled"
-        assert run_job(240, 160, strength=3) == "error"
+        assert run_job(100 + n % 7 * 20, 90, size=0) == "done"
+        assert run_job(160, 100 + n % 5 * 15, size=96, deep=True, colors="match") == "done"
+        assert run_job(75, 75, styles=2, region=True, size=64, padding="circular" if n % 2 else "replicate") == "done"
+        assert run_job(120, 80, size=128, stop=True) == "cancelled"
+        assert run_job(120, 80, strength=3) == "error"
         assert run_job(8, 8) == "error"
         client.send({"op": "estimate", "width": 4000, "height": 3000, "options": {**SETTINGS, "size": 512 + n % 9 * 64}})
         client.read_until("estimate")

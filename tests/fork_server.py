@@ -9,12 +9,13 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import coverage
 
@@ -50,6 +51,7 @@ class ForkServer:
         delay: float = 0.0,
         wait_for: str = "",
         max_file_size: int = 0,
+        processes: int = 1,
         **variables: str,
     ) -> Exited:
         """Run `impasto ARGUMENTS` in a folder.
@@ -57,6 +59,7 @@ class ForkServer:
         stop_signal: sent `delay` seconds after the command began to parse its arguments
         wait_for: a file in the folder; the delay starts when it exists
         max_file_size: in bytes, of each file that the command writes
+        processes: run the command in several processes, as torchrun does; the first error is their status
         variables: environment variables
         """
         assert self._server.stdin
@@ -68,6 +71,7 @@ class ForkServer:
             "delay": delay,
             "wait_for": wait_for,
             "max_file_size": max_file_size,
+            "processes": processes,
             "variables": variables,
         }
         print(json.dumps(request), file=self._server.stdin, flush=True)
@@ -89,24 +93,40 @@ def _serve() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        started, start = os.pipe()
         with tempfile.TemporaryFile() as stderr, tempfile.TemporaryFile() as stdout:
-            child = os.fork()
-            if child == 0:
-                os.dup2(stderr.fileno(), 2)
-                os.dup2(stdout.fileno(), 1)
-                _run_command(request, start)
-            os.close(start)
-            os.read(started, 1)
-            os.close(started)
+            children = _start_processes(request, stderr, stdout)
             if request["signal"]:
-                _send_signal(child, request)
-            _, status = os.waitpid(child, 0)
+                _send_signal(children[0], request)
+            statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
             output = {}
             for name, file in (("stderr", stderr), ("stdout", stdout)):
                 file.seek(0)
                 output[name] = file.read().decode()
-            print(json.dumps({"status": os.waitstatus_to_exitcode(status), **output}), flush=True)
+            print(json.dumps({"status": next(filter(None, statuses), 0), **output}), flush=True)
+
+
+def _start_processes(request: dict[str, Any], stderr: IO[bytes], stdout: IO[bytes]) -> list[int]:
+    """Fork the processes of a command, wait until they parse its arguments, and return their ids."""
+    if request["processes"] > 1:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        size = str(request["processes"])
+        shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
+        request["variables"] |= shared | {"TORCHELASTIC_RUN_ID": "test"}
+    children = []
+    for rank in range(request["processes"]):
+        started, start = os.pipe()
+        child = os.fork()
+        if child == 0:
+            request["variables"] |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            os.dup2(stderr.fileno(), 2)
+            os.dup2(stdout.fileno(), 1)
+            _run_command(request, start)
+        os.close(start)
+        os.read(started, 1)
+        os.close(started)
+        children.append(child)
+    return children
 
 
 def _run_command(request: dict[str, Any], start: int) -> None:
@@ -118,6 +138,10 @@ def _run_command(request: dict[str, Any], start: int) -> None:
 
     os.chdir(request["folder"])
     os.environ.update(request["variables"])
+    if request["processes"] > 1:
+        import torch
+
+        torch.set_num_threads(1)  # as torchrun sets OMP_NUM_THREADS
     if request["max_file_size"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["max_file_size"],) * 2)
     leave = os._exit  # with coverage, its own function, which saves what was measured

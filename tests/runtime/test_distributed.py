@@ -12,33 +12,34 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.fork_server import Exited, ForkServer
+
 pytestmark = pytest.mark.slow
 
 PictureMaker = Callable[..., Path]
 
 
-def run_distributed(folder: Path, *arguments: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
+def run_torchrun(*arguments: str, folder: Path, processes: int) -> Exited:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [*torchrun, "-m", "impasto", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    return Exited(process.returncode, process.stderr, process.stdout)
 
 
-@pytest.mark.parametrize("extra_arguments", [[], ["--style-loss", "gram", "--optimizer", "lbfgs", "--padding", "circular"]])
+@pytest.mark.parametrize("torchrun", [True, False])
 def test_two_processes_give_the_same_result_as_one(
-    tmp_path: Path,
-    picture: PictureMaker,
-    random_weights_file: Path,
-    run_impasto: Callable[..., subprocess.CompletedProcess[str]],
-    extra_arguments: list[str],
+    tmp_path: Path, picture: PictureMaker, random_weights_file: Path, fork_server: ForkServer, torchrun: bool
 ) -> None:
+    extra_arguments = [] if torchrun else ["--style-loss", "gram", "--optimizer", "lbfgs", "--padding", "circular"]
     picture("photo.png", 210, 180)
     picture("style.png", 120, 90)
     common = ["stylize", "photo.png", "style.png", "--weights", str(random_weights_file), "--size", "192", "--iterations", "3"]
     common += ["--no-ladder", "--precision", "float32", "--device", "cpu", *extra_arguments]
-    single = run_impasto(*common, "-o", "one.png", "--json", folder=tmp_path)
-    assert single.returncode == 0, single.stderr
-    pair = run_distributed(tmp_path, *common, "-o", "two.png", "--json")
-    assert pair.returncode == 0, pair.stderr
+    single = fork_server.run(*common, "-o", "one.png", "--json", folder=tmp_path)
+    assert single.status == 0, single.stderr
+    run = run_torchrun if torchrun else fork_server.run
+    pair = run(*common, "-o", "two.png", "--json", folder=tmp_path, processes=2)
+    assert pair.status == 0, pair.stderr
     one_steps, two_steps = (
         [json.loads(line) for line in process.stdout.splitlines() if line[:1] == "{"] for process in (single, pair)
     )
@@ -52,14 +53,15 @@ def test_two_processes_give_the_same_result_as_one(
     assert np.quantile(difference, 0.999) <= 2
 
 
-def test_commands_for_a_single_process_are_rejected(tmp_path: Path, picture: PictureMaker) -> None:
+def test_commands_for_a_single_process_are_rejected(tmp_path: Path, picture: PictureMaker, fork_server: ForkServer) -> None:
     picture("photo.png")
-    process = run_distributed(tmp_path, "batch", "--contents", ".", "--styles", ".", "-o", "out")
-    assert process.returncode != 0
-    assert "only stylize, texture and reconstruct work: its processes share one picture" in process.stderr
+    exited = fork_server.run("batch", "--contents", ".", "--styles", ".", "-o", "out", folder=tmp_path, processes=2)
+    assert exited.status == 2
+    assert "only stylize, texture and reconstruct work: its processes share one picture" in exited.stderr
 
 
-def test_an_error_ends_all_processes(tmp_path: Path) -> None:
-    process = run_distributed(tmp_path, "stylize", "photo.png", "style.png", "-o", "out.png", "--device", "cpu")
-    assert process.returncode != 0
-    assert "there is no file 'photo.png'" in process.stderr
+def test_an_error_ends_all_processes(tmp_path: Path, fork_server: ForkServer) -> None:
+    command = ("stylize", "photo.png", "style.png", "-o", "out.png", "--device", "cpu")
+    exited = fork_server.run(*command, folder=tmp_path, processes=2)
+    assert exited.status == 2
+    assert exited.stderr.count("there is no file 'photo.png'") == 2

@@ -111,7 +111,7 @@ import os, sys
 import impasto
 from tests.conftest import scene
 def paint():
-    return impasto.stylize(scene(64, 48), scene(48, 48, 1), **{fast_settings | {"device": "cpu"}!r})
+    return impasto.stylize(scene(64, 48), scene(48, 48, 1), **{fast_settings | FEW_LAYERS | {"device": "cpu"}!r})
 paint()
 child = os.fork()
 if not child:
