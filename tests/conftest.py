@@ -28,8 +28,11 @@ from impasto.vgg.weight_files import Weights, kernel_shapes, save_weights, torch
 from impasto.vgg.weights import load_weights
 from tests.fork_server import ForkServer
 
-#: Environment variables for programs that coverage does not trace: others run the same lines, and tracing takes a third longer
-UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+#: Environment variables for the programs whose coverage is measured. Others run the same lines, and tracing nearly doubles the
+#: time in which Python imports a large package. The process that starts the test processes has to keep the variable.
+MEASURED = {}
+if "PYTEST_XDIST_WORKER" in os.environ and "COVERAGE_PROCESS_CONFIG" in os.environ:
+    MEASURED["COVERAGE_PROCESS_CONFIG"] = os.environ.pop("COVERAGE_PROCESS_CONFIG")
 #: Markers for tests that use a fixture which starts an external program
 _FIXTURE_MARKERS = {"browser": "browser", "display": "krita"}
 #: Fixtures that are expensive to set up: pytest-xdist runs the tests that share one in the same process
@@ -116,7 +119,7 @@ def fork_server() -> Iterator[ForkServer]:
     """Runs commands without importing torch for each"""
     if not hasattr(os, "fork"):
         pytest.skip("needs fork()")
-    with ForkServer() as server:
+    with ForkServer(MEASURED) as server:
         yield server
 
 

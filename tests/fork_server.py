@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -31,10 +32,14 @@ class Exited(NamedTuple):
 class ForkServer:
     """Runs commands as forks of a process that has imported torch. Needs fork(), so not on Windows."""
 
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        """variables: environment variables of the server and of all commands"""
+        self._environment = {**os.environ, **variables}
+
     def __enter__(self) -> ForkServer:
         command = [sys.executable, "-m", "tests.fork_server"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._server = subprocess.Popen(command, cwd=Path(__file__).parents[1], **pipes)
+        self._server = subprocess.Popen(command, cwd=Path(__file__).parents[1], env=self._environment, **pipes)
         assert self._server.stdout
         assert self._server.stdout.readline() == "ready\n"
         return self

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from impasto.worker.protocol import FrameReader, Header, encode_frame, stripes
+from tests.conftest import MEASURED
 
 
 class Client:
@@ -35,7 +36,7 @@ class Client:
             )
             command = [sys.executable, "-c", code]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(command, bufsize=0, env={**os.environ, **variables}, **pipes)
+        self.process = subprocess.Popen(command, bufsize=0, env={**os.environ, **MEASURED, **variables}, **pipes)
         self._frames = self._read_frames()
         self.greeting: list[tuple[Header, bytes]] = []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,7 +16,6 @@ from PIL import Image
 
 from impasto.cli.main import main
 from impasto.optimization.run import Result
-from tests.conftest import UNMEASURED
 from tests.fork_server import ForkServer
 
 MakePicture = Callable[..., Path]
@@ -29,10 +27,7 @@ def test_ctrl_c_saves_the_current_picture(tmp_path: Path, picture: MakePicture, 
     line = [sys.executable, "-u", "-m", "impasto", "stylize", "photo.png", "photo.png", "-o", "out.png", "--size", "48"]
     line += ["--iterations", "100000", "--weights", str(random_weights_file)]
     default_sigint = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # shells start background jobs with SIGINT ignored
-    environment = {**os.environ, **UNMEASURED}  # as in tests/fork_server.py
-    process = subprocess.Popen(
-        line, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=default_sigint
-    )
+    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=default_sigint)
     assert process.stderr is not None
     while "painting: " not in process.stderr.readline():
         assert process.poll() is None

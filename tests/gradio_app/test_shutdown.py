@@ -13,7 +13,6 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from tests.conftest import UNMEASURED
 from tests.gradio_app.conftest import APP, FAST_PAGE, python_path, serve_page
 
 pytestmark = pytest.mark.slow
@@ -39,7 +38,7 @@ def uploaded_files(temporary: Path) -> list[Path]:
 def test_uploads_are_deleted_when_the_page_exits_or_starts_again(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    variables = {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": "", "PYTHONPATH": python_path(FAST_PAGE), **UNMEASURED}
+    variables = {"TMPDIR": str(temporary), "GRADIO_TEMP_DIR": "", "PYTHONPATH": python_path(FAST_PAGE)}
     with serve_page(APP, tmp_path / "killed", **variables) as server:
         upload_and_terminate(server, signal.SIGKILL)
     assert len(uploaded_files(temporary)) == 1  # no code ran to delete it

@@ -64,8 +64,10 @@ def create_profile(home: Path, plugin_zip: Path, display: str) -> Path:
     plugins = home / "data" / "krita" / "pykrita"
     plugins.mkdir(parents=True)
     shutil.copytree(IN_KRITA / "test_runner_plugin", plugins, dirs_exist_ok=True)
+    (home / "config").mkdir()
+    # OpenGL in software takes a third of a test's time.
+    (home / "config" / "kritadisplayrc").write_text("[General]\nOpenGLRenderer=none\n")
     settings = home / "config" / "kritarc"
-    settings.parent.mkdir()
     settings.write_text("[python]\nenable_plugin_importer=true\nenable_impasto_test_runner=true\n")
     with KritaSession(home, display) as session:
         assert session.run("import_plugin.import_zip", path=str(plugin_zip)) == ["impasto_krita"]

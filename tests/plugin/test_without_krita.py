@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from impasto import editor_plugins
+from tests.conftest import MEASURED
 from tests.plugin.krita_session import IN_KRITA, INSTALL, krita_environment
 
 HERE = Path(__file__).parent
@@ -27,6 +28,7 @@ def test_engine_runner_and_form(binding: str, random_weights_file: Path) -> None
         pytest.skip(f"{binding} cannot be imported ({reason}): apt-get install libgl1 libegl1 libxkbcommon0 libdbus-1-3")
     variables = {
         **os.environ,
+        **(MEASURED if binding == "PyQt5" else {}),
         "IMPASTO_QT": binding,
         "IMPASTO_TEST_WEIGHTS": str(random_weights_file),
         "QT_QPA_PLATFORM": "offscreen",
