@@ -98,14 +98,20 @@ def random_weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+#: Options for runs that take a fifth of the time, in tests that do not depend on the layers
+FEW_LAYERS: dict[str, Any] = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2"}
+
+
 @pytest.fixture
-def fast_settings(random_weights_file: Path) -> dict[str, Any]:
-    """Settings of a run that takes a fraction of a second"""
+def all_layers_settings(random_weights_file: Path) -> dict[str, Any]:
+    """Settings of a small run with the preset's layers"""
     return {"weights": str(random_weights_file), "size": 64, "iterations": 2, "precision": "float32"}
 
 
-#: Options for runs that take a fifth of the time, in tests that do not depend on the layers
-FEW_LAYERS: dict[str, Any] = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2"}
+@pytest.fixture
+def fast_settings(all_layers_settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a run that takes a fraction of a second"""
+    return {**all_layers_settings, **FEW_LAYERS}
 
 
 @pytest.fixture(scope="session")

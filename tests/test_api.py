@@ -15,7 +15,7 @@ from PIL import Image
 import impasto
 from impasto.errors import NetError, OptionError
 from impasto.options import Options
-from tests.conftest import FEW_LAYERS, pixels, png_text, scene
+from tests.conftest import pixels, png_text, scene
 
 TRAINING = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2", "size": 64, "precision": "float32"}
 
@@ -50,7 +50,7 @@ def test_reconstruction_uses_the_paper_and_one_layer(fast_settings: dict[str, An
 def test_rerun_makes_the_same_picture(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     for name, seed in (("photo.png", 0), ("style.png", 1)):
         Image.fromarray(scene(48, 40, seed)).save(tmp_path / name)
-    first = impasto.stylize(tmp_path / "photo.png", tmp_path / "style.png", **fast_settings, **FEW_LAYERS)
+    first = impasto.stylize(tmp_path / "photo.png", tmp_path / "style.png", **fast_settings)
     first.save(tmp_path / "out.png")
     again = impasto.rerun(tmp_path / "out.png", weights=fast_settings["weights"])
     np.testing.assert_array_equal(pixels(again.image), pixels(first.image))

@@ -183,7 +183,7 @@ def test_step_of_an_interrupted_run_can_be_saved(random_weights_file: Path, tmp_
 
 def test_resumed_run_keeps_its_tiles(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     """Tiles affect the last bits, so they do not depend on the memory at resume."""
-    settings = fast_settings | FEW_LAYERS | {"size": 96, "iterations": 3, "ladder": False}
+    settings = fast_settings | {"size": 96, "iterations": 3, "ladder": False}
     first = Run(scene(96, 64), scene(48, 48, 1), **settings, checkpoint=tmp_path / "run")
     first.plan = first.plan._replace(tiles=(64,), history=7, offload_history=True)
     for _ in first.steps():

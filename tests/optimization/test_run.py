@@ -44,7 +44,7 @@ def test_same_seed_gives_the_same_image(fast_settings: dict[str, Any], preset: s
 def test_steps_report_progress(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
-    options = Options(**fast_settings | FEW_LAYERS | {"preset": "paper", "ladder": True})
+    options = Options(**fast_settings | {"preset": "paper", "ladder": True})
     run = Run(scene(48, 36), scene(40, 48, 1), options)
     steps = list(run.steps())
     assert [(step.size, step.scale, step.iteration) for step in (steps[2], steps[-1])] == [((45, 34), 0, 3), ((64, 48), 1, 2)]
@@ -65,7 +65,7 @@ def test_loss_decreases(fast_settings: dict[str, Any]) -> None:
 
 
 def test_earlier_steps_keep_their_image(fast_settings: dict[str, Any]) -> None:
-    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"iterations": 4})
+    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | {"iterations": 4})
     first = next(steps)
     before = pixels(first.image)
     for _ in steps:
@@ -76,18 +76,16 @@ def test_earlier_steps_keep_their_image(fast_settings: dict[str, Any]) -> None:
 def test_reported_loss_is_that_of_the_saved_file(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     """A run that starts from the saved file begins with the reported loss."""
     fast_settings |= {"preset": "paper", "iterations": 3}
-    result = impasto.stylize(scene(64, 52), scene(40, 48, 1), **fast_settings, **FEW_LAYERS)
+    result = impasto.stylize(scene(64, 52), scene(40, 48, 1), **fast_settings)
     result.save(tmp_path / "a.png")
-    again = next(impasto.stream(scene(64, 52), scene(40, 48, 1), **fast_settings, **FEW_LAYERS, init_image=tmp_path / "a.png"))
+    again = next(impasto.stream(scene(64, 52), scene(40, 48, 1), **fast_settings, init_image=tmp_path / "a.png"))
     assert again.loss == pytest.approx(result.loss, rel=1e-4)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_png_carries_its_recipe(fast_settings: dict[str, Any], tmp_path: Path, depth: int) -> None:
     content = scene(40, 32).astype(np.uint16) * 257 if depth == 16 else scene(40, 32)
-    impasto.stylize(content, Image.fromarray(scene(40, 40, 1)), seed=5, **fast_settings, **FEW_LAYERS).save(
-        tmp_path / "out.png"
-    )
+    impasto.stylize(content, Image.fromarray(scene(40, 40, 1)), seed=5, **fast_settings).save(tmp_path / "out.png")
     with Image.open(tmp_path / "out.png") as image:
         recipe = json.loads(png_text(image)["impasto"])
     assert recipe["impasto"] == impasto.__version__
@@ -99,7 +97,7 @@ def test_png_carries_its_recipe(fast_settings: dict[str, Any], tmp_path: Path, d
 
 
 def test_gradients_stay_enabled_for_the_caller(fast_settings: dict[str, Any]) -> None:
-    for _ in impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings, **FEW_LAYERS):
+    for _ in impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings):
         assert torch.is_grad_enabled()
 
 
@@ -107,7 +105,7 @@ def test_close_ends_the_run(fast_settings: dict[str, Any], monkeypatch: pytest.M
     evaluations = []
     evaluate = Objective.__call__
     monkeypatch.setattr(Objective, "__call__", lambda self, image: (evaluations.append(1), evaluate(self, image))[1])
-    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"iterations": 1000})
+    steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | {"iterations": 1000})
     next(steps)
     next(steps)
     steps.close()
@@ -121,14 +119,14 @@ def test_close_ends_the_run(fast_settings: dict[str, Any], monkeypatch: pytest.M
 def test_result_size_is_exact(
     fast_settings: dict[str, Any], size: int, content: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    result = impasto.stylize(scene(*content), scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"size": size, "iterations": 1})
+    result = impasto.stylize(scene(*content), scene(40, 48, 1), **fast_settings | {"size": size, "iterations": 1})
     assert result.image.size == expected
 
 
 def test_alpha_and_depth_are_those_of_the_content(fast_settings: dict[str, Any], tmp_path: Path) -> None:
     content = np.dstack([scene(48, 40).astype(np.uint16) * 257, np.full((40, 48), 65535, np.uint16)])
     content[:, :20, 3] = 0
-    result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"size": 0})
+    result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | {"size": 0})
     assert result.image.mode == "RGBA"
     np.testing.assert_array_equal(pixels(result.image)[..., 3], content[..., 3] // 257)
     result.save(tmp_path / "a.png")
@@ -137,30 +135,30 @@ def test_alpha_and_depth_are_those_of_the_content(fast_settings: dict[str, Any],
 
 def test_colors_content_keeps_the_hues(fast_settings: dict[str, Any]) -> None:
     content = scene(64, 52)
-    result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | FEW_LAYERS | {"colors": "content", "iterations": 5})
+    result = impasto.stylize(content, scene(40, 48, 1), **fast_settings | {"colors": "content", "iterations": 5})
     chroma = [to_oklab(torch.from_numpy(x / 255.0))[..., 1:] for x in (pixels(result.image), content)]
     difference = (chroma[0] - chroma[1]).abs()
     assert float(difference.mean()) < 0.01  # only where a color cannot be shown so light or dark is it any different
     assert (pixels(result.image) != content).any()
 
 
-def test_bad_input_is_refused_before_the_first_step(fast_settings: dict[str, Any], picture: Maker) -> None:
+def test_bad_input_is_refused_before_the_first_step(all_layers_settings: dict[str, Any], picture: Maker) -> None:
     good = picture("a.png")
     with pytest.raises(ImageError, match="there is no file"):
-        impasto.stream("missing.jpg", good, **fast_settings)
+        impasto.stream("missing.jpg", good, **all_layers_settings)
     with pytest.raises(OptionError, match="no style given"):
-        impasto.stream(good, [], **fast_settings)
+        impasto.stream(good, [], **all_layers_settings)
     with pytest.raises(OptionError, match="give one for each"):
-        impasto.stream(good, good, **fast_settings, style_weights=(1, 2))
+        impasto.stream(good, good, **all_layers_settings, style_weights=(1, 2))
     with pytest.raises(OptionError, match="create new Options"):
         impasto.stream(good, good, Options(), preset="paper")
     with pytest.raises(OptionError, match="did you mean 'strength'"):
-        impasto.stream(good, good, **fast_settings, strenght=1)
+        impasto.stream(good, good, **all_layers_settings, strenght=1)
     with pytest.raises(OptionError, match=r"no layer in vgg16 'conv3_4'"):
-        impasto.stylize(good, good, **fast_settings, style_layers="conv3_4")
+        impasto.stylize(good, good, **all_layers_settings, style_layers="conv3_4")
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="no cuda device"):
-            impasto.stream(good, good, **fast_settings, device="cuda")
+            impasto.stream(good, good, **all_layers_settings, device="cuda")
 
 
 def test_out_of_memory_names_the_size(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +236,7 @@ def test_runs_with_a_cache_share_the_network(fast_settings: dict[str, Any], monk
     )
     cache, results = ModelCache(), []
     for pooling in ("max", "max", "average", "max"):
-        run = Run(scene(40, 40), scene(40, 40, 5), cache=cache, **fast_settings, **FEW_LAYERS, pooling=pooling)
+        run = Run(scene(40, 40), scene(40, 40, 5), cache=cache, **fast_settings, pooling=pooling)
         results.append(np.asarray(run.result(list(run.steps())[-1]).image))
     assert poolings == ["max", "average", "max"]
     assert (results[0] == results[1]).all()
@@ -272,7 +270,7 @@ def test_kept_area_equals_the_content(fast_settings: dict[str, Any]) -> None:
     content = scene(64, 48)
     keep = np.zeros((48, 64), np.uint8)
     keep[:, :20] = 255
-    settings = fast_settings | FEW_LAYERS | {"iterations": 6, "size": 0, "init": "noise"}
+    settings = fast_settings | {"iterations": 6, "size": 0, "init": "noise"}
     for optimizer in ("adam", "lbfgs"):
         painted = pixels(impasto.stylize(content, scene(48, 48, 1), **settings, keep=keep, optimizer=optimizer).image)
         np.testing.assert_array_equal(painted[:, :20], content[:, :20])
@@ -285,7 +283,7 @@ def test_kept_area_is_fixed_at_every_level(fast_settings: dict[str, Any], monkey
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
     keep = np.zeros((48, 64), np.uint8)
     keep[10:40, 13:45] = 255
-    run = Run(scene(64, 48), scene(48, 48, 1), **fast_settings | FEW_LAYERS | {"ladder": True, "size": 90}, keep=keep)
+    run = Run(scene(64, 48), scene(48, 48, 1), **fast_settings | {"ladder": True, "size": 90}, keep=keep)
     for step in run.steps():
         width, height = step.size
         content = run.inputs.content.resize(width, height).pixels
@@ -315,7 +313,7 @@ def test_opposite_edges_join(fast_settings: dict[str, Any], vgg16: object, paddi
 def test_opposite_edges_join_in_composited_parts(fast_settings: dict[str, Any], case: str) -> None:
     _, x = np.mgrid[0:48, 0:64]
     ramp = np.stack([x * 4, 128 + 0 * x, 255 - x * 4], axis=-1).clip(0, 255).astype(np.uint8)
-    settings = fast_settings | FEW_LAYERS | {"size": 64, "iterations": 3, "padding": "circular-x"}
+    settings = fast_settings | {"size": 64, "iterations": 3, "padding": "circular-x"}
     if case == "hues":
         settings["colors"] = "content"
     if case == "keep":
@@ -344,7 +342,7 @@ def test_strength_trades_content_for_style(fast_settings: dict[str, Any], vgg16:
 @pytest.mark.slow
 def test_last_step_counts(fast_settings: dict[str, Any]) -> None:
     """A run of one step changes the image; a last step with a much larger loss is undone."""
-    settings = fast_settings | FEW_LAYERS | {"preset": "paper", "iterations": 1}
+    settings = fast_settings | {"preset": "paper", "iterations": 1}
     run = Run(scene(48, 40), scene(40, 40, 1), **settings)
     (step,) = run.steps()
     initial = TargetBuilder(run.inputs, run.options, (64, 53), run.device, {}).initial_image(64, 53)

@@ -153,26 +153,26 @@ def test_run_that_does_not_fit_is_refused_at_once(fast_settings: dict[str, Any],
         Run(scene(64, 48), scene(48, 48, 1), **{**fast_settings, "size": 16384, "memory": "6GB", "device": "cpu"})
 
 
-def test_loaded_network_is_not_counted_twice(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loaded_network_is_not_counted_twice(all_layers_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two runs with one network, the second counts it in the memory in use."""
     use_memory(monkeypatch, 1_000_000_000)
     warm = ModelCache()
-    first = Run(scene(64, 48), scene(48, 48, 1), **fast_settings, cache=warm, device="cpu")
+    first = Run(scene(64, 48), scene(48, 48, 1), **all_layers_settings, cache=warm, device="cpu")
     for _ in first.steps():
         pass
-    second = Run(scene(64, 48), scene(48, 48, 1), **fast_settings, cache=warm, device="cpu")
+    second = Run(scene(64, 48), scene(48, 48, 1), **all_layers_settings, cache=warm, device="cpu")
     assert first.plan.memory - second.plan.memory > 300_000_000
 
 
-def test_planning_vgg19_layers_needs_no_weights(fast_settings: dict[str, Any]) -> None:
+def test_planning_vgg19_layers_needs_no_weights(all_layers_settings: dict[str, Any]) -> None:
     """`auto` may be either network, as long as no file has been opened."""
-    Run(scene(64, 48), scene(48, 48, 1), **fast_settings, content_layers="conv4_4")
+    Run(scene(64, 48), scene(48, 48, 1), **all_layers_settings, content_layers="conv4_4")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(400, 100), (96, 64)])
 def test_style_takes_no_more_memory_than_the_image(
-    fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+    all_layers_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     shown: list[int] = []
     forward = VGG.forward
@@ -182,7 +182,7 @@ def test_style_takes_no_more_memory_than_the_image(
         return forward(self, image, *args, **kwargs)
 
     monkeypatch.setattr(VGG, "forward", watched)
-    settings = fast_settings | {"size": 0, "iterations": 1, "ladder": False, "style_scale": 4, "style_layers": "conv1_1"}
+    settings = all_layers_settings | {"size": 0, "iterations": 1, "ladder": False, "style_scale": 4, "style_layers": "conv1_1"}
     for _ in Run(scene(*size), scene(96, 96, 1), **settings, content_layers="conv1_1").steps():
         pass
     assert len(shown) > 4

@@ -21,18 +21,18 @@ from impasto.optimization.targets import TargetBuilder
 from impasto.optimization.tiling import accumulate_moments
 from impasto.vgg.network import VGG
 from impasto.vgg.weight_files import CAFFE_SCALE
-from tests.conftest import FEW_LAYERS, pixels, scene
+from tests.conftest import pixels, scene
 
 MakeTargets = Callable[..., tuple[TargetBuilder, VGG]]
 
 
 @pytest.fixture
-def make_targets(fast_settings: dict[str, Any]) -> MakeTargets:
+def make_targets(all_layers_settings: dict[str, Any]) -> MakeTargets:
     """Make the targets of a run with the content scene(48, 40) and the style scene(40, 40, 1), and its network."""
 
     def make(content: object = None, styles: object = None, **settings: object) -> tuple[TargetBuilder, VGG]:
         pictures = scene(48, 40) if content is None else content, scene(40, 40, 1) if styles is None else styles
-        run = Run(*pictures, **fast_settings | {"device": "cpu"} | settings)
+        run = Run(*pictures, **all_layers_settings | {"device": "cpu"} | settings)
         run.load_weights()
         return TargetBuilder(run.inputs, run.options, (64, 53), run.device, {}), run._network()
 
@@ -89,11 +89,11 @@ def second_moment(network: VGG, picture: np.ndarray, layer: str) -> torch.Tensor
     return compute_moments(network.forward(read_picture(picture).pixels)[layer].flatten(0, 1)).second
 
 
-def test_styles_can_have_layers_of_their_own(fast_settings: dict[str, Any]) -> None:
+def test_styles_can_have_layers_of_their_own(all_layers_settings: dict[str, Any]) -> None:
     """With one list of layers per style, each layer matches only the styles that list it."""
     first, second = scene(48, 48, 1), scene(48, 48, 2)
     layers = "conv1_1,conv2_1/conv3_1,conv4_1"
-    run = Run(scene(48, 40), [first, second], **fast_settings, style_layers=layers)
+    run = Run(scene(48, 40), [first, second], **all_layers_settings, style_layers=layers)
     run.load_weights()
     network = run._network()
     (region,) = TargetBuilder(run.inputs, run.options, (64, 53), run.device, {})._regions(network, 64, 53)
@@ -113,7 +113,7 @@ def test_each_style_has_its_scale(fast_settings: dict[str, Any], monkeypatch: py
     monkeypatch.setattr(
         Picture, "resize", lambda self, w, h, *more: (sizes.append((self.size, (w, h))), resize(self, w, h, *more))[1]
     )
-    impasto.stylize(scene(48, 40), [scene(40, 32, 1), scene(44, 44, 1)], **fast_settings, **FEW_LAYERS, style_scale=(0.5, 2))
+    impasto.stylize(scene(48, 40), [scene(40, 32, 1), scene(44, 44, 1)], **fast_settings, style_scale=(0.5, 2))
     assert {new for old, new in sizes if old == (40, 32)} == {(32, 26)}
     assert {new for old, new in sizes if old == (44, 44)} == {(128, 128)}
 
@@ -125,7 +125,7 @@ def test_style_is_enlarged_only_above_scale_one(fast_settings: dict[str, Any], m
         Picture, "resize", lambda self, w, h, *more: (sizes.append((self.size, (w, h))), resize(self, w, h, *more))[1]
     )
     for scale in (1, 0.5, 2):
-        impasto.stylize(scene(48, 40), scene(40, 32, 1), **fast_settings, **FEW_LAYERS, style_scale=scale)
+        impasto.stylize(scene(48, 40), scene(40, 32, 1), **fast_settings, style_scale=scale)
     assert {new for old, new in sizes if old == (40, 32)} == {(40, 32), (32, 26), (128, 102)}
 
 
@@ -150,31 +150,31 @@ def test_each_region_has_its_own_style(fast_settings: dict[str, Any], vgg16: obj
 
 
 @pytest.mark.slow
-def test_style_mask_limits_the_style_statistics(fast_settings: dict[str, Any]) -> None:
+def test_style_mask_limits_the_style_statistics(all_layers_settings: dict[str, Any]) -> None:
     """Pixels outside the style mask do not change the result, except through receptive fields that cross its edge."""
     masks = halves(64, 48)[:1]
     losses = []
     for fill in (0, 90):
         style = scene(64, 48, 1)
         style[:, 32:] = fill
-        run = Run(scene(48, 40), style, **fast_settings, style_masks=masks, guides="inside", style_layers="conv1_1,conv2_1")
+        run = Run(
+            scene(48, 40), style, **all_layers_settings, style_masks=masks, guides="inside", style_layers="conv1_1,conv2_1"
+        )
         losses.append(next(run.steps()).style_loss)
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    assert next(Run(scene(48, 40), style, **fast_settings).steps()).style_loss != pytest.approx(losses[0], rel=1e-2)
+    assert next(Run(scene(48, 40), style, **all_layers_settings).steps()).style_loss != pytest.approx(losses[0], rel=1e-2)
 
 
 def test_one_style_serves_several_regions(fast_settings: dict[str, Any]) -> None:
-    run = Run(
-        scene(64, 48), scene(64, 48, 1), **fast_settings, **FEW_LAYERS, masks=halves(64, 48), style_masks=halves(64, 48)[::-1]
-    )
+    run = Run(scene(64, 48), scene(64, 48, 1), **fast_settings, masks=halves(64, 48), style_masks=halves(64, 48)[::-1])
     assert len(run.inputs.styles) == 2
     assert run.inputs.styles[0] is run.inputs.styles[1]
     assert np.isfinite(list(run.steps())[-1].loss)
 
 
-def test_transparent_style_pixels_do_not_count(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transparent_style_pixels_do_not_count(all_layers_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The color of transparent style pixels does not change the result."""
-    fast_settings |= {"size": 48}
+    all_layers_settings |= {"size": 48}
     styles = []
     for hidden in (0, 255):
         style = np.dstack([scene(64, 48, 1), np.full((48, 64), 255, np.uint8)])
@@ -188,7 +188,7 @@ def test_transparent_style_pixels_do_not_count(fast_settings: dict[str, Any], mo
         return accumulate(network, image, guided_layers, *args)
 
     monkeypatch.setattr("impasto.optimization.style_statistics.accumulate_moments", record_weights)
-    first, second = (impasto.stylize(scene(48, 40), style, **fast_settings) for style in styles)
+    first, second = (impasto.stylize(scene(48, 40), style, **all_layers_settings) for style in styles)
     np.testing.assert_array_equal(pixels(first.image), pixels(second.image))
     assert len(weights) == 10
     assert all(0 < float(guide.mean()) < 0.6 and float(guide.min()) == 0 for guide in weights)
@@ -206,9 +206,9 @@ def test_transparent_style_pixels_do_not_count(fast_settings: dict[str, Any], mo
         ({"masks": "missing.png"}, "there is no file 'missing.png'"),
     ],
 )
-def test_mismatched_inputs_are_refused(fast_settings: dict[str, Any], settings: dict[str, Any], message: str) -> None:
+def test_mismatched_inputs_are_refused(all_layers_settings: dict[str, Any], settings: dict[str, Any], message: str) -> None:
     with pytest.raises(impasto.ImpastoError, match=message) as caught:
-        impasto.stream(scene(48, 40), scene(48, 40, 1), **fast_settings, **settings)
+        impasto.stream(scene(48, 40), scene(48, 40, 1), **all_layers_settings, **settings)
     assert str(caught.value).count("\n") == 0
 
 
@@ -254,24 +254,24 @@ def test_mask_over_transparent_pixels_is_refused(fast_settings: dict[str, Any]) 
 
 
 @pytest.mark.slow
-def test_small_style_mask_excludes_the_rest(fast_settings: dict[str, Any]) -> None:
+def test_small_style_mask_excludes_the_rest(all_layers_settings: dict[str, Any]) -> None:
     """However small the masked part is, the rest of the style does not count."""
     mask = np.zeros((300, 400), np.uint8)
     mask[:12, :12] = 255
     style = scene(400, 300, 1)
     style[:40, :40] = (250, 20, 20)
-    run = Run(scene(48, 40), style, **fast_settings, style_masks=mask, style_layers="conv1_1", style_scale=4)
-    plain = Run(scene(48, 40), np.full((40, 40, 3), (250, 20, 20), np.uint8), **fast_settings, style_layers="conv1_1")
+    run = Run(scene(48, 40), style, **all_layers_settings, style_masks=mask, style_layers="conv1_1", style_scale=4)
+    plain = Run(scene(48, 40), np.full((40, 40, 3), (250, 20, 20), np.uint8), **all_layers_settings, style_layers="conv1_1")
     masked_loss, plain_loss = next(run.steps()).style_loss, next(plain.steps()).style_loss
-    whole_loss = next(Run(scene(48, 40), style, **fast_settings, style_layers="conv1_1").steps()).style_loss
+    whole_loss = next(Run(scene(48, 40), style, **all_layers_settings, style_layers="conv1_1").steps()).style_loss
     assert abs(masked_loss - plain_loss) < 0.2 * abs(whole_loss - plain_loss)
 
 
 def test_styles_are_mixed_by_their_weights(fast_settings: dict[str, Any]) -> None:
     first, second = scene(48, 48, 1), scene(48, 48, 2)
-    both = pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, **FEW_LAYERS, style_weights=(1, 0)).image)
-    np.testing.assert_array_equal(both, pixels(impasto.stylize(scene(48, 40), first, **fast_settings, **FEW_LAYERS).image))
-    assert (both != pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, **FEW_LAYERS).image)).any()
+    both = pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings, style_weights=(1, 0)).image)
+    np.testing.assert_array_equal(both, pixels(impasto.stylize(scene(48, 40), first, **fast_settings).image))
+    assert (both != pixels(impasto.stylize(scene(48, 40), [first, second], **fast_settings).image)).any()
 
 
 def test_each_region_starts_in_the_colors_of_its_style(make_targets: MakeTargets) -> None:
@@ -305,7 +305,7 @@ def test_content_without_structure_has_no_weight(make_targets: MakeTargets) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ["content", "style"])
-def test_almost_transparent_pixels_count_almost_nothing(fast_settings: dict[str, Any], role: str) -> None:
+def test_almost_transparent_pixels_count_almost_nothing(all_layers_settings: dict[str, Any], role: str) -> None:
     """A green background at an opacity of 1/255 changes the painting as little as one that is not there at all."""
     disc = np.dstack([scene(48, 40, 2), np.zeros((40, 48), np.uint8)])
     disc[8:32, 10:38, 3] = 255
@@ -314,6 +314,6 @@ def test_almost_transparent_pixels_count_almost_nothing(fast_settings: dict[str,
         values = disc.copy()
         values[values[..., 3] == 0] = (0, 255, 0, opacity)
         pictures = (values, scene(48, 40)) if role == "content" else (scene(48, 40), values)
-        result = impasto.stylize(*pictures, **fast_settings | {"iterations": 8})
+        result = impasto.stylize(*pictures, **all_layers_settings | {"iterations": 8})
         painted.append(pixels(result.image)[8:32, 10:38, :3].astype(float))
     assert np.abs(painted[0].mean((0, 1)) - painted[1].mean((0, 1))).max() < 3

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from impasto.optimization.run import Run
-from tests.conftest import FEW_LAYERS, scene
+from tests.conftest import scene
 from tests.fork_server import ForkServer
 from tests.regression.pictures import CASES, FOLDER, paint
 
@@ -83,7 +83,7 @@ def test_two_processes_make_the_same_bytes(
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_two_tiled_runs_make_the_same_bytes(optimizer: str, fast_settings: dict[str, Any]) -> None:
     pictures = []
-    settings = fast_settings | FEW_LAYERS | {"size": 96, "ladder": False, "optimizer": optimizer}
+    settings = fast_settings | {"size": 96, "ladder": False, "optimizer": optimizer}
     for _ in range(2):  # four tiles
         run = Run(scene(96, 80), scene(64, 64, 3), **settings)
         run.plan = run.plan._replace(tiles=(64,))

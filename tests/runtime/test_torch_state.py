@@ -58,7 +58,7 @@ def torch_state() -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_optimization_is_the_same_in_every_mode(fast_settings: dict[str, Any], mode: str) -> None:
-    settings = {**fast_settings, **FEW_LAYERS, "init_noise": 0.3, "masks": [np.eye(48, dtype=bool)[:40]]}
+    settings = {**fast_settings, "init_noise": 0.3, "masks": [np.eye(48, dtype=bool)[:40]]}
     expected = pixels(impasto.stylize(scene(48, 40), scene(40, 40, 1), **settings).image)
     with MODES[mode]():
         before = torch_state()
@@ -111,7 +111,7 @@ import os, sys
 import impasto
 from tests.conftest import scene
 def paint():
-    return impasto.stylize(scene(64, 48), scene(48, 48, 1), **{fast_settings | FEW_LAYERS | {"device": "cpu"}!r})
+    return impasto.stylize(scene(64, 48), scene(48, 48, 1), **{fast_settings | {"device": "cpu"}!r})
 paint()
 child = os.fork()
 if not child:
@@ -127,7 +127,7 @@ paint().save({str(tmp_path / "parent.png")!r})
 
 
 def test_paintings_in_threads_of_asyncio(fast_settings: dict[str, Any]) -> None:
-    settings = {**fast_settings, **FEW_LAYERS}
+    settings = fast_settings
     expected = pixels(impasto.stylize(scene(48, 40), scene(40, 40, 1), **settings).image)
 
     def paint(mode: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Speed up a page under test. Python imports this at start, in the page and in its painter, if this folder is on its path.
 
-Pictures below 100 pixels take six steps. IMPASTO_TEST_RETENTION sets the seconds after which results are deleted.
+Pictures below 100 pixels take three steps. IMPASTO_TEST_RETENTION sets the seconds after which results are deleted.
 IMPASTO_TEST_TERMINATE makes the page receive SIGTERM just before it starts to wait for visitors.
 """
 
@@ -13,7 +13,7 @@ import sys
 
 def reduce_steps(pyramid):
     level_steps = pyramid._level_steps
-    pyramid._level_steps = lambda side, options: 6 if side < 100 else level_steps(side, options)
+    pyramid._level_steps = lambda side, options: 3 if side < 100 else level_steps(side, options)
 
 
 def shorten_retention(sessions):

@@ -14,7 +14,7 @@ import impasto
 from impasto.errors import WeightsError
 from impasto.optimization.objective import Evaluation, Objective
 from impasto.optimization.run import Run
-from tests.conftest import FEW_LAYERS, scene
+from tests.conftest import scene
 
 PICTURES = scene(48, 40), scene(40, 40, 1)
 
@@ -62,7 +62,7 @@ def test_non_finite_step_is_retried(
     optimizer: str,
     fault: Fault,
 ) -> None:
-    settings = fast_settings | FEW_LAYERS | {"optimizer": optimizer, "iterations": 8, "ladder": False}
+    settings = fast_settings | {"optimizer": optimizer, "iterations": 8, "ladder": False}
     images = inject_fault(monkeypatch, {4, 6}, fault)
     with caplog.at_level(logging.WARNING, "impasto"):
         steps = list(impasto.stream(*PICTURES, **settings))
@@ -79,7 +79,7 @@ def test_non_finite_step_is_retried(
 def test_non_finite_final_evaluation_keeps_the_previous_loss(
     fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = fast_settings | FEW_LAYERS | {"optimizer": "adam", "iterations": 3, "ladder": False}
+    settings = fast_settings | {"optimizer": "adam", "iterations": 3, "ladder": False}
     inject_fault(monkeypatch, {4}, nan_loss)
     result = impasto.stylize(*PICTURES, **settings)
     assert np.isfinite([result.loss, result.style_loss]).all()
@@ -88,12 +88,12 @@ def test_non_finite_final_evaluation_keeps_the_previous_loss(
 def test_network_that_is_never_finite_is_an_error(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     inject_fault(monkeypatch, set(range(100)), nan_gradient)
     with pytest.raises(WeightsError, match="not finite"):
-        impasto.stylize(*PICTURES, **fast_settings, **FEW_LAYERS)
+        impasto.stylize(*PICTURES, **fast_settings)
 
 
 @pytest.mark.slow
 def test_running_out_of_memory_in_a_step_loses_no_step(fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = fast_settings | FEW_LAYERS | {"iterations": 6, "ladder": False, "size": 192}
+    settings = fast_settings | {"iterations": 6, "ladder": False, "size": 192}
 
     def out_of_memory(evaluation: Evaluation) -> Evaluation:
         raise MemoryError
