@@ -33,7 +33,7 @@ krita: | .venv/pyvenv.cfg
 package: .venv/release
 	$(BIN)/python -m build --outdir dist
 
-# Run all tests, three at a time, because half of them wait for other programs, and print the coverage.
+# Run all tests, three at a time, because some of them wait for other programs, and print the coverage.
 test: .venv/test
 	scripts/install_test_system_packages.sh
 	$(BIN)/python -m coverage erase

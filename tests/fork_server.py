@@ -112,18 +112,19 @@ def _serve() -> None:
 
 def _start_processes(request: dict[str, Any], stderr: IO[bytes], stdout: IO[bytes]) -> list[int]:
     """Fork the processes of a command, wait until they parse its arguments, and return their ids."""
+    group = {}
     if request["processes"] > 1:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         size = str(request["processes"])
-        shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
-        request["variables"] |= shared | {"TORCHELASTIC_RUN_ID": "test"}
+        group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
+        group |= {"TORCHELASTIC_RUN_ID": "test"}
     children = []
     for rank in range(request["processes"]):
         started, start = os.pipe()
         child = os.fork()
         if child == 0:
-            request["variables"] |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+            os.environ.update(group, RANK=str(rank), LOCAL_RANK=str(rank))
             os.dup2(stderr.fileno(), 2)
             os.dup2(stdout.fileno(), 1)
             _run_command(request, start)
@@ -143,10 +144,6 @@ def _run_command(request: dict[str, Any], start: int) -> None:
 
     os.chdir(request["folder"])
     os.environ.update(request["variables"])
-    if request["processes"] > 1:
-        import torch
-
-        torch.set_num_threads(1)  # as torchrun sets OMP_NUM_THREADS
     if request["max_file_size"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["max_file_size"],) * 2)
     leave = os._exit  # with coverage, its own function, which saves what was measured

@@ -15,9 +15,9 @@ from PIL import Image
 import impasto
 from impasto.errors import NetError, OptionError
 from impasto.options import Options
-from tests.conftest import pixels, png_text, scene
+from tests.conftest import FEW_LAYERS, pixels, png_text, scene
 
-TRAINING = {"style_layers": "conv1_1,conv2_1", "content_layers": "conv2_2", "size": 64, "precision": "float32"}
+TRAINING = {**FEW_LAYERS, "size": 64, "precision": "float32"}
 
 
 @pytest.fixture

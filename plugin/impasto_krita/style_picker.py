@@ -64,7 +64,7 @@ class StylePicker(QtWidgets.QComboBox):
         if current == self._layers and document == self._document and not self._outdated:
             return
         self._outdated = False
-        selected = self.currentData() if self.currentData() != _ASK_FOR_FILE else None  # an action, not a style
+        selected = self.currentData()
         self._layers, self._document = current, document
         self.clear()
         if self._none_label:
@@ -111,9 +111,9 @@ class StylePicker(QtWidgets.QComboBox):
         return [self.itemData(index) for index in range(self.count())]
 
     def _select(self, entry: Any) -> None:
-        """Select an entry. If it is gone, select no style or the topmost layer that is not active."""
+        """Select an entry. If it is gone or no style, select no style or the topmost layer that is not active."""
         entries = self._entries()
-        if entry is not None and tuple(entry) in entries:
+        if entry not in (None, _ASK_FOR_FILE) and tuple(entry) in entries:
             self.setCurrentIndex(entries.index(tuple(entry)))
         elif not self._none_label and self._document is not None:
             node = self._document.activeNode()

@@ -109,7 +109,7 @@ def python_path(*folders: str) -> str:
 
 def chromium() -> str | None:
     """The program, the one without windows first: it takes less time."""
-    return next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), None)
+    return shutil.which("chromium-headless-shell") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")

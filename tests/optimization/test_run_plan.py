@@ -164,9 +164,9 @@ def test_loaded_network_is_not_counted_twice(all_layers_settings: dict[str, Any]
     assert first.plan.memory - second.plan.memory > 300_000_000
 
 
-def test_planning_vgg19_layers_needs_no_weights(all_layers_settings: dict[str, Any]) -> None:
+def test_planning_vgg19_layers_needs_no_weights(fast_settings: dict[str, Any]) -> None:
     """`auto` may be either network, as long as no file has been opened."""
-    Run(scene(64, 48), scene(48, 48, 1), **all_layers_settings, content_layers="conv4_4")
+    Run(scene(64, 48), scene(48, 48, 1), **fast_settings | {"content_layers": "conv4_4"})
 
 
 @pytest.mark.slow

@@ -83,9 +83,8 @@ def test_two_processes_make_the_same_bytes(
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_two_tiled_runs_make_the_same_bytes(optimizer: str, fast_settings: dict[str, Any]) -> None:
     pictures = []
-    settings = fast_settings | {"size": 96, "ladder": False, "optimizer": optimizer}
     for _ in range(2):  # four tiles
-        run = Run(scene(96, 80), scene(64, 64, 3), **settings)
+        run = Run(scene(96, 80), scene(64, 64, 3), **fast_settings | {"size": 96, "ladder": False, "optimizer": optimizer})
         run.plan = run.plan._replace(tiles=(64,))
         (*_, last) = run.steps()
         pictures.append(np.asarray(last.image))

@@ -26,11 +26,18 @@ def run_torchrun(*arguments: str, folder: Path, processes: int) -> Exited:
     return Exited(process.returncode, process.stderr, process.stdout)
 
 
-@pytest.mark.parametrize("torchrun", [True, False])
+@pytest.mark.parametrize(
+    ("torchrun", "extra_arguments"),
+    [(True, []), (False, ["--style-loss", "gram", "--optimizer", "lbfgs", "--padding", "circular"])],
+)
 def test_two_processes_give_the_same_result_as_one(
-    tmp_path: Path, picture: PictureMaker, random_weights_file: Path, fork_server: ForkServer, torchrun: bool
+    tmp_path: Path,
+    picture: PictureMaker,
+    random_weights_file: Path,
+    fork_server: ForkServer,
+    torchrun: bool,
+    extra_arguments: list[str],
 ) -> None:
-    extra_arguments = [] if torchrun else ["--style-loss", "gram", "--optimizer", "lbfgs", "--padding", "circular"]
     picture("photo.png", 210, 180)
     picture("style.png", 120, 90)
     common = ["stylize", "photo.png", "style.png", "--weights", str(random_weights_file), "--size", "192", "--iterations", "3"]

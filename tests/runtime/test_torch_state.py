@@ -127,12 +127,11 @@ paint().save({str(tmp_path / "parent.png")!r})
 
 
 def test_paintings_in_threads_of_asyncio(fast_settings: dict[str, Any]) -> None:
-    settings = fast_settings
-    expected = pixels(impasto.stylize(scene(48, 40), scene(40, 40, 1), **settings).image)
+    expected = pixels(impasto.stylize(scene(48, 40), scene(40, 40, 1), **fast_settings).image)
 
     def paint(mode: str) -> np.ndarray:
         with MODES[mode]():
-            return pixels(impasto.stylize(scene(48, 40), scene(40, 40, 1), **settings).image)
+            return pixels(impasto.stylize(scene(48, 40), scene(40, 40, 1), **fast_settings).image)
 
     async def paint_all() -> list[np.ndarray]:
         return await asyncio.gather(*(asyncio.to_thread(paint, mode) for mode in ("autocast", "inference mode")))
