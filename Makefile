@@ -68,9 +68,9 @@ check: .venv/test
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-# Run the fuzz and fault tests with twenty times as many cases as `make test`, and new ones each time.
+# Run the fuzz and fault tests with forty times as many cases as `make test`, and new ones each time.
 fuzz: .venv/test
-	IMPASTO_FUZZ=20 $(BIN)/python -m pytest tests/robustness/fuzz tests/robustness/faults
+	IMPASTO_FUZZ=40 $(BIN)/python -m pytest tests/robustness/fuzz tests/robustness/faults
 
 # Run the short benchmarks. CONTENT and STYLE select the pictures; the default is the demo's own pair.
 bench: .venv/demo

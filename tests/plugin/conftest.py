@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.plugin.krita_session import INSTALL, KRITA, KritaSession, create_profile, virtual_display
 
@@ -35,33 +37,40 @@ def display() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def krita_profile(tmp_path_factory: pytest.TempPathFactory, plugin_zip: Path, display: str) -> Path:
-    """A home with the plugin, to be copied."""
-    return create_profile(tmp_path_factory.mktemp("krita") / "home", plugin_zip, display)
+    """A home with the plugin, to be copied. It takes a while to make, so pytest-xdist's processes share it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    profile, unfinished = folder / "krita_profile", folder / "unfinished_krita_profile"
+    with FileLock(folder / "krita_profile.lock"):
+        if not profile.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            create_profile(unfinished, plugin_zip, display).rename(profile)
+    return profile
 
 
 @pytest.fixture(scope="session")
-def krita(krita_profile: Path, display: str) -> Iterator[KritaSession]:
+def krita(krita_profile: Path, display: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KritaSession]:
     """The Krita that most tests share, with this Python as the engine."""
-    with KritaSession(_copy(krita_profile, "shared"), display, sys.executable, THREADS) as session:
+    with KritaSession(_copy(krita_profile, tmp_path_factory.mktemp("krita")), display, sys.executable, THREADS) as session:
         yield session
 
 
 @pytest.fixture(scope="session")
-def krita_without_engine(krita_profile: Path, display: str) -> Iterator[KritaSession]:
+def krita_without_engine(
+    krita_profile: Path, display: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KritaSession]:
     """A shared Krita in which no engine is installed."""
-    with KritaSession(_copy(krita_profile, "without_engine"), display, None, THREADS) as session:
+    with KritaSession(_copy(krita_profile, tmp_path_factory.mktemp("krita")), display, None, THREADS) as session:
         yield session
     shutil.rmtree(session.home, ignore_errors=True)  # an installed engine takes about 6 GB
 
 
 @pytest.fixture
-def own_krita(krita_profile: Path, display: str) -> Iterator[KritaSession]:
+def own_krita(krita_profile: Path, display: str, tmp_path: Path) -> Iterator[KritaSession]:
     """A Krita that only this test uses."""
-    with KritaSession(_copy(krita_profile, "own"), display, sys.executable, THREADS) as session:
+    with KritaSession(_copy(krita_profile, tmp_path), display, sys.executable, THREADS) as session:
         yield session
 
 
-def _copy(profile: Path, name: str) -> Path:
-    home = profile.parent / name
-    shutil.rmtree(home, ignore_errors=True)
-    return Path(shutil.copytree(profile, home, symlinks=True))
+def _copy(profile: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(profile, folder / "home", symlinks=True))

@@ -52,6 +52,7 @@ def krita_environment(home: Path, display: str, engine: str | None = None, threa
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     variables["IMPASTO_CACHE"] = os.environ.get("IMPASTO_CACHE", str(cache / "impasto"))
     variables["PIP_CACHE_DIR"] = os.environ.get("PIP_CACHE_DIR", str(cache / "pip"))
+    variables["PIP_NO_COMPILE"] = "1"  # compiling all of torch takes longer than what is imported
     if engine:
         variables["IMPASTO_ENGINE"] = engine
     if threads:

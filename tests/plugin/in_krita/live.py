@@ -203,7 +203,7 @@ def paint_with_instant_style():
 
 def give_way():
     """Press Stylize and Stop while Live paints the whole of a large layer"""
-    width, height = 3200, 2400
+    width, height = 2000, 1500
     doc = yield from document(width, height)
     style = add_layer(doc, "Painting", painting, width=96, height=64)
     content = doc.createNode("Photo", "paintlayer")
@@ -228,7 +228,7 @@ def give_way():
     yield 0.3
     result.update(same_engine=engine._process.processId() == pid, on=live.on, names_after=layer_names(doc))
     painted = find_result(doc, "live")
-    result["painted"] = read_pixels(painted, 1500, 2300, 20, 20) != read_pixels(content, 1500, 2300, 20, 20)
+    result["painted"] = read_pixels(painted, 1000, 1400, 20, 20) != read_pixels(content, 1000, 1400, 20, 20)
     return result
 
 

@@ -1,6 +1,6 @@
 """Random cases for the fuzz tests: how many, and what they are made of.
 
-`make test` tries the same cases each time. `make fuzz` tries twenty times as many, and new ones each time; for a failure it
+`make test` tries the same cases each time. `make fuzz` tries forty times as many, and new ones each time; for a failure it
 prints a decorator that reproduces the case. Add such a case as an @example.
 """
 

@@ -82,7 +82,7 @@ def test_undamaged_files_are_read(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@cases(2500)
+@cases(1200)
 @given(content=st.sampled_from(sorted(VALID)).flatmap(lambda name: damaged(VALID[name])))
 def test_damaged_file_is_an_image_or_an_error_of_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "picture"
@@ -97,7 +97,7 @@ def test_damaged_file_is_an_image_or_an_error_of_one_line(content: bytes, tmp_pa
     assert isinstance(result_or_none(lambda: read_recipe_text(path), ImageError), str | None)
 
 
-@cases(300)
+@cases(150)
 @given(content=st.binary(max_size=300), name=st.sampled_from(sorted(VALID)))
 def test_random_bytes_after_a_valid_header_are_an_image_or_an_error(content: bytes, name: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"

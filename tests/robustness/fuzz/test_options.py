@@ -33,7 +33,7 @@ _random_settings = st.lists(st.sampled_from(sorted(FIELDS)), max_size=6, unique=
 
 
 @pytest.mark.slow
-@cases(1500)
+@cases(750)
 @given(settings=_random_settings)
 def test_random_settings_are_options_or_an_error_of_one_line(settings: dict[str, Any]) -> None:
     options = result_or_none(lambda: resolve_options(settings), OptionError)
@@ -45,7 +45,7 @@ def test_random_settings_are_options_or_an_error_of_one_line(settings: dict[str,
 
 
 @pytest.mark.slow
-@cases(300)
+@cases(150)
 @given(
     settings=_random_settings,
     arguments=st.lists(st.text(max_size=8).filter(lambda text: text[:2] not in ("-h", "--")), max_size=2),

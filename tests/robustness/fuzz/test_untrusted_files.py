@@ -103,7 +103,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     return folder, run.recipe
 
 
-@cases(1000)
+@cases(500)
 @given(data=st.data())
 def test_recipe_opens_only_pictures_in_the_given_folders(recipe: tuple[Path, dict[str, Any]], data: st.DataObject) -> None:
     folder, original = recipe
@@ -141,7 +141,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@cases(700)
+@cases(350)
 @given(data=st.data())
 def test_damaged_checkpoint_is_refused_or_valid(checkpoint: Path, data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / "damaged"
@@ -150,7 +150,7 @@ def test_damaged_checkpoint_is_refused_or_valid(checkpoint: Path, data: st.DataO
     assert result is None or result.image.shape[2] == 3
 
 
-@cases(150)
+@cases(80)
 @given(data=st.data())
 @pytest.mark.usefixtures("tiny_network")
 def test_altered_checkpoint_is_refused_or_resumed(checkpoint: Path, data: st.DataObject, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def weight_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {path.suffix: path.read_bytes() for path in folder.iterdir()}
 
 
-@cases(700)
+@cases(350)
 @given(data=st.data())
 def test_damaged_weights_file_is_refused(weight_files: dict[str, bytes], data: st.DataObject, tmp_path: Path) -> None:
     suffix = data.draw(st.sampled_from(sorted(weight_files)))
@@ -229,7 +229,7 @@ def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@cases(500)
+@cases(250)
 @given(data=st.data())
 def test_damaged_network_is_refused_or_usable(network_file: Path, data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / "damaged"
@@ -238,7 +238,7 @@ def test_damaged_network_is_refused_or_usable(network_file: Path, data: st.DataO
     assert net is None or FeedforwardStylizer(net).stylize(scene(20, 17)).size == (20, 17)
 
 
-@cases(200)
+@cases(100)
 @given(data=st.data())
 def test_altered_network_is_refused_or_usable(network_file: Path, data: st.DataObject, tmp_path: Path) -> None:
     metadata = data.draw(mutations(read_metadata(network_file, "impasto-net")))

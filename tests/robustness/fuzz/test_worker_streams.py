@@ -94,7 +94,7 @@ def test_undamaged_job_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [header["op"] for header in serve(VALID, monkeypatch)][-1] == "done"
 
 
-@cases(2500)
+@cases(1200)
 @given(stream=damaged(VALID))
 def test_damaged_stream_is_frames_or_a_frame_error(stream: bytes) -> None:
     reader = FrameReader()
@@ -105,7 +105,7 @@ def test_damaged_stream_is_frames_or_a_frame_error(stream: bytes) -> None:
     assert all(isinstance(header, dict) and isinstance(blob, bytes) for header, blob in frames)
 
 
-@cases(150)
+@cases(80)
 @given(stream=damaged(VALID))
 @pytest.mark.usefixtures("tiny_network")
 def test_damaged_stream_is_answered(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ _headers = st.fixed_dictionaries(
 )
 
 
-@cases(300)
+@cases(150)
 @given(
     changes=st.lists(st.tuples(st.integers(0, len(job_frames()) - 1), _headers, st.booleans()), max_size=3),
     additional=st.lists(_headers, max_size=4),
@@ -169,7 +169,7 @@ def test_undamaged_live_job_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     ]  # everything has arrived already: it does not settle
 
 
-@cases(200)
+@cases(100)
 @given(
     changes=st.lists(
         st.tuples(st.integers(0, len(live_frames()) - 1), _headers, st.binary(max_size=80)), min_size=1, max_size=3
