@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tests.plugin.krita_session import INSTALL, KRITA, KritaSession, create_profile, virtual_display
+from tests.plugin.linked_wheels import write_linked_wheels
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 import build_krita_plugin
@@ -59,10 +60,20 @@ def krita(krita_profile: Path, display: str, tmp_path_factory: pytest.TempPathFa
 def krita_without_engine(
     krita_profile: Path, display: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KritaSession]:
-    """A shared Krita in which no engine is installed."""
-    with KritaSession(_copy(krita_profile, tmp_path_factory.mktemp("krita")), display, None, THREADS) as session:
+    """A shared Krita in which no engine is installed.
+
+    Where it finds a Python of this version, pip links to the packages that are installed here. Otherwise, as in
+    `make test-kritas`, it downloads them.
+    """
+    pip = {}
+    if "IMPASTO_KRITA" not in os.environ and _newest_python() == sys.version_info[:2]:
+        wheels = tmp_path_factory.mktemp("wheels")
+        write_linked_wheels(wheels, "impasto", "demo")
+        pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    home = _copy(krita_profile, tmp_path_factory.mktemp("krita"))
+    with KritaSession(home, display, None, THREADS, **pip) as session:
         yield session
-    shutil.rmtree(session.home, ignore_errors=True)  # an installed engine takes about 6 GB
+    shutil.rmtree(session.home, ignore_errors=True)  # an engine with its packages takes about 6 GB
 
 
 @pytest.fixture
@@ -70,6 +81,12 @@ def own_krita(krita_profile: Path, display: str, tmp_path: Path) -> Iterator[Kri
     """A Krita that only this test uses."""
     with KritaSession(_copy(krita_profile, tmp_path), display, sys.executable, THREADS) as session:
         yield session
+
+
+def _newest_python() -> tuple[int, int]:
+    """The version of the Python that the plugin chooses."""
+    path = "/usr/bin:/usr/local/bin"
+    return max((3, minor) for minor in range(30) if minor == 0 or shutil.which(f"python3.{minor}", path=path))
 
 
 def _copy(profile: Path, folder: Path) -> Path:

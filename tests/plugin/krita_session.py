@@ -52,7 +52,6 @@ def krita_environment(home: Path, display: str, engine: str | None = None, threa
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     variables["IMPASTO_CACHE"] = os.environ.get("IMPASTO_CACHE", str(cache / "impasto"))
     variables["PIP_CACHE_DIR"] = os.environ.get("PIP_CACHE_DIR", str(cache / "pip"))
-    variables["PIP_NO_COMPILE"] = "1"  # compiling all of torch takes longer than what is imported
     if engine:
         variables["IMPASTO_ENGINE"] = engine
     if threads:
@@ -79,9 +78,14 @@ def create_profile(home: Path, plugin_zip: Path, display: str) -> Path:
 class KritaSession:
     """A Krita that is started for the first test and runs all others too. After a failure a new one is started."""
 
-    def __init__(self, home: Path, display: str, engine: str | None = None, threads: int | None = None) -> None:
-        """home: a folder for all of Krita's files, which no other session uses; the rest as in krita_environment()"""
-        self.home = home
+    def __init__(
+        self, home: Path, display: str, engine: str | None = None, threads: int | None = None, **variables: str
+    ) -> None:
+        """home: a folder for all of Krita's files, which no other session uses; the rest as in krita_environment()
+
+        variables: further environment variables
+        """
+        self.home, self._variables = home, variables
         self._display, self._engine, self._threads = display, engine, threads
         self._log = home / "krita.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -145,7 +149,7 @@ class KritaSession:
         requests, self._requests = os.pipe()
         self._results, results = os.pipe()
         settings = {"folder": str(IN_KRITA), "requests": requests, "results": results}
-        variables = krita_environment(self.home, self._display, self._engine, self._threads)
+        variables = {**krita_environment(self.home, self._display, self._engine, self._threads), **self._variables}
         variables["IMPASTO_TEST_RUNNER"] = json.dumps(settings)
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
