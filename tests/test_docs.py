@@ -32,7 +32,7 @@ COMMANDS = sorted(
 def test_python_examples_run(
     block: str, picture: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vgg16: object
 ) -> None:
-    """At 128 pixels and with three steps per level: more would test nothing else."""
+    """At 64 pixels and with three steps per level: more would test nothing else."""
     from impasto.feedforward.training import Phase
 
     for name in ("photo.jpg", "painting.jpg", "other.jpg"):
@@ -41,7 +41,7 @@ def test_python_examples_run(
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
     monkeypatch.setattr("impasto.optimization.pyramid._final_steps", lambda *_: 3)
     monkeypatch.setattr("impasto.feedforward.training.PHASES", (Phase(64, 1.0, 1e-3),))
-    exec(compile(re.sub(r"\bsize=\d+", "size=128", block), "example", "exec"), {})
+    exec(compile(re.sub(r"\bsize=\d+", "size=64", block), "example", "exec"), {})
     for name in re.findall(r'\.save\("([^"]+)"\)', block):
         assert Path(name).exists(), name
 

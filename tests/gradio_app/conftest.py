@@ -84,19 +84,21 @@ def _copy_output(output: IO[bytes], log: IO[bytes], running: threading.Event) ->
     running.set()
 
 
-@pytest.fixture(scope="session", params=["local", "zero_gpu", "space"])
+@pytest.fixture(scope="session", params=["local", "space"])
 def page_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """The page on this computer, on a simulated ZeroGPU, and built as a Space"""
+    """The page on this computer, and built as a Space on a simulated ZeroGPU"""
     app, variables = APP, {"PYTHONPATH": python_path(FAST_PAGE)}
     if request.param == "local":
         variables |= MEASURED
-    if request.param == "zero_gpu":
-        variables = {"SPACES_ZERO_GPU": "1", "PYTHONPATH": python_path(FAST_PAGE, FAKE_ZERO_GPU)}
     if request.param == "space":
         app = tmp_path_factory.mktemp("space") / "copy"
         command = [sys.executable, str(ROOT / "scripts" / "build_space.py"), str(app)]
         subprocess.run(command, check=True, capture_output=True)
-        variables |= {"SPACE_ID": "somebody/impasto"}
+        variables = {
+            "SPACE_ID": "somebody/impasto",
+            "SPACES_ZERO_GPU": "1",
+            "PYTHONPATH": python_path(FAST_PAGE, FAKE_ZERO_GPU),
+        }
     with serve_page(app, tmp_path_factory.mktemp("page"), **variables) as server:
         yield SimpleNamespace(kind=request.param, app=app, **vars(server))
 

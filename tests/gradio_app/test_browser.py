@@ -24,24 +24,21 @@ from tests.gradio_app.conftest import APP, Visitor
 
 pytestmark = pytest.mark.browser
 OpenPage = Callable[..., Visitor]
-#: For tests of what happens in the browser, which is the same for all servers
+#: For tests of what happens in the browser, which is the same for both servers
 _ON_ONE_SERVER = pytest.mark.parametrize("page_server", ["local"], indirect=True)
-#: For tests of how jobs reach the painter: the Space without ZeroGPU does that as the page on this computer does
-_ON_BOTH_PAINTERS = pytest.mark.parametrize("page_server", ["local", "zero_gpu"], indirect=True)
 
 
 def pixels(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB"), dtype=float)
 
 
-@_ON_BOTH_PAINTERS
 def test_stopping_a_painting_keeps_what_the_preview_shows(
     open_page: OpenPage, large: Path, tmp_path: Path, page_server: SimpleNamespace
 ) -> None:
     visitor = open_page()
     visitor.upload("photo", large)
     estimate = r"480 × 360 pixels, about \d+ (s|min)"
-    estimate += "" if page_server.kind == "zero_gpu" else r" and \d+\.\d GB of memory"  # there it is another computer's
+    estimate += "" if page_server.kind == "space" else r" and \d+\.\d GB of memory"  # there it is another computer's
     visitor.wait_until(lambda: re.fullmatch(estimate, visitor.find("takes").inner_text().strip()))
     visitor.start_painting()
     assert not visitor.find("go").is_visible()
@@ -94,7 +91,6 @@ def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: 
     assert again["content"] != json.loads(png_text(whole)["impasto"])["content"]
 
 
-@_ON_BOTH_PAINTERS
 def test_an_instant_style_paints_at_once_and_sets_the_style(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     names = list(available_networks())
     name = next(name for name in names if name != "harvest")  # the default style
@@ -131,7 +127,6 @@ def test_an_instant_style_paints_at_once_and_sets_the_style(open_page: OpenPage,
     assert recipe["styles"] == [read_picture(APP / "assets" / f"{name}.jpg").digest]
 
 
-@_ON_BOTH_PAINTERS
 def test_an_instant_style_does_not_interrupt_a_painting(open_page: OpenPage, large: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", large)
@@ -145,7 +140,7 @@ def test_an_instant_style_does_not_interrupt_a_painting(open_page: OpenPage, lar
     visitor.find("go").wait_for()
 
 
-@_ON_BOTH_PAINTERS
+@_ON_ONE_SERVER
 def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     with Image.open(small) as image:
         photo = pixels(image)
@@ -243,7 +238,7 @@ def test_paintings_and_examples_open_at_once(open_page: OpenPage, tmp_path: Path
     visitor.wait_until(lambda: "painting-20" in visitor.result_url(), 5)
 
 
-@pytest.mark.parametrize("page_server", ["zero_gpu"], indirect=True)  # where there can be no quota left, too
+@pytest.mark.parametrize("page_server", ["space"], indirect=True)  # where there can be no quota left, too
 def test_missing_and_broken_pictures_are_reported_and_nothing_is_lost(
     open_page: OpenPage, small: Path, tmp_path: Path, page_server: SimpleNamespace
 ) -> None:
@@ -304,7 +299,6 @@ def test_a_deleted_painting_is_reported(open_page: OpenPage, small: Path, page_s
     assert visitor.status().startswith("Done in")
 
 
-@_ON_BOTH_PAINTERS
 def test_a_waiting_visitor_can_leave_and_paintings_do_not_mix(
     open_page: OpenPage, large: Path, small: Path, page_server: SimpleNamespace
 ) -> None:
@@ -312,7 +306,7 @@ def test_a_waiting_visitor_can_leave_and_paintings_do_not_mix(
     first.upload("photo", large)
     second.upload("photo", small)
     first.start_painting()
-    if page_server.kind == "zero_gpu":  # there is no queue
+    if page_server.kind == "space":  # there is no queue
         second.paint()
         first.find("stop").click()
         first.wait_until(lambda: first.status().startswith("Stopped"))
@@ -332,7 +326,6 @@ def test_a_waiting_visitor_can_leave_and_paintings_do_not_mix(
     assert second.find("session").locator("button").count() == 1
 
 
-@_ON_BOTH_PAINTERS
 def test_closing_the_tab_stops_painting(open_page: OpenPage, large: Path, small: Path, page_server: SimpleNamespace) -> None:
     first, second = open_page(), open_page()
     first.upload("photo", large)
@@ -347,7 +340,7 @@ def test_closing_the_tab_stops_painting(open_page: OpenPage, large: Path, small:
     second.paint()
     assert second.status().startswith("Done in")
     assert time.monotonic() - start < 40  # the other painting would have taken minutes
-    if page_server.kind == "zero_gpu":
+    if page_server.kind == "space":
         second.wait_until(lambda: not children(), 15)
 
 
