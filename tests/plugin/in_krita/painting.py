@@ -62,7 +62,7 @@ def by_docker():
     doc = yield from document()
     content, style = yield from add_photo_and_painting(doc)
     names_before = layer_names(doc)
-    yield from press_stylize(style, iterations=40)
+    yield from press_stylize(style, iterations=16)
     start = time.monotonic()
     runner = get_runner()
     yield (lambda: runner.preview is not None), 90
@@ -145,7 +145,7 @@ def layer_kind(kind):
     style.setVisible(False)
     group.setVisible(False)
     yield from activate(doc, active)
-    yield from paint(style, iterations=40)
+    yield from paint(style, iterations=16)
     results = [node for node in doc.rootNode().childNodes() if " x " in node.name()]
     names = layer_names(doc)
     return {
@@ -218,7 +218,7 @@ def color_space(model, depth, profile):
     yield 0.3
     content, style = (next(n for n in doc.rootNode().childNodes() if n.name() == name) for name in ("Photo", "Painting"))
     yield from activate(doc, content)
-    yield from paint(style, iterations=40)
+    yield from paint(style, iterations=16)
     painted = find_result(doc)
     result = {**state(doc), "space": []}
     if painted is not None:
@@ -264,7 +264,7 @@ def two_styles():
     docker.form.region_picker.choose_layer(plugin().layers.node_key(region))
     for name, label in (("padding", "Both ways"), ("style_loss", "Moments")):
         find_child(docker, name).setCurrentText(label)
-    yield from press_stylize(style, iterations=40, strength=0.8, padding="circular", style_loss="moments")
+    yield from press_stylize(style, iterations=16, strength=0.8, padding="circular", style_loss="moments")
     result["second_options"] = dict(get_runner().last_request.options)
     yield is_idle, 90
     yield 0.2
@@ -278,7 +278,7 @@ def two_styles():
     yield 0.3
     docker.form.refresh(doc)
     docker.form.region_picker.choose_layer(plugin().layers.node_key(mask))
-    yield from paint(style, iterations=40, strength=0.9)
+    yield from paint(style, iterations=16, strength=0.9)
     assert not get_runner().problem, get_runner().problem + get_runner().details
     result.update(problem=get_runner().problem, right_region=read_pixels(find_result(doc, "(90 %)")).hex())
     return result

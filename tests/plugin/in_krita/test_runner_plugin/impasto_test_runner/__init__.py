@@ -23,7 +23,7 @@ if "PyQt6.QtCore" in sys.modules:
 else:
     from PyQt5.QtCore import QSocketNotifier, QTimer
 
-_POLL_MS = 5
+_POLL_MS = 20
 
 
 class TestRunner(Extension):
