@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from paintings import collection
+from paintings import brushwork, canvas, collection, pieced
 from paintings.canvas import Canvas
 
 pytestmark = [
@@ -37,14 +37,22 @@ def painting(name: str) -> Image.Image:
 
 @pytest.mark.parametrize("name", list(collection.PAINTINGS))
 def test_the_same_seed_makes_the_same_painting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = painting(name)
-    assert np.asarray(first).shape == (768, 1024, 3)
-    assert np.asarray(first).std() > 40  # it is not a uniform color
-    if name == "harvest":  # compared with a twentieth of its strokes, which take half a minute
-        strokes = Canvas.strokes
-        monkeypatch.setattr(Canvas, "strokes", lambda self, count, *rest, **brush: strokes(self, count // 20, *rest, **brush))
-        first = collection.paint(name)
-    np.testing.assert_array_equal(first, collection.paint(name))
+    """On a small canvas, and Harvest with a twentieth of its strokes"""
+    for module in (brushwork, canvas, pieced):
+        monkeypatch.setattr(module, "WIDTH", 320)
+        monkeypatch.setattr(module, "HEIGHT", 240)
+    strokes = Canvas.strokes
+    fraction = 20 if name == "harvest" else 1
+    monkeypatch.setattr(
+        Canvas, "strokes", lambda self, count, *rest, **brush: strokes(self, count // fraction, *rest, **brush)
+    )
+    np.testing.assert_array_equal(collection.paint(name), collection.paint(name))
+
+
+@pytest.mark.parametrize("name", list(collection.PAINTINGS))
+def test_a_painting_fills_its_canvas(name: str) -> None:
+    assert np.asarray(painting(name)).shape == (768, 1024, 3)
+    assert np.asarray(painting(name)).std() > 40  # it is not a uniform color
 
 
 @pytest.mark.parametrize("name", list(collection.PAINTINGS))
