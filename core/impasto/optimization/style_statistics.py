@@ -21,8 +21,8 @@ from ..layers import SMALLEST_SIDE, receptive_radius
 from ..losses.moments import Moments
 from ..options import Options
 from ..vgg.network import VGG
-from .guidance import propagate_mask
 from .inputs import Inputs
+from .spatial_guidance import propagate_mask
 from .tiling import accumulate_moments, make_tiles
 
 #: Moments of styles per layer, keyed by everything they depend on

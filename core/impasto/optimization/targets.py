@@ -18,10 +18,10 @@ from ..losses.moments import Moments, mix_moments
 from ..options import Options
 from ..vgg.network import VGG
 from .adaptive_tiling import AdaptiveTilingObjective, TileLimit
-from .guidance import propagate_mask
 from .initialization import initial_image
 from .inputs import Inputs
 from .objective import Objective, Region
+from .spatial_guidance import propagate_mask
 from .style_statistics import StyleCache, StyleStatistics
 
 #: About the greatest factor between differences of color after and before the content takes the style's colors

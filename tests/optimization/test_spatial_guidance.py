@@ -10,7 +10,7 @@ from impasto.errors import ImageError
 from impasto.images.mask import read_mask
 from impasto.images.picture import Picture, read_picture
 from impasto.images.tileable import Tileable
-from impasto.optimization.guidance import propagate_mask
+from impasto.optimization.spatial_guidance import propagate_mask
 from impasto.vgg.network import VGG
 from tests.conftest import random_weights, scene
 
