@@ -87,10 +87,9 @@ def _copy_output(output: IO[bytes], log: IO[bytes], running: threading.Event) ->
 @pytest.fixture(scope="session", params=["local", "space"])
 def page_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The page on this computer, and built as a Space on a simulated ZeroGPU"""
-    app, variables = APP, {"PYTHONPATH": python_path(FAST_PAGE)}
     if request.param == "local":
-        variables |= MEASURED
-    if request.param == "space":
+        app, variables = APP, {"PYTHONPATH": python_path(FAST_PAGE), **MEASURED}
+    else:
         app = tmp_path_factory.mktemp("space") / "copy"
         command = [sys.executable, str(ROOT / "scripts" / "build_space.py"), str(app)]
         subprocess.run(command, check=True, capture_output=True)

@@ -140,7 +140,6 @@ def test_an_instant_style_does_not_interrupt_a_painting(open_page: OpenPage, lar
     visitor.find("go").wait_for()
 
 
-@_ON_ONE_SERVER
 def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     with Image.open(small) as image:
         photo = pixels(image)

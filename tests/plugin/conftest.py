@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import runpy
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.plugin.krita_session import INSTALL, KRITA, KritaSession, create_profile, virtual_display
+from tests.plugin.krita_session import INSTALL, KRITA, PATH, KritaSession, create_profile, virtual_display
 from tests.plugin.linked_wheels import write_linked_wheels
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 import build_krita_plugin
 
+ENGINE_INSTALL = Path(__file__).parents[2] / "plugin" / "impasto_krita" / "engine_install.py"
 THREADS = 1  # of the engine: its pictures are tiny, and other tests run beside it
 
 
@@ -66,7 +68,7 @@ def krita_without_engine(
     `make test-kritas`, it downloads them.
     """
     pip = {}
-    if "IMPASTO_KRITA" not in os.environ and _newest_python() == sys.version_info[:2]:
+    if "IMPASTO_KRITA" not in os.environ and _plugin_chooses_this_version():
         wheels = tmp_path_factory.mktemp("wheels")
         write_linked_wheels(wheels, "impasto", "demo")
         pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
@@ -83,10 +85,12 @@ def own_krita(krita_profile: Path, display: str, tmp_path: Path) -> Iterator[Kri
         yield session
 
 
-def _newest_python() -> tuple[int, int]:
-    """The version of the Python that the plugin chooses."""
-    path = "/usr/bin:/usr/local/bin"
-    return max((3, minor) for minor in range(30) if minor == 0 or shutil.which(f"python3.{minor}", path=path))
+def _plugin_chooses_this_version() -> bool:
+    """Whether the first Python that the plugin tries, with Krita's PATH, has the version of this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", PATH)
+        candidates = runpy.run_path(str(ENGINE_INSTALL))["python_candidates"]()
+    return [Path(command[0]).name for command in candidates[:1]] == [f"python3.{sys.version_info.minor}"]
 
 
 def _copy(profile: Path, folder: Path) -> Path:

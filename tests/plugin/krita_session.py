@@ -18,6 +18,8 @@ import pytest
 
 IN_KRITA = Path(__file__).parent / "in_krita"
 #: The command that starts Krita; scripts/test_kritas.sh sets it to other versions.
+#: Where Krita looks for programs. The system's, because Krita's own Python has to be the first one on it
+PATH = "/usr/bin:/bin"
 KRITA = shlex.split(os.environ.get("IMPASTO_KRITA", "krita"))
 INSTALL = "sudo apt-get install --no-install-recommends krita xvfb python3-pyqt5 python3-venv libgl1-mesa-dri"
 _START_SECONDS = 120
@@ -44,10 +46,9 @@ def krita_environment(home: Path, display: str, engine: str | None = None, threa
     """The environment variables for a Krita whose files are all in `home`.
 
     engine: the Python that runs the engine; threads: how many it uses, by default as many as there are cores.
-    The PATH is the system's, because Krita's Python is the first one on it.
     """
     folders = {f"XDG_{kind.upper()}_HOME": str(home / kind) for kind in ("data", "config", "cache")}
-    variables = {"HOME": str(home), "DISPLAY": display, "PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(home / "run")}
+    variables = {"HOME": str(home), "DISPLAY": display, "PATH": PATH, "XDG_RUNTIME_DIR": str(home / "run")}
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     variables["IMPASTO_CACHE"] = os.environ.get("IMPASTO_CACHE", str(cache / "impasto"))

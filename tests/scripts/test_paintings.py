@@ -42,10 +42,8 @@ def test_the_same_seed_makes_the_same_painting(name: str, monkeypatch: pytest.Mo
         monkeypatch.setattr(module, "WIDTH", 320)
         monkeypatch.setattr(module, "HEIGHT", 240)
     strokes = Canvas.strokes
-    fraction = 20 if name == "harvest" else 1
-    monkeypatch.setattr(
-        Canvas, "strokes", lambda self, count, *rest, **brush: strokes(self, count // fraction, *rest, **brush)
-    )
+    divisor = 20 if name == "harvest" else 1
+    monkeypatch.setattr(Canvas, "strokes", lambda self, count, *rest, **brush: strokes(self, count // divisor, *rest, **brush))
     np.testing.assert_array_equal(collection.paint(name), collection.paint(name))
 
 

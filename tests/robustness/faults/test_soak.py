@@ -17,6 +17,6 @@ SOAK = Path(__file__).parents[3] / "benchmarks" / "soak.py"
 @pytest.mark.parametrize("target", ["worker", "page"])
 def test_rounds_of_jobs_leave_nothing_behind(target: str) -> None:
     """In so short a time memory is still settling, so it is allowed more than in a long run."""
-    command = [sys.executable, str(SOAK), "--only", target, "--minutes", "0.2", "--allow", "0.1"]
+    command = [sys.executable, str(SOAK), "--only", target, "--minutes", "0.3", "--allow", "0.1"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stdout + result.stderr
