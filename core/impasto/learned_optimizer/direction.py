@@ -1,0 +1,35 @@
+"""Adam's direction, of the gradients so far (Kingma and Ba, arXiv 1412.6980)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+#: Decay of the moments: a few large steps are taken, so the averages are short.
+_BETAS = (0.8, 0.85)
+
+
+class AdamDirection:
+    """The moving averages of the gradients, and their quotient"""
+
+    def __init__(self) -> None:
+        self._first: Tensor | None = None
+        self._second: Tensor | None = None
+        self._steps = 0
+
+    def update(self, gradient: Tensor) -> Tensor:
+        """Add a gradient, and return the direction: the mean gradient divided by its root mean square."""
+        if self._first is None or self._second is None:
+            self._first, self._second = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        self._steps += 1
+        self._first.lerp_(gradient, 1 - _BETAS[0])
+        self._second.lerp_(gradient.square(), 1 - _BETAS[1])
+        first, second = (1 - beta**self._steps for beta in _BETAS)
+        return (self._first / first) / ((self._second / second).clamp(min=0).sqrt() + 1e-12)
+
+    def transform(self, resize: Callable[[Tensor], Tensor]) -> None:
+        """Resize the moving averages along with the image."""
+        if self._first is not None and self._second is not None:
+            self._first, self._second = resize(self._first), resize(self._second).clamp_(min=1e-6)

@@ -1,0 +1,112 @@
+"""Optimal transport between the feature distributions of an image and of a style, in closed form.
+
+For normal distributions with covariances C and C*, the optimal transport map is linear (Olkin and Pukelsheim, 1982):
+
+    T = A (A C A)^-1/2 A with A = C*^1/2
+
+It is computed for the principal components of each layer's features, so that it costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+#: Layers whose features are transported, and the number of principal components of each
+TRANSPORT_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1")
+COMPONENTS = 64
+#: Regularizer of the inverse square root, relative to the mean eigenvalue: directions with less variance stay as they are.
+_FLOOR = 1e-2
+_COLOR_FLOOR = 1e-3
+#: Iterations that converge for condition numbers up to that of the floor
+_ITERATIONS = 20
+
+
+class FeatureMoments(NamedTuple):
+    """Mean and covariance of the features of a layer, of one image or of a batch"""
+
+    mean: Tensor  # (..., N)
+    covariance: Tensor  # (..., N, N)
+
+
+class Transport(NamedTuple):
+    """Linear maps z -> matrix z + shift, stacked over the layers"""
+
+    matrix: Tensor  # (..., L, N, N)
+    shift: Tensor  # (..., L, N)
+
+
+def matrix_roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the square root and the inverse square root of symmetric positive definite matrices, in double precision.
+
+    (..., N, N) -> (..., N, N) each
+
+    The coupled Newton-Schulz iteration (Higham, Functions of Matrices, 2008, eq. 6.35) takes matrix products only, which
+    are fast in batches where eigenvalue decompositions are not.
+    """
+    size = matrix.shape[-1]
+    matrix = matrix.double()
+    scale = torch.linalg.matrix_norm(matrix)[..., None, None] + 1e-30
+    identity = torch.eye(size, dtype=matrix.dtype, device=matrix.device)
+    root, inverse_root = matrix / scale, identity.expand_as(matrix)
+    for _ in range(_ITERATIONS):
+        step = 1.5 * identity - 0.5 * inverse_root @ root
+        root, inverse_root = root @ step, step @ inverse_root
+    return root * scale.sqrt(), inverse_root / scale.sqrt()
+
+
+def with_floor(covariance: Tensor, floor: float) -> Tensor:
+    """Add `floor` times the mean eigenvalue to all eigenvalues.  (..., N, N)"""
+    size = covariance.shape[-1]
+    mean = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)
+    identity = torch.eye(size, dtype=covariance.dtype, device=covariance.device)
+    return covariance + (floor * mean + 1e-12)[..., None, None] * identity
+
+
+def project(moments: Mapping[str, FeatureMoments], bases: Mapping[str, Tensor]) -> FeatureMoments:
+    """Return the moments of the principal components in double precision, stacked over the layers.
+
+    Tensor cores round the inputs of products, which would make covariances indefinite.
+
+    bases: layer -> (COMPONENTS, N), orthonormal rows
+    -> mean (..., L, COMPONENTS), covariance (..., L, COMPONENTS, COMPONENTS)
+    """
+    layers = [layer for layer in moments if layer in bases]
+    basis = {layer: bases[layer].double() for layer in layers}
+    means = [moments[layer].mean.double() @ basis[layer].T for layer in layers]
+    covariances = [basis[layer] @ moments[layer].covariance.double() @ basis[layer].T for layer in layers]
+    return FeatureMoments(torch.stack(means, -2), torch.stack(covariances, -3))
+
+
+def style_root(style: FeatureMoments) -> FeatureMoments:
+    """Replace the covariance of a style by its square root A, which `transport` takes."""
+    return FeatureMoments(style.mean, matrix_roots(with_floor(style.covariance, _COLOR_FLOOR))[0])
+
+
+def transport(current: FeatureMoments, style: FeatureMoments, floor: float = _FLOOR) -> Transport:
+    """Return the maps that carry features with the current moments to those of the style.
+
+    style: from `style_root`
+    -> in single precision
+    """
+    root = style.covariance
+    inverse = matrix_roots(with_floor(root @ current.covariance.double() @ root, floor))[1]
+    matrix = root @ inverse @ root
+    shift = style.mean.double() - (matrix @ current.mean.double()[..., None])[..., 0]
+    return Transport(matrix.float(), shift.float())
+
+
+def color_transport(image: Tensor, style: FeatureMoments) -> Tensor:
+    """Give images the mean and covariance of the style's colors.  (B, 3, H, W) in [0, 1] -> the same
+
+    style: of the colors, from `style_root`
+    """
+    pixels = image.flatten(2)
+    mean = pixels.mean(2)
+    centered = (pixels - mean[..., None]).double()
+    covariance = centered @ centered.transpose(1, 2) / pixels.shape[2]
+    matrix, shift = transport(FeatureMoments(mean, covariance), style, _COLOR_FLOOR)
+    return (matrix @ pixels + shift[..., None]).view_as(image).clamp(0, 1)
