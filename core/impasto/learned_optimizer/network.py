@@ -26,7 +26,7 @@ _BLOCKS = (1, 1, 1, 2)
 CONDITIONS = 3
 _PIXEL_CHANNELS = 12 + CONDITIONS
 #: Greatest correction, and maximum of the normalized gradient
-_CORRECTION_SCALE, _MAX_GRADIENT = 0.5, 3.0
+_MAX_CORRECTION, _MAX_GRADIENT = 0.5, 3.0
 
 
 class Observation(NamedTuple):
@@ -54,13 +54,61 @@ def conditions(side: float, step: int, decades: Tensor) -> Tensor:
 class _ResidualBlock(nn.Module):
     """Two convolutions whose result is added to their input"""
 
-    def __init__(self, first: nn.Conv2d, second: nn.Conv2d) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.first, self.second = first, second
+        self.first, self.second = _convolution(width, width), _convolution(width, width, 0.3)
 
     def forward(self, values: Tensor) -> Tensor:
         residual: Tensor = self.second(self.first(values).relu())
         return values + residual
+
+
+class _Scale(nn.Module):
+    """The part of the network at the resolution of one layer of VGG"""
+
+    basis: Tensor  # principal components of the layer's features over many pictures, (COMPONENTS, C)
+    mean: Tensor  # of the features, (C,)
+    deviation: Tensor  # root of their mean variance
+
+    def __init__(self, channels: int, width: int, above: int | None, blocks: int) -> None:
+        """channels: of VGG's layer; width: of this network; above: width at the next coarser layer, if any"""
+        super().__init__()
+        self.own = nn.Parameter(torch.randn(width, channels) * (0.5 / math.sqrt(channels)))
+        self.carried = nn.Parameter(torch.randn(width, COMPONENTS) * (0.7 / math.sqrt(COMPONENTS)))
+        self.pixels = _convolution(_PIXEL_CHANNELS, width, 0.5)
+        self.upward = None if above is None else _convolution(above, width)
+        self.blocks = nn.ModuleList(_ResidualBlock(width) for _ in range(blocks))
+        self.register_buffer("basis", torch.eye(COMPONENTS, channels))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(()))
+
+    def forward(self, features: Tensor, matrix: Tensor, shift: Tensor, pixels: Tensor, above: Tensor | None) -> Tensor:
+        """features: (B, C, h, w); matrix, shift: the transport of the layer; pixels: (B, _PIXEL_CHANNELS, H, W)
+
+        above: result of the next coarser layer, if any
+        -> (B, width, h, w)
+        """
+        height, width = features.shape[2:]
+        hidden: Tensor = self._mix(features.to(pixels.dtype), matrix, shift)
+        if pixels.shape[2:] != features.shape[2:]:
+            pixels = functional.adaptive_avg_pool2d(pixels, (height, width))
+        hidden = hidden + self.pixels(pixels)
+        if above is not None and self.upward is not None:
+            hidden = hidden + self.upward(functional.interpolate(above, (height, width)))
+        hidden = hidden.relu()
+        for block in self.blocks:
+            hidden = block(hidden)
+        return hidden
+
+    def _mix(self, features: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+        """Return W_1 (f - m) + W_2 (T P f + t - P m) for features f, whose mean over many pictures is m."""
+        own, carried = self.own / self.deviation, self.carried / self.deviation
+        weight = own + carried @ matrix @ self.basis  # (B, width, C)
+        bias = (shift - self.basis @ self.mean) @ carried.T - own @ self.mean  # (B, width)
+        batch, channels, height, width = features.shape
+        positions = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
+        mixed = torch.baddbmm(bias[:, None], positions, weight.transpose(1, 2))
+        return mixed.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
 class UpdateNetwork(nn.Module):
@@ -68,95 +116,55 @@ class UpdateNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-
-        def convolution(channels: int, filters: int, size: int = 3) -> nn.Conv2d:
-            return nn.Conv2d(channels, filters, size, padding=size // 2, padding_mode="replicate")
-
-        self.features = nn.ModuleList(
-            nn.Linear(channels, width) for channels, width in zip(FEATURE_CHANNELS, WIDTHS, strict=True)
-        )
-        self.transported = nn.ModuleList(nn.Linear(COMPONENTS, width, bias=False) for width in WIDTHS)
-        self.pixels = nn.ModuleList(convolution(_PIXEL_CHANNELS, width) for width in WIDTHS)
-        self.upward = nn.ModuleList(convolution(above, width) for above, width in zip(WIDTHS[1:], WIDTHS[:-1], strict=True))
-        self.blocks = nn.ModuleList(
-            nn.ModuleList(_ResidualBlock(convolution(width, width), convolution(width, width)) for _ in range(count))
-            for width, count in zip(WIDTHS, _BLOCKS, strict=True)
-        )
-        self.output = convolution(WIDTHS[0], 3)
+        above = (*WIDTHS[1:], None)
+        sizes = zip(FEATURE_CHANNELS, WIDTHS, above, _BLOCKS, strict=True)
+        self.scales = nn.ModuleDict(zip(TRANSPORT_LAYERS, (_Scale(*size) for size in sizes), strict=True))
+        self.output = _convolution(WIDTHS[0], 3, 0.1)
         #: Logarithms of the rates of Adam's direction and of the gradient, and the change of the first per unit of `step`
         self.rates = nn.Parameter(torch.tensor([-3.2, -0.25, -5.0]))
-        for layer, channels in zip(TRANSPORT_LAYERS, FEATURE_CHANNELS, strict=True):
-            self.register_buffer(f"basis_{layer}", torch.eye(COMPONENTS, channels))
-            self.register_buffer(f"mean_{layer}", torch.zeros(channels))
-            self.register_buffer(f"scale_{layer}", torch.ones(()))
-        self._initialize()
 
-    @torch.no_grad()
-    def _initialize(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.weight, 0, math.sqrt(2 / module.weight[0].numel()))
-                nn.init.zeros_(module.bias)
-        for index, channels in enumerate(FEATURE_CHANNELS):
-            nn.init.normal_(self.features[index].weight, 0, 0.5 / math.sqrt(channels))
-            nn.init.zeros_(self.features[index].bias)
-            nn.init.normal_(self.transported[index].weight, 0, 0.7 / math.sqrt(COMPONENTS))
-            self.pixels[index].weight *= 0.5
-            for block in self.blocks[index]:
-                block.second.weight *= 0.3
-        self.output.weight *= 0.1
+    def _scale(self, layer: str) -> _Scale:
+        scale = self.scales[layer]
+        assert isinstance(scale, _Scale)
+        return scale
 
     @property
     def bases(self) -> dict[str, Tensor]:
         """Layer -> principal components of VGG's features, (COMPONENTS, C)"""
-        return {layer: getattr(self, f"basis_{layer}") for layer in TRANSPORT_LAYERS}
+        return {layer: self._scale(layer).basis for layer in TRANSPORT_LAYERS}
 
     @torch.no_grad()
     def set_statistics(self, statistics: Mapping[str, FeatureMoments]) -> None:
-        """Set the principal components, means and scales of VGG's features from their moments over many pictures."""
+        """Set the principal components, means and deviations of VGG's features from their moments over many pictures."""
         for layer, (mean, covariance) in statistics.items():
-            self.get_buffer(f"mean_{layer}").copy_(mean)
-            self.get_buffer(f"scale_{layer}").copy_(covariance.diagonal().mean().sqrt())
-            self.bases[layer].copy_(torch.linalg.eigh(covariance.cpu().double())[1][:, -COMPONENTS:].T)
+            scale = self._scale(layer)
+            scale.mean.copy_(mean)
+            scale.deviation.copy_(covariance.diagonal().mean().sqrt())
+            scale.basis.copy_(torch.linalg.eigh(covariance.cpu().double())[1][:, -COMPONENTS:].T)
 
     def forward(self, seen: Observation) -> Tensor:
         """Return the next images, which may leave [0, 1].  -> (B, 3, H, W)"""
-        height, width = seen.image.shape[2:]
-        constants = seen.conditions[:, :, None, None].expand(-1, -1, height, width)
+        constants = seen.conditions[:, :, None, None].expand(-1, -1, *seen.image.shape[2:])
         squashed = seen.gradient / (seen.gradient.abs() + 0.5)
         pixels = torch.cat([2 * seen.image - 1, 2 * seen.content - 1, squashed, seen.direction, constants], 1)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         hidden: Tensor | None = None
         layers = [layer for layer in TRANSPORT_LAYERS if layer in seen.features]
-        for index in reversed(range(len(layers))):
-            mixed = self._mix_features(index, seen.features[layers[index]], seen.transport, pixels.dtype)
-            size = mixed.shape[2:]
-            mixed = mixed + self.pixels[index](
-                pixels if size == (height, width) else functional.adaptive_avg_pool2d(pixels, size)
-            )
-            if hidden is not None:
-                mixed = mixed + self.upward[index](functional.interpolate(hidden, size))
-            hidden = mixed.relu()
-            for block in self.blocks[index]:
-                hidden = block(hidden)
-        assert hidden is not None
-        correction = self.output(hidden.relu())
+        for index, layer in reversed(list(enumerate(layers))):
+            matrix, shift = seen.transport.matrix[:, index], seen.transport.shift[:, index]
+            hidden = self._scale(layer)(seen.features[layer], matrix, shift, pixels, hidden)
+        assert hidden is not None, "the loss has no style layers that the network knows"
+        correction = self.output(hidden.relu()).tanh()
         adam_rate = (self.rates[0] + self.rates[1] * seen.conditions[:, 1]).exp()[:, None, None, None]
         gradient = seen.gradient.clamp(-_MAX_GRADIENT, _MAX_GRADIENT)
-        return seen.image + _CORRECTION_SCALE * correction.tanh() - adam_rate * seen.direction - self.rates[2].exp() * gradient
+        step: Tensor = _MAX_CORRECTION * correction - adam_rate * seen.direction - self.rates[2].exp() * gradient
+        return seen.image + step
 
-    def _mix_features(self, index: int, features: Tensor, maps: Transport, dtype: torch.dtype) -> Tensor:
-        """Return W_1 (f - m) + W_2 (T P f + t - P m) for the features f of a layer, whose mean over pictures is m.
 
-        (B, C, h, w) -> (B, WIDTHS[index], h, w)
-        """
-        layer = TRANSPORT_LAYERS[index]
-        basis, mean, scale = self.bases[layer], self.get_buffer(f"mean_{layer}"), self.get_buffer(f"scale_{layer}")
-        matrix, shift = maps.matrix[:, index], maps.shift[:, index]
-        own, carried = self.features[index].weight / scale, self.transported[index].weight / scale
-        weight = own + carried @ matrix @ basis  # (B, width, C)
-        bias = self.features[index].bias - own @ mean + (shift - basis @ mean) @ carried.T  # (B, width)
-        batch, channels, height, width = features.shape
-        positions = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels).to(dtype)
-        mixed = torch.baddbmm(bias[:, None], positions, weight.transpose(1, 2))
-        return mixed.view(batch, height, width, -1).permute(0, 3, 1, 2)
+def _convolution(channels: int, filters: int, gain: float = 1.0) -> nn.Conv2d:
+    """Return a 3 x 3 convolution whose weights have `gain` times the deviation that keeps variances through a ReLU."""
+    convolution = nn.Conv2d(channels, filters, 3, padding=1, padding_mode="replicate")
+    nn.init.normal_(convolution.weight, 0, gain * math.sqrt(2 / convolution.weight[0].numel()))
+    assert convolution.bias is not None
+    nn.init.zeros_(convolution.bias)
+    return convolution
