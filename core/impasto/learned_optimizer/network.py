@@ -118,7 +118,7 @@ class UpdateNetwork(nn.Module):
         super().__init__()
         above = (*WIDTHS[1:], None)
         sizes = zip(FEATURE_CHANNELS, WIDTHS, above, _BLOCKS, strict=True)
-        self.scales = nn.ModuleDict(zip(TRANSPORT_LAYERS, (_Scale(*size) for size in sizes), strict=True))
+        self.scales = nn.ModuleDict(dict(zip(TRANSPORT_LAYERS, (_Scale(*size) for size in sizes), strict=True)))
         self.output = _convolution(WIDTHS[0], 3, 0.1)
         #: Logarithms of the rates of Adam's direction and of the gradient, and the change of the first per unit of `step`
         self.rates = nn.Parameter(torch.tensor([-3.2, -0.25, -5.0]))
