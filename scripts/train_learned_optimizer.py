@@ -61,7 +61,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--chains", type=float, default=float("inf"))
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--crop", type=int, default=192, help="largest side of the parts to train on (default: 192)")
+    parser.add_argument(
+        "--crops", type=int, nargs="+", default=[192], help="largest sides of the parts to train on, in turn (default: 192)"
+    )
     parser.add_argument("--variants", type=int, default=1, help="variants of each style in other colors (default: 1)")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
@@ -78,7 +80,7 @@ def main() -> None:
     network.set_statistics(feature_statistics([*photos[::8], *styles[::8]], vgg))
     pool = StylePool(styles, vgg)
     torch.backends.cudnn.benchmark = True  # all batches have one of a few sizes from here on
-    trainer = Trainer(network, vgg, photos, pool, batch=arguments.batch, max_crop=arguments.crop)
+    trainer = Trainer(network, vgg, photos, pool, batch=arguments.batch, crops=arguments.crops)
     if arguments.checkpoint.exists():
         trainer.restore(torch.load(arguments.checkpoint, map_location=device, weights_only=True))
     print(f"{len(photos)} photos, {len(styles)} styles, ready after {time.perf_counter() - started:.0f} s", flush=True)

@@ -146,12 +146,16 @@ class Trainer:
         styles: StylePool,
         *,
         batch: int,
-        max_crop: int,
+        crops: Sequence[int],
         seed: int = 0,
     ) -> None:
-        """photos: (H, W, 3) uint8; batch: images per chain; max_crop: largest side of the parts"""
+        """photos: (H, W, 3) uint8; batch: images per chain
+
+        crops: largest sides of the parts that are stylized, in pixels, each for an equal share of the training: small ones
+        first save time
+        """
         self.network, self._vgg, self._styles, self._batch = network.to(vgg.device), vgg, styles, batch
-        self._levels = [level._replace(crop=min(level.crop, max_crop)) for level in LEVELS]
+        self._crops = crops
         self._photos = [photo.to(vgg.device) for photo in photos]
         self._generator = torch.Generator().manual_seed(seed)
         self._parameters = list(network.parameters())
@@ -208,11 +212,13 @@ class Trainer:
         pairs = self._styles.draw(self._batch, self._generator)
         is_default = self._uniform(self._batch) < 0.5
         decades = torch.where(is_default, torch.zeros(()), _MAX_DECADES * (2 * self._uniform(self._batch) - 1)).to(canvas)
-        region = _Region(0.0, 0.0, 1.0)
+        max_crop = self._crops[min(int(self.fraction * len(self._crops)), len(self._crops) - 1)]
+        levels = [level._replace(crop=min(level.crop, max_crop)) for level in LEVELS]
+        region = self._draw_region(levels[0].crop / levels[0].side)
         image: Tensor | None = None
         direction = AdamDirection()
         losses = {}
-        for index, level in enumerate(self._levels):
+        for index, level in enumerate(levels):
             style = self._styles.at(index, pairs)
             if image is None:
                 image = color_transport(_view(canvas, region, level.crop), style_root(style["rgb"]))
@@ -282,6 +288,11 @@ class Trainer:
         gamma = math.exp(0.4 * (2 * float(self._uniform(1)) - 1))
         antialias = extent > CANVAS
         return functional.interpolate(part, (CANVAS, CANVAS), mode="bicubic", antialias=antialias).clamp(0, 1) ** gamma
+
+    def _draw_region(self, side: float) -> _Region:
+        """Draw a part of the canvas of this side."""
+        left, top = ((1 - side) * float(self._uniform(1)) for _ in range(2))
+        return _Region(left, top, side)
 
     def _enlarge(
         self, image: Tensor, region: _Region, level: TrainingLevel, direction: AdamDirection
