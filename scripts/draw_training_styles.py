@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
 from training_styles import draw
 
 #: Longest side of a photograph that is painted, in pixels

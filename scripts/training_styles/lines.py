@@ -83,7 +83,7 @@ def engraving(rng: Rng, photos: Photos) -> Array:
     x, y = grid()
     pitch = rng.uniform(3.6, 8)
     relief = blur(luma(picture), rng.uniform(6, 14)) * rng.uniform(0, 60) + fractal(rng, 200, 2) * rng.uniform(0, 10)
-    white = np.ones((SIZE, SIZE), np.float32)
+    white: Array = np.ones((SIZE, SIZE), np.float32)
     start = rng.uniform(0, np.pi)
     for i in range(int(rng.integers(1, 5))):
         turn = start + i * rng.uniform(0.6, 1.3)
@@ -270,7 +270,7 @@ def ukiyoe(rng: Rng, photos: Photos) -> Array:
     """Muted flat shapes with gradients, wood grain, fine line and waves with foam."""
     palette = random_palette(rng, ("ukiyoe", "ukiyoe", "indigo", "winter", "jade", "dutch_sky", "terracotta"))
     picture = subject(rng, photos, palette, 0.6)
-    x, y = grid()
+    _, y = grid()
     if rng.random() < 0.4:  # waves: bands of a warped height
         height = y / SIZE * rng.uniform(3, 7) + rng.uniform(0.3, 0.8) * fractal(rng, 180, 3)
         height = wobble(rng, height, rng.uniform(2, 12), 50)

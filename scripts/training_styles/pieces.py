@@ -241,10 +241,10 @@ def geometry(rng: Rng, photos: Photos) -> Array:
             elif kind == 1:
                 draw.arc(box, rng.uniform(0, 360), rng.uniform(0, 360), fill=fill(), width=wide)
             elif kind == 2:
-                corners = rng.normal(0, radius, (3, 2)) + [cx, cy]
+                corners = rng.normal(0, radius, (3, 2)) + np.array([cx, cy])
                 draw.polygon([tuple(p) for p in corners.tolist()], fill=fill(rng.uniform(0.5, 1)))
             elif kind == 3:
-                end = rng.normal(0, radius * 2, 2) + [cx, cy]
+                end = rng.normal(0, radius * 2, 2) + np.array([cx, cy])
                 draw.line([cx, cy, *end.tolist()], fill=(20, 20, 20, 255) if rng.random() < 0.5 else fill(), width=wide)
             elif kind == 4:
                 draw.polygon(_blob(rng, cx, cy, radius), fill=fill(rng.uniform(0.5, 1)))

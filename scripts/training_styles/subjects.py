@@ -132,7 +132,12 @@ def portrait(rng: Rng, palette: Array) -> Array:
     scene = ramp(palette, np.clip(0.3 + side * (x - SIZE / 2) / SIZE * 0.5 + fractal(rng, 150, 4) * 0.12, 0, 1))
     cx, cy = SIZE * rng.uniform(0.35, 0.65), SIZE * rng.uniform(0.32, 0.45)
     radius = rng.uniform(70, 125)
-    parts = [(0, 2.6, 2.1, 1.9, 0), (0, 0.95, 0.5, 0.7, 1), (0, -0.12, 0.92, 1.16, 2), (0, 0, 0.76, 1.0, 1)]
+    parts: list[tuple[float, float, float, float, int]] = [
+        (0, 2.6, 2.1, 1.9, 0),
+        (0, 0.95, 0.5, 0.7, 1),
+        (0, -0.12, 0.92, 1.16, 2),
+        (0, 0, 0.76, 1.0, 1),
+    ]
     parts += [(-0.3, -0.12, 0.16, 0.08, 2), (0.3, -0.12, 0.16, 0.08, 2), (0, 0.16, 0.09, 0.2, 3), (0, 0.52, 0.24, 0.08, 0)]
     colors = pick(rng, palette, 4)
     colors[1] = by_luma(palette)[-2]

@@ -75,7 +75,7 @@ def ink_wash(rng: Rng, photos: Photos) -> Array:
     picture = subject(rng, photos, palette, 0.75)
     tone = rank(luma(picture)) * 0.7 + luma(picture) * 0.3
     sheet = pick(rng, PAPERS, 1, 0.03)[0]
-    density = np.zeros((SIZE, SIZE), np.float32)
+    density: Array = np.zeros((SIZE, SIZE), np.float32)
     for level, weight in ((rng.uniform(0.5, 0.8), 0.35), (rng.uniform(0.3, 0.5), 0.7), (rng.uniform(0.1, 0.28), 1.4)):
         mask = smoothstep(-0.1, 0.1, level - wobble(rng, blur(tone, rng.uniform(1, 4)), rng.uniform(1, 6), 30))
         density += _wash(rng, mask, rng.uniform(0, 1)) * weight
@@ -115,10 +115,9 @@ def marbling(rng: Rng, photos: Photos) -> Array:
     bands = value * rng.uniform(1.0, 2.6)
     index = np.floor(bands).astype(int)
     colors = pick(rng, palette, 64, 0.06)
-    if field is None:
-        image = colors[index % 64]
-    else:
-        image = warp(field, shift_x, shift_y) * 0.6 + colors[index % 64] * 0.4
+    image = colors[index % 64]
+    if field is not None:
+        image = warp(field, shift_x, shift_y) * 0.6 + image * 0.4
     part = np.mod(bands, 1)
     vein = smoothstep(0.14, 0.04, np.minimum(part, 1 - part))[..., None] * rng.uniform(0, 1)
     image = image * (1 - vein) + by_luma(palette)[rng.choice([0, -1])] * vein
