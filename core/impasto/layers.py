@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from .errors import OptionError, validate_choice
 
@@ -16,6 +16,9 @@ LAYERS = {
 #: Suffix of the names of networks whose filters have a mean activation of 1. Recipes and scripts use this spelling.
 NORMALIZED_SUFFIX = "-normalised"
 NETWORKS = (*CONVS_PER_BLOCK, *(network + NORMALIZED_SUFFIX for network in CONVS_PER_BLOCK))
+
+#: The deepest layer of the shallow levels of the pyramid, where an image already has its forms: a step costs two fifths.
+SHALLOW_LAYER = "conv3_1"
 
 #: Tileable images have sides that are multiples of this: four pooling layers halve the image.
 TOTAL_STRIDE = 16
@@ -51,6 +54,15 @@ def parse_layers(text: str, network: str | None = None) -> dict[str, float]:
     if total <= 0:
         raise OptionError(f"layers {text!r}: name at least one layer with a weight above 0")
     return {name: weight / total for name, weight in weights.items() if weight > 0}
+
+
+def limit_depth(weights: Mapping[str, float], deepest: str) -> dict[str, float]:
+    """Return layer weights in which those of the layers deeper than `deepest` have been moved to it."""
+    limited: dict[str, float] = {}
+    for name, weight in weights.items():
+        name = min(name, deepest)  # names sort by depth
+        limited[name] = limited.get(name, 0.0) + weight
+    return limited
 
 
 def layers_through(network: str, layers: Iterable[str]) -> tuple[str, ...]:

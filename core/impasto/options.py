@@ -14,10 +14,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .errors import OptionError, validate_choice
-from .layers import NETWORKS, canonical_network, parse_layers
+from .layers import NETWORKS, SHALLOW_LAYER, canonical_network, limit_depth, parse_layers
 from .presets import PAPER_RATIO, PRESETS
 
-QUALITIES = ("draft", "normal", "fine")
+QUALITIES = ("instant", "draft", "normal", "fine")
+#: Longest side of a result of quality "instant", in pixels
+MAX_INSTANT_SIZE = 1024
 #: Style loss -> content weight at strength 0.5 where the loss is relative to the images' own. Chosen by measurement so that
 #: every loss keeps the same amount of content (relative conv4_2 distance about 0.85, coffee in the style of harvest). The
 #: losses themselves are in losses/style.py, which needs torch.
@@ -94,7 +96,12 @@ class Options:
     size: int = option(
         512, "longest side of the result in pixels; 0 keeps the size of the content", low=0, high=16384, group="basic"
     )
-    quality: str = option("normal", "amount of computation", choices=QUALITIES, group="basic")
+    quality: str = option(
+        "normal",
+        f"amount of computation; instant takes a few large steps with a trained network, up to {MAX_INSTANT_SIZE} pixels",
+        choices=QUALITIES,
+        group="basic",
+    )
     strength: float | None = option(
         None,
         "strength of the style from 0 to 1, comparable across pictures and sizes; 0.5 is the preset's own balance",
@@ -207,6 +214,8 @@ class Options:
             object.__setattr__(self, "init", "image")
         if isinstance(self.network, str):
             object.__setattr__(self, "network", canonical_network(self.network))
+        if self.quality == "instant" and self.network == "auto":
+            object.__setattr__(self, "network", "vgg16")  # the one that the trained network knows
         preset_values = PRESETS[validate_choice("preset", self.preset, PRESETS)].values
         balance_is_set = self.strength is not None or self.ratio is not None
         for name, value in preset_values.items():
@@ -223,9 +232,20 @@ class Options:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device):
             raise OptionError(f"no device {self.device!r}: choose from auto, cpu, cuda, cuda:N, mps")
         self.memory_limit()
+        if self.quality == "instant":
+            self._check_instant()
         content_layers, style_layers = parse_layers(self.content_layers), self.style_layer_weights()
         if not content_layers and not any(style_layers):
             raise OptionError("content_layers and style_layers are both none: name at least one layer")
+
+    def _check_instant(self) -> None:
+        """Raises OptionError: another option does not go with quality "instant"."""
+        if self.preset != "impasto" or self.network != "vgg16" or self.weights is not None:
+            raise OptionError("quality instant needs preset impasto and network vgg16 or auto: leave them out")
+        if self.size > MAX_INSTANT_SIZE:
+            raise OptionError(f"size is {self.size}: quality instant paints up to {MAX_INSTANT_SIZE} pixels")
+        if self.content_layers == "none" or "none" in self.style_layers.split("/"):
+            raise OptionError("quality instant needs content_layers and style_layers")
 
     def memory_limit(self) -> float | None:
         """Return the memory limit in bytes, or None if it depends on the free memory.  Raises OptionError: not a size."""
@@ -236,13 +256,21 @@ class Options:
             raise OptionError(f"memory is {self.memory!r}: give a size such as 4GB or 800MB, or auto")
         return float(match[1]) * {"M": 1e6, "G": 1e9}[match[2].upper()]
 
-    def style_layer_weights(self, network: str | None = None) -> list[dict[str, float]]:
-        """Return layer -> weight of the style loss: one dictionary for all styles, or one per style."""
-        return [parse_layers(text, network) for text in self.style_layers.split("/")]
+    def style_layer_weights(self, network: str | None = None, *, shallow: bool = False) -> list[dict[str, float]]:
+        """Return layer -> weight of the style loss: one dictionary for all styles, or one per style.
 
-    def all_layers(self, network: str) -> set[str]:
-        """Return all layers that the content and style losses use."""
-        return set().union(parse_layers(self.content_layers, network), *self.style_layer_weights(network))
+        shallow: of the levels of the pyramid that use no layer deeper than SHALLOW_LAYER
+        """
+        return [_layer_weights(text, network, shallow) for text in self.style_layers.split("/")]
+
+    def content_layer_weights(self, network: str | None = None, *, shallow: bool = False) -> dict[str, float]:
+        """Return layer -> weight of the content loss.  shallow: as in `style_layer_weights`"""
+        return _layer_weights(self.content_layers, network, shallow)
+
+    def all_layers(self, network: str, *, shallow: bool = False) -> set[str]:
+        """Return all layers that the content and style losses use.  shallow: as in `style_layer_weights`"""
+        style_layers = self.style_layer_weights(network, shallow=shallow)
+        return set().union(self.content_layer_weights(network, shallow=shallow), *style_layers)
 
     def content_weight(self, width: int, height: int) -> tuple[float, bool]:
         """Return the weight of the content loss for an image of this size, and whether it is in the paper's units.
@@ -317,6 +345,11 @@ def option_schema() -> list[dict[str, Any]]:
         default = None if None in (value for _, value in form_choices) else default_value(field)
         schema.append({"name": field.name, "kind": kind, "default": default, **shared, "title": title, "offers": form_choices})
     return schema
+
+
+def _layer_weights(text: str, network: str | None, shallow: bool) -> dict[str, float]:
+    weights = parse_layers(text, network)
+    return limit_depth(weights, SHALLOW_LAYER) if shallow else weights
 
 
 def _validate(field: dataclasses.Field[Any], value: Any) -> Any:

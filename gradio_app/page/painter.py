@@ -131,9 +131,7 @@ def gpu_seconds(job: Job) -> int:
 
 
 def _zero_gpu_painting_seconds(photo_size: tuple[int, int], options: Options) -> float:
-    return (
-        sum(level.width * level.height * level.steps for level in pyramid_levels(photo_size, options)) / 1e6 / _ZERO_GPU_SPEED
-    )
+    return sum(level.step_cost * level.steps for level in pyramid_levels(photo_size, options)) / 1e6 / _ZERO_GPU_SPEED
 
 
 def estimate(photo_size: tuple[int, int], settings: dict[str, Any]) -> Estimate:

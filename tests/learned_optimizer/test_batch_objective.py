@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from impasto.learned_optimizer.batch_objective import FINE, WHOLE, BatchObjective, BatchVGG, LossLayers, feature_moments
+from impasto.learned_optimizer.batch_objective import SHALLOW, WHOLE, BatchObjective, BatchVGG, LossLayers, feature_moments
 from impasto.losses.moments import compute_moments
 from impasto.optimization.objective import Objective, Region
 from impasto.vgg.network import VGG
@@ -14,7 +14,7 @@ from tests.conftest import random_weights
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("layers", [WHOLE, FINE], ids=["whole", "fine"])
+@pytest.mark.parametrize("layers", [WHOLE, SHALLOW], ids=["whole", "shallow"])
 def test_batch_objective_equals_the_engines_for_each_image(layers: LossLayers) -> None:
     weights = random_weights("vgg16")
     contents, styles, images = torch.rand(3, 2, 48, 64, 3, generator=torch.Generator().manual_seed(0))

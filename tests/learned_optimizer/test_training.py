@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from impasto.learned_optimizer import training
-from impasto.learned_optimizer.batch_objective import FINE, WHOLE, BatchVGG
+from impasto.learned_optimizer.batch_objective import SHALLOW, WHOLE, BatchVGG
 from impasto.learned_optimizer.network import UpdateNetwork
 from impasto.learned_optimizer.training import StylePool, Trainer, TrainingLevel, feature_statistics
 from tests.conftest import random_weights, scene
@@ -17,7 +17,7 @@ PICTURES = [torch.from_numpy(scene(90, 70, seed)) for seed in range(3)]
 @pytest.fixture
 def vgg(monkeypatch: pytest.MonkeyPatch) -> BatchVGG:
     """Levels of a few small steps, and a network of random weights"""
-    levels = (TrainingLevel(32, 32, (2, 2), WHOLE), TrainingLevel(48, 32, (1, 2), FINE))
+    levels = (TrainingLevel(32, 32, (2, 2), WHOLE), TrainingLevel(48, 32, (1, 2), SHALLOW))
     monkeypatch.setattr(training, "LEVELS", levels)
     monkeypatch.setattr(training, "CANVAS", 48)
     return BatchVGG(random_weights("vgg16"), torch.device("cpu"), torch.float32)

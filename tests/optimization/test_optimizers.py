@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from impasto.optimization.objective import Evaluation
 from impasto.optimization.optimizers import LBFGS, Adam, _add_scaled, _dot
 
 
@@ -16,6 +17,11 @@ def quadratic(size: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
     goal = torch.linspace(-0.5, 1.5, size * size * 3, dtype=torch.float64).view(size, size, 3)
     scale = torch.logspace(0, 3, size * size * 3, dtype=torch.float64).view(size, size, 3)
     return goal, scale
+
+
+def evaluation(gradient: torch.Tensor, loss: float) -> Evaluation:
+    zero = torch.zeros(())
+    return Evaluation(gradient, torch.tensor(loss, dtype=torch.float64), zero, zero)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +36,7 @@ def test_optimizers_find_the_constrained_minimum(optimizer: LBFGS | Adam, steps:
     goal, scale = quadratic()
     image = torch.full_like(goal, 0.5)
     for _ in range(steps):
-        image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
+        image = optimizer.step(image, evaluation(scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2))
         assert 0 <= float(image.min()) <= float(image.max()) <= 1
     torch.testing.assert_close(optimizer.current_image(image), goal.clamp(0, 1), rtol=0, atol=0.01)
 
@@ -38,10 +44,10 @@ def test_optimizers_find_the_constrained_minimum(optimizer: LBFGS | Adam, steps:
 @pytest.mark.parametrize("optimizer", [LBFGS(), Adam(9)])
 def test_step_does_not_change_its_arguments(optimizer: LBFGS | Adam) -> None:
     first = torch.full((4, 4, 3), 0.5)
-    second = optimizer.step(first, torch.ones(4, 4, 3), 1.0)
+    second = optimizer.step(first, evaluation(torch.ones(4, 4, 3), 1.0))
     shown = optimizer.current_image(second)
     kept = shown.clone()
-    optimizer.step(second, torch.ones(4, 4, 3), 0.9)
+    optimizer.step(second, evaluation(torch.ones(4, 4, 3), 0.9))
     assert torch.equal(first, torch.full((4, 4, 3), 0.5))
     assert torch.equal(shown, kept)
     assert not torch.equal(first, second)
@@ -51,7 +57,7 @@ def test_lbfgs_keeps_only_pairs_with_positive_curvature() -> None:
     optimizer = LBFGS()
     image = torch.full((4, 4, 3), 0.5, dtype=torch.float64)
     for _ in range(6):  # -x^2: curvature is negative everywhere
-        image = optimizer.step(image, -(image - 0.4), -float((image - 0.4).square().sum()) / 2)
+        image = optimizer.step(image, evaluation(-(image - 0.4), -float((image - 0.4).square().sum()) / 2))
     assert not optimizer._pairs
 
 
@@ -68,7 +74,7 @@ def test_lbfgs_undoes_a_step_that_increases_the_loss() -> None:
     image, shown = torch.full_like(goal, 0.5), []
     for _ in range(40):
         gradient, loss = evaluate(image)
-        image = optimizer.step(image, gradient, loss)
+        image = optimizer.step(image, evaluation(gradient, loss))
         shown.append(evaluate(optimizer.current_image(image))[1])
     assert max(shown) == shown[0]
     assert shown[-1] < 1e-9
@@ -81,7 +87,7 @@ def test_bfloat16_history_takes_half_the_memory_and_converges_as_well() -> None:
         image, losses = torch.full_like(goal, 0.5), []
         for _ in range(60):
             losses.append(float((scale * (image - goal) ** 2).sum()) / 2)
-            image = optimizer.step(image, scale * (image - goal), losses[-1])
+            image = optimizer.step(image, evaluation(scale * (image - goal), losses[-1]))
         return losses, sum(tensor.nbytes for tensor in optimizer.state().values() if tensor.ndim == 3)
 
     (exact, bytes_), (rounded, fewer) = walk(LBFGS(10)), walk(LBFGS(10, bfloat16_history=True))
@@ -101,7 +107,7 @@ def test_offloaded_history_gives_the_same_steps() -> None:
     for offload in (False, True):
         optimizer, image = LBFGS(offload_history=offload), torch.full_like(goal, 0.5)
         for _ in range(10):
-            image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
+            image = optimizer.step(image, evaluation(scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2))
         images.append(image)
         again = LBFGS(offload_history=offload)
         again.restore(optimizer.state(), goal.device)
@@ -128,7 +134,7 @@ def test_state_can_be_saved_and_restored(make: Callable[[], LBFGS | Adam]) -> No
 
     def walk(optimizer: LBFGS | Adam, image: torch.Tensor, steps: int) -> torch.Tensor:
         for _ in range(steps):
-            image = optimizer.step(image, scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2)
+            image = optimizer.step(image, evaluation(scale * (image - goal), float((scale * (image - goal) ** 2).sum()) / 2))
         return image
 
     first = make()
@@ -144,7 +150,7 @@ def test_average_is_the_unbiased_exponential_mean() -> None:
     image = torch.full((3, 3, 3), 0.5)
     iterates = []
     for k in range(5):
-        image = optimizer.step(image, torch.full((3, 3, 3), float(k % 2) - 0.4), 0.0)
+        image = optimizer.step(image, evaluation(torch.full((3, 3, 3), float(k % 2) - 0.4), 0.0))
         iterates.append(image)
     weights = torch.tensor([0.9 ** (4 - k) for k in range(5)])
     expected = sum(weight * iterate for weight, iterate in zip(weights / weights.sum(), iterates, strict=True))
@@ -154,9 +160,9 @@ def test_average_is_the_unbiased_exponential_mean() -> None:
 def test_adam_resizes_its_moments_for_the_next_level() -> None:
     optimizer = Adam(3)
     gradient = torch.rand(8, 8, 3) + 1
-    optimizer.step(torch.full((8, 8, 3), 0.5), gradient, 0.0)
+    optimizer.step(torch.full((8, 8, 3), 0.5), evaluation(gradient, 0.0))
     larger = optimizer.for_level(12, 11, 3)
     image = torch.full((11, 12, 3), 0.5)
     assert torch.equal(larger.current_image(image), image)  # the average starts again
-    moved = larger.step(image, torch.zeros(11, 12, 3), 0.0)
+    moved = larger.step(image, evaluation(torch.zeros(11, 12, 3), 0.0))
     assert float((image - moved).min()) > 0  # but the momentum carries on

@@ -20,7 +20,7 @@ from impasto.images.color import to_oklab
 from impasto.images.picture import read_picture
 from impasto.optimization.cache import ModelCache
 from impasto.optimization.objective import Objective
-from impasto.optimization.pyramid import pyramid_levels
+from impasto.optimization.pyramid import Level, pyramid_levels
 from impasto.optimization.run import Run
 from impasto.optimization.targets import TargetBuilder
 from impasto.options import Options, resolve_options
@@ -211,7 +211,7 @@ def test_pyramid_levels_grow_by_sqrt_two() -> None:
     assert [(level.width, level.height) for level in levels] == [(128, 96), (181, 136), (256, 192), (362, 272), (512, 384)]
     assert [level.steps for level in levels] == sorted((level.steps for level in levels), reverse=True)
     assert len(pyramid_levels((1024, 768), Options(preset="paper"))) == 1
-    assert pyramid_levels((1024, 768), Options(size=1024, iterations=7))[-1] == (1024, 768, 7)
+    assert pyramid_levels((1024, 768), Options(size=1024, iterations=7))[-1] == Level(1024, 768, 7)
     assert min(level.height for level in pyramid_levels((1600, 100), Options(size=1600))) >= 16
 
 

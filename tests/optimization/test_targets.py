@@ -16,6 +16,7 @@ from impasto.layers import parse_layers
 from impasto.losses.moments import compute_moments
 from impasto.losses.style import STYLE_LOSSES
 from impasto.losses.total_variation import total_variation
+from impasto.optimization.pyramid import Level
 from impasto.optimization.run import Run
 from impasto.optimization.targets import TargetBuilder
 from impasto.optimization.tiling import accumulate_moments
@@ -51,13 +52,13 @@ def test_objective_uses_the_requested_style_loss(make_targets: MakeTargets, kind
         image_moments = compute_moments(network.forward(image)[name].flatten(0, 1))
         unit = CAFFE_SCALE**4 if kind == "gram" else 1
         expected += weight * unit * float(STYLE_LOSSES[kind](target_moments)(image_moments).value)
-    assert float(targets.objective(network, 64, 53)(image).value) == pytest.approx(expected, rel=1e-4)
+    assert float(targets.objective(network, Level(64, 53, 1))(image).value) == pytest.approx(expected, rel=1e-4)
 
 
 def test_total_variation_has_its_weight(make_targets: MakeTargets) -> None:
     image = torch.rand(53, 64, 3, generator=torch.Generator().manual_seed(0))
     without, with_it = (
-        float(targets.objective(network, 64, 53)(image).value)
+        float(targets.objective(network, Level(64, 53, 1))(image).value)
         for targets, network in (make_targets(tv=0.0), make_targets(tv=300.0))
     )
     assert with_it - without == pytest.approx(300 * float(total_variation(image)[0]), rel=1e-3)
@@ -78,7 +79,7 @@ def test_network_sees_gray_when_colors_are_kept(make_targets: MakeTargets) -> No
     network_inputs: list[torch.Tensor] = []
     forward = network.forward
     network.forward = lambda image, *args, **kwargs: (network_inputs.append(image), forward(image, *args, **kwargs))[1]  # type: ignore[method-assign]
-    targets.objective(network, 64, 53)
+    targets.objective(network, Level(64, 53, 1))
     assert len(network_inputs) == 2
     for image in (*network_inputs, targets.initial_image(64, 53)):
         assert float(image.std()) > 0.05
@@ -96,7 +97,7 @@ def test_styles_can_have_layers_of_their_own(all_layers_settings: dict[str, Any]
     run = Run(scene(48, 40), [first, second], **all_layers_settings, style_layers=layers)
     run.load_weights()
     network = run._network()
-    (region,) = TargetBuilder(run.inputs, run.options, (64, 53), run.device, {})._regions(network, 64, 53)
+    (region,) = TargetBuilder(run.inputs, run.options, (64, 53), run.device, {})._regions(network, Level(64, 53, 1))
     assert {name: round(weight, 6) for name, (weight, _) in region.style.items()} == {
         "conv1_1": 0.25,
         "conv2_1": 0.25,
@@ -230,7 +231,7 @@ def test_initial_images(make_targets: MakeTargets) -> None:
 def test_strength_makes_the_gram_loss_relative(make_targets: MakeTargets) -> None:
     """alpha balances content and style, each relative to its own norm, as strength says."""
     targets, network = make_targets(style_loss="gram", strength=0.5)
-    objective = targets.objective(network, 64, 53)
+    objective = targets.objective(network, Level(64, 53, 1))
     content = network.forward(targets.inputs.content.resize(64, 53).pixels)["conv4_2"] * CAFFE_SCALE
     layers = parse_layers(targets.options.style_layers)
     style = {name: second_moment(network, scene(40, 40, 1), name) * CAFFE_SCALE**2 for name in layers}
@@ -289,10 +290,9 @@ def test_content_without_structure_has_no_weight(make_targets: MakeTargets) -> N
     """A flat picture has nothing to keep: it is painted without a content loss, from the colors of the style and noise."""
     run_targets, network = make_targets(content=np.full((40, 48, 3), 128, np.uint8))
     image = torch.rand(40, 48, 3, generator=torch.Generator().manual_seed(1))
-    with_content = run_targets.objective(network, 48, 40)(image)
-    without = make_targets(content=np.full((40, 48, 3), 128, np.uint8), content_layers="none")[0].objective(network, 48, 40)(
-        image
-    )
+    with_content = run_targets.objective(network, Level(48, 40, 1))(image)
+    without_targets, *_ = make_targets(content=np.full((40, 48, 3), 128, np.uint8), content_layers="none")
+    without = without_targets.objective(network, Level(48, 40, 1))(image)
     torch.testing.assert_close(
         with_content.gradient, without.gradient, rtol=0, atol=1e-3 * float(without.gradient.abs().max())
     )

@@ -141,7 +141,7 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
     target = output_picture(arguments)  # fail before the work, not after it
     plot = refuse_overwrite(ensure_writable_plot(arguments.plot), arguments) if arguments.plot else None
     run = make_run()
-    width, height, _ = run.levels[-1]
+    width, height, *_ = run.levels[-1]
     if target:
         ensure_writable_image(target, (width, height))
     snapshots = snapshot_paths(target, sum(level.steps for level in run.levels), arguments)

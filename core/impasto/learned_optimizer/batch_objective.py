@@ -30,9 +30,9 @@ class LossLayers(NamedTuple):
     content: str
 
 
-#: The whole loss, and the one of the fine layers, which costs two fifths of it and serves at the large levels of the pyramid
+#: The whole loss, and that of the shallow levels of the pyramid (layers.SHALLOW_LAYER)
 WHOLE = LossLayers({"conv1_1": 0.5, "conv2_1": 0.2, "conv3_1": 0.12, "conv4_1": 0.1, "conv5_1": 0.08}, "conv4_2")
-FINE = LossLayers({"conv1_1": 0.5, "conv2_1": 0.2, "conv3_1": 0.3}, "conv3_1")
+SHALLOW = LossLayers({"conv1_1": 0.5, "conv2_1": 0.2, "conv3_1": 0.3}, "conv3_1")
 #: Weight of the total variation
 _TV = 2.0
 

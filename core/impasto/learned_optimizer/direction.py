@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -28,6 +28,19 @@ class AdamDirection:
         self._second.lerp_(gradient.square(), 1 - _BETAS[1])
         first, second = (1 - beta**self._steps for beta in _BETAS)
         return (self._first / first) / ((self._second / second).clamp(min=0).sqrt() + 1e-12)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the state as tensors, (H, W, 3) each, of a single image."""
+        if self._first is None or self._second is None:
+            return {}
+        averages = {"first": self._first, "second": self._second}
+        return {name: values[0].permute(1, 2, 0) for name, values in averages.items()} | {"count": torch.tensor([self._steps])}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state` returned."""
+        if state:
+            self._first, self._second = (state[name].permute(2, 0, 1)[None] for name in ("first", "second"))
+            self._steps = int(state["count"][0])
 
     def transform(self, resize: Callable[[Tensor], Tensor]) -> None:
         """Resize the moving averages along with the image."""

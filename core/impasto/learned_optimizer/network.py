@@ -8,7 +8,7 @@ one network serves any style, at every level of the pyramid.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,8 +25,17 @@ _BLOCKS = (1, 1, 1, 2)
 #: Image, content, squashed gradient and Adam's direction, three channels each, and the conditions
 CONDITIONS = 3
 _PIXEL_CHANNELS = 12 + CONDITIONS
+#: Modes of the padding of convolutions, vertical and horizontal: "replicate", or "circular" for a seamless image
+Padding = tuple[str, str]
 #: Greatest correction, and maximum of the normalized gradient
 _MAX_CORRECTION, _MAX_GRADIENT = 0.5, 3.0
+
+
+class StyleRegion(NamedTuple):
+    """The transport to a style, and where the style applies"""
+
+    transport: Transport  # over the layers that the loss uses, in the order of TRANSPORT_LAYERS
+    guides: Mapping[str, Tensor] | None = None  # layer -> weight of each position, (B, h, w); None: 1 everywhere
 
 
 class Observation(NamedTuple):
@@ -37,8 +46,9 @@ class Observation(NamedTuple):
     gradient: Tensor  # of the loss, divided by its root mean square, (B, 3, H, W)
     direction: Tensor  # Adam's, (B, 3, H, W)
     features: Mapping[str, Tensor]  # layer -> (B, C, h, w)
-    transport: Transport  # over the layers in `features`, in the order of TRANSPORT_LAYERS
+    regions: Sequence[StyleRegion]
     conditions: Tensor  # (B, CONDITIONS): see `conditions`
+    padding: Padding = ("replicate", "replicate")
 
 
 def conditions(side: float, step: int, decades: Tensor) -> Tensor:
@@ -51,16 +61,36 @@ def conditions(side: float, step: int, decades: Tensor) -> Tensor:
     return torch.cat([values.expand(len(decades), 2), decades[:, None]], 1)
 
 
+class _Convolution(nn.Conv2d):
+    """A 3 x 3 convolution, padded as the image is"""
+
+    def __init__(self, channels: int, filters: int, gain: float = 1.0) -> None:
+        """gain: deviation of the initial weights relative to the one that keeps variances through a ReLU"""
+        super().__init__(channels, filters, 3)
+        nn.init.normal_(self.weight, 0, gain * math.sqrt(2 / self.weight[0].numel()))
+        assert self.bias is not None
+        nn.init.zeros_(self.bias)
+
+    def padded(self, values: Tensor, padding: Padding) -> Tensor:
+        """Return the convolution of values (B, C, H, W), of the same size."""
+        vertical, horizontal = padding
+        if vertical == horizontal:
+            values = functional.pad(values, (1, 1, 1, 1), mode=vertical)
+        else:
+            values = functional.pad(functional.pad(values, (1, 1, 0, 0), mode=horizontal), (0, 0, 1, 1), mode=vertical)
+        convolved: Tensor = self(values)
+        return convolved
+
+
 class _ResidualBlock(nn.Module):
     """Two convolutions whose result is added to their input"""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first, self.second = _convolution(width, width), _convolution(width, width, 0.3)
+        self.first, self.second = _Convolution(width, width), _Convolution(width, width, 0.3)
 
-    def forward(self, values: Tensor) -> Tensor:
-        residual: Tensor = self.second(self.first(values).relu())
-        return values + residual
+    def forward(self, values: Tensor, padding: Padding) -> Tensor:
+        return values + self.second.padded(self.first.padded(values, padding).relu(), padding)
 
 
 class _Scale(nn.Module):
@@ -75,32 +105,54 @@ class _Scale(nn.Module):
         super().__init__()
         self.own = nn.Parameter(torch.randn(width, channels) * (0.5 / math.sqrt(channels)))
         self.carried = nn.Parameter(torch.randn(width, COMPONENTS) * (0.7 / math.sqrt(COMPONENTS)))
-        self.pixels = _convolution(_PIXEL_CHANNELS, width, 0.5)
-        self.upward = None if above is None else _convolution(above, width)
+        self.pixels = _Convolution(_PIXEL_CHANNELS, width, 0.5)
+        self.upward = None if above is None else _Convolution(above, width)
         self.blocks = nn.ModuleList(_ResidualBlock(width) for _ in range(blocks))
         self.register_buffer("basis", torch.eye(COMPONENTS, channels))
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("deviation", torch.ones(()))
 
-    def forward(self, features: Tensor, matrix: Tensor, shift: Tensor, pixels: Tensor, above: Tensor | None) -> Tensor:
-        """features: (B, C, h, w); matrix, shift: the transport of the layer; pixels: (B, _PIXEL_CHANNELS, H, W)
+    def forward(
+        self,
+        features: Tensor,
+        regions: Sequence[tuple[Tensor, Tensor, Tensor | None]],
+        pixels: Tensor,
+        above: Tensor | None,
+        padding: Padding,
+    ) -> Tensor:
+        """features: (B, C, h, w); regions: matrix and shift of the layer's transport, and guide; pixels: (B, C, H, W)
 
         above: result of the next coarser layer, if any
         -> (B, width, h, w)
         """
         height, width = features.shape[2:]
-        hidden: Tensor = self._mix(features.to(pixels.dtype), matrix, shift)
+        hidden = self._mix(features.to(pixels.dtype), regions)
         if pixels.shape[2:] != features.shape[2:]:
             pixels = functional.adaptive_avg_pool2d(pixels, (height, width))
-        hidden = hidden + self.pixels(pixels)
+        hidden = hidden + self.pixels.padded(pixels, padding)
         if above is not None and self.upward is not None:
-            hidden = hidden + self.upward(functional.interpolate(above, (height, width)))
+            hidden = hidden + self.upward.padded(functional.interpolate(above, (height, width)), padding)
         hidden = hidden.relu()
         for block in self.blocks:
-            hidden = block(hidden)
+            hidden = block(hidden, padding)
         return hidden
 
-    def _mix(self, features: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
+    def _mix(self, features: Tensor, regions: Sequence[tuple[Tensor, Tensor, Tensor | None]]) -> Tensor:
+        """Return the mixes of the regions, each by its guide; where there is no region, features stay as they are."""
+        matrix, shift, guide = regions[0]
+        if guide is None:
+            return self._transport_and_mix(features, matrix, shift)
+        mixed = torch.zeros(())
+        outside = torch.ones_like(guide)
+        for matrix, shift, guide in regions:
+            assert guide is not None
+            mixed = mixed + guide[:, None] * self._transport_and_mix(features, matrix, shift)
+            outside = outside - guide
+        identity = torch.eye(COMPONENTS, dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
+        unchanged = self._transport_and_mix(features, identity, torch.zeros_like(shift))
+        return mixed + outside.clamp(min=0)[:, None] * unchanged
+
+    def _transport_and_mix(self, features: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
         """Return W_1 (f - m) + W_2 (T P f + t - P m) for features f, whose mean over many pictures is m."""
         own, carried = self.own / self.deviation, self.carried / self.deviation
         weight = own + carried @ matrix @ self.basis  # (B, width, C)
@@ -119,7 +171,7 @@ class UpdateNetwork(nn.Module):
         above = (*WIDTHS[1:], None)
         sizes = zip(FEATURE_CHANNELS, WIDTHS, above, _BLOCKS, strict=True)
         self.scales = nn.ModuleDict(dict(zip(TRANSPORT_LAYERS, (_Scale(*size) for size in sizes), strict=True)))
-        self.output = _convolution(WIDTHS[0], 3, 0.1)
+        self.output = _Convolution(WIDTHS[0], 3, 0.1)
         #: Logarithms of the rates of Adam's direction and of the gradient, and the change of the first per unit of `step`
         self.rates = nn.Parameter(torch.tensor([-3.2, -0.25, -5.0]))
 
@@ -151,20 +203,18 @@ class UpdateNetwork(nn.Module):
         hidden: Tensor | None = None
         layers = [layer for layer in TRANSPORT_LAYERS if layer in seen.features]
         for index, layer in reversed(list(enumerate(layers))):
-            matrix, shift = seen.transport.matrix[:, index], seen.transport.shift[:, index]
-            hidden = self._scale(layer)(seen.features[layer], matrix, shift, pixels, hidden)
+            regions = [
+                (
+                    region.transport.matrix[:, index],
+                    region.transport.shift[:, index],
+                    None if region.guides is None else region.guides[layer],
+                )
+                for region in seen.regions
+            ]
+            hidden = self._scale(layer)(seen.features[layer], regions, pixels, hidden, seen.padding)
         assert hidden is not None, "the loss has no style layers that the network knows"
-        correction = self.output(hidden.relu()).tanh()
+        correction = self.output.padded(hidden.relu(), seen.padding).tanh()
         adam_rate = (self.rates[0] + self.rates[1] * seen.conditions[:, 1]).exp()[:, None, None, None]
         gradient = seen.gradient.clamp(-_MAX_GRADIENT, _MAX_GRADIENT)
         step: Tensor = _MAX_CORRECTION * correction - adam_rate * seen.direction - self.rates[2].exp() * gradient
         return seen.image + step
-
-
-def _convolution(channels: int, filters: int, gain: float = 1.0) -> nn.Conv2d:
-    """Return a 3 x 3 convolution whose weights have `gain` times the deviation that keeps variances through a ReLU."""
-    convolution = nn.Conv2d(channels, filters, 3, padding=1, padding_mode="replicate")
-    nn.init.normal_(convolution.weight, 0, gain * math.sqrt(2 / convolution.weight[0].numel()))
-    assert convolution.bias is not None
-    nn.init.zeros_(convolution.bias)
-    return convolution

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from .batch_objective import FINE, WHOLE, BatchEvaluation, BatchObjective, BatchVGG, LossLayers, feature_moments
+from .batch_objective import SHALLOW, WHOLE, BatchEvaluation, BatchObjective, BatchVGG, LossLayers, feature_moments
 from .direction import AdamDirection
-from .network import Observation, UpdateNetwork, conditions
+from .network import Observation, StyleRegion, UpdateNetwork, conditions
 from .transport import TRANSPORT_LAYERS, FeatureMoments, color_transport, project, style_root, transport
 
 
@@ -225,7 +225,7 @@ class Trainer:
             else:
                 image, region = self._enlarge(image, region, level, direction)
             content = _view(canvas, region, level.crop)
-            layers = level.loss or (WHOLE if self._uniform(1) < 0.5 else FINE)
+            layers = level.loss or (WHOLE if self._uniform(1) < 0.5 else SHALLOW)
             objective = BatchObjective(self._vgg, content, style, layers, _ALPHA * 10**decades)
             root = style_root(project(style, self.network.bases))
             root = FeatureMoments(*(tensor[:, : sum(name in layers.style for name in TRANSPORT_LAYERS)] for tensor in root))
@@ -251,7 +251,8 @@ class Trainer:
         """Take one step with the network, and update the network by the gradient at the new images."""
         gradient = normalize(evaluation.gradient)
         maps = transport(project(evaluation.moments, self.network.bases), style)
-        observation = Observation(image, content, gradient, direction.update(gradient), evaluation.features, maps, condition)
+        adam = direction.update(gradient)
+        observation = Observation(image, content, gradient, adam, evaluation.features, [StyleRegion(maps)], condition)
         with torch.enable_grad():
             proposed = self.network(observation)
         clamped = proposed.detach().clamp(0, 1)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -24,6 +24,7 @@ from ..errors import CheckpointError, ImageError
 from ..runtime.files import write_atomic
 from ..runtime.memory import is_out_of_memory
 from ..runtime.tensor_files import read_tensor_file, tensor_file_errors
+from .optimizers import Optimizer
 from .pyramid import Level
 from .recipe import differing_fields
 
@@ -33,11 +34,6 @@ logger = logging.getLogger("impasto")
 _MAX_TIME_FRACTION = 0.05
 #: Seconds until the next attempt after a failed write
 _RETRY_SECONDS = 60.0
-
-
-class Optimizer(Protocol):
-    def state(self) -> dict[str, Tensor]: ...
-    def restore(self, state: Mapping[str, Tensor], device: torch.device, /) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,23 @@ from .tiling import Tile, accumulate_moments, make_tiles, release_between_tiles
 _FULL_STRUCTURE = 0.2
 
 
+class TermMoments(NamedTuple):
+    """The moments that a style loss compares, in one layer of one region"""
+
+    layer: str
+    guide: Tensor | None  # weight of each position (h, w); None: 1 everywhere
+    current: Moments
+    target: Moments
+
+
+class Observed(NamedTuple):
+    """What a learned optimizer sees besides the gradient, of an image that is a single tile"""
+
+    content: Tensor  # (H, W, 3)
+    features: Mapping[str, Tensor]  # style layer -> (h, w, N)
+    terms: Sequence[TermMoments]
+
+
 class Evaluation(NamedTuple):
     """The objective at an image. The content and style losses are in the paper's units, whatever the style loss."""
 
@@ -43,6 +60,7 @@ class Evaluation(NamedTuple):
     value: Tensor  # the objective itself
     content_loss: Tensor  # 1/2 sum (F - P)^2, averaged over the content layers
     style_loss: Tensor  # sum_l w_l |S - S*|^2 / 4 N^2, over the regions
+    observed: Observed | None = None  # if the objective is observable
 
     def is_finite(self) -> bool:
         """Return whether the value and the whole gradient are finite."""
@@ -76,6 +94,7 @@ class Objective:
         relative: bool = False,
         tv: float = 0.0,
         tile: int | None = None,
+        observable: bool = False,
     ) -> None:
         """content: image (H, W, 3) whose features are the content target; content_layers: layer -> weight
         style_loss: a key of STYLE_LOSSES
@@ -84,7 +103,9 @@ class Objective:
         relative: must be True for losses other than the Gram loss, which are always relative to the style
         tv: weight of the total variation
         tile: maximum side of a tile, in pixels; None: the image is a single tile
+        observable: return what a learned optimizer sees, too; needs a content and a single tile
         """
+        self._observed_content = content if observable else None
         self.network, self.tv, self._tile = network, tv, tile
         self._processes = ProcessGroup()
         self._is_gram = style_loss == "gram"
@@ -92,6 +113,7 @@ class Objective:
             _StyleTerm(
                 name,
                 region.weight * weight,
+                target,
                 STYLE_LOSSES[style_loss](target),
                 None if self._is_gram else gram_loss(target),
                 None if region.guides is None else region.guides[name],
@@ -125,15 +147,20 @@ class Objective:
             self.network, image, [(term.layer, term.guide) for term in self._terms], tiles, return_maps=len(tiles) == 1
         )
         value = style_total = image.new_zeros(())
-        style_losses = []
+        style_losses, term_moments = [], []
         for term, accumulator in zip(self._terms, sums, strict=True):
             moments = accumulator.moments()
+            term_moments.append(TermMoments(term.layer, term.guide, moments, term.target))
             loss = term.loss(moments)
             paper_loss = loss if term.paper_loss is None else term.paper_loss(moments)
             style_total = style_total + term.weight * CAFFE_SCALE**4 * paper_loss.value
             scale = term.weight * (CAFFE_SCALE**4 if self._is_gram else 1.0)
             value = value + scale * loss.value
             style_losses.append((term, loss, scale, accumulator.total_weight))
+        observed = None
+        if self._observed_content is not None:
+            assert len(tiles) == 1, "a learned optimizer needs the image in one tile"
+            observed = Observed(self._observed_content, {term.layer: maps[term.layer] for term in self._terms}, term_moments)
         gradient = torch.zeros_like(image)
         content = image.new_zeros(2)  # the content term of this objective, and the content loss in the paper's units
         with self._processes.fail_together(image.device):
@@ -158,7 +185,7 @@ class Objective:
         if self.tv:
             variation, _ = total_variation(image, Tileable.from_padding(self.network.padding), scale=self.tv, add_to=gradient)
             value = value + variation
-        return Evaluation(gradient, value, content[1], style_total)
+        return Evaluation(gradient, value, content[1], style_total, observed)
 
     def _tiles(self, image: Tensor) -> list[Tile]:
         """Split the image into tiles. Their order must be the same each time: `_content_features` follows it."""
@@ -207,6 +234,7 @@ class _StyleTerm(NamedTuple):
 
     layer: str
     weight: float
+    target: Moments
     loss: MomentLoss
     paper_loss: MomentLoss | None  # the paper's, if `loss` is another
     guide: Tensor | None  # (h, w)

@@ -1,7 +1,7 @@
 """Box-constrained optimizers: L-BFGS, which the paper used, and Adam with averaged iterates.
 
 Every iterate is a valid image in [0, 1], so the reported loss is that of an image that can be saved. Both take one gradient
-per step and do no line search: `step(image, gradient, loss)` returns the next image and leaves its arguments as they are.
+per step and do no line search: `step(image, evaluation)` returns the next image and leaves its arguments as they are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.nn.functional as functional
@@ -30,6 +30,37 @@ _LOSS_WINDOW = 4
 _BAND_ELEMENTS = 4_000_000
 #: Attempts at a step whose loss or gradient is not finite
 _MAX_RETRIES = 3
+
+
+class Optimizer(Protocol):
+    """Turns gradients into steps"""
+
+    def step(self, image: Tensor, evaluation: Evaluation) -> Tensor:
+        """Return the next image, given an image (H, W, 3) and the objective there."""
+
+    def current_image(self, image: Tensor) -> Tensor:
+        """Return the image to show at this point of the run."""
+
+    def final_image(self, image: Tensor) -> Tensor:
+        """Return the image that a run ends with, if `accepts_loss` its loss."""
+
+    def drop_history(self) -> None:
+        """Free everything but the current image."""
+
+    def accepts_loss(self, loss: float) -> bool:
+        """Return whether a step with this loss would be accepted."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the state as tensors, for a checkpoint."""
+
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Restore what `state` returned, on a device."""
+
+    def reset(self) -> None:
+        """Forget the gradients so far."""
+
+    def for_level(self, width: int, height: int, steps: int) -> Optimizer:
+        """Return an optimizer for the next level of the pyramid."""
 
 
 class LBFGS:
@@ -54,8 +85,9 @@ class LBFGS:
         self._losses: deque[float] = deque(maxlen=_LOSS_WINDOW)
         self._max_step = math.inf
 
-    def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
-        """Return the next image, given an image with its gradient, (H, W, 3) each, and its loss."""
+    def step(self, image: Tensor, evaluation: Evaluation) -> Tensor:
+        """Return the next image, given an image (H, W, 3) and the objective there."""
+        gradient, loss = evaluation.gradient, float(evaluation.value)
         if self._last is not None:
             length = self._update_history(image - self._last[0], gradient - self._last[1])
             accepted = self.accepts_loss(loss)
@@ -178,8 +210,9 @@ class Adam:
         self._exp_avg_sq: Tensor | None = None
         self._average: Tensor | None = None
 
-    def step(self, image: Tensor, gradient: Tensor, loss: float) -> Tensor:
-        """Return the next image, given an image and its gradient, (H, W, 3) each; `loss` is not used."""
+    def step(self, image: Tensor, evaluation: Evaluation) -> Tensor:
+        """Return the next image, given an image (H, W, 3) and the objective there."""
+        gradient = evaluation.gradient
         if self._exp_avg is None or self._exp_avg_sq is None:
             self._exp_avg, self._exp_avg_sq = torch.zeros_like(gradient), torch.zeros_like(gradient)
         steps, done = self._level_progress
@@ -244,7 +277,7 @@ class Adam:
 def take_step(
     image: Tensor,
     objective: Callable[[Tensor], Evaluation],
-    optimizer: Adam | LBFGS,
+    optimizer: Optimizer,
     restore_kept: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, tuple[float, float]]:
     """Return the next image, and the content and style losses of this one.
@@ -257,7 +290,7 @@ def take_step(
         with contextlib.suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # some losses raise it
             evaluation = objective(image)
             if evaluation.is_finite():
-                next_image = optimizer.step(image, evaluation.gradient, float(evaluation.value))
+                next_image = optimizer.step(image, evaluation)
                 return restore_kept(next_image), evaluation.losses()
             del evaluation
         logger.warning("loss or gradient is not finite: retrying from the previous image")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from ..errors import OptionError
 from ..images.resize import fit_size
 from ..images.tileable import Tileable
 from ..layers import SMALLEST_SIDE, TOTAL_STRIDE
-from ..options import NETWORK_PREFIX, Options
+from ..options import MAX_INSTANT_SIZE, NETWORK_PREFIX, Options
 from ..presets import PRESETS
 
 #: Longest side of the smallest level, in pixels: the network's receptive field covers most of the image there.
@@ -16,14 +17,25 @@ _SMALLEST_LEVEL = 128
 #: With an initial image from a network: the smallest level, about as large as the images that networks train on, and a factor
 #: for its steps. This gets as far as all the smaller levels would, in three quarters of their time. Measured.
 _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
+#: Steps of quality "instant" per longest side in pixels, and the side from which on its levels are shallow
+_INSTANT_STEPS = {128: 8, 181: 3, 256: 3, 362: 2, 512: 2, 724: 2, 1024: 2}
+_INSTANT_SHALLOW_SIDE = 300
+#: Time of a step of a shallow level, relative to one through all layers. Measured.
+_SHALLOW_COST = 0.4
 
 
 class Level(NamedTuple):
-    """The size of one pyramid level, in pixels, and its number of steps"""
+    """The size of one pyramid level, in pixels, its number of steps, and its losses"""
 
     width: int
     height: int
     steps: int
+    shallow: bool = False  # whether the losses use no layer deeper than SHALLOW_LAYER
+
+    @property
+    def step_cost(self) -> float:
+        """Time of a step, in that of a pixel of a step through all layers"""
+        return self.width * self.height * (_SHALLOW_COST if self.shallow else 1.0)
 
 
 def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
@@ -31,8 +43,12 @@ def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
 
     With an initial image from a network, the small levels are left out. Sides of seamless images are rounded to multiples of
     the network's total stride.
+
+    Raises OptionError: quality "instant" does not go with a size of 0 and a content as large as this.
     """
     longest = options.size or max(size)
+    if options.quality == "instant" and longest > MAX_INSTANT_SIZE:
+        raise OptionError(f"the content is {longest} pixels long: give a size of at most {MAX_INSTANT_SIZE}")
     tileable = Tileable.from_padding(options.padding)
 
     def level(target: tuple[int, int], steps: int) -> Level:
@@ -40,7 +56,7 @@ def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
             max(TOTAL_STRIDE, round(side / TOTAL_STRIDE) * TOTAL_STRIDE) if is_seamless else side
             for is_seamless, side in zip((tileable.x, tileable.y), target, strict=True)
         )
-        return Level(width, height, steps)
+        return Level(width, height, steps, options.quality == "instant" and max(target) > _INSTANT_SHALLOW_SIDE)
 
     width, height = fit_size(size, longest) if longest != max(size) else size
     levels = [level((width, height), _final_steps(longest, options))]
@@ -66,6 +82,8 @@ def _level_steps(side: int, options: Options) -> int:
     Most steps are taken while the image takes shape; yet a level may cost more than the one below, since fine layers need
     steps of their own.
     """
+    if options.quality == "instant":
+        return _INSTANT_STEPS[min(_INSTANT_STEPS, key=lambda other: abs(math.log(other / side)))]
     preset_steps = PRESETS[options.preset].steps
     if preset_steps is not None:
         return round(preset_steps * {"draft": 0.3, "normal": 1, "fine": 2}[options.quality])
@@ -76,6 +94,6 @@ def _level_steps(side: int, options: Options) -> int:
 def _final_steps(side: int, options: Options) -> int:
     if options.iterations is not None:
         return options.iterations
-    if not options.ladder and PRESETS[options.preset].steps is None:
+    if not options.ladder and PRESETS[options.preset].steps is None and options.quality != "instant":
         return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
     return _level_steps(side, options)

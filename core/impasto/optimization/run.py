@@ -17,7 +17,8 @@ from ..images.composite import Snapshot
 from ..images.encode import encode_picture, save_picture
 from ..images.picture import Picture
 from ..images.resize import resize
-from ..options import Options, resolve_options
+from ..images.tileable import Tileable
+from ..options import LOSS_BALANCE, Options, resolve_options
 from ..runtime.device import choose_device, choose_precision
 from ..runtime.distributed import ProcessGroup
 from ..runtime.memory import out_of_memory_error, release_memory, retain_freed_memory
@@ -30,11 +31,12 @@ from .checkpoint import CheckpointWriter, ensure_writable_checkpoint, read_check
 from .forecast import Forecast, forecast_plan
 from .initialization import Initializer
 from .inputs import Inputs
+from .learned import LearnedOptimizer, content_decades, load_update_network
 from .objective import Evaluation
-from .optimizers import LBFGS, Adam, take_step
+from .optimizers import LBFGS, Adam, Optimizer, take_step
 from .pyramid import Level, pyramid_levels
 from .recipe import make_recipe
-from .run_plan import RunPlan, plan_run
+from .run_plan import plan_run
 from .targets import LevelTargets, TargetBuilder
 
 
@@ -176,7 +178,7 @@ class Run:
     @plain_torch_steps
     def steps(self) -> Generator[Step]:
         """Run, yielding a Step after each step. `close()` ends the run.  Raises ImpastoError."""
-        width, height, _ = self.levels[-1]
+        width, height, *_ = self.levels[-1]
         message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
         with out_of_memory_error(message), retain_freed_memory(self.device, self.plan.memory):
             yield from self._steps()
@@ -192,17 +194,18 @@ class Run:
         writer = None
         if self._checkpoint_path:
             writer = CheckpointWriter(self._checkpoint_path, self.recipe, self.plan.to_dict())
-        state = _State(None, _make_optimizer(self.options, self.levels[0].steps, self.plan))
-        for index, (width, height, steps) in enumerate(self.levels):
+        state = _State(None, self._make_optimizer(self.levels[0].steps))
+        for index, pyramid_level in enumerate(self.levels):
+            width, height, steps, _ = pyramid_level
             if resumed and index < resumed.scale:
                 progress.skip(index, steps)
                 continue
             release_memory(self.device)  # what the level below has left
             targets.tile_limit.lower(self.plan.tiles[index])
-            level = targets.at(network, width, height)
+            level = targets.at(network, pyramid_level)
             start = 0
             if resumed and index == resumed.scale:
-                state = _State(resumed.image, _make_optimizer(self.options, steps, self.plan))
+                state = _State(resumed.image, self._make_optimizer(steps))
                 resumed.restore(state.optimizer)
                 start = resumed.iteration
                 progress.resume(index, start, resumed.seconds)
@@ -230,7 +233,7 @@ class Run:
         writer: CheckpointWriter | None,
     ) -> Generator[Step]:
         """Take the steps of one pyramid level, after the first `start` of them."""
-        width, height, steps = self.levels[index]
+        width, height, steps, _ = self.levels[index]
         optimizer = state.optimizer
         for iteration in range(start + 1, steps + 1):
             assert state.image is not None
@@ -258,6 +261,16 @@ class Run:
                 snapshot=Snapshot(candidate, targets.content, targets.tileable, self.inputs.keep, targets.gray),
             )
 
+    def _make_optimizer(self, steps: int) -> Optimizer:
+        options = self.options
+        if options.quality == "instant":
+            decades = content_decades(options.content_weight(*self.levels[-1][:2])[0], LOSS_BALANCE[options.style_loss])
+            return LearnedOptimizer(load_update_network(self.device), decades, Tileable.from_padding(options.padding))
+        if options.optimizer == "adam":
+            return Adam(steps)
+        plan = self.plan
+        return LBFGS(plan.history, bfloat16_history=plan.bfloat16_history, offload_history=plan.offload_history)
+
     def _network(self) -> VGG:
         if self._weights is None:
             self.load_weights()
@@ -270,18 +283,18 @@ class _State:
     """The image and its optimizer. Nothing else refers to the image, so that each step frees the one before."""
 
     image: Tensor | None  # (H, W, 3)
-    optimizer: Adam | LBFGS
+    optimizer: Optimizer
 
 
 class _Progress:
-    """How much of a run's work is done, in pixels times steps, and how long the rest will take"""
+    """How much of a run's work is done, in the cost of steps, and how long the rest will take"""
 
     def __init__(self, levels: Sequence[Level]) -> None:
         self._started = time.perf_counter()
-        self._areas = [level.width * level.height for level in levels]
-        self._total = sum(area * level.steps for area, level in zip(self._areas, levels, strict=True))
-        self._done = 0
-        self._first: tuple[int, float] | None = None  # work and seconds after the first step
+        self._costs = [level.step_cost for level in levels]
+        self._total = sum(cost * level.steps for cost, level in zip(self._costs, levels, strict=True))
+        self._done = 0.0
+        self._first: tuple[float, float] | None = None  # work and seconds after the first step
 
     def seconds(self) -> float:
         """Return the seconds since the start, including those before the checkpoint."""
@@ -289,7 +302,7 @@ class _Progress:
 
     def skip(self, index: int, steps: int) -> None:
         """Count steps of a level that a checkpoint has already taken."""
-        self._done += self._areas[index] * steps
+        self._done += self._costs[index] * steps
 
     def resume(self, index: int, steps: int, seconds: float) -> None:
         """Count the steps of the level at which a checkpoint was written, and the seconds until then."""
@@ -298,7 +311,7 @@ class _Progress:
 
     def advance(self, index: int) -> float:
         """Count one step of a level, and return the seconds since the start."""
-        self._done += self._areas[index]
+        self._done += self._costs[index]
         seconds = self.seconds()
         self._first = self._first or (self._done, seconds)
         return seconds
@@ -316,7 +329,7 @@ class _Progress:
         return (seconds - first_seconds) / (self._done - first_done) * (self._total - self._done)
 
 
-def _finish(image: Tensor, optimizer: Adam | LBFGS, level: LevelTargets) -> tuple[Tensor, Evaluation]:
+def _finish(image: Tensor, optimizer: Optimizer, level: LevelTargets) -> tuple[Tensor, Evaluation]:
     """Return the final image and its evaluation in 8 bits, which is what is saved."""
     optimizer.drop_history()
     final = level.restore_kept(optimizer.final_image(image))
@@ -329,9 +342,3 @@ def _finish(image: Tensor, optimizer: Adam | LBFGS, level: LevelTargets) -> tupl
 
 def _quantize_8_bit(image: Tensor) -> Tensor:
     return (image * 255).round_().div_(255)
-
-
-def _make_optimizer(options: Options, steps: int, plan: RunPlan) -> Adam | LBFGS:
-    if options.optimizer == "adam":
-        return Adam(steps)
-    return LBFGS(plan.history, bfloat16_history=plan.bfloat16_history, offload_history=plan.offload_history)

@@ -131,11 +131,10 @@ def fit_plan(
     processes: number of processes that share the tiles
     Raises OutOfMemoryError: the image does not fit; the message names the largest size that does.
     """
-    halo = receptive_radius(network, options.all_layers(network))
-    try_levels = partial(_try_plan, options, network, precision, memory, host_memory, halo, large_maps, processes)
+    try_levels = partial(_try_plan, options, network, precision, memory, host_memory, large_maps, processes)
     plan = try_levels(levels)
     if plan is None:
-        width, height, _ = levels[-1]
+        width, height, *_ = levels[-1]
         message = f"{width} x {height} pixels do not fit into the {format_bytes(max(0, memory))} of memory that are left: "
         fits, too_large = 0, max(width, height) // TOTAL_STRIDE  # in multiples of the stride
         while too_large - fits > 1:
@@ -174,26 +173,27 @@ def _try_plan(
     precision: torch.dtype,
     memory: float,
     host_memory: float,
-    halo: int,
     large_maps: bool,
     processes: int,
     levels: Sequence[Level],
 ) -> RunPlan | None:
     """Return the plan, or None if the levels do not fit."""
-    layers = options.all_layers(network)
-    features = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, layers))
-    bytes_per_block_pixel = (features + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize
+    shallow_bytes, deep_bytes = (_bytes_per_block_pixel(options, network, precision, shallow) for shallow in (True, False))
     per_pixel, history, bfloat16, offload = _bytes_per_pixel(options), _HISTORY_RANGE[1], False, False
     if options.optimizer == "lbfgs":
         pixels = levels[-1].width * levels[-1].height
-        remaining = memory - per_pixel * pixels - _FIXED_BYTES - bytes_per_block_pixel * min(_PREFERRED_TILE**2, pixels)
+        remaining = memory - per_pixel * pixels - _FIXED_BYTES - deep_bytes * min(_PREFERRED_TILE**2, pixels)
         history, bfloat16, offload = _history_that_fits(remaining / pixels, host_memory / pixels)
         per_pixel += 0 if offload else history * (_BFLOAT16_PAIR_BYTES if bfloat16 else _PAIR_BYTES)
     sides, peak, flops = [], 0.0, 0.0
-    for width, height, steps in levels:
+    for width, height, steps, shallow in levels:
         fixed = per_pixel * width * height
+        layers = options.all_layers(network, shallow=shallow)
+        halo = receptive_radius(network, layers)
+        bytes_per_block_pixel = shallow_bytes if shallow else deep_bytes
         choice = None
-        for side in _candidate_tile_sides(max(width, height)):
+        sides_to_try = [None] if options.quality == "instant" else _candidate_tile_sides(max(width, height))
+        for side in sides_to_try:
             cost = TilingCost.of_tiling(width, height, side, halo, Tileable.from_padding(options.padding))
             needed = fixed + bytes_per_block_pixel * cost.largest_block + _FIXED_BYTES
             fits = needed <= memory and (large_maps or cost.largest_block * _FIRST_CHANNELS < 2**31)
@@ -207,6 +207,13 @@ def _try_plan(
         peak = max(peak, needed)
         flops += steps * count_flops(network, layers, cost) * math.ceil(cost.tiles / processes) / cost.tiles
     return RunPlan(tuple(sides), history, bfloat16, offload, round(peak), flops)
+
+
+def _bytes_per_block_pixel(options: Options, network: str, precision: torch.dtype, shallow: bool) -> float:
+    """Return the bytes per pixel of the block of a tile: features and temporaries."""
+    layers = options.all_layers(network, shallow=shallow)
+    features = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, layers))
+    return (features + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize
 
 
 def _history_that_fits(device_bytes: float, host_bytes: float) -> tuple[int, bool, bool]:

@@ -13,7 +13,6 @@ from ..images.color import ColorStatistics, color_statistics, map_colors, mix_co
 from ..images.mask import mix_regions, resize_mask
 from ..images.picture import Picture
 from ..images.tileable import Tileable, blend_opposite_edges
-from ..layers import parse_layers
 from ..losses.moments import Moments, mix_moments
 from ..options import Options
 from ..vgg.network import VGG
@@ -21,6 +20,7 @@ from .adaptive_tiling import AdaptiveTilingObjective, TileLimit
 from .initialization import initial_image
 from .inputs import Inputs
 from .objective import Objective, Region
+from .pyramid import Level
 from .spatial_guidance import propagate_mask
 from .style_statistics import StyleCache, StyleStatistics
 
@@ -48,13 +48,15 @@ class TargetBuilder:
         total = sum(options.style_weights or ()) or 1.0
         self._style_weights = [weight / total for weight in options.style_weights or (1 / max(1, count),) * count]
 
-    def at(self, network: VGG, width: int, height: int) -> LevelTargets:
-        """Return the targets for an image of this size, in pixels."""
-        return LevelTargets(self, network, width, height)
+    def at(self, network: VGG, level: Level) -> LevelTargets:
+        """Return the targets of a pyramid level."""
+        if level.shallow:
+            network = network.through(self.options.all_layers(network.name, shallow=True))
+        return LevelTargets(self, network, level)
 
-    def objective(self, network: VGG, width: int, height: int) -> Objective:
-        """Build the objective for an image of this size, in pixels, with tiles within the current limit."""
-        options = self.options
+    def objective(self, network: VGG, level: Level) -> Objective:
+        """Build the objective of a pyramid level, with tiles within the current limit."""
+        options, width, height = self.options, level.width, level.height
         content = self.content.resize(width, height, self.tileable)
         alpha, in_paper_units = options.content_weight(*self._final)
         if in_paper_units:  # L_c is a sum over positions, E_l a mean. L_c shrinks with the image, so alpha grows.
@@ -62,13 +64,14 @@ class TargetBuilder:
         return Objective(
             network,
             self.network_input(content),
-            parse_layers(options.content_layers),
-            self._regions(network, width, height),
+            options.content_layer_weights(shallow=level.shallow),
+            self._regions(network, level),
             style_loss=options.style_loss,
             alpha=alpha,
             relative=not in_paper_units,
             tv=options.tv,
             tile=self.tile_limit.side,
+            observable=options.quality == "instant",
         )
 
     def initial_image(self, width: int, height: int) -> Tensor:
@@ -126,9 +129,10 @@ class TargetBuilder:
         regions = ((match(target, mask * paintable), mask) for target, mask in zip(colors, masks, strict=True))
         return mix_regions(regions, pixels).to(self.device)
 
-    def _regions(self, network: VGG, width: int, height: int) -> list[Region]:
+    def _regions(self, network: VGG, level: Level) -> list[Region]:
         """Return which styles apply where: each within its mask, or all of them, mixed, everywhere."""
-        layers = self.options.style_layer_weights(network.name)
+        width, height = level.width, level.height
+        layers = self.options.style_layer_weights(network.name, shallow=level.shallow)
         if not self.inputs.styles or not any(layers):
             return []
         layers = layers * len(self.inputs.styles) if len(layers) == 1 else layers
@@ -179,10 +183,12 @@ class TargetBuilder:
 class LevelTargets:
     """What one pyramid level is optimized towards, and what it starts from."""
 
-    def __init__(self, builder: TargetBuilder, network: VGG, width: int, height: int) -> None:
+    def __init__(self, builder: TargetBuilder, network: VGG, level: Level) -> None:
+        width, height = level.width, level.height
         self._builder, self._size = builder, (width, height)
+        single_tile = builder.options.quality == "instant"
         self.objective = AdaptiveTilingObjective(
-            lambda: builder.objective(network, width, height), self._size, builder.tile_limit
+            lambda: builder.objective(network, level), self._size, builder.tile_limit, single_tile=single_tile
         )
         #: Where the content stays (H, W, 1), and the content (H, W, 3)
         self._kept_mask_and_content: tuple[Tensor, Tensor] | None = None

@@ -7,6 +7,7 @@ as simple as its forward pass. Activations are kept, because their signs are the
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Iterable
 
 import torch
@@ -47,6 +48,13 @@ class VGG:
         }
         image_dtype = torch.promote_types(dtype, torch.float32)
         self._mean, self._std = (values.to(self.device, image_dtype) for values in (weights.mean, weights.std))
+
+    def through(self, layers: Iterable[str]) -> VGG:
+        """Return this network through the deepest of `layers`. It shares the convolutions."""
+        shallower = copy.copy(self)
+        names = layers_through(self.name, layers)
+        shallower._convolutions = {name: self._convolutions[name] for name in names}
+        return shallower
 
     def empty_features(self, layer: str) -> Tensor:
         """Return an empty feature map of a layer, (0, channels)."""

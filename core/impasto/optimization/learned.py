@@ -1,0 +1,154 @@
+"""The learned optimizer in a run: a few large steps, each from the exact gradient (see learned_optimizer/network.py)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import safetensors.torch
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from ..images.tileable import Tileable
+from ..learned_optimizer.direction import AdamDirection
+from ..learned_optimizer.network import Observation, StyleRegion, UpdateNetwork, conditions
+from ..learned_optimizer.transport import (
+    TRANSPORT_LAYERS,
+    FeatureMoments,
+    project,
+    style_root,
+    transport,
+)
+from ..losses.moments import Moments
+from .objective import Evaluation, TermMoments
+
+#: The trained network
+WEIGHTS = Path(__file__).parents[1] / "learned_optimizer" / "update_network.safetensors"
+#: Powers of ten of the content weight that the network was trained with
+_MAX_DECADES = 1.25
+
+
+@lru_cache
+def load_update_network(device: torch.device) -> UpdateNetwork:
+    """Return the trained network on a device."""
+    network = UpdateNetwork()
+    network.load_state_dict({name: tensor.float() for name, tensor in safetensors.torch.load_file(WEIGHTS).items()})
+    return network.eval().requires_grad_(False).to(device)
+
+
+class LearnedOptimizer:
+    """Takes large steps with a trained network. Its objective must be observable."""
+
+    def __init__(self, network: UpdateNetwork, decades: float, tileable: Tileable) -> None:
+        """decades: powers of ten by which the weight of the content differs from that at strength 0.5"""
+        self._network, self._tileable = network, tileable
+        self._decades = max(-_MAX_DECADES, min(_MAX_DECADES, decades))
+        self._direction = AdamDirection()
+        self._step = 0  # at this level
+        #: Target moments -> square root of their covariance; those of one level
+        self._roots: dict[int, FeatureMoments] = {}
+
+    @torch.no_grad()
+    def step(self, image: Tensor, evaluation: Evaluation) -> Tensor:
+        """Return the next image, given an image (H, W, 3) and the objective there."""
+        observed = evaluation.observed
+        assert observed is not None, "the objective is not observable"
+        gradient = _to_batch(evaluation.gradient)
+        gradient = gradient / (gradient.square().mean().sqrt() + 1e-12)
+        layers = [layer for layer in TRANSPORT_LAYERS if layer in observed.features]
+        seen = Observation(
+            _to_batch(image),
+            _to_batch(observed.content),
+            gradient,
+            self._direction.update(gradient),
+            {layer: _to_batch(observed.features[layer]) for layer in layers},
+            self._regions(observed.terms, layers),
+            conditions(max(image.shape[:2]), self._step, image.new_tensor([self._decades])),
+            ("circular" if self._tileable.y else "replicate", "circular" if self._tileable.x else "replicate"),
+        )
+        self._step += 1
+        proposed: Tensor = self._network(seen)
+        return proposed[0].permute(1, 2, 0).clamp(0, 1).contiguous()
+
+    def _regions(self, terms: Sequence[TermMoments], layers: Sequence[str]) -> list[StyleRegion]:
+        """Return the transports to the styles: the terms are those of one region after another."""
+        regions = []
+        by_layer = {layer: [term for term in terms if term.layer == layer] for layer in layers}
+        for region in zip(*by_layer.values(), strict=True):
+            current = project({term.layer: _covariance(term.current) for term in region}, self._network.bases)
+            target = [self._root(term) for term in region]
+            root = FeatureMoments(
+                torch.stack([moments.mean for moments in target], -2),
+                torch.stack([moments.covariance for moments in target], -3),
+            )
+            guides = {term.layer: term.guide[None] for term in region if term.guide is not None}
+            maps = transport(_to_batch_of_one(current), _to_batch_of_one(root))
+            regions.append(StyleRegion(maps, guides or None))
+        return regions
+
+    def _root(self, term: TermMoments) -> FeatureMoments:
+        key = id(term.target)
+        if key not in self._roots:
+            projected = project({term.layer: _covariance(term.target)}, self._network.bases)
+            root = style_root(projected)
+            self._roots[key] = FeatureMoments(root.mean[0], root.covariance[0])
+        return self._roots[key]
+
+    def current_image(self, image: Tensor) -> Tensor:
+        """Return the image: there is no average."""
+        return image
+
+    def final_image(self, image: Tensor) -> Tensor:
+        """Return the image that a run ends with."""
+        return image
+
+    def drop_history(self) -> None:
+        """Free everything but the current image."""
+        self._direction = AdamDirection()
+
+    def accepts_loss(self, loss: float) -> bool:
+        """Return True: no step is undone."""
+        return True
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the state as tensors, for a checkpoint."""
+        return {"taken": torch.tensor([self._step]), **self._direction.state()}
+
+    def restore(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Restore what `state` returned, on a device."""
+        self._step = int(state["taken"][0])
+        self._direction.restore({name: tensor.to(device) for name, tensor in state.items() if name != "taken"})
+
+    def reset(self) -> None:
+        """Forget the gradients so far."""
+        self._direction = AdamDirection()
+
+    def for_level(self, width: int, height: int, steps: int) -> LearnedOptimizer:
+        """Return an optimizer for the next level, which remembers the gradients."""
+        other = LearnedOptimizer(self._network, self._decades, self._tileable)
+        other._direction = self._direction
+        other._direction.transform(
+            lambda values: functional.interpolate(values, (height, width), mode="bicubic", align_corners=False)
+        )
+        return other
+
+
+def content_decades(weight: float, default: float) -> float:
+    """Return the powers of ten by which a content weight differs from the default one."""
+    return math.log10(max(weight, 1e-12) / default)
+
+
+def _covariance(moments: Moments) -> FeatureMoments:
+    return FeatureMoments(moments.mean, moments.second - torch.outer(moments.mean, moments.mean))
+
+
+def _to_batch(values: Tensor) -> Tensor:
+    """(H, W, C) -> (1, C, H, W), channels last"""
+    return values.permute(2, 0, 1)[None]
+
+
+def _to_batch_of_one(moments: FeatureMoments) -> FeatureMoments:
+    return FeatureMoments(moments.mean[None], moments.covariance[None])
