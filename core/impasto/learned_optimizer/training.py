@@ -48,6 +48,8 @@ _RATE, _FINAL_RATE, _WARM_UP, _EMA_STEPS = 1.5e-3, 5e-5, 100, 500
 _MIN_LOSS, _OUTSIDE_WEIGHT = 0.1, 6.0
 #: Chains in a row without a finite loss after which a training has failed
 _MAX_BAD_CHAINS = 3
+#: Largest side of the middle of a style that is measured, in pixels: at the upper levels the whole takes several seconds
+_STYLE_CROP = 256
 #: Share of the styles that are an even mix of two
 _MIX_SHARE = 0.2
 
@@ -72,6 +74,8 @@ class StylePool:
         factor = side / max(image.shape[2:])
         size = [max(32, round(length * factor)) for length in image.shape[2:]]
         image = functional.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
+        top, left = (max(0, (length - _STYLE_CROP) // 2) for length in size)
+        image = image[:, :, top : top + _STYLE_CROP, left : left + _STYLE_CROP].contiguous()
         maps = self._vgg(image, WHOLE)
         return {layer: feature_moments(maps[layer]) for layer in WHOLE.style} | {"rgb": feature_moments(image)}
 
