@@ -25,15 +25,15 @@ from starlette.middleware import Middleware
 
 from page import components, handlers, uploads
 from page.api import stylize
-from page.gallery import ASSETS, EXAMPLES, INSTANT_STYLES, PAINTINGS, STYLE_LOSS_CHOICES
+from page.gallery import ASSETS, EXAMPLES, PAINTINGS, STYLE_LOSS_CHOICES, STYLES
 from page.handlers import Handlers, Page
 from page.jobs import estimate_message
 from page.middleware import BodySizeLimit
 from page.sessions import CLEANUP_SECONDS, RETENTION_SECONDS, start_cleanup, use_private_folder
 
 SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= painter.MAX_SIZE]
-#: Visitors who may wait in the queue.
-QUEUE_SIZE = 12
+#: Visitors who may paint or wait at a time, and further ones whose requests Gradio may keep.
+MAX_VISITORS, QUEUE_SIZE = 12, 12
 THEME = gr.themes.Soft(
     primary_hue="orange", neutral_hue="stone", font=["ui-sans-serif", "system-ui", "sans-serif"], font_mono=["ui-monospace"]
 )
@@ -77,28 +77,19 @@ def _add_inputs() -> dict[str, Any]:
         photo = components.picture_upload("Photo", elem_id="photo", height=230, min_width=150)
         default_style = str(ASSETS / PAINTINGS[0]["file"])
         style = components.picture_upload("Style", elem_id="style", height=230, min_width=150, value=default_style)
-    paintings = components.thumbnail_gallery(
-        [(str(ASSETS / painting["thumbnail"]), painting["title"]) for painting in PAINTINGS],
-        "Paintings: click one to use its style",
-        "library",
+    gallery = components.thumbnail_gallery(
+        [(style.thumbnail, style.title) for style in STYLES],
+        "Styles: click one to see the photo in it within seconds, and then refined",
+        "gallery",
     )
-    with gr.Column(visible=bool(INSTANT_STYLES)) as instant_column:
-        instant_styles = components.thumbnail_gallery(
-            [(style.thumbnail, style.title) for style in INSTANT_STYLES.values()],
-            "Instant styles: click one to paint the photo in about a second",
-            "instant",
-        )
     return {
         "photo": photo,
         "style": style,
-        "paintings": paintings,
-        "instant_column": instant_column,
-        "instant_styles": instant_styles,
+        "gallery": gallery,
         "strength": components.option_field("strength"),
         "colors": components.option_field("colors", info=None),
         "stylize_button": gr.Button("Stylize", variant="primary", elem_id="go"),
         "estimate": gr.Markdown("", elem_id="takes"),
-        "leave_queue_button": gr.Button("Leave the queue", elem_id="leave", visible=False),
         "stop_button": gr.Button("Stop and keep the result", variant="stop", elem_id="stop", visible=False),
         **_add_more_options(),
     }
@@ -174,8 +165,6 @@ def _add_outputs() -> dict[str, Any]:
 #: Arguments of event listeners: not callable by other programs; and run at once, even while the queue is busy.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 UNQUEUED: dict[str, Any] = {**PRIVATE, "queue": False}
-#: Arguments of event listeners that paint.
-COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 4 if painter.ON_ZERO_GPU else 1}
 
 
 def _connect_events(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
@@ -187,7 +176,6 @@ def _connect_events(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
     photo_changed.then(**estimate)
     for field in (page.preset, page.quality, page.size, page.style_loss, page.padding):
         field.change(**estimate)
-    page.paintings.select(handlers.choose_painting, None, page.style, **UNQUEUED)
     page.style_loss_examples.select(handlers.choose_style_loss, None, page.style_loss, **UNQUEUED)
     example_outputs = [*page.result_outputs, page.photo, page.style, page.strength]
     page.examples.select(on.open_example, None, example_outputs, **UNQUEUED)
@@ -201,14 +189,16 @@ def _connect_events(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
 
 
 def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
-    buttons = [page.stylize_button, page.leave_queue_button, page.stop_button]
-    instant_style_chosen = page.instant_styles.select(on.choose_instant_style, None, [page.network, page.style], **UNQUEUED)
-    paintings = []
-    for listen, network in ((page.stylize_button.click, page.no_network), (instant_style_chosen.success, page.network)):
+    style_chosen = page.gallery.select(handlers.choose_style, None, [page.style, page.network], **UNQUEUED)
+    session_outputs = [page.session_results, page.session_column]
+    for listen, validate, network in (
+        (page.stylize_button.click, handlers.validate_request, page.no_network),
+        (style_chosen.success, handlers.validate_choice, page.network),
+    ):
         validated = listen(
-            handlers.validate_request,
+            validate,
             [page.photo, page.style, page.second_style, network],
-            [page.stylize_button, page.leave_queue_button, page.new_result],
+            [page.stylize_button, page.new_result, page.network],
             preprocess=False,
             js=SCROLL_TO_RESULT,
             concurrency_limit=None,  # queued all the same: outside the queue Gradio would not show the error
@@ -216,17 +206,16 @@ def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
         )
         painting = validated.success(
             on.paint,
-            [*page.paint_inputs, network],
-            [page.result, page.status, page.leave_queue_button, page.stop_button, page.new_result, page.results],
-            show_progress_on=[page.status],
-            api_visibility="private",
-            **COMPUTE,
+            page.paint_inputs,
+            [*page.result_outputs, *session_outputs, page.stylize_button, page.stop_button, page.new_result, page.results],
+            trigger_mode="multiple",  # a click on a style takes the place of a painting in progress
+            concurrency_id="paint",
+            concurrency_limit=MAX_VISITORS,
+            **PRIVATE,
         )
-        finished_outputs = [*page.result_outputs, page.session_results, page.session_column, *buttons]
+        finished_outputs = [*page.result_outputs, *session_outputs, page.stylize_button, page.stop_button]
         for listen_to_end in (painting.then, painting.failure):  # `then` does not run after a failure
             listen_to_end(on.painting_finished, [page.new_result, page.results], finished_outputs, **UNQUEUED)
-        paintings.append(painting)
-    page.leave_queue_button.click(lambda: "Left the queue.", None, page.status, cancels=paintings, **UNQUEUED)
     page.stop_button.click(handlers.stop_painting, None, None, **UNQUEUED)
     blocks.unload(handlers.stop_painting)
 
@@ -238,7 +227,7 @@ def _add_api() -> None:
         names = ("strength", "colors", "quality", "size", "seed")
         fields = [components.option_field(name, elem_id=None) for name in names]
         painting = gr.Image(label="painting", type="filepath", format="png")
-        gr.Button().click(stylize, [*pictures, *fields], painting, api_name="stylize", **COMPUTE)
+        gr.Button().click(stylize, [*pictures, *fields], painting, api_name="stylize", concurrency_limit=MAX_VISITORS)
 
 
 if __name__ == "__main__":

@@ -191,9 +191,9 @@ class Options:
     keep: Any = option(None, "region of the content to leave unchanged: a picture, white inside", kind="picture")
     init: str = option(
         None,
-        "initial image: content (in the colors of the style), noise, gray, style, image (init_image), or net:NAME, "
-        "the result of the style network NAME",
-        choices=("content", "noise", "gray", "style", "image", f"{NETWORK_PREFIX}NAME"),
+        "initial image: content (in the colors of the style), noise, gray, style, image (init_image), instant (the result of "
+        "quality instant), or net:NAME, the result of the style network NAME",
+        choices=("content", "noise", "gray", "style", "image", "instant", f"{NETWORK_PREFIX}NAME"),
     )
     init_image: Any = option(None, "picture to start from, for init image", kind="picture")
     init_noise: float = option(0.0, "share of white noise in the initial image", low=0, high=1)
@@ -214,13 +214,13 @@ class Options:
             object.__setattr__(self, "init", "image")
         if isinstance(self.network, str):
             object.__setattr__(self, "network", canonical_network(self.network))
-        if self.quality == "instant" and self.network == "auto":
-            object.__setattr__(self, "network", "vgg16")  # the one that the trained network knows
         preset_values = PRESETS[validate_choice("preset", self.preset, PRESETS)].values
         balance_is_set = self.strength is not None or self.ratio is not None
         for name, value in preset_values.items():
             if getattr(self, name) is None and not (balance_is_set and name in ("strength", "ratio")):
                 object.__setattr__(self, name, value)
+        if self.network == "auto" and "instant" in (self.quality, self.init):
+            object.__setattr__(self, "network", "vgg16")  # the one that the trained network knows
         for field in fields(self):
             object.__setattr__(self, field.name, _validate(field, getattr(self, field.name)))
         if self.strength is not None and self.ratio is not None:
@@ -232,20 +232,21 @@ class Options:
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device):
             raise OptionError(f"no device {self.device!r}: choose from auto, cpu, cuda, cuda:N, mps")
         self.memory_limit()
-        if self.quality == "instant":
-            self._check_instant()
+        for name in ("quality", "init"):
+            if getattr(self, name) == "instant":
+                self._check_instant(f"{name} instant")
         content_layers, style_layers = parse_layers(self.content_layers), self.style_layer_weights()
         if not content_layers and not any(style_layers):
             raise OptionError("content_layers and style_layers are both none: name at least one layer")
 
-    def _check_instant(self) -> None:
-        """Raises OptionError: another option does not go with quality "instant"."""
+    def _check_instant(self, setting: str) -> None:
+        """Raises OptionError: another option does not go with `setting`, quality or init "instant"."""
         if self.preset != "impasto" or self.network != "vgg16" or self.weights is not None:
-            raise OptionError("quality instant needs preset impasto and network vgg16 or auto: leave them out")
-        if self.size > MAX_INSTANT_SIZE:
+            raise OptionError(f"{setting} needs preset impasto and network vgg16 or auto: leave them out")
+        if self.quality == "instant" and self.size > MAX_INSTANT_SIZE:
             raise OptionError(f"size is {self.size}: quality instant paints up to {MAX_INSTANT_SIZE} pixels")
         if self.content_layers == "none" or "none" in self.style_layers.split("/"):
-            raise OptionError("quality instant needs content_layers and style_layers")
+            raise OptionError(f"{setting} needs content_layers and style_layers")
 
     def memory_limit(self) -> float | None:
         """Return the memory limit in bytes, or None if it depends on the free memory.  Raises OptionError: not a size."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 import uuid
 from typing import Any
 
@@ -12,8 +13,8 @@ from PIL import Image
 
 from . import painter, uploads
 from .jobs import make_job, require_pictures
-from .messages import error_message, progress_message
-from .sessions import client_address, sessions
+from .messages import error_message, progress_message, waiting_message
+from .sessions import QUEUE_INTERVAL, client_address, sessions
 
 
 def stylize(
@@ -34,7 +35,7 @@ def stylize(
         style: the picture in whose style to paint
         strength: how strong the style is, from 0 to 1; 0.5 is a good start
         colors: "style" for the colors of the style, "content" to keep those of the photo
-        quality: how much work: "draft", "normal" or "fine"
+        quality: how much work: "instant", "draft", "normal" or "fine"
         size: longest side of the result in pixels, at most that of the photo; 0 is the photo's own size
         seed: the same seed gives the same picture
 
@@ -46,10 +47,13 @@ def stylize(
     try:
         photo, styles = require_pictures(photo, style)
         settings = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
-        with sessions.painting(session, address) as folder:
-            last = None
-            with contextlib.closing(painter.paint(make_job(photo, styles, settings, folder))) as steps:
-                for last in steps:
+        with sessions.painting(session, address) as painting, painter.paint.turn() as paintings_ahead:
+            while count := paintings_ahead():
+                progress(0.0, waiting_message(count))
+                time.sleep(QUEUE_INTERVAL)
+            folder, last = painting.new_folder(), None
+            with contextlib.closing(painter.paint(make_job(photo, styles, settings, folder))) as progresses:
+                for last in progresses:
                     progress(last.fraction, progress_message(last))
             assert last is not None
             assert last.painting is not None

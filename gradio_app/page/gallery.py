@@ -1,4 +1,4 @@
-"""What visitors can choose with a click: paintings, instant styles, style losses and examples."""
+"""What visitors can choose with a click: styles, style losses and examples."""
 
 from __future__ import annotations
 
@@ -21,25 +21,31 @@ PAINTINGS: list[dict[str, str]] = json.loads((ASSETS / "paintings.json").read_te
 STYLE_LOSS_CHOICES: list[tuple[str, str]] = [(label, value) for label, value in components.choices("style_loss") if value]
 
 
-class InstantStyle(NamedTuple):
-    """A style that a feed-forward network has been trained to paint."""
+class Style(NamedTuple):
+    """A style in the gallery: a painting, a network that was trained on a style, or both."""
 
-    network: str  # its name
     title: str
     thumbnail: str | Image.Image  # a path or a picture
-    painting: str = ""  # path of the painting it was trained on, if it is one of PAINTINGS
+    painting: str = ""  # path
+    network: str = ""  # name of the network, which paints in half a second
 
 
-def _instant_style(network: str, title: str, thumbnail: str) -> InstantStyle:
-    """thumbnail: a JPEG file in base64, used unless the page has a larger one"""
+def _styles() -> list[Style]:
+    """Return the paintings, and the networks that were trained on other pictures."""
+    networks = {info["name"]: info for info in describe_networks()}
+    styles = []
     for painting in PAINTINGS:
-        if Path(painting["file"]).stem == network:
-            return InstantStyle(network, title, str(ASSETS / painting["thumbnail"]), str(ASSETS / painting["file"]))
+        name = Path(painting["file"]).stem
+        thumbnail, picture = (str(ASSETS / painting[key]) for key in ("thumbnail", "file"))
+        styles.append(Style(painting["title"], thumbnail, picture, name if networks.pop(name, None) else ""))
+    return styles + [Style(info["title"], _thumbnail(info), network=name) for name, info in networks.items()]
+
+
+def _thumbnail(network: dict[str, Any]) -> Image.Image:
     try:
-        return InstantStyle(network, title, uploads.read_upload(base64.b64decode(thumbnail), "the thumbnail"))
+        return uploads.read_upload(base64.b64decode(network["thumbnail"]), "the thumbnail")
     except (ImageError, ValueError):  # a network that another program wrote
-        return InstantStyle(network, title, Image.new("RGB", (96, 72), "gray"))
+        return Image.new("RGB", (96, 72), "gray")
 
 
-#: By the network's name.
-INSTANT_STYLES = {info["name"]: _instant_style(info["name"], info["title"], info["thumbnail"]) for info in describe_networks()}
+STYLES = _styles()

@@ -5,29 +5,50 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from PIL import Image
 
-from impasto import ImageError, ImpastoError
+from impasto import ImageError
 
 from . import painter, uploads
 from .components import Upload, reset_mask_editor
-from .gallery import ASSETS, EXAMPLES, INSTANT_STYLES, PAINTINGS, STYLE_LOSS_CHOICES
+from .gallery import ASSETS, EXAMPLES, STYLE_LOSS_CHOICES, STYLES
 from .jobs import make_job, require_pictures, style_masks
-from .messages import RESULT_DELETED, error_message, progress_message, result_message
+from .messages import (
+    RESULT_DELETED,
+    STOPPED_WAITING,
+    error_message,
+    first_result_message,
+    progress_message,
+    result_message,
+    waiting_message,
+)
 from .results import PaintingResult, save_result
-from .sessions import client_address, mark_created, new_folder, sessions
+from .sessions import QUEUE_INTERVAL, Painting, TooManyPaintingsError, client_address, mark_created, new_folder, sessions
 
 #: Results that a session shows; older ones can no longer be opened.
 _MAX_SESSION_RESULTS = 24
 
 #: New values by component, as Gradio takes them from an event handler.
 Updates = dict[Any, Any]
+#: Values by component, as Gradio passes them to a handler whose inputs are a set.
+Values = dict[Any, Any]
+
+
+class PaintingRequest(NamedTuple):
+    """What a visitor asks to be painted"""
+
+    photo: Image.Image
+    styles: list[Image.Image]
+    settings: dict[str, Any]
+    style_masks: list[painter.Pixels] | None  # where each style applies
+    mask: Image.Image | None  # where the photo is painted; None: everywhere
+    network: str  # for the first result; "": none
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,14 +57,11 @@ class Page:
 
     photo: Upload
     style: Upload
-    paintings: gr.Gallery
-    instant_column: gr.Column
-    instant_styles: gr.Gallery
+    gallery: gr.Gallery
     strength: gr.Slider
     colors: gr.Radio
     stylize_button: gr.Button
     estimate: gr.Markdown
-    leave_queue_button: gr.Button
     stop_button: gr.Button
 
     quality: gr.Radio
@@ -73,7 +91,7 @@ class Page:
     new_result: gr.State  # PaintingResult | None, of the painting that has just finished
     shown_result: gr.State  # PaintingResult | None
     photo_size: gr.State  # (width, height) | None
-    network: gr.State  # name of the feed-forward network to paint with
+    network: gr.State  # name of the feed-forward network for the first result; "": none
     no_network: gr.State  # always "": the Stylize button passes it as the network
 
     @property
@@ -87,29 +105,46 @@ class Page:
         return [self.photo_size, self.preset, self.quality, self.size, self.style_loss, self.padding]
 
     @property
-    def paint_inputs(self) -> list[gr.components.Component]:
-        """The parameters of `Handlers.paint`, except for the network"""
-        return [
+    def paint_inputs(self) -> set[gr.components.Component]:
+        """What `Handlers.paint` reads"""
+        return {
             *(self.photo, self.style, self.second_style, self.second_style_share, self.strength, self.second_style_use),
             *(self.colors, self.style_loss, self.padding, self.preset, self.quality, self.size, self.seed),
-            *(self.style_scale, self.mask, self.results),
-        ]
+            *(self.style_scale, self.mask, self.results, self.network),
+        }
 
 
 def validate_request(
     photo: Any, style: Any, second_style: Any, network: str, request: gr.Request
-) -> tuple[dict[str, Any], dict[str, Any], None]:
+) -> tuple[dict[str, Any], None, str]:
     """Before the queue: require pictures, and no painting in progress. Raises gr.Error.
 
     The pictures are the browser's payloads: given or not. `paint` reads them.
-    Updates the Stylize button, the Leave button and the new result.
+    Updates the Stylize button, the new result and the network.
     """
     try:
         sessions.require_idle(request.session_hash or "")
-        require_pictures(photo, style, second_style, network=network)
-    except ImpastoError as error:
+    except TooManyPaintingsError as error:
         raise gr.Error(error_message(error), print_exception=False) from None
-    return gr.update(visible=False), gr.update(visible=True), None
+    return _require_request(photo, style, second_style, network)
+
+
+def validate_choice(photo: Any, style: Any, second_style: Any, network: str) -> tuple[dict[str, Any], None, str]:
+    """Do as `validate_request` does after a click on a style, which takes the place of a painting in progress.
+
+    As long as there is no photo, a click only chooses the style.
+    """
+    if photo is None:
+        raise gr.Error("no photo yet", visible=False, print_exception=False)
+    return _require_request(photo, style, second_style, network)
+
+
+def _require_request(photo: Any, style: Any, second_style: Any, network: str) -> tuple[dict[str, Any], None, str]:
+    try:
+        require_pictures(photo, style, second_style, network=network)
+    except ImageError as error:
+        raise gr.Error(error_message(error), print_exception=False) from None
+    return gr.update(visible=False), None, network
 
 
 def photo_changed(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None]:
@@ -140,8 +175,10 @@ def use_result_as_input(result: PaintingResult) -> Any:
     return gr.skip()
 
 
-def choose_painting(event: gr.SelectData) -> str:
-    return str(ASSETS / PAINTINGS[event.index]["file"])
+def choose_style(event: gr.SelectData) -> tuple[Any, str]:
+    """Update the style and the network for the first result."""
+    style = STYLES[event.index]
+    return style.painting or None, style.network
 
 
 def choose_style_loss(event: gr.SelectData) -> str:
@@ -163,81 +200,118 @@ class Handlers:
     def __init__(self, page: Page) -> None:
         self._page = page
 
-    def paint(
-        self,
-        photo: Any,
-        style: Any,
-        second_style: Any,
-        second_style_share: float,
-        strength: float,
-        second_style_use: str,
-        colors: str,
-        style_loss: str,
-        padding: str,
-        preset: str,
-        quality: str,
-        size: int,
-        seed: int,
-        style_scale: float,
-        mask_url: str,
-        results: list[PaintingResult],
-        network: str,
-        request: gr.Request,
-    ) -> Iterator[Updates]:
-        """Paint and show the progress; with a feed-forward network, if one is named.
+    def paint(self, values: Values, request: gr.Request) -> Iterator[Updates]:
+        """Paint and show the progress: a first result within seconds, where the options allow it, then the exact painting.
 
         Errors go to the status line, and the previous result stays.
+        """
+        page, session = self._page, request.session_hash or uuid.uuid4().hex
+        first: PaintingResult | None = None
+        try:
+            asked = self._read_request(values)
+            first_settings = asked.settings if asked.network else painter.instant_settings(asked.photo.size, asked.settings)
+            exact = bool(asked.styles) and asked.settings["quality"] != "instant"
+            with sessions.painting(session, client_address(request), supersede=True) as painting:
+                yield {
+                    page.status: "Starting…",
+                    page.stylize_button: gr.update(visible=False),  # also after the end of a painting that was superseded
+                    page.stop_button: gr.update(visible=True),
+                }
+                if first_settings is not None or not exact:
+                    stage = asked._replace(settings=first_settings or asked.settings)
+                    first = yield from self._paint(painter.paint_instant, stage, painting, values, to_refine=exact)
+                if exact and not painting.stopped:
+                    yield from self._paint(painter.paint, asked._replace(network=""), painting, values, first)
+        except Exception as error:
+            shown = {} if first is None else self.view_without_download(first)  # instead of a preview
+            yield {**shown, page.status: error_message(error), page.new_result: None}
+
+    def _paint(
+        self,
+        paint: painter.Painter,
+        asked: PaintingRequest,
+        painting: Painting,
+        values: Values,
+        first: PaintingResult | None = None,
+        *,
+        to_refine: bool = False,
+    ) -> Generator[Updates, None, PaintingResult | None]:
+        """Wait for the painter, paint, show the progress, and save the result, which takes the place of the first one.
+
         Gradio remakes the configuration of outputs that are not plain values each time: few outputs make previews cheap.
         """
         page = self._page
-        session = request.session_hash or uuid.uuid4().hex
-        try:
-            photo, styles = require_pictures(photo, style, second_style, network=network)
-            settings = {"preset": preset, "strength": strength, "colors": colors, "style_loss": style_loss}
-            settings |= {"padding": padding, "quality": quality, "size": size, "seed": seed, "style_scale": style_scale}
-            mask = uploads.read_mask(mask_url, photo.size)
-            masks = None
-            if len(styles) == 2 and second_style_use == "brush":
-                masks, mask = style_masks(mask), None
-            elif len(styles) == 2:
-                settings["style_weights"] = (1 - second_style_share, second_style_share)
-                settings["style_layers"] = painter.FINE_AND_COARSE_LAYERS if second_style_use == "coarse" else None
-            with sessions.painting(session, client_address(request)) as folder:
-                job = make_job(photo, styles, settings, folder, masks=masks, network=network)
-                photo_file = uploads.write_jpeg(photo, folder / "before.jpg")
-                yield {
-                    page.status: "Starting…",
-                    page.leave_queue_button: gr.update(visible=False),
-                    page.stop_button: gr.update(visible=True),
-                }
-                start, last = time.monotonic(), None
-                with contextlib.closing(painter.paint(job)) as steps:
-                    for last in steps:
-                        if not last.end_reason:
-                            if mask is not None:
-                                uploads.overlay_preview(photo, Path(last.preview), mask)
-                            yield {page.result: (photo_file, last.preview), page.status: progress_message(last)}
-                assert last is not None
-                assert last.painting is not None
-                recipe = {**(last.recipe or {}), "page": {"ended": last.end_reason, "painted_at": last.size}}
-                message = result_message(last, time.monotonic() - start, network)
-                result = save_result(folder, photo, Image.fromarray(last.painting), strength, recipe, message, mask)
-                mark_created(folder)
-                yield {page.new_result: result, page.results: [result, *results][:_MAX_SESSION_RESULTS]}
-        except Exception as error:
-            yield {page.status: error_message(error)}
+        with paint.turn() as paintings_ahead:
+            while (count := paintings_ahead()) and not painting.stopped:
+                yield {page.status: waiting_message(count, refine=first is not None)}
+                time.sleep(QUEUE_INTERVAL)
+            if painting.stopped:
+                yield {page.status: STOPPED_WAITING}
+                return None
+            folder = painting.new_folder()
+            job = make_job(asked.photo, asked.styles, asked.settings, folder, masks=asked.style_masks, network=asked.network)
+            photo_file = uploads.write_jpeg(asked.photo, folder / "before.jpg")
+            start, last = time.monotonic(), None
+            with contextlib.closing(paint(job)) as progresses:
+                for last in progresses:
+                    if painting.superseded:
+                        return None
+                    if not last.end_reason:
+                        updates: Updates = {page.status: progress_message(last)}
+                        if first is None or last.size >= first.painted_at:  # smaller previews look worse
+                            if asked.mask is not None:
+                                uploads.overlay_preview(asked.photo, Path(last.preview), asked.mask)
+                            updates[page.result] = (photo_file, last.preview)
+                        yield updates
+        assert last is not None
+        assert last.painting is not None
+        recipe = {**(last.recipe or {}), "page": {"ended": last.end_reason, "painted_at": last.size}}
+        seconds = time.monotonic() - start
+        image, strength = Image.fromarray(last.painting), values[page.strength]
+        result = save_result(folder, asked.photo, image, strength, recipe, result_message(last, seconds), asked.mask)
+        mark_created(folder)
+        results = [result, *values[page.results]][:_MAX_SESSION_RESULTS]
+        updates = {page.new_result: result, page.results: results}
+        if to_refine and last.end_reason == "done":
+            updates |= {**self.session_view(result, results), page.status: first_result_message(seconds)}
+        yield updates
+        return result
 
-    def painting_finished(self, result: PaintingResult | None, results: list[PaintingResult]) -> Updates:
-        """Reset the buttons, and show the painting if there is one."""
+    def _read_request(self, values: Values) -> PaintingRequest:
+        """Return what a visitor asks for.  Raises ImpastoError."""
         page = self._page
-        updates: Updates = {
-            button: gr.update(visible=button is page.stylize_button)
-            for button in (page.stylize_button, page.leave_queue_button, page.stop_button)
-        }
+        style, second_style, network = (values[field] for field in (page.style, page.second_style, page.network))
+        photo, styles = require_pictures(values[page.photo], style, second_style, network=network)
+        if network and style is None:  # it was trained on a picture that is not here
+            styles = []
+        elif second_style is not None:
+            network = ""
+        fields = ("preset", "strength", "colors", "style_loss", "padding", "quality", "size", "seed", "style_scale")
+        settings = {name: values[getattr(page, name)] for name in fields}
+        mask, masks = uploads.read_mask(values[page.mask], photo.size), None
+        use, share = values[page.second_style_use], values[page.second_style_share]
+        if len(styles) == 2 and use == "brush":
+            masks, mask = style_masks(mask), None
+        elif len(styles) == 2:
+            settings["style_weights"] = (1 - share, share)
+            settings["style_layers"] = painter.FINE_AND_COARSE_LAYERS if use == "coarse" else None
+        return PaintingRequest(photo, styles, settings, masks, mask, network)
+
+    def painting_finished(self, result: PaintingResult | None, results: list[PaintingResult], request: gr.Request) -> Updates:
+        """Reset the buttons, and show the painting if there is one, unless the next painting is in progress already."""
+        page = self._page
+        if sessions.is_painting(request.session_hash or ""):
+            return {page.status: gr.skip()}
+        updates: Updates = {page.stylize_button: gr.update(visible=True), page.stop_button: gr.update(visible=False)}
         if result is not None:
-            updates |= self.result_view(result)
-            updates |= {page.session_results: session_thumbnails(results), page.session_column: gr.update(visible=True)}
+            updates |= self.session_view(result, results)
         return updates
+
+    def session_view(self, result: PaintingResult, results: list[PaintingResult]) -> Updates:
+        """Show a new painting, and those of this session."""
+        page = self._page
+        session = {page.session_results: session_thumbnails(results), page.session_column: gr.update(visible=True)}
+        return self.result_view(result) | session
 
     def result_view(self, result: PaintingResult) -> Updates:
         """Show a painting, ready to download."""
@@ -263,7 +337,7 @@ class Handlers:
             return {page.status: RESULT_DELETED}
         updates = {**self.view_without_download(result.with_strength(strength)), page.download: gr.update(interactive=False)}
         if strength > result.strength:
-            action = "click its instant style again" if "net" in result.recipe else "press Stylize"
+            action = "click its style again" if "net" in result.recipe else "press Stylize"
             updates[page.status] = f"This was painted at strength {result.strength:g}. To make it stronger, {action}."
         return updates
 
@@ -281,8 +355,3 @@ class Handlers:
         result = PaintingResult(str(new_folder()), photo, painting, strength, example["recipe"], example["status"])
         style = str(ASSETS / example["style"])
         return {**self.result_view(result), page.photo: photo, page.style: style, page.strength: strength}
-
-    def choose_instant_style(self, event: gr.SelectData) -> Updates:
-        """Select the network to paint with and, for the next painting, the style it was trained on."""
-        chosen = list(INSTANT_STYLES.values())[event.index]
-        return {self._page.network: chosen.network, self._page.style: chosen.painting or gr.skip()}

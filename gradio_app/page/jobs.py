@@ -17,11 +17,10 @@ from .sessions import sessions
 
 
 def require_pictures(photo: Any, *styles: Any, network: str = "") -> tuple[Image.Image, list[Image.Image]]:
-    """Return the photo and the styles that are given; a feed-forward network needs no style.
+    """Return the photo and the styles that are given: at least one, unless a feed-forward network paints.
 
     Each is what an Upload returns: a picture, None or an ImageError.  Raises ImageError.
     """
-    styles = () if network else styles
     for picture in (photo, *styles):
         if isinstance(picture, ImageError):
             raise picture

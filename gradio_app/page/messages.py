@@ -10,11 +10,11 @@ import gradio as gr
 from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, WeightsError
 from impasto.formatting import format_duration
 
-from .gallery import INSTANT_STYLES
 from .painter import Progress, StoppedError
 from .sessions import TooManyPaintingsError
 
 RESULT_DELETED = "That painting has been deleted. Paintings are kept for less than an hour."
+STOPPED_WAITING = "Stopped before it was painted."
 #: Errors whose text is written for visitors.
 _USER_ERRORS = (ImageError, OptionError, OutOfMemoryError, DeviceError, TooManyPaintingsError, StoppedError)
 
@@ -36,6 +36,12 @@ def error_message(error: BaseException) -> str:
     return f"Something went wrong (reference {reference}). Try again, or use another picture."
 
 
+def waiting_message(paintings_ahead: int, *, refine: bool = False) -> str:
+    """The status line while other paintings are painted first; refine: whether there is a first result already"""
+    others = "another painting" if paintings_ahead == 1 else f"{paintings_ahead} other paintings"
+    return f"This is refined after {others}…" if refine else f"Waiting for {others}…"
+
+
 def progress_message(progress: Progress) -> str:
     """The status line of a painting in progress"""
     width, height = progress.size
@@ -43,18 +49,22 @@ def progress_message(progress: Progress) -> str:
     return f"Painting at {width} × {height}, step {progress.iteration}{time_left}"
 
 
-def result_message(last: Progress, seconds: float, network: str = "") -> str:
-    """The status line of a finished painting; network: the name of the feed-forward network that painted it"""
+def first_result_message(seconds: float) -> str:
+    """The status line of a first result, after which the exact painting begins"""
+    return f"First result in {_format_seconds(seconds)}. Now it is refined…"
+
+
+def result_message(last: Progress, seconds: float) -> str:
+    """The status line of a finished painting"""
     assert last.painting is not None
-    elapsed = f"{seconds:.1f} s" if network and seconds < 10 else format_duration(seconds)
-    reason = {"done": f"Done in {elapsed}", "stopped": "Stopped", "time": "Time limit reached"}[last.end_reason]
+    done = f"Done in {_format_seconds(seconds)}"
+    reason = {"done": done, "stopped": "Stopped", "time": "Time limit reached"}[last.end_reason]
     width, height = last.painting.shape[1::-1]
     message = f"{reason}: {width} × {height} pixels"
     if last.size != (width, height):
         message += f", painted at {last.size[0]} × {last.size[1]}"
-    compare = "Drag the line to compare; move Strength to fade the painting."
-    if not network:
-        return f"{message}. {compare}"
-    style = INSTANT_STYLES[network]
-    hint = "For a closer match to the style, press Stylize." if style.painting else compare
-    return f"{message}, in the instant style {style.title}. {hint}"
+    return f"{message}. Drag the line to compare; move Strength to fade the painting."
+
+
+def _format_seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -31,7 +32,7 @@ from impasto.feedforward.training import STROKE_SIZES
 from impasto.optimization.cache import ModelCache
 from impasto.optimization.forecast import forecast
 from impasto.optimization.pyramid import pyramid_levels
-from impasto.options import FEEDFORWARD_OPTIONS, resolve_options
+from impasto.options import FEEDFORWARD_OPTIONS, MAX_INSTANT_SIZE, resolve_options
 
 try:
     import spaces
@@ -62,8 +63,12 @@ FINE_AND_COARSE_LAYERS = "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"
 _MIN_PREVIEW_INTERVAL, _MAX_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION = 0.4, 2.0, 0.05
 #: The fraction of the time that may be spent on making previews.
 _MAX_PREVIEW_COST = 0.03
+#: How much paintings that take long give way to those that do not
+_EXACT_NICENESS = 10
 #: Conservative estimates for a ZeroGPU slice: megapixels times steps per second, and seconds until it starts.
 _ZERO_GPU_SPEED, _ZERO_GPU_START_SECONDS = 8, 15
+#: Jobs at a time on ZeroGPU, each on a slice of its own
+_ZERO_GPU_JOBS = 4
 
 Pixels = NDArray[np.uint8]
 
@@ -119,6 +124,19 @@ def validated_options(photo_size: tuple[int, int], settings: dict[str, Any]) -> 
     chosen = {name: value for name, value in settings.items() if value not in (None, "")}
     size = min(resolve_options(chosen).size or max(photo_size), max(photo_size), MAX_SIZE)
     return {**chosen, "size": max(32, size)}
+
+
+def instant_settings(photo_size: tuple[int, int], settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the settings of a first result with quality "instant", or None if there is none.
+
+    ZeroGPU paints it together with the exact painting: each job waits until a GPU is free.
+    """
+    instant = {**settings, "quality": "instant"}
+    with contextlib.suppress(OptionError):
+        size = min(validated_options(photo_size, settings)["size"], MAX_INSTANT_SIZE)
+        validated_options(photo_size, instant | {"size": size})
+        return None if ON_ZERO_GPU else instant | {"size": size}
+    return None
 
 
 def gpu_seconds(job: Job) -> int:
@@ -211,10 +229,48 @@ class _RemoteError(Exception):
     """Carries an error that was raised in the painter's process, which is ready for the next job."""
 
 
-class PainterProcess:
-    """The engine in a process of its own, which starts when it is first needed and ends with this one."""
+class Painter(ABC):
+    """Paints jobs, in the order in which their visitors came. Thread-safe."""
+
+    def __init__(self, limit: int) -> None:
+        """limit: jobs that it takes at a time"""
+        self._limit = limit
+        self._queue: list[object] = []  # of those whose jobs are being painted, and of those who wait
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[Callable[[], int]]:
+        """Stand in the queue until the block ends.  -> function that returns the number of jobs ahead: 0 when one may paint"""
+        ticket = object()
+        self._queue.append(ticket)
+        try:
+            yield lambda: max(0, self._queue.index(ticket) - self._limit + 1)
+        finally:
+            self._queue.remove(ticket)
+
+    @abstractmethod
+    def __call__(self, job: Job) -> Generator[Progress]:
+        """Paint, and report progress now and then. Closing the generator stops the painting.  Raises ImpastoError."""
+
+
+class ZeroGpuPainter(Painter):
+    """The engine on a ZeroGPU slice, in a process forked for each job"""
 
     def __init__(self) -> None:
+        super().__init__(_ZERO_GPU_JOBS)
+        self._paint: Callable[[Job], Generator[Progress]] = spaces.GPU(duration=gpu_seconds)(_paint)
+
+    def __call__(self, job: Job) -> Generator[Progress]:
+        """Paint, and report progress now and then."""
+        return self._paint(job)
+
+
+class PainterProcess(Painter):
+    """The engine in a process of its own, which starts when it is first needed and ends with this one."""
+
+    def __init__(self, *, niceness: int = 0) -> None:
+        """niceness: how much the process gives way to others, where the system supports it: up to 19"""
+        super().__init__(1)
+        self._niceness = niceness
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._unread: Iterator[Progress] = iter(())  # what the process still has to send for the previous job
@@ -222,12 +278,12 @@ class PainterProcess:
     def start(self) -> None:
         """Start the process, which loads the network, before somebody waits for it."""
         if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-c", f"from {__package__} import painter; painter.serve()"]
+            command = [sys.executable, "-c", f"from {__package__} import painter; painter.serve({self._niceness})"]
             folder = Path(__file__).parents[1]
             self._process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __call__(self, job: Job) -> Generator[Progress]:
-        """Paint, and report progress now and then. Closing the generator stops the painting.  Raises ImpastoError."""
+        """Paint, and report progress now and then."""
         with self._lock:
             self.start()
             process = self._process
@@ -273,8 +329,10 @@ def _receive(pipe: IO[bytes]) -> Iterator[Progress]:
         yield value
 
 
-def serve() -> None:
+def serve(niceness: int) -> None:
     """Run the painter's process: read jobs from standard input, write progress to the original standard output."""
+    if hasattr(os, "nice"):
+        os.nice(niceness)
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # keep what libraries print out of the page's pipe
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page; this process ends with it
@@ -298,15 +356,20 @@ def serve() -> None:
 
 
 def warm_up() -> None:
-    """Load the network and run it once."""
+    """Load the networks and run them once."""
     gradient = np.asarray(Image.linear_gradient("L").resize((64, 64)))
-    for _ in create_run(gradient, gradient, size=64, iterations=1, cache=_model_cache).steps():
+    for _ in create_run(gradient, gradient, size=64, quality="instant", cache=_model_cache).steps():
         pass
 
 
 _model_cache = ModelCache()
-#: Paints a job: a generator of Progress.
-paint: Callable[[Job], Generator[Progress]] = spaces.GPU(duration=gpu_seconds)(_paint) if ON_ZERO_GPU else PainterProcess()
+#: For jobs of a few seconds, and for all others, which give way to them
+paint_instant: Painter
+paint: Painter
+if ON_ZERO_GPU:
+    paint_instant = paint = ZeroGpuPainter()
+else:
+    paint_instant, paint = PainterProcess(), PainterProcess(niceness=_EXACT_NICENESS)
 
 
 def warm_up_at_start() -> None:
@@ -326,7 +389,9 @@ def warm_up_at_start() -> None:
         (_model_cache if ON_ZERO_GPU else ModelCache()).weights(Options(), log_progress)
     except WeightsError as error:
         logger.error("%s", error)
-    if isinstance(paint, PainterProcess):
+    if not ON_ZERO_GPU:
         with contextlib.suppress(ImpastoError):
             estimate((512, 512), {})  # the speed of this computer must be measured while nothing is painting
-        paint.start()
+    for painter in (paint_instant, paint):
+        if isinstance(painter, PainterProcess):
+            painter.start()

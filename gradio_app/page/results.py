@@ -28,6 +28,12 @@ class PaintingResult(NamedTuple):
         opacity = strength / self.strength if self.strength else 1.0
         return self._replace(opacity=round(min(1.0, max(0.0, opacity)), 2))
 
+    @property
+    def painted_at(self) -> tuple[int, int]:
+        """Width and height that it was painted at, before it was enlarged"""
+        width, height = self.recipe["page"]["painted_at"]
+        return width, height
+
     def exists(self) -> bool:
         return Path(self.painting).exists()
 

@@ -26,12 +26,37 @@ from . import painter
 MAX_PAINTINGS, RATE_WINDOW_SECONDS = 40, 3600.0
 #: Age at which results are deleted, and the interval between checks, in seconds. Their sum stays below an hour.
 RETENTION_SECONDS, CLEANUP_SECONDS = 2900, 600
+#: Seconds between looks at the queue of a painter
+QUEUE_INTERVAL = 0.2
 #: The file whose modification time is a painting's age. The folder's own time changes when Gradio deletes files in it.
 _CREATED = "created"
 
 
 class TooManyPaintingsError(ImpastoError):
     """This session is painting already, or this address has started too many paintings."""
+
+
+class Painting:
+    """A painting in progress, in one or two stages that each have a folder of their own"""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self.stopped = False  # by the visitor, who keeps what there is
+        self.superseded = False  # by the session's next painting
+
+    def new_folder(self) -> Path:
+        """Make the folder of the next stage."""
+        self._folder = new_folder()
+        if self.stopped:
+            painter.request_stop(self._folder)
+        return self._folder
+
+    def stop(self) -> None:
+        """Finish it early."""
+        self.stopped = True
+        if self._folder is not None:
+            with contextlib.suppress(OSError):  # it is done, and its folder may have expired
+                painter.request_stop(self._folder)
 
 
 class Sessions:
@@ -41,22 +66,28 @@ class Sessions:
         """max_paintings: per address within RATE_WINDOW_SECONDS; None: no limit"""
         self._max_paintings = max_paintings
         self._lock = threading.Lock()
-        self._folders: dict[str, Path] = {}  # by session
+        self._paintings: dict[str, Painting] = {}  # by session
         self._start_times: dict[str, deque[float]] = defaultdict(deque)  # by address
 
     @contextlib.contextmanager
-    def painting(self, session: str, address: str) -> Iterator[Path]:
-        """Make a folder for a painting, which is in progress until the block ends.  Raises TooManyPaintingsError."""
-        folder = self._start(session, address)
+    def painting(self, session: str, address: str, *, supersede: bool = False) -> Iterator[Painting]:
+        """Begin a painting, which is in progress until the block ends.
+
+        supersede: whether it takes the place of one that the session has in progress already
+        Raises TooManyPaintingsError.
+        """
+        painting = self._start(session, address, supersede)
         try:
-            yield folder
+            yield painting
         finally:
             with self._lock:
-                del self._folders[session]
+                if self._paintings[session] is painting:
+                    del self._paintings[session]
 
-    def _start(self, session: str, address: str) -> Path:
+    def _start(self, session: str, address: str, supersede: bool) -> Painting:
         with self._lock:
-            self.require_idle(session)
+            if not supersede:
+                self.require_idle(session)
             now = time.monotonic()
             for idle in [known for known, times in self._start_times.items() if times[-1] < now - RATE_WINDOW_SECONDS]:
                 del self._start_times[idle]
@@ -66,8 +97,11 @@ class Sessions:
             if self._max_paintings is not None and len(times) >= self._max_paintings:
                 raise TooManyPaintingsError(f"The limit is {self._max_paintings} paintings per hour. Try again later.")
             times.append(now)
-            folder = self._folders[session] = new_folder()
-            return folder
+            if session in self._paintings:
+                self._paintings[session].superseded = True
+                self._paintings[session].stop()
+            painting = self._paintings[session] = Painting()
+            return painting
 
     def require_idle(self, session: str) -> None:
         """Raises TooManyPaintingsError if the session has a painting in progress."""
@@ -75,19 +109,19 @@ class Sessions:
             raise TooManyPaintingsError("One painting at a time: stop the current one or wait for it.")
 
     def is_painting(self, session: str) -> bool:
-        return session in self._folders
+        return session in self._paintings
 
     @property
     def busy(self) -> bool:
         """Whether any painting is in progress"""
-        return bool(self._folders)
+        return bool(self._paintings)
 
     def stop(self, session: str) -> None:
         """Finish the session's painting early, if there is one, and keep it as it is."""
         with self._lock:
-            folder = self._folders.get(session)
-        if folder is not None:
-            painter.request_stop(folder)
+            painting = self._paintings.get(session)
+        if painting is not None:
+            painting.stop()
 
 
 sessions = Sessions(MAX_PAINTINGS if painter.ON_SPACE else None)

@@ -208,7 +208,7 @@ class Visitor:
         self.find("go").click()
         self.wait_until(lambda: self.result_url() != before and "preview" not in self.result_url())
         self.find("go").wait_for()
-        self.wait_until(lambda: not self.status().startswith(("Starting", "Painting")))
+        self.wait_until(lambda: not self.status().startswith(("Starting", "First result", "Painting")))
 
     def download(self, path: Path) -> Image.Image:
         with self.page.expect_download() as download:

@@ -1,4 +1,4 @@
-"""The page's fields, instant styles, examples and messages, without a server."""
+"""The page's fields, styles, examples and messages, without a server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,31 +33,31 @@ def write_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
 
 
 @pytest.mark.slow
-def test_every_network_is_an_instant_style(load_module: LoadModule, write_network: Callable[..., TransformNet]) -> None:
-    for name, thumbnail in (("harvest", ""), ("my_own", "bm9uZQ==")):
-        write_network(name, thumbnail=thumbnail)
-    app, gallery, messages = (load_module(name) for name in ("app", "page.gallery", "page.messages"))
-    assert [style.title for style in gallery.INSTANT_STYLES.values()] == ["Harvest", "My own"]
-    assert Path(gallery.INSTANT_STYLES["harvest"].painting) == APP / "assets" / "harvest.jpg"
-    assert gallery.INSTANT_STYLES["my_own"].painting == ""
-    assert app.page.instant_column.visible
-    progress = load_module("page.painter").Progress(1.0, (90, 60), 1, None, "", "done", np.zeros((60, 90, 3), np.uint8))
-    message = "Done in 0.6 s: 90 × 60 pixels, in the instant style "
-    assert messages.result_message(progress, 0.63, "harvest") == (
-        message + "Harvest. For a closer match to the style, press Stylize."
-    )
-    assert messages.result_message(progress, 0.63, "my_own") == (
-        message + "My own. Drag the line to compare; move Strength to fade the painting."
-    )
-
-
-@pytest.mark.slow
-def test_without_networks_the_instant_styles_are_hidden(
+def test_the_gallery_has_paintings_and_networks_and_each_style_once(
     load_module: LoadModule, write_network: Callable[..., TransformNet]
 ) -> None:
-    app = load_module("app")
-    assert load_module("page.gallery").INSTANT_STYLES == {}
-    assert not app.page.instant_column.visible
+    for name, thumbnail in (("harvest", ""), ("my_own", "bm9uZQ==")):
+        write_network(name, thumbnail=thumbnail)
+    gallery, handlers = load_module("page.gallery"), load_module("page.handlers")
+    paintings = json.loads((APP / "assets" / "paintings.json").read_text())
+    titles = [style.title for style in gallery.STYLES]
+    assert titles == [*(painting["title"] for painting in paintings), "My own"]
+    networks = {style.title: style.network for style in gallery.STYLES if style.network}
+    assert sorted(networks.values()) == ["harvest", "my_own"]
+    chosen = [handlers.choose_style(SimpleNamespace(index=index)) for index in range(len(titles))]
+    assert (str(APP / "assets" / "harvest.jpg"), "harvest") in chosen
+    assert chosen[-1] == (None, "my_own")
+    assert all(network == "" for _, network in chosen if network not in ("harvest", "my_own"))
+
+
+def test_the_status_says_whether_a_result_is_refined(load_module: LoadModule) -> None:
+    messages = load_module("page.messages")
+    progress = load_module("page.painter").Progress(1.0, (90, 60), 1, None, "", "done", np.zeros((60, 90, 3), np.uint8))
+    compare = "Drag the line to compare; move Strength to fade the painting."
+    assert messages.result_message(progress, 0.63) == f"Done in 0.6 s: 90 × 60 pixels. {compare}"
+    assert messages.first_result_message(3.21) == "First result in 3.2 s. Now it is refined…"
+    assert messages.waiting_message(1) == "Waiting for another painting…"
+    assert messages.waiting_message(2, refine=True) == "This is refined after 2 other paintings…"
 
 
 def test_error_messages_contain_no_path(load_module: LoadModule, caplog: pytest.LogCaptureFixture) -> None:

@@ -46,6 +46,28 @@ def test_settings_become_options_within_the_pages_limits(painter: Any) -> None:
             painter.validated_options((400, 300), wrong)
 
 
+def test_a_first_result_is_instant_where_the_options_allow_it(painter: Any) -> None:
+    settings = {"preset": "impasto", "quality": "fine", "size": 2048, "strength": 0.7}
+    assert painter.instant_settings((4000, 3000), settings) == {**settings, "quality": "instant", "size": 1024}
+    assert painter.instant_settings((400, 300), settings)["size"] == 400
+    assert painter.instant_settings((400, 300), {**settings, "preset": "paper"}) is None
+    assert painter.instant_settings((400, 300), {**settings, "strength": 2}) is None
+
+
+def test_jobs_are_painted_in_the_order_in_which_they_came(painter: Any) -> None:
+    class Two(painter.Painter):
+        def __call__(self, job: Any) -> Any:
+            raise NotImplementedError
+
+    two = Two(2)
+    with contextlib.ExitStack() as first_ends, contextlib.ExitStack() as later:
+        first_ends.enter_context(two.turn())
+        ahead = [later.enter_context(two.turn()) for _ in range(3)]
+        assert [count() for count in ahead] == [0, 1, 2]
+        first_ends.close()
+        assert [count() for count in ahead] == [0, 0, 1]
+
+
 def test_the_gpu_time_requested_grows_with_the_work(painter: Any) -> None:
     photo = np.zeros((768, 1024, 3), np.uint8)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -16,16 +17,19 @@ def test_one_painting_per_session_and_a_limit_per_address(load_module: LoadModul
     painter = load_module("page.painter")
     sessions = sessions_module.Sessions(max_paintings=2)
     error = sessions_module.TooManyPaintingsError
-    with sessions.painting("a", "address") as folder:
+    with sessions.painting("a", "address") as painting:
+        folder = painting.new_folder()
         with pytest.raises(error, match="One painting at a time"), sessions.painting("a", "another address"):
             pass
         with sessions.painting("b", "address") as other:
-            assert other != folder
+            assert other.new_folder() != folder
         with pytest.raises(error, match="2 paintings per hour"), sessions.painting("b", "address"):
             pass
         with sessions.painting("b", "another address"):
             sessions.stop("a")
+            assert painting.stopped
             assert (folder / "stop").exists()
+            assert (painting.new_folder() / "stop").exists()  # the next stage is not painted either
             sessions.stop("nobody")
             assert sessions.is_painting("a")
             assert sessions.is_painting("b")
@@ -33,6 +37,21 @@ def test_one_painting_per_session_and_a_limit_per_address(load_module: LoadModul
     assert not sessions.is_painting("b")
     assert tmp_path in folder.parents
     assert painter.TIME_LIMIT_SECONDS > 0
+
+
+def test_a_painting_may_supersede_that_of_its_session(load_module: LoadModule) -> None:
+    sessions = load_module("page.sessions").Sessions()
+    with contextlib.ExitStack() as first_ends, sessions.painting("b", ""):
+        first = first_ends.enter_context(sessions.painting("a", "", supersede=True))
+        folder = first.new_folder()
+        with sessions.painting("a", "", supersede=True) as second:
+            assert (first.superseded, first.stopped) == (True, True)
+            assert (second.superseded, second.stopped) == (False, False)
+            assert (folder / "stop").exists()
+            first_ends.close()
+            assert sessions.is_painting("a")
+        assert not sessions.is_painting("a")
+        assert sessions.is_painting("b")
 
 
 def test_results_are_deleted_within_the_hour(load_module: LoadModule) -> None:

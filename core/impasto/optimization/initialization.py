@@ -56,7 +56,7 @@ def initial_image(
         image = initializer(*content(), options)
         image = to_gray(image) if options.colors == "content" else image
     else:
-        image = recolored() if options.init == "content" else picture()
+        image = picture() if options.init == "image" else recolored()
     if options.init_noise:
         image = torch.lerp(image, noise.to(device), options.init_noise)
     return image

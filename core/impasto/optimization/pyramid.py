@@ -31,6 +31,7 @@ class Level(NamedTuple):
     height: int
     steps: int
     shallow: bool = False  # whether the losses use no layer deeper than SHALLOW_LAYER
+    learned: bool = False  # whether the learned optimizer takes the steps
 
     @property
     def step_cost(self) -> float:
@@ -41,7 +42,8 @@ class Level(NamedTuple):
 def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     """Return the levels for a content of this size (width, height), smallest first, each about sqrt 2 times the one below.
 
-    With an initial image from a network, the small levels are left out. Sides of seamless images are rounded to multiples of
+    With an initial image from a network, the small levels are left out; with init "instant", the learned optimizer takes the
+    steps of all levels that it can paint, and the final one is repeated. Sides of seamless images are rounded to multiples of
     the network's total stride.
 
     Raises OptionError: quality "instant" does not go with a size of 0 and a content as large as this.
@@ -49,31 +51,46 @@ def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     longest = options.size or max(size)
     if options.quality == "instant" and longest > MAX_INSTANT_SIZE:
         raise OptionError(f"the content is {longest} pixels long: give a size of at most {MAX_INSTANT_SIZE}")
-    tileable = Tileable.from_padding(options.padding)
-
-    def level(target: tuple[int, int], steps: int) -> Level:
-        width, height = (
-            max(TOTAL_STRIDE, round(side / TOTAL_STRIDE) * TOTAL_STRIDE) if is_seamless else side
-            for is_seamless, side in zip((tileable.x, tileable.y), target, strict=True)
-        )
-        return Level(width, height, steps, options.quality == "instant" and max(target) > _INSTANT_SHALLOW_SIDE)
-
-    width, height = fit_size(size, longest) if longest != max(size) else size
-    levels = [level((width, height), _final_steps(longest, options))]
-    if not options.ladder:
-        return levels
+    final = fit_size(size, longest) if longest != max(size) else size
+    sizes = _level_sizes(final) if options.ladder else [final]
+    if options.quality == "instant":
+        levels = [_learned_level(size, options) for size in sizes]
+        return [*levels[:-1], levels[-1]._replace(steps=options.iterations or levels[-1].steps)]
+    learned: list[Level] = []
+    if options.init == "instant":
+        learned = [_learned_level(size, options) for size in _level_sizes(final) if max(size) <= MAX_INSTANT_SIZE]
+        sizes = [size for size in sizes if max(size) > MAX_INSTANT_SIZE / math.sqrt(2)] or [final]
     starts_from_network = options.init.startswith(NETWORK_PREFIX)
-    short, long = min(width, height), max(width, height)
+    if starts_from_network:
+        sizes = [size for size in sizes if max(size) >= _NETWORK_SIDE] or sizes[-1:]
+    levels = [Level(*_tileable_size(size, options), _level_steps(max(size), options)) for size in sizes]
+    levels[-1] = levels[-1]._replace(steps=_final_steps(longest, options))
+    if starts_from_network and options.ladder and (len(levels) > 1 or options.iterations is None):
+        levels[0] = levels[0]._replace(steps=_NETWORK_STEP_FACTOR * levels[0].steps)
+    return learned + levels
+
+
+def _level_sizes(final: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the sizes of the levels up to a final one, smallest first."""
+    short, long = min(final), max(final)
     smallest = max(_SMALLEST_LEVEL, math.ceil(long / short * 2 * SMALLEST_SIDE))
     count = max(0, round(2 * math.log2(long / smallest)))
-    for n in range(1, count + 1):
-        side = round(long / 2 ** (n / 2))
-        if starts_from_network and side < _NETWORK_SIDE:
-            break
-        levels.append(level(fit_size((width, height), side), _level_steps(side, options)))
-    if starts_from_network and (len(levels) > 1 or options.iterations is None):
-        levels[-1] = levels[-1]._replace(steps=_NETWORK_STEP_FACTOR * levels[-1].steps)
-    return levels[::-1]
+    return [*(fit_size(final, round(long / 2 ** (n / 2))) for n in range(count, 0, -1)), final]
+
+
+def _tileable_size(size: tuple[int, int], options: Options) -> tuple[int, int]:
+    """Return a size whose seamless sides are multiples of the network's total stride."""
+    width, height = (
+        max(TOTAL_STRIDE, round(side / TOTAL_STRIDE) * TOTAL_STRIDE) if is_seamless else side
+        for is_seamless, side in zip(Tileable.from_padding(options.padding), size, strict=True)
+    )
+    return width, height
+
+
+def _learned_level(size: tuple[int, int], options: Options) -> Level:
+    side = max(size)
+    steps = _INSTANT_STEPS[min(_INSTANT_STEPS, key=lambda other: abs(math.log(other / side)))]
+    return Level(*_tileable_size(size, options), steps, shallow=side > _INSTANT_SHALLOW_SIDE, learned=True)
 
 
 def _level_steps(side: int, options: Options) -> int:
@@ -82,8 +99,6 @@ def _level_steps(side: int, options: Options) -> int:
     Most steps are taken while the image takes shape; yet a level may cost more than the one below, since fine layers need
     steps of their own.
     """
-    if options.quality == "instant":
-        return _INSTANT_STEPS[min(_INSTANT_STEPS, key=lambda other: abs(math.log(other / side)))]
     preset_steps = PRESETS[options.preset].steps
     if preset_steps is not None:
         return round(preset_steps * {"draft": 0.3, "normal": 1, "fine": 2}[options.quality])
@@ -94,6 +109,6 @@ def _level_steps(side: int, options: Options) -> int:
 def _final_steps(side: int, options: Options) -> int:
     if options.iterations is not None:
         return options.iterations
-    if not options.ladder and PRESETS[options.preset].steps is None and options.quality != "instant":
+    if not options.ladder and PRESETS[options.preset].steps is None:
         return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
     return _level_steps(side, options)

@@ -194,9 +194,9 @@ class Run:
         writer = None
         if self._checkpoint_path:
             writer = CheckpointWriter(self._checkpoint_path, self.recipe, self.plan.to_dict())
-        state = _State(None, self._make_optimizer(self.levels[0].steps))
+        state = _State(None, self._make_optimizer(self.levels[0]))
         for index, pyramid_level in enumerate(self.levels):
-            width, height, steps, _ = pyramid_level
+            width, height, steps, *_ = pyramid_level
             if resumed and index < resumed.scale:
                 progress.skip(index, steps)
                 continue
@@ -205,7 +205,7 @@ class Run:
             level = targets.at(network, pyramid_level)
             start = 0
             if resumed and index == resumed.scale:
-                state = _State(resumed.image, self._make_optimizer(steps))
+                state = _State(resumed.image, self._make_optimizer(pyramid_level))
                 resumed.restore(state.optimizer)
                 start = resumed.iteration
                 progress.resume(index, start, resumed.seconds)
@@ -215,7 +215,10 @@ class Run:
             else:
                 current = state.optimizer.current_image(state.image).cpu()
                 state.image = resize(current, width, height, targets.tileable).to(self.device)
-                state.optimizer = state.optimizer.for_level(width, height, steps)
+                if pyramid_level.learned == self.levels[index - 1].learned:
+                    state.optimizer = state.optimizer.for_level(width, height, steps)
+                else:
+                    state.optimizer = self._make_optimizer(pyramid_level)
             assert state.image is not None
             state.image = level.restore_kept(state.image)
             if writer and start == 0:
@@ -233,7 +236,7 @@ class Run:
         writer: CheckpointWriter | None,
     ) -> Generator[Step]:
         """Take the steps of one pyramid level, after the first `start` of them."""
-        width, height, steps, _ = self.levels[index]
+        width, height, steps, *_ = self.levels[index]
         optimizer = state.optimizer
         for iteration in range(start + 1, steps + 1):
             assert state.image is not None
@@ -261,13 +264,13 @@ class Run:
                 snapshot=Snapshot(candidate, targets.content, targets.tileable, self.inputs.keep, targets.gray),
             )
 
-    def _make_optimizer(self, steps: int) -> Optimizer:
+    def _make_optimizer(self, level: Level) -> Optimizer:
         options = self.options
-        if options.quality == "instant":
+        if level.learned:
             decades = content_decades(options.content_weight(*self.levels[-1][:2])[0], LOSS_BALANCE[options.style_loss])
             return LearnedOptimizer(load_update_network(self.device), decades, Tileable.from_padding(options.padding))
         if options.optimizer == "adam":
-            return Adam(steps)
+            return Adam(level.steps)
         plan = self.plan
         return LBFGS(plan.history, bfloat16_history=plan.bfloat16_history, offload_history=plan.offload_history)
 

@@ -186,13 +186,13 @@ def _try_plan(
         history, bfloat16, offload = _history_that_fits(remaining / pixels, host_memory / pixels)
         per_pixel += 0 if offload else history * (_BFLOAT16_PAIR_BYTES if bfloat16 else _PAIR_BYTES)
     sides, peak, flops = [], 0.0, 0.0
-    for width, height, steps, shallow in levels:
+    for width, height, steps, shallow, learned in levels:
         fixed = per_pixel * width * height
         layers = options.all_layers(network, shallow=shallow)
         halo = receptive_radius(network, layers)
         bytes_per_block_pixel = shallow_bytes if shallow else deep_bytes
         choice = None
-        sides_to_try = [None] if options.quality == "instant" else _candidate_tile_sides(max(width, height))
+        sides_to_try = [None] if learned else _candidate_tile_sides(max(width, height))
         for side in sides_to_try:
             cost = TilingCost.of_tiling(width, height, side, halo, Tileable.from_padding(options.padding))
             needed = fixed + bytes_per_block_pixel * cost.largest_block + _FIXED_BYTES

@@ -71,7 +71,7 @@ class TargetBuilder:
             relative=not in_paper_units,
             tv=options.tv,
             tile=self.tile_limit.side,
-            observable=options.quality == "instant",
+            observable=level.learned,
         )
 
     def initial_image(self, width: int, height: int) -> Tensor:
@@ -186,9 +186,8 @@ class LevelTargets:
     def __init__(self, builder: TargetBuilder, network: VGG, level: Level) -> None:
         width, height = level.width, level.height
         self._builder, self._size = builder, (width, height)
-        single_tile = builder.options.quality == "instant"
         self.objective = AdaptiveTilingObjective(
-            lambda: builder.objective(network, level), self._size, builder.tile_limit, single_tile=single_tile
+            lambda: builder.objective(network, level), self._size, builder.tile_limit, single_tile=level.learned
         )
         #: Where the content stays (H, W, 1), and the content (H, W, 3)
         self._kept_mask_and_content: tuple[Tensor, Tensor] | None = None
