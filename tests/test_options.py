@@ -48,6 +48,11 @@ def test_preset_fills_unset_options_and_explicit_options_override_it() -> None:
         ({"device": "tpu"}, "no device 'tpu'"),
         ({"init": "image"}, "give init_image"),
         ({"init": "noise", "init_image": "a.png"}, "give one of the two"),
+        ({"init": "instant", "weights": "vgg.pth"}, "init instant needs preset impasto and network vgg16"),
+        ({"init": "instant", "preset": "paper"}, "init instant needs preset impasto and network vgg16"),
+        ({"quality": "instant", "network": "vgg19"}, "quality instant needs preset impasto and network vgg16"),
+        ({"quality": "instant", "content_layers": "none"}, "quality instant needs content_layers and style_layers"),
+        ({"quality": "instant", "size": 1025}, "up to 1024 pixels"),
         ({"style_weights": (1, "x")}, "a number"),
     ],
 )
@@ -55,6 +60,17 @@ def test_invalid_options_raise_a_one_line_error(settings: dict[str, Any], messag
     with pytest.raises(OptionError, match=message) as caught:
         Options(**settings)
     assert "\n" not in str(caught.value)
+
+
+def test_runs_start_from_the_instant_result_where_the_other_options_allow_it() -> None:
+    assert (Options().init, Options().network, Options().network_to_load) == ("instant", "auto", "vgg16")
+    for settings in ({"network": "vgg19"}, {"weights": "vgg.pth"}, {"content_layers": "none"}):
+        options = Options(**settings)
+        assert options.init == resolve_options(settings, Options()).init == "content"
+        assert options.network_to_load == options.network
+    assert resolve_options({"size": 300}, Options()).init == "instant"
+    assert resolve_options({"init_image": "a.png"}, Options()).init == "image"
+    assert resolve_options({"size": 300}, Options(init="content")).init == "content"
 
 
 def test_none_means_unset() -> None:

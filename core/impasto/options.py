@@ -215,14 +215,15 @@ class Options:
         if isinstance(self.network, str):
             object.__setattr__(self, "network", canonical_network(self.network))
         preset_values = PRESETS[validate_choice("preset", self.preset, PRESETS)].values
+        init_is_set = self.init is not None
         balance_is_set = self.strength is not None or self.ratio is not None
         for name, value in preset_values.items():
             if getattr(self, name) is None and not (balance_is_set and name in ("strength", "ratio")):
                 object.__setattr__(self, name, value)
-        if self.network == "auto" and "instant" in (self.quality, self.init):
-            object.__setattr__(self, "network", "vgg16")  # the one that the trained network knows
         for field in fields(self):
             object.__setattr__(self, field.name, _validate(field, getattr(self, field.name)))
+        if not init_is_set and self.init == "instant" and self._instant_problem():
+            object.__setattr__(self, "init", "content")
         if self.strength is not None and self.ratio is not None:
             raise OptionError("strength and ratio set the same thing: give one of the two")
         if self.size and self.size < 32:
@@ -233,20 +234,26 @@ class Options:
             raise OptionError(f"no device {self.device!r}: choose from auto, cpu, cuda, cuda:N, mps")
         self.memory_limit()
         for name in ("quality", "init"):
-            if getattr(self, name) == "instant":
-                self._check_instant(f"{name} instant")
+            if getattr(self, name) == "instant" and (problem := self._instant_problem()):
+                raise OptionError(f"{name} instant {problem}")
+        if self.quality == "instant" and self.size > MAX_INSTANT_SIZE:
+            raise OptionError(f"size is {self.size}: quality instant paints up to {MAX_INSTANT_SIZE} pixels")
         content_layers, style_layers = parse_layers(self.content_layers), self.style_layer_weights()
         if not content_layers and not any(style_layers):
             raise OptionError("content_layers and style_layers are both none: name at least one layer")
 
-    def _check_instant(self, setting: str) -> None:
-        """Raises OptionError: another option does not go with `setting`, quality or init "instant"."""
-        if self.preset != "impasto" or self.network != "vgg16" or self.weights is not None:
-            raise OptionError(f"{setting} needs preset impasto and network vgg16 or auto: leave them out")
-        if self.quality == "instant" and self.size > MAX_INSTANT_SIZE:
-            raise OptionError(f"size is {self.size}: quality instant paints up to {MAX_INSTANT_SIZE} pixels")
+    @property
+    def network_to_load(self) -> str:
+        """The network, unless "auto" chooses it: the learned optimizer was trained on VGG-16"""
+        return "vgg16" if self.network == "auto" and "instant" in (self.quality, self.init) else self.network
+
+    def _instant_problem(self) -> str:
+        """Return why the learned optimizer does not go with the other options, "" if it does."""
+        if self.preset != "impasto" or self.network not in ("auto", "vgg16") or self.weights is not None:
+            return "needs preset impasto and network vgg16 or auto: leave them out"
         if self.content_layers == "none" or "none" in self.style_layers.split("/"):
-            raise OptionError(f"{setting} needs content_layers and style_layers")
+            return "needs content_layers and style_layers"
+        return ""
 
     def memory_limit(self) -> float | None:
         """Return the memory limit in bytes, or None if it depends on the free memory.  Raises OptionError: not a size."""
@@ -313,6 +320,8 @@ def resolve_options(settings: Mapping[str, Any], options: Options | None = None)
         return Options(**settings)
     if "preset" in settings:
         raise OptionError("the preset of existing options cannot be changed: create new Options with it")
+    if settings and options.init == PRESETS[options.preset].values["init"]:
+        settings = {"init": None, **settings}  # chosen anew, since it depends on other options
     for a, b in _EXCLUSIVE:
         for name, displaced in ((a, b), (b, a)):
             if settings.get(name) is not None:

@@ -183,7 +183,7 @@ def _paint(job: Job) -> Generator[Progress]:
             end_reason = "time"
         elif step.fraction >= 1:
             end_reason = "done"
-        elif now < next_preview:
+        elif now < next_preview or step.rough:
             continue
         image = step.image
         previews += 1

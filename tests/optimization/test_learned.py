@@ -11,7 +11,6 @@ import pytest
 import torch
 
 import impasto
-from impasto.errors import OptionError
 from impasto.images.tileable import Tileable
 from impasto.learned_optimizer.batch_objective import WHOLE, BatchObjective, BatchVGG, feature_moments
 from impasto.learned_optimizer.direction import AdamDirection
@@ -20,7 +19,6 @@ from impasto.learned_optimizer.transport import Transport, project, style_root, 
 from impasto.losses.moments import compute_moments
 from impasto.optimization.learned import LearnedOptimizer
 from impasto.optimization.objective import Objective, Region
-from impasto.options import Options
 from impasto.vgg.network import VGG
 from tests.conftest import pixels, random_weights, scene
 
@@ -156,15 +154,3 @@ def test_resumed_instant_run_equals_an_uninterrupted_one(tmp_path: Path) -> None
     steps.close()
     (resumed,) = deque(impasto.stream(*pictures, resume=tmp_path / "run", **settings), maxlen=1)
     np.testing.assert_array_equal(pixels(resumed.image), pixels(expected.image))
-
-
-def test_options_that_do_not_go_with_instant_are_refused() -> None:
-    assert Options(quality="instant").network == "vgg16"
-    for settings, message in (
-        ({"preset": "paper"}, "needs preset impasto"),
-        ({"network": "vgg19"}, "network vgg16"),
-        ({"size": 2048}, "up to 1024 pixels"),
-        ({"content_layers": "none"}, "content_layers and style_layers"),
-    ):
-        with pytest.raises(OptionError, match=message):
-            Options(quality="instant", **settings)

@@ -207,12 +207,43 @@ def test_tiny_style_gives_finite_losses(fast_settings: dict[str, Any]) -> None:
 
 
 def test_pyramid_levels_grow_by_sqrt_two() -> None:
-    levels = pyramid_levels((1024, 768), Options(size=512))
+    levels = pyramid_levels((1024, 768), Options(size=512, init="content"))
     assert [(level.width, level.height) for level in levels] == [(128, 96), (181, 136), (256, 192), (362, 272), (512, 384)]
     assert [level.steps for level in levels] == sorted((level.steps for level in levels), reverse=True)
     assert len(pyramid_levels((1024, 768), Options(preset="paper"))) == 1
+    assert pyramid_levels((1024, 768), Options(size=1024, init="content", iterations=7))[-1] == Level(1024, 768, 7)
+    assert min(level.height for level in pyramid_levels((1600, 100), Options(size=1600, init="content"))) >= 16
+
+
+def test_first_result_is_painted_by_the_learned_optimizer_and_refined_by_the_other() -> None:
+    first = pyramid_levels((1024, 768), Options(size=512, quality="instant"))
+    levels = pyramid_levels((1024, 768), Options(size=512))
+    assert all(level.learned for level in first)
+    assert levels[: len(first)] == first
+    assert levels[len(first)] == first[0]._replace(steps=levels[len(first)].steps, learned=False)
+    assert levels[len(first) + 1 : -1] == first[1:]
+    assert levels[-1] == Level(512, 384, levels[-1].steps)
+    unit = levels[-1].step_cost
+    costs = {
+        quality: sum(level.steps * level.step_cost for level in pyramid_levels((1024, 768), Options(quality=quality))) / unit
+        for quality in ("instant", "draft", "normal", "fine")
+    }
+    assert costs["instant"] <= 5
+    assert costs["draft"] <= 12
+    assert costs["normal"] <= 28
+    assert costs["fine"] >= 2 * costs["normal"]
+    large = pyramid_levels((4096, 3072), Options(size=2048))
+    assert max(level.width for level in large if level.learned) == 1024
+    assert [level.width for level in large if not level.learned] == [128, 1448, 2048]
+    single = pyramid_levels((1024, 768), Options(size=512, ladder=False, iterations=7))
+    assert [(level.width, level.steps) for level in single if not level.learned] == [(512, 7)]
     assert pyramid_levels((1024, 768), Options(size=1024, iterations=7))[-1] == Level(1024, 768, 7)
-    assert min(level.height for level in pyramid_levels((1600, 100), Options(size=1600))) >= 16
+
+
+def test_rough_steps_end_with_the_first_result(vgg16: object) -> None:
+    steps = list(impasto.stream(scene(48, 36), scene(40, 48, 1), size=48, network="vgg16", device="cpu"))
+    first = len(list(impasto.stream(scene(48, 36), scene(40, 48, 1), size=48, quality="instant", device="cpu")))
+    assert [step.rough for step in steps] == [True] * (first - 1) + [False] * (len(steps) - first + 1)
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def test_tiles_cost_flops_and_processes_share_them() -> None:
 
 def test_flops_are_those_of_the_convolutions() -> None:
     """VGG-16 up to conv5_1 at 64 x 64, counted by hand: 2 x 9 x inputs x outputs x positions, both ways."""
-    options = Options(network="vgg16", size=64, ladder=False, iterations=3)
+    options = Options(network="vgg16", size=64, ladder=False, init="content", iterations=3)
     by_hand = 0.0
     for side, inputs, outputs in (
         *((64, 3, 64), (64, 64, 64), (32, 64, 128), (32, 128, 128), (16, 128, 256), (16, 256, 256), (16, 256, 256)),

@@ -24,7 +24,7 @@ class ModelCache:
 
     def weights(self, options: Options, progress: ProgressCallback | None = None) -> Weights:
         """Return the weights that the options name, downloaded where needed.  Raises WeightsError."""
-        key = options.network, options.weights
+        key = options.network_to_load, options.weights
         if self._weights is None or self._weights[0] != key:
             self._weights = self._network = self._statistics = None  # never two in memory
             self._weights = key, load_named_weights(*key, progress)
@@ -32,9 +32,8 @@ class ModelCache:
 
     def is_loaded(self, options: Options) -> bool:
         """Return whether the network that the options name is in memory."""
-        return (
-            self._network is not None and self._weights is not None and self._weights[0] == (options.network, options.weights)
-        )
+        key = options.network_to_load, options.weights
+        return self._network is not None and self._weights is not None and self._weights[0] == key
 
     def network(self, options: Options, weights: Weights, device: torch.device, dtype: torch.dtype) -> VGG:
         """Return the network up to the deepest layer that the options name."""
@@ -48,7 +47,7 @@ class ModelCache:
 
     def statistics(self, options: Options, device: torch.device, dtype: torch.dtype) -> StyleCache:
         """Return the style statistics measured with this network so far."""
-        key = options.network, options.weights, options.pooling, options.padding, device, dtype
+        key = options.network_to_load, options.weights, options.pooling, options.padding, device, dtype
         if self._statistics is None or self._statistics[0] != key:
             self._statistics = key, {}
         return self._statistics[1]

@@ -17,8 +17,8 @@ from ..runtime.device import choose_device, choose_precision
 from ..runtime.memory import retain_freed_memory
 from ..runtime.torch_state import plain_torch
 from ..vgg.convolution import Convolution
-from .pyramid import Level, pyramid_levels
-from .run_plan import RunPlan, plan_run
+from .pyramid import Level
+from .run_plan import RunPlan, plan_levels
 
 #: Duration of the speed probe in seconds. Its first trials are slow, so the fastest counts.
 _PROBE_SECONDS = 0.3
@@ -45,9 +45,10 @@ def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = 
     """
     device = choose_device(options.device)
     precision = choose_precision(options.precision, device)
-    levels = pyramid_levels(size, options)
     content_bytes = 12 * size[0] * size[1]
-    plan = plan_run(options, levels, device, precision, network_loaded=network_loaded, reserved_bytes=content_bytes)
+    _, levels, plan = plan_levels(
+        size, options, device, precision, network_loaded=network_loaded, reserved_bytes=content_bytes
+    )
     return forecast_plan(plan, levels[-1], device, precision)
 
 

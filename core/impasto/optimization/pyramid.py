@@ -20,6 +20,9 @@ _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
 #: Steps of quality "instant" per longest side in pixels, and the side from which on its levels are shallow
 _INSTANT_STEPS = {128: 8, 181: 3, 256: 3, 362: 2, 512: 2, 724: 2, 1024: 2}
 _INSTANT_SHALLOW_SIDE = 300
+#: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
+#: the final one. Measured.
+_REFINING_STEPS = {"draft": (0, 8), "normal": (48, 18), "fine": (160, 50)}
 #: Time of a step of a shallow level, relative to one through all layers. Measured.
 _SHALLOW_COST = 0.4
 
@@ -42,9 +45,9 @@ class Level(NamedTuple):
 def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     """Return the levels for a content of this size (width, height), smallest first, each about sqrt 2 times the one below.
 
-    With an initial image from a network, the small levels are left out; with init "instant", the learned optimizer takes the
-    steps of all levels that it can paint, and the final one is repeated. Sides of seamless images are rounded to multiples of
-    the network's total stride.
+    With an initial image from a network, the small levels are left out. With init "instant", the learned optimizer paints the
+    levels up to MAX_INSTANT_SIZE; then the smallest one takes steps of the other optimizer, the learned optimizer paints the
+    levels again, and the other optimizer finishes. Sides of seamless images are rounded to multiples of the total stride.
 
     Raises OptionError: quality "instant" does not go with a size of 0 and a content as large as this.
     """
@@ -56,10 +59,8 @@ def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     if options.quality == "instant":
         levels = [_learned_level(size, options) for size in sizes]
         return [*levels[:-1], levels[-1]._replace(steps=options.iterations or levels[-1].steps)]
-    learned: list[Level] = []
     if options.init == "instant":
-        learned = [_learned_level(size, options) for size in _level_sizes(final) if max(size) <= MAX_INSTANT_SIZE]
-        sizes = [size for size in sizes if max(size) > MAX_INSTANT_SIZE / math.sqrt(2)] or [final]
+        return _refining_levels(final, options)
     starts_from_network = options.init.startswith(NETWORK_PREFIX)
     if starts_from_network:
         sizes = [size for size in sizes if max(size) >= _NETWORK_SIDE] or sizes[-1:]
@@ -67,7 +68,24 @@ def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     levels[-1] = levels[-1]._replace(steps=_final_steps(longest, options))
     if starts_from_network and options.ladder and (len(levels) > 1 or options.iterations is None):
         levels[0] = levels[0]._replace(steps=_NETWORK_STEP_FACTOR * levels[0].steps)
-    return learned + levels
+    return levels
+
+
+def _refining_levels(final: tuple[int, int], options: Options) -> list[Level]:
+    """Return the levels with init "instant"."""
+    sizes = _level_sizes(final)
+    count = sum(max(size) <= MAX_INSTANT_SIZE for size in sizes)
+    learned = [_learned_level(size, options) for size in sizes[:count]]
+    first_steps, final_steps = _REFINING_STEPS[options.quality]
+    again = (
+        [learned[0]._replace(steps=first_steps, learned=False), *learned[1:]]
+        if options.ladder and count > 1 and first_steps
+        else []
+    )
+    above = [Level(*_tileable_size(size, options), _level_steps(max(size), options)) for size in sizes[count:-1]]
+    if count < len(sizes):
+        final_steps = _level_steps(max(final), options)
+    return [*learned, *again, *above, Level(*_tileable_size(final, options), options.iterations or final_steps)]
 
 
 def _level_sizes(final: tuple[int, int]) -> list[tuple[int, int]]:
@@ -80,9 +98,10 @@ def _level_sizes(final: tuple[int, int]) -> list[tuple[int, int]]:
 
 def _tileable_size(size: tuple[int, int], options: Options) -> tuple[int, int]:
     """Return a size whose seamless sides are multiples of the network's total stride."""
+    tileable = Tileable.from_padding(options.padding)
     width, height = (
         max(TOTAL_STRIDE, round(side / TOTAL_STRIDE) * TOTAL_STRIDE) if is_seamless else side
-        for is_seamless, side in zip(Tileable.from_padding(options.padding), size, strict=True)
+        for is_seamless, side in zip((tileable.x, tileable.y), size, strict=True)
     )
     return width, height
 

@@ -34,9 +34,9 @@ from .inputs import Inputs
 from .learned import LearnedOptimizer, content_decades, load_update_network
 from .objective import Evaluation
 from .optimizers import LBFGS, Adam, Optimizer, take_step
-from .pyramid import Level, pyramid_levels
+from .pyramid import Level
 from .recipe import make_recipe
-from .run_plan import plan_run
+from .run_plan import plan_levels
 from .targets import LevelTargets, TargetBuilder
 
 
@@ -51,6 +51,7 @@ class Step:
     size: tuple[int, int]  # current width and height, in pixels
     scale: int  # pyramid level, from 0
     iteration: int  # step at this level, from 1
+    rough: bool  # whether the learned optimizer has not finished yet: the image is not worth showing
     loss: float
     content_loss: float
     style_loss: float
@@ -124,14 +125,14 @@ class Run:
         self.inputs = Inputs.read(content, styles, self.options, initializer)
         self.device = choose_device(self.options.device)
         self._dtype = choose_precision(self.options.precision, self.device)
-        self.levels = pyramid_levels(self.inputs.content.size, self.options)
         self._checkpoint_path = None if checkpoint is None else ensure_writable_checkpoint(checkpoint)
         self._resumed = None if resume is None else read_checkpoint(resume)
         self._weights: Weights | None = None
         self._recipe: tuple[Options, dict[str, Any]] | None = None
-        #: Tile sizes, optimizer memory and cost
-        self.plan = plan_run(
-            self.options, self.levels, self.device, self._dtype, network_loaded=self._cache.is_loaded(self.options)
+        loaded = self._cache.is_loaded(self.options)
+        #: Tile sizes, optimizer memory and cost of the levels
+        self.options, self.levels, self.plan = plan_levels(
+            self.inputs.content.size, self.options, self.device, self._dtype, network_loaded=loaded
         )
 
     @plain_torch()
@@ -256,6 +257,7 @@ class Run:
                 size=(width, height),
                 scale=index,
                 iteration=iteration,
+                rough=self._is_rough(index, iteration),
                 loss=level.objective.ratio * content_loss + style_loss,
                 content_loss=content_loss,
                 style_loss=style_loss,
@@ -263,6 +265,10 @@ class Run:
                 eta=progress.eta(seconds),
                 snapshot=Snapshot(candidate, targets.content, targets.tileable, self.inputs.keep, targets.gray),
             )
+
+    def _is_rough(self, index: int, iteration: int) -> bool:
+        last = max((index for index, level in enumerate(self.levels) if level.learned), default=-1)
+        return (index, iteration) < (last, self.levels[last].steps)
 
     def _make_optimizer(self, level: Level) -> Optimizer:
         options = self.options

@@ -6,6 +6,7 @@ since they are those of one tile at a time. A plan reserves memory for the forme
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..errors import OutOfMemoryError
+from ..errors import OptionError, OutOfMemoryError
 from ..formatting import format_bytes
 from ..images.resize import scale_size
 from ..images.tileable import Tileable
@@ -25,7 +26,7 @@ from ..runtime.memory_budget import available_memory, memory_budget
 from ..vgg.convolution import Convolution
 from ..vgg.weight_files import kernel_shapes
 from ..vgg.weights import expected_network
-from .pyramid import Level
+from .pyramid import Level, pyramid_levels
 from .tiling import SMALLEST_TILE, TilingCost
 
 #: Images (12 bytes per pixel) in memory during a step: iterates, optimizer state, gradient, temporaries. Measured; the
@@ -77,6 +78,39 @@ class RunPlan(NamedTuple):
         )
 
 
+def plan_levels(
+    size: tuple[int, int],
+    options: Options,
+    device: torch.device,
+    precision: torch.dtype,
+    *,
+    network_loaded: bool,
+    reserved_bytes: int = 0,
+) -> tuple[Options, list[Level], RunPlan]:
+    """Return the levels for a content of this size (width, height) and their plan, for the memory available now.
+
+    The learned optimizer needs the whole image at once, in one process. Where that is not possible, a run starts from the
+    content instead of the instant result: the options that are returned say so.
+
+    network_loaded, reserved_bytes: as in `plan_run`
+    Raises OutOfMemoryError, OptionError.
+    """
+    if options.quality == "instant" and ProcessGroup().size > 1:
+        raise OptionError("quality instant runs in one process: start it without torchrun")
+    levels = pyramid_levels(size, options)
+    make_plan = partial(
+        plan_run, device=device, precision=precision, network_loaded=network_loaded, reserved_bytes=reserved_bytes
+    )
+    try:
+        return options, levels, make_plan(options, levels)
+    except OutOfMemoryError:
+        if options.quality == "instant" or options.init != "instant":
+            raise
+    options = dataclasses.replace(options, init="content", network=options.network_to_load)
+    levels = pyramid_levels(size, options)
+    return options, levels, make_plan(options, levels)
+
+
 def plan_run(
     options: Options,
     levels: Sequence[Level],
@@ -93,7 +127,7 @@ def plan_run(
     Raises OutOfMemoryError: the image does not fit; the message names the largest size that does.
     """
     processes = ProcessGroup()
-    network = expected_network(options.network, options.weights)
+    network = expected_network(options.network_to_load, options.weights)
     if not network_loaded:
         reserved_bytes += network_bytes(network, options.all_layers(network), device, precision)
     memory = processes.min(memory_budget(device, options) - reserved_bytes, device)
@@ -139,8 +173,8 @@ def fit_plan(
         fits, too_large = 0, max(width, height) // TOTAL_STRIDE  # in multiples of the stride
         while too_large - fits > 1:
             side = TOTAL_STRIDE * (middle := (fits + too_large) // 2)
-            smaller = [Level(*scale_size((width, height), side / max(width, height), TOTAL_STRIDE), 1)]
-            if try_levels(smaller):
+            smaller_width, smaller_height = scale_size((width, height), side / max(width, height), TOTAL_STRIDE)
+            if try_levels([levels[-1]._replace(width=smaller_width, height=smaller_height, steps=1)]):
                 fits = middle
             else:
                 too_large = middle

@@ -38,7 +38,7 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
         now = time.monotonic()
         width, height = step.size
         channel.send_progress("painting", step.fraction, now - start, step.eta, width=width, height=height)
-        if now - last_preview >= _PREVIEW_INTERVAL and step.fraction < 1:
+        if now - last_preview >= _PREVIEW_INTERVAL and step.fraction < 1 and not step.rough:
             last_preview = now
             channel.send_preview(step.snapshot.render())
     assert step is not None
