@@ -69,6 +69,10 @@ def test_runs_start_from_the_instant_result_where_the_other_options_allow_it() -
         assert options.init == resolve_options(settings, Options()).init == "content"
         assert options.network_to_load == options.network
     assert resolve_options({"size": 300}, Options()).init == "instant"
+    first = Options(strength=0.7, size=0, iterations=3).for_first_result(4000)
+    assert first == Options(strength=0.7, size=1024, quality="instant")
+    assert Options(init="content").for_first_result(400) is None
+    assert Options(quality="instant").for_first_result(400) is None
     assert resolve_options({"init_image": "a.png"}, Options()).init == "image"
     assert resolve_options({"size": 300}, Options(init="content")).init == "content"
 

@@ -242,6 +242,16 @@ class Options:
         if not content_layers and not any(style_layers):
             raise OptionError("content_layers and style_layers are both none: name at least one layer")
 
+    def for_first_result(self, longest: int) -> Options | None:
+        """Return the options of a result within seconds that this run will refine, or None if it starts otherwise.
+
+        longest: longest side of the content in pixels
+        """
+        if self.quality == "instant" or self.init != "instant":
+            return None
+        size = min(self.size or longest, MAX_INSTANT_SIZE)
+        return dataclasses.replace(self, quality="instant", size=size, iterations=None)
+
     @property
     def network_to_load(self) -> str:
         """The network, unless "auto" chooses it: the learned optimizer was trained on VGG-16"""

@@ -32,7 +32,7 @@ from impasto.feedforward.training import STROKE_SIZES
 from impasto.optimization.cache import ModelCache
 from impasto.optimization.forecast import forecast
 from impasto.optimization.pyramid import pyramid_levels
-from impasto.options import FEEDFORWARD_OPTIONS, MAX_INSTANT_SIZE, resolve_options
+from impasto.options import FEEDFORWARD_OPTIONS, resolve_options
 
 try:
     import spaces
@@ -127,16 +127,14 @@ def validated_options(photo_size: tuple[int, int], settings: dict[str, Any]) -> 
 
 
 def instant_settings(photo_size: tuple[int, int], settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the settings of a first result with quality "instant", or None if there is none.
+    """Return the settings of a first result with quality "instant", or None if there is none.  Raises OptionError.
 
-    ZeroGPU paints it together with the exact painting: each job waits until a GPU is free.
+    There is none on ZeroGPU, where each job waits until a GPU is free.
     """
-    instant = {**settings, "quality": "instant"}
-    with contextlib.suppress(OptionError):
-        size = min(validated_options(photo_size, settings)["size"], MAX_INSTANT_SIZE)
-        validated_options(photo_size, instant | {"size": size})
-        return None if ON_ZERO_GPU else instant | {"size": size}
-    return None
+    first = resolve_options(validated_options(photo_size, settings)).for_first_result(max(photo_size))
+    if first is None or ON_ZERO_GPU:
+        return None
+    return {**settings, "quality": first.quality, "size": first.size}
 
 
 def gpu_seconds(job: Job) -> int:
@@ -183,7 +181,7 @@ def _paint(job: Job) -> Generator[Progress]:
             end_reason = "time"
         elif step.fraction >= 1:
             end_reason = "done"
-        elif now < next_preview or step.rough:
+        elif now < next_preview:
             continue
         image = step.image
         previews += 1

@@ -16,7 +16,7 @@ from impasto.optimization.cache import ModelCache
 from impasto.optimization.forecast import forecast
 from impasto.optimization.pyramid import pyramid_levels
 from impasto.optimization.run import Run
-from impasto.optimization.run_plan import RunPlan, fit_plan
+from impasto.optimization.run_plan import RunPlan, fit_plan, plan_levels
 from impasto.vgg.network import VGG
 from tests.conftest import scene
 
@@ -85,9 +85,9 @@ def test_history_is_rounded_before_it_is_shortened_and_offloaded_if_it_fits() ->
 
 
 def test_tiles_cost_flops_and_processes_share_them() -> None:
-    whole, tiled = plan(100e9), plan(4e9)
+    whole, tiled = plan(100e9, init="content"), plan(4e9, init="content")
     assert 1.5 < tiled.flops / whole.flops < 4
-    shared = plan(100e9, ranks=2)
+    shared = plan(100e9, ranks=2, init="content")
     assert shared.tiles[-1] is not None
     assert shared.flops < 0.85 * whole.flops
 
@@ -187,3 +187,16 @@ def test_style_takes_no_more_memory_than_the_image(
         pass
     assert len(shown) > 4
     assert max(shown) <= 1.9 * size[0] * size[1]  # what a small tile is shown around it counts
+
+
+def test_a_run_starts_from_the_content_where_the_learned_optimizer_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_memory(monkeypatch, 300_000_000)
+    cpu = torch.device("cpu")
+    for memory, init in (("8GB", "instant"), ("1.2GB", "content")):
+        options = Options(size=1024, memory=memory, network="vgg16")
+        used, levels, plan = plan_levels((1024, 768), options, cpu, torch.float32, network_loaded=True)
+        assert used.init == init
+        assert any(level.learned for level in levels) == (init == "instant")
+        assert len(plan.tiles) == len(levels)
+    with pytest.raises(OutOfMemoryError, match="give size"):
+        plan_levels((1024, 768), Options(size=1024, memory="1.2GB", quality="instant"), cpu, torch.float32, network_loaded=True)

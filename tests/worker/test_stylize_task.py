@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from impasto.images.picture import to_uint
 from impasto.worker.protocol import Header
@@ -34,6 +35,21 @@ def test_estimates_are_answered_before_and_between_jobs(client: Client, settings
         assert "a content of" in estimate(width, height)["text"]
     client.send_image(30, "style", bgra(5))
     assert client.run_job(30, settings)[-1][0]["op"] == "done"
+
+
+@pytest.mark.usefixtures("vgg16")
+def test_the_first_preview_is_the_instant_result(client: Client) -> None:
+    painted = {}
+    for job, quality in ((40, "instant"), (41, "draft")):
+        client.send_image(job, "content", bgra())
+        client.send_image(job, "style", bgra(5))
+        painted[quality] = client.run_job(job, {"size": 128, "quality": quality})
+    previews = [(header["width"], header["height"], blob) for header, blob in painted["draft"] if header["op"] == "preview"]
+    width, height, first = previews[0]
+    result = Image.fromarray(received_image(painted["instant"])).resize((width, height), Image.Resampling.BICUBIC)
+    difference = np.abs(np.frombuffer(first, np.uint8).reshape(height, width, 4) - np.asarray(result, float))
+    assert difference.mean() < 8
+    assert {preview[:2] for preview in previews} == {(width, height)}  # smaller ones look worse
 
 
 @pytest.mark.parametrize("depth", [8, 16])

@@ -22,7 +22,7 @@ _INSTANT_STEPS = {128: 8, 181: 3, 256: 3, 362: 2, 512: 2, 724: 2, 1024: 2}
 _INSTANT_SHALLOW_SIDE = 300
 #: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
 #: the final one. Measured.
-_REFINING_STEPS = {"draft": (0, 8), "normal": (48, 18), "fine": (160, 50)}
+_REFINING_STEPS = {"draft": (20, 7), "normal": (64, 20), "fine": (192, 60)}
 #: Time of a step of a shallow level, relative to one through all layers. Measured.
 _SHALLOW_COST = 0.4
 
@@ -46,8 +46,8 @@ def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     """Return the levels for a content of this size (width, height), smallest first, each about sqrt 2 times the one below.
 
     With an initial image from a network, the small levels are left out. With init "instant", the learned optimizer paints the
-    levels up to MAX_INSTANT_SIZE; then the smallest one takes steps of the other optimizer, the learned optimizer paints the
-    levels again, and the other optimizer finishes. Sides of seamless images are rounded to multiples of the total stride.
+    levels up to MAX_INSTANT_SIZE, with steps of the other optimizer at the smallest one, and that one finishes. Sides of
+    seamless images are rounded to multiples of the total stride.
 
     Raises OptionError: quality "instant" does not go with a size of 0 and a content as large as this.
     """
@@ -75,17 +75,14 @@ def _refining_levels(final: tuple[int, int], options: Options) -> list[Level]:
     """Return the levels with init "instant"."""
     sizes = _level_sizes(final)
     count = sum(max(size) <= MAX_INSTANT_SIZE for size in sizes)
-    learned = [_learned_level(size, options) for size in sizes[:count]]
+    smallest, *learned = (_learned_level(size, options) for size in sizes[:count])
     first_steps, final_steps = _REFINING_STEPS[options.quality]
-    again = (
-        [learned[0]._replace(steps=first_steps, learned=False), *learned[1:]]
-        if options.ladder and count > 1 and first_steps
-        else []
-    )
+    if learned and options.ladder:
+        learned.insert(0, smallest._replace(steps=first_steps, learned=False))
     above = [Level(*_tileable_size(size, options), _level_steps(max(size), options)) for size in sizes[count:-1]]
     if count < len(sizes):
         final_steps = _level_steps(max(final), options)
-    return [*learned, *again, *above, Level(*_tileable_size(final, options), options.iterations or final_steps)]
+    return [smallest, *learned, *above, Level(*_tileable_size(final, options), options.iterations or final_steps)]
 
 
 def _level_sizes(final: tuple[int, int]) -> list[tuple[int, int]]:

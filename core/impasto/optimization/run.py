@@ -39,6 +39,9 @@ from .recipe import make_recipe
 from .run_plan import plan_levels
 from .targets import LevelTargets, TargetBuilder
 
+#: Settings of Adam after the learned optimizer: less of its noise is left to remove. Measured.
+_REFINING: dict[str, Any] = {"rates": (0.04, 0.008), "decay": 0.7}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -51,7 +54,6 @@ class Step:
     size: tuple[int, int]  # current width and height, in pixels
     scale: int  # pyramid level, from 0
     iteration: int  # step at this level, from 1
-    rough: bool  # whether the learned optimizer has not finished yet: the image is not worth showing
     loss: float
     content_loss: float
     style_loss: float
@@ -257,7 +259,6 @@ class Run:
                 size=(width, height),
                 scale=index,
                 iteration=iteration,
-                rough=self._is_rough(index, iteration),
                 loss=level.objective.ratio * content_loss + style_loss,
                 content_loss=content_loss,
                 style_loss=style_loss,
@@ -266,17 +267,13 @@ class Run:
                 snapshot=Snapshot(candidate, targets.content, targets.tileable, self.inputs.keep, targets.gray),
             )
 
-    def _is_rough(self, index: int, iteration: int) -> bool:
-        last = max((index for index, level in enumerate(self.levels) if level.learned), default=-1)
-        return (index, iteration) < (last, self.levels[last].steps)
-
     def _make_optimizer(self, level: Level) -> Optimizer:
         options = self.options
         if level.learned:
             decades = content_decades(options.content_weight(*self.levels[-1][:2])[0], LOSS_BALANCE[options.style_loss])
             return LearnedOptimizer(load_update_network(self.device), decades, Tileable.from_padding(options.padding))
         if options.optimizer == "adam":
-            return Adam(level.steps)
+            return Adam(level.steps, **(_REFINING if options.init == "instant" else {}))
         plan = self.plan
         return LBFGS(plan.history, bfloat16_history=plan.bfloat16_history, offload_history=plan.offload_history)
 

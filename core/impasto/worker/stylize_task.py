@@ -18,7 +18,7 @@ _PREVIEW_INTERVAL = 0.5
 
 
 def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: ModelCache) -> None:
-    """Stylize the job's content and send the result.  Raises ImpastoError, Cancelled.
+    """Stylize the job's content and send the result; before it, a first result as a preview.  Raises ImpastoError, Cancelled.
 
     settings: options by name; cache: weights, network and style statistics, kept from job to job
     """
@@ -27,22 +27,35 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
     from ..options import resolve_options
 
     start = time.monotonic()
-    content = job.picture("content")
+    content, styles = job.picture("content"), job.styles()
     options = resolve_options({**settings, "masks": job.regions()})
-    run = create_run(content, job.styles(), options, cache=cache)
+    runs = [create_run(content, styles, options, cache=cache)]
+    first = runs[0].options.for_first_result(max(content.size))
+    if first is not None:
+        runs.insert(0, create_run(content, styles, first, cache=cache))
     channel.check_cancelled()
-    run.load_weights(channel.send_download_progress)
-    last_preview, step = 0.0, None
-    for step in run.steps():
-        channel.check_cancelled()
-        now = time.monotonic()
-        width, height = step.size
-        channel.send_progress("painting", step.fraction, now - start, step.eta, width=width, height=height)
-        if now - last_preview >= _PREVIEW_INTERVAL and step.fraction < 1 and not step.rough:
-            last_preview = now
-            channel.send_preview(step.snapshot.render())
+    work = [sum(level.steps * level.step_cost for level in run.levels) for run in runs]
+    done, last_preview, step = 0.0, 0.0, None
+    shown = (0, 0)  # width and height of the first result: smaller previews look worse
+    for run, cost in zip(runs, work, strict=True):
+        is_last = run is runs[-1]
+        run.load_weights(channel.send_download_progress)
+        for step in run.steps():
+            channel.check_cancelled()
+            now = time.monotonic()
+            width, height = step.size
+            fraction = (done + cost * step.fraction) / sum(work)
+            channel.send_progress("painting", fraction, now - start, step.eta if is_last else None, width=width, height=height)
+            if is_last:
+                wanted = step.fraction < 1 and step.size >= shown and now - last_preview >= _PREVIEW_INTERVAL
+            else:
+                wanted = step.fraction == 1
+            if wanted:
+                last_preview, shown = now, shown if is_last else step.size
+                channel.send_preview(step.snapshot.render())
+        done += cost
     assert step is not None
-    result = run.result(step)
+    result = runs[-1].result(step)
     painting = result.picture.resize(*content.size, Tileable.from_padding(options.padding))
     channel.send_rows(job.render(content, painting))
     width, height = step.size
