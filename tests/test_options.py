@@ -62,19 +62,22 @@ def test_invalid_options_raise_a_one_line_error(settings: dict[str, Any], messag
     assert "\n" not in str(caught.value)
 
 
-def test_runs_start_from_the_instant_result_where_the_other_options_allow_it() -> None:
-    assert (Options().init, Options().network, Options().network_to_load) == ("instant", "auto", "vgg16")
-    for settings in ({"network": "vgg19"}, {"weights": "vgg.pth"}, {"content_layers": "none"}):
-        options = Options(**settings)
-        assert options.init == resolve_options(settings, Options()).init == "content"
-        assert options.network_to_load == options.network
-    assert resolve_options({"size": 300}, Options()).init == "instant"
-    first = Options(strength=0.7, size=0, iterations=3).for_first_result(4000)
+def test_a_first_result_and_the_run_that_refines_it() -> None:
+    first, refined = Options(strength=0.7, size=0, iterations=3).with_first_result(4000)
     assert first == Options(strength=0.7, size=1024, quality="instant")
-    assert Options(init="content").for_first_result(400) is None
-    assert Options(quality="instant").for_first_result(400) is None
-    assert resolve_options({"init_image": "a.png"}, Options()).init == "image"
-    assert resolve_options({"size": 300}, Options(init="content")).init == "content"
+    assert refined == Options(strength=0.7, size=0, iterations=3, init="instant")
+    assert (refined.network, refined.network_to_load) == ("auto", "vgg16")
+    for settings in (
+        {"network": "vgg19"},
+        {"weights": "a"},
+        {"content_layers": "none"},
+        {"init": "noise"},
+        {"preset": "paper"},
+    ):
+        options = Options(**settings)
+        assert options.with_first_result(400) == (None, options)
+        assert options.network_to_load == options.network
+    assert Options(quality="instant").with_first_result(400) == (None, Options(quality="instant"))
 
 
 def test_none_means_unset() -> None:

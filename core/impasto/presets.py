@@ -46,7 +46,7 @@ _IMPASTO: dict[str, Any] = {
     "style_layers": "conv1_1:0.5,conv2_1:0.2,conv3_1:0.12,conv4_1:0.1,conv5_1:0.08",
     "style_loss": "covariance",
     "tv": 2.0,
-    "init": "instant",
+    "init": "content",
     "optimizer": "adam",
     "ladder": True,
 }
@@ -57,7 +57,6 @@ _CROWSON = {name: value for name, value in _IMPASTO.items() if name != "strength
     "style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1",
     "style_loss": "wasserstein",
     "padding": "replicate-first",
-    "init": "content",
 }
 
 PRESETS: dict[str, Preset] = {

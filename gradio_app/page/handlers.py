@@ -209,7 +209,7 @@ class Handlers:
         first: PaintingResult | None = None
         try:
             asked = self._read_request(values)
-            first_settings = asked.settings if asked.network else painter.instant_settings(asked.photo.size, asked.settings)
+            first_settings = asked.settings if asked.network else painter.first_settings(asked.photo.size, asked.settings)
             exact = bool(asked.styles) and asked.settings["quality"] != "instant"
             with sessions.painting(session, client_address(request), supersede=True) as painting:
                 yield {

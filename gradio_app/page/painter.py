@@ -126,12 +126,12 @@ def validated_options(photo_size: tuple[int, int], settings: dict[str, Any]) -> 
     return {**chosen, "size": max(32, size)}
 
 
-def instant_settings(photo_size: tuple[int, int], settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the settings of a first result with quality "instant", or None if there is none.  Raises OptionError.
+def first_settings(photo_size: tuple[int, int], settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the settings of a result within seconds that the painting refines, or None if there is none.  Raises OptionError.
 
     There is none on ZeroGPU, where each job waits until a GPU is free.
     """
-    first = resolve_options(validated_options(photo_size, settings)).for_first_result(max(photo_size))
+    first, _ = resolve_options(validated_options(photo_size, settings)).with_first_result(max(photo_size))
     if first is None or ON_ZERO_GPU:
         return None
     return {**settings, "quality": first.quality, "size": first.size}
@@ -170,7 +170,8 @@ def _paint(job: Job) -> Generator[Progress]:
         return
     start = time.perf_counter()
     folder = Path(job.folder)
-    run = create_run(job.photo, job.styles, resolve_options({**job.options, "masks": job.masks}), cache=_model_cache)
+    _, options = resolve_options({**job.options, "masks": job.masks}).with_first_result(max(job.photo.shape[:2]))
+    run = create_run(job.photo, job.styles, options, cache=_model_cache)
     run.load_weights()
     previews, next_preview, end_reason = 0, 0.0, ""
     for step in run.steps():

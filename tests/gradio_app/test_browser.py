@@ -161,7 +161,6 @@ def test_a_click_on_another_style_takes_the_place_of_a_painting(open_page: OpenP
     visitor.wait_until(lambda: visitor.status().startswith(("Stopped", "Done")) and visitor.find("go").is_visible())
 
 
-@_ON_ONE_SERVER
 def test_a_style_that_is_only_a_network_is_not_refined(
     browser: Any, small: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -85,16 +85,16 @@ def test_history_is_rounded_before_it_is_shortened_and_offloaded_if_it_fits() ->
 
 
 def test_tiles_cost_flops_and_processes_share_them() -> None:
-    whole, tiled = plan(100e9, init="content"), plan(4e9, init="content")
+    whole, tiled = plan(100e9), plan(4e9)
     assert 1.5 < tiled.flops / whole.flops < 4
-    shared = plan(100e9, ranks=2, init="content")
+    shared = plan(100e9, ranks=2)
     assert shared.tiles[-1] is not None
     assert shared.flops < 0.85 * whole.flops
 
 
 def test_flops_are_those_of_the_convolutions() -> None:
     """VGG-16 up to conv5_1 at 64 x 64, counted by hand: 2 x 9 x inputs x outputs x positions, both ways."""
-    options = Options(network="vgg16", size=64, ladder=False, init="content", iterations=3)
+    options = Options(network="vgg16", size=64, ladder=False, iterations=3)
     by_hand = 0.0
     for side, inputs, outputs in (
         *((64, 3, 64), (64, 64, 64), (32, 64, 128), (32, 128, 128), (16, 128, 256), (16, 256, 256), (16, 256, 256)),
@@ -193,10 +193,12 @@ def test_a_run_starts_from_the_content_where_the_learned_optimizer_has_no_room(m
     use_memory(monkeypatch, 300_000_000)
     cpu = torch.device("cpu")
     for memory, init in (("8GB", "instant"), ("1.2GB", "content")):
-        options = Options(size=1024, memory=memory, network="vgg16")
+        options = Options(size=1024, memory=memory, network="vgg16", init="instant")
         used, levels, plan = plan_levels((1024, 768), options, cpu, torch.float32, network_loaded=True)
         assert used.init == init
         assert any(level.learned for level in levels) == (init == "instant")
         assert len(plan.tiles) == len(levels)
     with pytest.raises(OutOfMemoryError, match="give size"):
-        plan_levels((1024, 768), Options(size=1024, memory="1.2GB", quality="instant"), cpu, torch.float32, network_loaded=True)
+        plan_levels(
+            (1024, 768), Options(size=1024, memory="1.2GB", quality="instant"), cpu, torch.float32, network_loaded=True
+        )

@@ -28,10 +28,9 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
 
     start = time.monotonic()
     content, styles = job.picture("content"), job.styles()
-    options = resolve_options({**settings, "masks": job.regions()})
+    first, options = resolve_options({**settings, "masks": job.regions()}).with_first_result(max(content.size))
     runs = [create_run(content, styles, options, cache=cache)]
-    first = runs[0].options.for_first_result(max(content.size))
-    if first is not None:
+    if first is not None and runs[0].options.init == "instant":  # otherwise there is not enough memory
         runs.insert(0, create_run(content, styles, first, cache=cache))
     channel.check_cancelled()
     work = [sum(level.steps * level.step_cost for level in run.levels) for run in runs]
