@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from skimage import data
 
 import impasto
+from impasto.images.picture import read_picture
 from impasto.images.tileable import Tileable
 from impasto.learned_optimizer.batch_objective import WHOLE, BatchObjective, BatchVGG, feature_moments
 from impasto.learned_optimizer.direction import AdamDirection
@@ -22,7 +24,8 @@ from impasto.optimization.objective import Objective, Region
 from impasto.vgg.network import VGG
 from tests.conftest import pixels, random_weights, scene
 
-INSTANT: dict[str, Any] = {"quality": "instant", "size": 64, "precision": "float32", "device": "cpu"}
+ASSETS = Path(__file__).parents[2] / "gradio_app" / "assets"
+INSTANT: dict[str, Any] = {"quality": "instant", "size": 75, "precision": "float32", "device": "cpu"}
 
 
 def make_network() -> UpdateNetwork:
@@ -124,21 +127,21 @@ def test_circular_padding_commutes_with_shifts() -> None:
         {"colors": "content"},
         {"padding": "circular-x"},
         {"strength": 1.0},
-        {"masks": [np.eye(48, 64), 1 - np.eye(48, 64)]},
-        {"keep": np.pad(np.ones((20, 20)), ((0, 28), (0, 44)))},
+        {"masks": [np.eye(50, 75), 1 - np.eye(50, 75)]},
+        {"keep": np.pad(np.ones((20, 20)), ((0, 30), (0, 55)))},
         {"style_weights": (3, 1), "size": 400},
     ],
     ids=lambda settings: next(iter(settings), "plain"),
 )
 def test_instant_comes_closer_to_the_style_in_few_steps(settings: dict[str, Any]) -> None:
-    content = scene(64, 48)
-    styles = [255 - scene(60, 60, 3), scene(64, 64, 7)[:, :, ::-1].copy()]
+    content = data.coffee()[:400:8, :600:8]
+    styles = [read_picture(ASSETS / f"{name}.jpg").resize(128, 96) for name in ("harvest", "koi")]
     several = "masks" in settings or "style_weights" in settings
     steps = list(impasto.stream(content, styles if several else styles[0], **INSTANT | settings))
     assert len(steps) <= 20
     assert steps[-1].fraction == 1
-    whole_levels = [step for step in steps if max(step.size) <= 300]
-    assert whole_levels[-1].style_loss < 0.8 * whole_levels[0].style_loss
+    whole_levels = [step for step in steps if max(step.size) <= 200]
+    assert whole_levels[-1].style_loss < 0.5 * whole_levels[0].style_loss
     if "keep" in settings:
         np.testing.assert_array_equal(pixels(steps[-1].image)[:18, :18], content[:18, :18])
 
