@@ -79,7 +79,7 @@ def _add_inputs() -> dict[str, Any]:
         style = components.picture_upload("Style", elem_id="style", height=230, min_width=150, value=default_style)
     gallery = components.thumbnail_gallery(
         [(style.thumbnail, style.title) for style in STYLES],
-        "Styles: click one to see the photo in it within seconds, and then refined",
+        "Paintings: click one to see your photo in its style within seconds",
         "gallery",
     )
     return {

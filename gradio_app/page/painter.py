@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -137,12 +137,18 @@ def first_settings(photo_size: tuple[int, int], settings: dict[str, Any]) -> dic
     return {**settings, "quality": first.quality, "size": first.size}
 
 
+def _refining_options(photo_size: Sequence[int], settings: dict[str, Any]) -> Options:
+    """Return the options of the painting that refines a first result, which are the visitor's where there is none."""
+    _, options = resolve_options(settings).with_first_result(max(photo_size))
+    return options
+
+
 def gpu_seconds(job: Job) -> int:
     """The time that a job requests from ZeroGPU. Shorter requests wait less in its queue."""
     if job.network:
         return _ZERO_GPU_START_SECONDS
     height, width = job.photo.shape[:2]
-    painting_seconds = _zero_gpu_painting_seconds((width, height), resolve_options(job.options))
+    painting_seconds = _zero_gpu_painting_seconds((width, height), _refining_options((width, height), job.options))
     return int(min(job.time_limit, painting_seconds) + _ZERO_GPU_START_SECONDS)
 
 
@@ -152,7 +158,7 @@ def _zero_gpu_painting_seconds(photo_size: tuple[int, int], options: Options) ->
 
 def estimate(photo_size: tuple[int, int], settings: dict[str, Any]) -> Estimate:
     """Estimate what a painting takes.  Raises ImpastoError."""
-    options = resolve_options(validated_options(photo_size, settings))
+    options = _refining_options(photo_size, validated_options(photo_size, settings))
     if ON_ZERO_GPU:  # the memory is another computer's
         final = pyramid_levels(photo_size, options)[-1]
         seconds = min(TIME_LIMIT_SECONDS, _zero_gpu_painting_seconds(photo_size, options))
@@ -170,7 +176,7 @@ def _paint(job: Job) -> Generator[Progress]:
         return
     start = time.perf_counter()
     folder = Path(job.folder)
-    _, options = resolve_options({**job.options, "masks": job.masks}).with_first_result(max(job.photo.shape[:2]))
+    options = _refining_options(job.photo.shape[:2], {**job.options, "masks": job.masks})
     run = create_run(job.photo, job.styles, options, cache=_model_cache)
     run.load_weights()
     previews, next_preview, end_reason = 0, 0.0, ""

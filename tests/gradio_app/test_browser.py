@@ -145,6 +145,7 @@ def test_a_first_result_is_shown_within_seconds_and_refined_without_a_click(
     assert json.loads(png_text(visitor.download(tmp_path / "instant.png"))["impasto"])["options"]["quality"] == "instant"
 
 
+@_ON_ONE_SERVER
 def test_a_click_on_another_style_takes_the_place_of_a_painting(open_page: OpenPage, large: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", large)
@@ -247,6 +248,7 @@ def test_every_field_of_more_options_reaches_the_recipe(open_page: OpenPage, sma
     visitor.find("looks").locator("button").nth(3).click()
     visitor.wait_until(lambda: visitor.find("style_loss").get_by_label("Wasserstein").is_checked(), 5)
     visitor.start_painting()
+    visitor.wait_until(lambda: visitor.find("session").locator("button").count() == 1)  # the first result
     visitor.wait_until(lambda: "preview" in visitor.result_url())
     visitor.find("stop").click()
     visitor.wait_until(lambda: visitor.status().startswith("Stopped: 256 × 192"))

@@ -72,7 +72,7 @@ def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> Non
     try:
         if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
             raise ImageError(f"a content of {width} x {height} pixels: give a positive width and height")
-        options = resolve_options(parse_options(header))
+        _, options = resolve_options(parse_options(header)).with_first_result(max(width, height))
         fields = forecast((width, height), options, network_loaded=cache.is_loaded(options))._asdict()
     except ImpastoError as error:  # the reply is not an `error` frame: the job goes on and may be estimated again
         fields = {"text": str(error)}
