@@ -74,7 +74,7 @@ def test_a_first_result_and_the_run_that_refines_it() -> None:
         {"init": "noise"},
         {"preset": "paper"},
     ):
-        options = Options(**settings)
+        options = resolve_options(settings)
         assert options.with_first_result(400) == (None, options)
         assert options.network_to_load == options.network
     assert Options(quality="instant").with_first_result(400) == (None, Options(quality="instant"))

@@ -56,7 +56,7 @@ def test_a_first_result_is_instant_where_the_options_allow_it(painter: Any) -> N
 
 
 def test_jobs_are_painted_in_the_order_in_which_they_came(painter: Any) -> None:
-    class Two(painter.Painter):
+    class Two(painter.Painter):  # type: ignore[misc]
         def __call__(self, job: Any) -> Any:
             raise NotImplementedError
 
