@@ -189,7 +189,9 @@ def _connect_events(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
 
 
 def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
-    style_chosen = page.gallery.select(handlers.choose_style, None, [page.style, page.network], **UNQUEUED)
+    style_chosen = page.gallery.select(
+        handlers.choose_style, None, [page.style, page.network], trigger_mode="always_last", **UNQUEUED
+    )
     session_outputs = [page.session_results, page.session_column]
     for listen, validate, network in (
         (page.stylize_button.click, handlers.validate_request, page.no_network),

@@ -47,12 +47,13 @@ def stylize(
     try:
         photo, styles = require_pictures(photo, style)
         settings = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
-        with sessions.painting(session, address) as painting, painter.paint.turn() as paintings_ahead:
+        paint = painter.paint_instant if quality == "instant" else painter.paint
+        with sessions.painting(session, address) as painting, paint.turn() as paintings_ahead:
             while count := paintings_ahead():
                 progress(0.0, waiting_message(count))
                 time.sleep(QUEUE_INTERVAL)
             folder, last = painting.new_folder(), None
-            with contextlib.closing(painter.paint(make_job(photo, styles, settings, folder))) as progresses:
+            with contextlib.closing(paint(make_job(photo, styles, settings, folder))) as progresses:
                 for last in progresses:
                     progress(last.fraction, progress_message(last))
             assert last is not None

@@ -63,8 +63,6 @@ FINE_AND_COARSE_LAYERS = "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"
 _MIN_PREVIEW_INTERVAL, _MAX_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION = 0.4, 2.0, 0.05
 #: The fraction of the time that may be spent on making previews.
 _MAX_PREVIEW_COST = 0.03
-#: How much paintings that take long give way to those that do not
-_EXACT_NICENESS = 10
 #: Conservative estimates for a ZeroGPU slice: megapixels times steps per second, and seconds until it starts.
 _ZERO_GPU_SPEED, _ZERO_GPU_START_SECONDS = 8, 15
 #: Jobs at a time on ZeroGPU, each on a slice of its own
@@ -272,10 +270,8 @@ class ZeroGpuPainter(Painter):
 class PainterProcess(Painter):
     """The engine in a process of its own, which starts when it is first needed and ends with this one."""
 
-    def __init__(self, *, niceness: int = 0) -> None:
-        """niceness: how much the process gives way to others, where the system supports it: up to 19"""
+    def __init__(self) -> None:
         super().__init__(1)
-        self._niceness = niceness
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._unread: Iterator[Progress] = iter(())  # what the process still has to send for the previous job
@@ -283,7 +279,7 @@ class PainterProcess(Painter):
     def start(self) -> None:
         """Start the process, which loads the network, before somebody waits for it."""
         if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-c", f"from {__package__} import painter; painter.serve({self._niceness})"]
+            command = [sys.executable, "-c", f"from {__package__} import painter; painter.serve()"]
             folder = Path(__file__).parents[1]
             self._process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -334,10 +330,8 @@ def _receive(pipe: IO[bytes]) -> Iterator[Progress]:
         yield value
 
 
-def serve(niceness: int) -> None:
+def serve() -> None:
     """Run the painter's process: read jobs from standard input, write progress to the original standard output."""
-    if hasattr(os, "nice"):
-        os.nice(niceness)
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # keep what libraries print out of the page's pipe
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page; this process ends with it
@@ -368,13 +362,13 @@ def warm_up() -> None:
 
 
 _model_cache = ModelCache()
-#: For jobs of a few seconds, and for all others, which give way to them
+#: For jobs of a few seconds, which wait for no others, and for all others
 paint_instant: Painter
 paint: Painter
 if ON_ZERO_GPU:
     paint_instant = paint = ZeroGpuPainter()
 else:
-    paint_instant, paint = PainterProcess(), PainterProcess(niceness=_EXACT_NICENESS)
+    paint_instant, paint = PainterProcess(), PainterProcess()
 
 
 def warm_up_at_start() -> None:

@@ -128,6 +128,7 @@ def test_circular_padding_commutes_with_shifts() -> None:
         {"padding": "circular-x"},
         {"strength": 1.0},
         {"masks": [np.eye(50, 75), 1 - np.eye(50, 75)]},
+        {"style_weights": (1, 1), "masks": [np.pad(np.ones((3, 3)), ((0, 47), (0, 72))), np.ones((50, 75))]},
         {"keep": np.pad(np.ones((20, 20)), ((0, 30), (0, 55)))},
         {"style_weights": (3, 1), "size": 400},
     ],

@@ -89,13 +89,17 @@ def style_root(style: FeatureMoments) -> FeatureMoments:
 def transport(current: FeatureMoments, style: FeatureMoments, floor: float = _FLOOR) -> Transport:
     """Return the maps that carry features with the current moments to those of the style.
 
+    Where rounding leaves no covariance, as in a region of less than one position, features stay as they are.
+
     style: from `style_root`
     -> in single precision
     """
     root = style.covariance
     inverse = matrix_roots(with_floor(root @ current.covariance.double() @ root, floor))[1]
     matrix = root @ inverse @ root
-    shift = style.mean.double() - (matrix @ current.mean.double()[..., None])[..., 0]
+    defined = matrix.isfinite().flatten(-2).all(-1)[..., None]
+    matrix = torch.where(defined[..., None], matrix, torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device))
+    shift = torch.where(defined, style.mean.double() - (matrix @ current.mean.double()[..., None])[..., 0], 0.0)
     return Transport(matrix.float(), shift.float())
 
 
