@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 import uuid
 from typing import Any
 
@@ -14,7 +13,7 @@ from PIL import Image
 from . import painter, uploads
 from .jobs import make_job, require_pictures
 from .messages import error_message, progress_message, waiting_message
-from .sessions import QUEUE_INTERVAL, client_address, sessions
+from .sessions import client_address, sessions
 
 
 def stylize(
@@ -49,9 +48,8 @@ def stylize(
         settings = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
         paint = painter.paint_instant if quality == "instant" else painter.paint
         with sessions.painting(session, address) as painting, paint.turn() as paintings_ahead:
-            while count := paintings_ahead():
+            for count in paintings_ahead:
                 progress(0.0, waiting_message(count))
-                time.sleep(QUEUE_INTERVAL)
             folder, last = painting.new_folder(), None
             with contextlib.closing(paint(make_job(photo, styles, settings, folder))) as progresses:
                 for last in progresses:

@@ -29,7 +29,7 @@ from .messages import (
     waiting_message,
 )
 from .results import PaintingResult, save_result
-from .sessions import QUEUE_INTERVAL, Painting, TooManyPaintingsError, client_address, mark_created, new_folder, sessions
+from .sessions import Painting, TooManyPaintingsError, client_address, mark_created, new_folder, sessions
 
 #: Results that a session shows; older ones can no longer be opened.
 _MAX_SESSION_RESULTS = 24
@@ -242,9 +242,10 @@ class Handlers:
         """
         page = self._page
         with paint.turn() as paintings_ahead:
-            while (count := paintings_ahead()) and not painting.stopped:
+            for count in paintings_ahead:
+                if painting.stopped:
+                    break
                 yield {page.status: waiting_message(count, refine=first is not None)}
-                time.sleep(QUEUE_INTERVAL)
             if painting.stopped:
                 yield {page.status: STOPPED_WAITING}
                 return None

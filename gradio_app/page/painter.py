@@ -65,6 +65,8 @@ _MIN_PREVIEW_INTERVAL, _MAX_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION = 0.4, 
 _MAX_PREVIEW_COST = 0.03
 #: Conservative estimates for a ZeroGPU slice: megapixels times steps per second, and seconds until it starts.
 _ZERO_GPU_SPEED, _ZERO_GPU_START_SECONDS = 8, 15
+#: Seconds between looks at the queue
+_QUEUE_INTERVAL = 0.2
 #: Jobs at a time on ZeroGPU, each on a slice of its own
 _ZERO_GPU_JOBS = 4
 
@@ -241,14 +243,19 @@ class Painter(ABC):
         self._queue: list[object] = []  # of those whose jobs are being painted, and of those who wait
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[Callable[[], int]]:
-        """Stand in the queue until the block ends.  -> function that returns the number of jobs ahead: 0 when one may paint"""
+    def turn(self) -> Iterator[Iterator[int]]:
+        """Stand in the queue until the block ends.  -> numbers of jobs ahead, now and then until one may paint"""
         ticket = object()
         self._queue.append(ticket)
         try:
-            yield lambda: max(0, self._queue.index(ticket) - self._limit + 1)
+            yield self._jobs_ahead(ticket)
         finally:
             self._queue.remove(ticket)
+
+    def _jobs_ahead(self, ticket: object) -> Iterator[int]:
+        while (count := self._queue.index(ticket) - self._limit + 1) > 0:
+            yield count
+            time.sleep(_QUEUE_INTERVAL)
 
     @abstractmethod
     def __call__(self, job: Job) -> Generator[Progress]:

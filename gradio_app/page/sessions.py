@@ -26,8 +26,6 @@ from . import painter
 MAX_PAINTINGS, RATE_WINDOW_SECONDS = 40, 3600.0
 #: Age at which results are deleted, and the interval between checks, in seconds. Their sum stays below an hour.
 RETENTION_SECONDS, CLEANUP_SECONDS = 2900, 600
-#: Seconds between looks at the queue of a painter
-QUEUE_INTERVAL = 0.2
 #: The file whose modification time is a painting's age. The folder's own time changes when Gradio deletes files in it.
 _CREATED = "created"
 

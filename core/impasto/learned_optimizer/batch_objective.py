@@ -13,14 +13,15 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from ..layers import layers_through
+from ..layers import SHALLOW_LAYER, layers_through, limit_depth, parse_layers
+from ..losses.content import FULL_STRUCTURE
+from ..losses.style import RELATIVE_FLOOR
+from ..losses.total_variation import NEIGHBORS
+from ..presets import PRESETS
 from ..vgg.weight_files import Weights
 from .transport import TRANSPORT_LAYERS, FeatureMoments
 
-#: As in losses/style.py and optimization/objective.py
-_RELATIVE_FLOOR, _FULL_STRUCTURE = 1e-4, 0.2
-#: (rows down, columns right, weight) of the pairs of pixels in the total variation, as in losses/total_variation.py
-_NEIGHBORS = ((0, 1, 1 / 3), (1, 0, 1 / 3), (1, 1, 1 / 12), (1, -1, 1 / 12))
+_PRESET = PRESETS["impasto"].values
 
 
 class LossLayers(NamedTuple):
@@ -30,11 +31,9 @@ class LossLayers(NamedTuple):
     content: str
 
 
-#: The whole loss, and that of the shallow levels of the pyramid (layers.SHALLOW_LAYER)
-WHOLE = LossLayers({"conv1_1": 0.5, "conv2_1": 0.2, "conv3_1": 0.12, "conv4_1": 0.1, "conv5_1": 0.08}, "conv4_2")
-SHALLOW = LossLayers({"conv1_1": 0.5, "conv2_1": 0.2, "conv3_1": 0.3}, "conv3_1")
-#: Weight of the total variation
-_TV = 2.0
+#: The whole loss of the preset, and that of the shallow levels of the pyramid
+WHOLE = LossLayers(parse_layers(_PRESET["style_layers"]), _PRESET["content_layers"])
+SHALLOW = LossLayers(limit_depth(WHOLE.style, SHALLOW_LAYER), min(WHOLE.content, SHALLOW_LAYER))
 
 
 class BatchVGG:
@@ -86,7 +85,7 @@ class BatchObjective:
         self._norm = self._target.square().sum((1, 2, 3)) + 1e-12
         positions = self._target[0, 0].numel()
         structure = 1 - self._target.mean((2, 3)).square().sum(1) * positions / self._norm
-        self._alpha = alpha * (structure / _FULL_STRUCTURE).clamp(max=1)
+        self._alpha = alpha * (structure / FULL_STRUCTURE).clamp(max=1)
 
     @torch.enable_grad()
     def __call__(self, image: Tensor) -> BatchEvaluation:
@@ -121,23 +120,23 @@ def feature_moments(features: Tensor) -> FeatureMoments:
 def _covariance_loss(current: FeatureMoments, target: FeatureMoments) -> Tensor:
     """Return the covariance loss of losses/style.py for each image.  -> (B,)"""
     second = target.covariance + target.mean[:, :, None] * target.mean[:, None]
-    covariance_norm = target.covariance.square().sum((1, 2)) + 1e-12 + _RELATIVE_FLOOR * (second.square().sum((1, 2)) + 1e-12)
+    covariance_norm = target.covariance.square().sum((1, 2)) + 1e-12 + RELATIVE_FLOOR * (second.square().sum((1, 2)) + 1e-12)
     mean_norm = target.mean.square().sum(1) + 1e-12
     covariance_distance = (current.covariance - target.covariance).square().sum((1, 2))
     return covariance_distance / covariance_norm + (current.mean - target.mean).square().sum(1) / mean_norm
 
 
 def _total_variation(image: Tensor) -> Tensor:
-    """Return the total variation of losses/total_variation.py times _TV for each image.  (B, 3, H, W) -> (B,)"""
+    """Return the preset's weight times the total variation of losses/total_variation.py.  (B, 3, H, W) -> (B,)"""
     height, width = image.shape[2:]
     total = image.new_zeros(len(image))
-    for down, right, weight in _NEIGHBORS:
+    for down, right, weight in NEIGHBORS:
         left = max(0, -right)
         columns = width - abs(right)
         neighbor = image[:, :, down:, left + right : left + right + columns]
         difference = neighbor - image[:, :, : height - down, left : left + columns]
         total = total + 2 * weight * difference.square().sum((1, 2, 3))
-    return total * (_TV / image[0].numel())
+    return total * (float(_PRESET["tv"]) / image[0].numel())
 
 
 def _format(tensor: Tensor) -> torch.memory_format:

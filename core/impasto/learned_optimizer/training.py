@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from ..options import LOSS_BALANCE
 from .batch_objective import SHALLOW, WHOLE, BatchEvaluation, BatchObjective, BatchVGG, LossLayers, feature_moments
 from .direction import AdamDirection
 from .network import Observation, StyleRegion, UpdateNetwork, conditions
@@ -41,7 +42,7 @@ LEVELS = (
     TrainingLevel(512, 192, (1, 3), None),
 )
 #: Content weight at strength 0.5, and the powers of ten by which it differs in half of the images
-_ALPHA, _MAX_DECADES = 0.15, 1.25
+_ALPHA, _MAX_DECADES = LOSS_BALANCE["covariance"], 1.25
 #: Learning rates at the start and at the end, steps over which the first is reached, and steps of the moving average
 _RATE, _FINAL_RATE, _WARM_UP, _EMA_STEPS = 1e-3, 5e-5, 100, 500
 #: Gradients are clipped to this factor times a moving average of their norms, over as many steps: a single image whose loss
@@ -245,10 +246,10 @@ class Trainer:
             start = evaluation.value.clamp(min=_MIN_LOSS)
             for step in range(self._integer(*level.steps)):
                 condition = conditions(level.side, step, decades)
-                stepped = self._step(image, content, evaluation, root, objective, direction, condition, start)
-                if bool((stepped[1].value > _MAX_RISE * start).any()):
+                stepped, after = self._step(image, content, evaluation, root, objective, direction, condition, start)
+                if bool((after.value > _MAX_RISE * start).any()):
                     break  # go on from the image before the step: this one teaches nothing
-                image, evaluation = stepped
+                image, evaluation = stepped, after
             losses[index] = (float((evaluation.value / start).mean()), float(evaluation.content_distance.mean()))
         return losses
 

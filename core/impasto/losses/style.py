@@ -20,7 +20,7 @@ from ..numerics import matrix_sqrt
 from .moments import LossAndGradient, MomentLoss, Moments
 
 #: Regularizer of the relative losses, relative to the target's scale: it keeps denominators and deviations above 0.
-_RELATIVE_FLOOR = 1e-4
+RELATIVE_FLOOR = 1e-4
 
 
 def gram_loss(target: Moments) -> MomentLoss:
@@ -42,17 +42,17 @@ def moments_loss(target: Moments) -> MomentLoss:
     """
     second_norm, mean_norm = _squared_norm(target.second), _squared_norm(target.mean)
     target_std = _standard_deviation(target)
-    std_norm = _squared_norm(target_std) + _RELATIVE_FLOOR * mean_norm  # a picture of one color has a deviation of 0
+    std_norm = _squared_norm(target_std) + RELATIVE_FLOOR * mean_norm  # a picture of one color has a deviation of 0
 
     def loss(current: Moments) -> LossAndGradient:
         second_difference, mean_difference = current.second - target.second, current.mean - target.mean
         std = _standard_deviation(current)
         std_difference = std - target_std
-        # sigma^2 = (1 + e) S_ii - mu_i^2 with e = _RELATIVE_FLOOR^2,
+        # sigma^2 = (1 + e) S_ii - mu_i^2 with e = RELATIVE_FLOOR^2,
         # so dsigma/dS_ii = (1 + e) / 2 sigma and dsigma/dmu_i = -mu_i / sigma.
         std_gradient = std_difference * (2 / std_norm) / std
         second_gradient = second_difference * (2 / second_norm)
-        second_gradient.diagonal().add_(std_gradient, alpha=(1 + _RELATIVE_FLOOR**2) / 2)
+        second_gradient.diagonal().add_(std_gradient, alpha=(1 + RELATIVE_FLOOR**2) / 2)
         mean_gradient = mean_difference * (2 / mean_norm) - std_gradient * current.mean
         value = (
             second_difference.square().sum() / second_norm
@@ -72,7 +72,7 @@ def covariance_loss(target: Moments) -> MomentLoss:
     """
     target_covariance = _covariance(target)
     # The covariance of a few positions, or of one color, is close to 0. The second moment keeps the quotient bounded.
-    covariance_norm = _squared_norm(target_covariance) + _RELATIVE_FLOOR * _squared_norm(target.second)
+    covariance_norm = _squared_norm(target_covariance) + RELATIVE_FLOOR * _squared_norm(target.second)
     mean_norm = _squared_norm(target.mean)
 
     def loss(current: Moments) -> LossAndGradient:
@@ -135,7 +135,7 @@ def _covariance(moments: Moments) -> Tensor:
 def _standard_deviation(moments: Moments) -> Tensor:
     """Return the standard deviation of each channel, (N,), kept above 0, where it has no derivative."""
     second = moments.second.diagonal()
-    return ((second - moments.mean.square()).clamp(min=0) + _RELATIVE_FLOOR**2 * second + 1e-30).sqrt()
+    return ((second - moments.mean.square()).clamp(min=0) + RELATIVE_FLOOR**2 * second + 1e-30).sqrt()
 
 
 def _squared_norm(tensor: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from ..images.tileable import NOT_TILEABLE, Tileable
 from .moments import BAND_ELEMENTS
 
 #: (rows down, columns right, weight) from a pixel to the neighbors that it forms pairs with
-_NEIGHBORS = ((0, 1, 1 / 3), (1, 0, 1 / 3), (1, 1, 1 / 12), (1, -1, 1 / 12))
+NEIGHBORS = ((0, 1, 1 / 3), (1, 0, 1 / 3), (1, 1, 1 / 12), (1, -1, 1 / 12))
 
 
 def total_variation(
@@ -35,7 +35,7 @@ def total_variation(
         if tileable.x:
             band = torch.cat([band, band[:, :1]], dim=1)
         band_gradient = torch.zeros_like(band)
-        for down, right, weight in _NEIGHBORS:
+        for down, right, weight in NEIGHBORS:
             left = max(0, -right)
             # The row below and the column that was appended form no pairs of their own.
             bottom = min(stop - start, len(band) - down)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..images.tileable import Tileable
 from ..layers import layer_stride, receptive_radius
-from ..losses.content import content_loss
+from ..losses.content import FULL_STRUCTURE, content_loss
 from ..losses.moments import LossAndGradient, MomentLoss, Moments, feature_gradient
 from ..losses.style import STYLE_LOSSES, gram_loss
 from ..losses.total_variation import total_variation
@@ -30,10 +30,6 @@ from ..vgg.network import VGG, GradientHook
 from ..vgg.weight_files import CAFFE_SCALE
 from .disk_cache import DiskCache
 from .tiling import Tile, accumulate_moments, make_tiles, release_between_tiles
-
-#: Structure of the content from which on its loss has its whole weight. Photographs have 0.6 to 0.9; a flat one has nothing
-#: to keep, and with it the loss would only hold back the style.
-_FULL_STRUCTURE = 0.2
 
 
 class TermMoments(NamedTuple):
@@ -128,7 +124,7 @@ class Objective:
         #: For each tile of this process, in the order of `_tiles`: layer -> function that loads its content features
         self._content_features = [] if content is None else self._store_content_features(content)
         if relative:
-            alpha *= min(1.0, self._content_structure / _FULL_STRUCTURE)
+            alpha *= min(1.0, self._content_structure / FULL_STRUCTURE)
         content_norm = sum(weight * self._content_norms[name] for name, weight in self._content_layers.items())
         content_norm *= CAFFE_SCALE**2 / 2
         style_norm = sum(
