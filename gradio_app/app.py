@@ -61,7 +61,7 @@ def build_page() -> tuple[gr.Blocks, Page]:
         )
         gr.Markdown((ASSETS / "footer.md").read_text(encoding="utf-8"), elem_id="footer")
         states: dict[str, Any] = {name: gr.State() for name in ("new_result", "shown_result", "photo_size")}
-        states |= {"results": gr.State([]), "network": gr.State(""), "no_network": gr.State("")}
+        states |= {"results": gr.State([]), "network": gr.State("")}
         page = Page(**inputs, **outputs, **states, examples=examples)
         _connect_events(blocks, page, Handlers(page))
         _add_api()
@@ -189,20 +189,23 @@ def _connect_events(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
 
 
 def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
+    # Each click counts: of one that arrives while another is handled, Gradio's "always_last" would repeat the first.
     style_chosen = page.gallery.select(
-        handlers.choose_style, None, [page.style, page.network], trigger_mode="always_last", **UNQUEUED
+        handlers.choose_style, None, [page.style, page.network], trigger_mode="multiple", **UNQUEUED
     )
+    pictures, reset = [page.photo, page.style, page.second_style], [page.stylize_button, page.new_result]
     session_outputs = [page.session_results, page.session_column]
-    for listen, validate, network in (
-        (page.stylize_button.click, handlers.validate_request, page.no_network),
-        (style_chosen.success, handlers.validate_choice, page.network),
+    for listen, validate, inputs, outputs, trigger_mode in (
+        (page.stylize_button.click, handlers.validate_request, pictures, [*reset, page.network], "once"),
+        (style_chosen.success, handlers.validate_choice, [*pictures, page.network], reset, "multiple"),
     ):
         validated = listen(
             validate,
-            [page.photo, page.style, page.second_style, network],
-            [page.stylize_button, page.new_result, page.network],
+            inputs,
+            outputs,
             preprocess=False,
             js=SCROLL_TO_RESULT,
+            trigger_mode=trigger_mode,
             concurrency_limit=None,  # queued all the same: outside the queue Gradio would not show the error
             **PRIVATE,
         )

@@ -92,7 +92,6 @@ class Page:
     shown_result: gr.State  # PaintingResult | None
     photo_size: gr.State  # (width, height) | None
     network: gr.State  # name of the feed-forward network for the first result; "": none
-    no_network: gr.State  # always "": the Stylize button passes it as the network
 
     @property
     def result_outputs(self) -> list[gr.blocks.Block]:
@@ -114,9 +113,7 @@ class Page:
         }
 
 
-def validate_request(
-    photo: Any, style: Any, second_style: Any, network: str, request: gr.Request
-) -> tuple[dict[str, Any], None, str]:
+def validate_request(photo: Any, style: Any, second_style: Any, request: gr.Request) -> tuple[dict[str, Any], None, str]:
     """Before the queue: require pictures, and no painting in progress. Raises gr.Error.
 
     The pictures are the browser's payloads: given or not. `paint` reads them.
@@ -126,25 +123,26 @@ def validate_request(
         sessions.require_idle(request.session_hash or "")
     except TooManyPaintingsError as error:
         raise gr.Error(error_message(error), print_exception=False) from None
-    return _require_request(photo, style, second_style, network)
+    return *_require_request(photo, style, second_style), ""
 
 
-def validate_choice(photo: Any, style: Any, second_style: Any, network: str) -> tuple[dict[str, Any], None, str]:
+def validate_choice(photo: Any, style: Any, second_style: Any, network: str) -> tuple[dict[str, Any], None]:
     """Do as `validate_request` does after a click on a style, which takes the place of a painting in progress.
 
     As long as there is no photo, a click only chooses the style.
+    Updates the Stylize button and the new result.
     """
     if photo is None:
         raise gr.Error("no photo yet", visible=False, print_exception=False)
     return _require_request(photo, style, second_style, network)
 
 
-def _require_request(photo: Any, style: Any, second_style: Any, network: str) -> tuple[dict[str, Any], None, str]:
+def _require_request(photo: Any, style: Any, second_style: Any, network: str = "") -> tuple[dict[str, Any], None]:
     try:
         require_pictures(photo, style, second_style, network=network)
     except ImageError as error:
         raise gr.Error(error_message(error), print_exception=False) from None
-    return gr.update(visible=False), None, network
+    return gr.update(visible=False), None
 
 
 def photo_changed(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None]:
