@@ -16,6 +16,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -65,8 +66,8 @@ _MIN_PREVIEW_INTERVAL, _MAX_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION = 0.4, 
 _MAX_PREVIEW_COST = 0.03
 #: Conservative estimates for a ZeroGPU slice: megapixels times steps per second, and seconds until it starts.
 _ZERO_GPU_SPEED, _ZERO_GPU_START_SECONDS = 8, 15
-#: Seconds between looks at the queue
-_QUEUE_INTERVAL = 0.2
+#: Seconds between looks at the queue, and at the file that pauses a painting
+_QUEUE_INTERVAL, _PAUSE_INTERVAL = 0.2, 0.02
 #: Jobs at a time on ZeroGPU, each on a slice of its own
 _ZERO_GPU_JOBS = 4
 
@@ -85,6 +86,7 @@ class Job(NamedTuple):
     time_limit: float = TIME_LIMIT_SECONDS
     masks: list[Pixels] | None = None  # where each style applies, (height, width); None: everywhere
     network: str = ""  # name of a feed-forward network, which uses only FEEDFORWARD_OPTIONS, and no styles
+    pause_file: str = ""  # path: while this file exists, the painting pauses; "": never
 
 
 class Progress(NamedTuple):
@@ -181,7 +183,7 @@ def _paint(job: Job) -> Generator[Progress]:
     run.load_weights()
     previews, next_preview, end_reason = 0, 0.0, ""
     for step in run.steps():
-        now = time.perf_counter()
+        now = _wait_while_paused(job)
         if _stop_requested(job):
             end_reason = "stopped"
         elif now - start > job.time_limit:
@@ -203,6 +205,13 @@ def _paint(job: Job) -> Generator[Progress]:
         after = time.perf_counter()
         interval = min(_MAX_PREVIEW_INTERVAL, max(_MIN_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION * (after - start)))
         next_preview = after + max(interval, (after - now) / _MAX_PREVIEW_COST)
+
+
+def _wait_while_paused(job: Job) -> float:
+    """Return the time once the painting may go on, or has been stopped."""
+    while job.pause_file and Path(job.pause_file).exists() and not _stop_requested(job):
+        time.sleep(_PAUSE_INTERVAL)
+    return time.perf_counter()
 
 
 def _paint_feedforward(job: Job) -> Progress:
@@ -277,11 +286,19 @@ class ZeroGpuPainter(Painter):
 class PainterProcess(Painter):
     """The engine in a process of its own, which starts when it is first needed and ends with this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, pauses_for: PainterProcess | None = None) -> None:
+        """pauses_for: another painter, for whose jobs this one pauses: two at a time would each take twice as long"""
         super().__init__(1)
+        self._pauses_for = pauses_for
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._unread: Iterator[Progress] = iter(())  # what the process still has to send for the previous job
+
+    @property
+    def job_file(self) -> Path:
+        """A file that exists while there is a job"""
+        folder = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
+        return Path(folder, f"painting-{os.getpid()}-{id(self)}")
 
     def start(self) -> None:
         """Start the process, which loads the network, before somebody waits for it."""
@@ -302,13 +319,18 @@ class PainterProcess(Painter):
                 with contextlib.suppress(_RemoteError):
                     for _ in self._unread:
                         pass
-                pickle.dump(job, process.stdin)
-                process.stdin.flush()
-                self._unread = _receive(process.stdout)
+                if self._pauses_for:
+                    job = job._replace(pause_file=str(self._pauses_for.job_file))
+                self.job_file.parent.mkdir(parents=True, exist_ok=True)
+                self.job_file.touch()
                 try:
+                    pickle.dump(job, process.stdin)
+                    process.stdin.flush()
+                    self._unread = _receive(process.stdout)
                     for progress in self._unread:  # noqa: UP028  -- `yield from` would close self._unread too
                         yield progress
                 finally:  # Gradio closes the generator on its event loop, so nothing may wait here
+                    self.job_file.unlink(missing_ok=True)
                     with contextlib.suppress(OSError):
                         request_stop(job.folder)
             except _RemoteError as remote:
@@ -375,7 +397,8 @@ paint: Painter
 if ON_ZERO_GPU:
     paint_instant = paint = ZeroGpuPainter()
 else:
-    paint_instant, paint = PainterProcess(), PainterProcess()
+    paint_instant = PainterProcess()
+    paint = PainterProcess(pauses_for=paint_instant)
 
 
 def warm_up_at_start() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def painter(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         module = importlib.import_module("page.painter")
         yield module
         module.paint.close()
+        module.paint_instant.close()
 
 
 def test_settings_become_options_within_the_pages_limits(painter: Any) -> None:
@@ -92,6 +94,27 @@ def test_the_time_limit_ends_a_painting_and_keeps_it(painter: Any, tmp_path: Pat
     assert last.end_reason == "time"
     assert last.fraction < 1
     assert last.painting.shape == (120, 160, 3)
+
+
+def test_a_painting_pauses_while_a_first_result_is_painted(painter: Any, tmp_path: Path, vgg16: object) -> None:
+    photo = scene(160, 120)
+    jobs = []
+    for name in ("exact", "instant"):
+        (tmp_path / name).mkdir()
+        settings = {"quality": "instant" if name == "instant" else "draft"}
+        jobs.append(painter.Job(photo, [photo], painter.validated_options((160, 120), settings), str(tmp_path / name)))
+    exact, instant = painter.paint(jobs[0]), painter.paint_instant(jobs[1])
+    next(exact)
+    with contextlib.closing(instant):
+        next(instant)
+        job_file = painter.paint_instant.job_file
+        assert job_file.exists()
+        before = set(Path(jobs[0].folder).iterdir())
+        threading.Event().wait(1.5)  # enough for several previews
+        assert len(set(Path(jobs[0].folder).iterdir()) - before) <= 1  # the one that was in the making
+    assert not job_file.exists()
+    *_, last = exact
+    assert last.end_reason == "done"
 
 
 def test_a_painter_that_dies_is_reported_and_replaced(painter: Any, tmp_path: Path, vgg16: object) -> None:

@@ -10,22 +10,25 @@ import torch
 from impasto.errors import DeviceError
 from impasto.losses.moments import compute_moments
 from impasto.optimization.objective import Objective, Region
-from impasto.runtime.device import choose_device, choose_precision
+from impasto.runtime.device import _bfloat16_speedup, choose_device, choose_precision
 from impasto.vgg.network import VGG
 from tests.conftest import random_weights
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Simulates a machine: number of CUDA devices and their capability, MPS, AMX"""
+    """Simulates a machine: number of CUDA devices and their capability, MPS, AMX, and AVX512-BF16 with its speedup"""
 
-    def simulate(cuda: int = 0, capability: tuple[int, int] = (8, 0), mps: bool = False, amx: bool = False) -> None:
+    def simulate(
+        cuda: int = 0, capability: tuple[int, int] = (8, 0), mps: bool = False, amx: bool = False, speedup: float | None = None
+    ) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # not sufficient
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: speedup is not None)
+        monkeypatch.setattr("impasto.runtime.device._bfloat16_speedup", lambda: speedup)
 
     return simulate
 
@@ -60,6 +63,14 @@ def test_auto_precision_is_bfloat16_where_it_is_fast(machine: Callable[..., None
     assert choose_precision("auto", torch.device("mps")) == torch.float32
     machine()
     assert choose_precision("auto", torch.device("cpu")) == torch.float32
+    machine(speedup=0.5)
+    assert choose_precision("auto", torch.device("cpu")) == torch.float32
+    machine(speedup=2.0)
+    assert choose_precision("auto", torch.device("cpu")) == torch.bfloat16
+
+
+def test_speed_of_bfloat16_is_measured() -> None:
+    assert 0.01 < _bfloat16_speedup() < 100
 
 
 @pytest.mark.parametrize("kind", ["cuda", "mps"])

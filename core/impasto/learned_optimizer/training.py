@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from ..images.color_transfer import SAMPLES, sample_colors, transfer_colors
 from ..options import LOSS_BALANCE
 from .batch_objective import SHALLOW, WHOLE, BatchEvaluation, BatchObjective, BatchVGG, LossLayers, feature_moments
 from .direction import AdamDirection
@@ -35,11 +36,10 @@ class TrainingLevel(NamedTuple):
 #: The canvas is this many pixels wide and high; levels show it smaller.
 CANVAS = 512
 LEVELS = (
-    TrainingLevel(128, 128, (5, 9), WHOLE),
-    TrainingLevel(184, 184, (2, 4), WHOLE),
-    TrainingLevel(256, 192, (2, 4), WHOLE),
+    TrainingLevel(128, 128, (5, 10), WHOLE),
+    TrainingLevel(256, 192, (3, 5), WHOLE),
     TrainingLevel(368, 192, (1, 3), None),
-    TrainingLevel(512, 192, (1, 3), None),
+    TrainingLevel(512, 192, (2, 4), None),
 )
 #: Content weight at strength 0.5, and the powers of ten by which it differs in half of the images
 _ALPHA, _MAX_DECADES = LOSS_BALANCE["covariance"], 1.25
@@ -60,22 +60,29 @@ _STYLE_CROP = 256
 _MIX_SHARE = 0.2
 
 
+class MeasuredStyle(NamedTuple):
+    """A batch of styles at a level"""
+
+    moments: dict[str, FeatureMoments]  # of the colors ("rgb") and of the features of each layer
+    colors: Tensor  # drawn from each style, (B, SAMPLES, 3)
+
+
 class StylePool:
-    """Moments of the training styles at each level, measured when they are first needed, on the device"""
+    """Statistics of the training styles at each level, measured when they are first needed, on the device"""
 
     def __init__(self, styles: Sequence[Tensor], vgg: BatchVGG) -> None:
         """styles: (H, W, 3) uint8, about 512 pixels long"""
         self._styles, self._vgg = styles, vgg
-        self._moments: dict[tuple[int, int], dict[str, FeatureMoments]] = {}
+        self._measured: dict[tuple[int, int], MeasuredStyle] = {}
 
-    def _moments_at(self, level: int, style: int) -> dict[str, FeatureMoments]:
+    def _measured_at(self, level: int, style: int) -> MeasuredStyle:
         key = level, style
-        if key not in self._moments:
-            self._moments[key] = self._measure(self._styles[style], LEVELS[level].side)
-        return self._moments[key]
+        if key not in self._measured:
+            self._measured[key] = self._measure(self._styles[style], LEVELS[level].side)
+        return self._measured[key]
 
     @torch.no_grad()
-    def _measure(self, style: Tensor, side: int) -> dict[str, FeatureMoments]:
+    def _measure(self, style: Tensor, side: int) -> MeasuredStyle:
         image = (style.to(self._vgg.device).permute(2, 0, 1)[None].float() / 255).contiguous()
         factor = side / max(image.shape[2:])
         size = [max(32, round(length * factor)) for length in image.shape[2:]]
@@ -83,7 +90,8 @@ class StylePool:
         top, left = (max(0, (length - _STYLE_CROP) // 2) for length in size)
         image = image[:, :, top : top + _STYLE_CROP, left : left + _STYLE_CROP].contiguous()
         maps = self._vgg(image, WHOLE)
-        return {layer: feature_moments(maps[layer]) for layer in WHOLE.style} | {"rgb": feature_moments(image)}
+        moments = {layer: feature_moments(maps[layer]) for layer in WHOLE.style} | {"rgb": feature_moments(image)}
+        return MeasuredStyle(moments, sample_colors(image[0].permute(1, 2, 0))[None])
 
     def draw(self, count: int, generator: torch.Generator) -> list[tuple[int, int]]:
         """Draw styles at random, some of them a mix of two.  -> pairs of indices, equal where the style is not mixed"""
@@ -91,15 +99,19 @@ class StylePool:
         mixed = (torch.rand(count, generator=generator) < _MIX_SHARE).tolist()
         return [(a, b if is_mixed else a) for (a, b), is_mixed in zip(pairs, mixed, strict=True)]
 
-    def at(self, level: int, pairs: Sequence[tuple[int, int]]) -> dict[str, FeatureMoments]:
-        """Return the moments of styles at a level, stacked."""
-        mixed = []
+    def at(self, level: int, pairs: Sequence[tuple[int, int]]) -> MeasuredStyle:
+        """Return the statistics of styles at a level, stacked."""
+        moments, colors = [], []
         for a, b in pairs:
-            first, second = self._moments_at(level, a), self._moments_at(level, b)
-            mixed.append({layer: _mix(first[layer], second[layer]) for layer in first})
-        return {
-            layer: FeatureMoments(*map(torch.cat, zip(*(style[layer] for style in mixed), strict=True))) for layer in mixed[0]
+            first, second = self._measured_at(level, a), self._measured_at(level, b)
+            moments.append({layer: _mix(first.moments[layer], second.moments[layer]) for layer in first.moments})
+            half = SAMPLES // 2
+            colors.append(torch.cat([first.colors[:, :half], second.colors[:, half:]], 1))
+        stacked = {
+            layer: FeatureMoments(*map(torch.cat, zip(*(style[layer] for style in moments), strict=True)))
+            for layer in moments[0]
         }
+        return MeasuredStyle(stacked, torch.cat(colors))
 
 
 def _mix(a: FeatureMoments, b: FeatureMoments) -> FeatureMoments:
@@ -234,13 +246,14 @@ class Trainer:
         for index, level in enumerate(levels):
             style = self._styles.at(index, pairs)
             if image is None:
-                image = color_transport(_view(canvas, region, level.crop), style_root(style["rgb"]))
+                image = color_transport(_view(canvas, region, level.crop), style_root(style.moments["rgb"]))
             else:
                 image, region = self._enlarge(image, region, level, direction)
+                image = _transfer_colors(image, style.colors)
             content = _view(canvas, region, level.crop)
             layers = level.loss or (WHOLE if self._uniform(1) < 0.5 else SHALLOW)
-            objective = BatchObjective(self._vgg, content, style, layers, _ALPHA * 10**decades)
-            root = style_root(project(style, self.network.bases))
+            objective = BatchObjective(self._vgg, content, style.moments, layers, _ALPHA * 10**decades)
+            root = style_root(project(style.moments, self.network.bases))
             root = FeatureMoments(*(tensor[:, : sum(name in layers.style for name in TRANSPORT_LAYERS)] for tensor in root))
             evaluation = objective(image)
             start = evaluation.value.clamp(min=_MIN_LOSS)
@@ -329,6 +342,12 @@ class Trainer:
         direction.transform(enlarge)
         share = region.side / side
         return enlarge(image).clamp(0, 1), _Region(region.left + left * share, region.top + top * share, level.crop * share)
+
+
+def _transfer_colors(images: Tensor, targets: Tensor) -> Tensor:
+    """Give images, (B, 3, H, W), the distributions of colors that the targets were drawn from."""
+    pairs = zip(images.permute(0, 2, 3, 1), targets, strict=True)
+    return torch.stack([transfer_colors(image, None, target) for image, target in pairs]).permute(0, 3, 1, 2).contiguous()
 
 
 def normalize(gradient: Tensor) -> Tensor:

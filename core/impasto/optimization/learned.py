@@ -36,7 +36,8 @@ def load_update_network(device: torch.device) -> UpdateNetwork:
     """Return the trained network on a device."""
     network = UpdateNetwork()
     network.load_state_dict({name: tensor.float() for name, tensor in safetensors.torch.load_file(WEIGHTS).items()})
-    return network.eval().requires_grad_(False).to(device)
+    network.eval().requires_grad_(False)
+    return network.to(device).to(memory_format=torch.channels_last)
 
 
 class LearnedOptimizer:
@@ -70,7 +71,9 @@ class LearnedOptimizer:
             ("circular" if self._tileable.y else "replicate", "circular" if self._tileable.x else "replicate"),
         )
         self._step += 1
-        proposed: Tensor = self._network(seen)
+        is_bfloat16 = observed.features[layers[0]].dtype == torch.bfloat16
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=is_bfloat16):
+            proposed: Tensor = self._network(seen)
         return proposed[0].permute(1, 2, 0).clamp(0, 1).contiguous()
 
     def _regions(self, terms: Sequence[TermMoments], layers: Sequence[str]) -> list[StyleRegion]:

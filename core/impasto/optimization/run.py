@@ -218,6 +218,8 @@ class Run:
             else:
                 current = state.optimizer.current_image(state.image).cpu()
                 state.image = resize(current, width, height, targets.tileable).to(self.device)
+                if pyramid_level.learned:
+                    state.image = level.transfer_style_colors(state.image)
                 if pyramid_level.learned == self.levels[index - 1].learned:
                     state.optimizer = state.optimizer.for_level(width, height, steps)
                 else:
@@ -245,7 +247,8 @@ class Run:
             assert state.image is not None
             state.image, losses = take_step(state.image, level.objective, optimizer, level.restore_kept)
             seconds = progress.advance(index)
-            if index == len(self.levels) - 1 and iteration == steps:
+            is_last = index == len(self.levels) - 1 and iteration == steps
+            if is_last and not self.levels[index].learned:  # an evaluation takes a tenth of the time of an instant result
                 candidate, evaluation = _finish(state.image, optimizer, level)
                 losses = evaluation.losses() if evaluation.is_finite() else losses
                 del evaluation  # its gradient is as large as the image

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import ImageError
 from ..images.color import ColorStatistics, color_statistics, lightness_statistics, match_colors, match_luminance
+from ..images.color_transfer import sample_colors
 from ..images.mask import resize_mask
 from ..images.picture import Picture
 from ..images.resize import scale_size
@@ -46,6 +47,8 @@ class StyleStatistics:
             for mask in (inputs.masks or (None,) * len(inputs.styles))
             if options.colors == "match"
         ]
+        #: Style -> colors drawn from it
+        self._color_samples: dict[int, Tensor] = {}
         scales = options.style_scale or (1.0,)
         self._scales = scales * len(inputs.styles) if len(scales) == 1 else scales
 
@@ -102,6 +105,16 @@ class StyleStatistics:
         """Return the color statistics of each style, within its mask."""
         styles = self._inputs.styles
         return [color_statistics(style.pixels, self._weights(index, style)) for index, style in enumerate(styles)]
+
+    def color_sample(self, index: int, size: int) -> Tensor:
+        """Return colors drawn from style `index`, within its mask, for an image whose longest side is `size` pixels.
+
+        -> (SAMPLES, 3)
+        """
+        if index not in self._color_samples:
+            resized = self._inputs.styles[index].resize(*self._style_size(index, size))
+            self._color_samples[index] = sample_colors(resized.filled, self._weights(index, resized)).to(self._device)
+        return self._color_samples[index]
 
     def _weights(self, index: int, style: Picture) -> Tensor:
         """Return the weight of each pixel of style `index`, at any size: its opacity, within its mask.  -> (H, W)"""

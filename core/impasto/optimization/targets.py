@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..images.color import ColorStatistics, color_statistics, map_colors, mix_color_statistics, to_gray
+from ..images.color_transfer import MAX_COLOR_STRETCH, SAMPLES, transfer_colors
 from ..images.mask import mix_regions, resize_mask
 from ..images.picture import Picture
 from ..images.tileable import Tileable, blend_opposite_edges
@@ -23,9 +24,6 @@ from .objective import Objective, Region
 from .pyramid import Level
 from .spatial_guidance import propagate_mask
 from .style_statistics import StyleCache, StyleStatistics
-
-#: About the greatest factor between differences of color after and before the content takes the style's colors
-_MAX_COLOR_STRETCH = 4.0
 
 
 class TargetBuilder:
@@ -107,16 +105,13 @@ class TargetBuilder:
         Starting there, a run takes half the steps. Pale styles need it: for their loss, the color is a small part.
         """
         (width, height), pixels = content.size, content.filled
-        layers = self.options.style_layer_weights()
-        if self.options.colors != "style" or not self.inputs.styles or not any(layers):
+        if not self._has_style_colors:
             return self.network_input(content)
-        paintable = self._paintable(width, height)
-        paintable = torch.ones(height, width) if paintable is None else paintable
 
         def match(target: ColorStatistics, weights: Tensor) -> Tensor:
             if not weights.any():
                 return pixels
-            current, lowest = color_statistics(pixels, weights), target.deviation / _MAX_COLOR_STRETCH
+            current, lowest = color_statistics(pixels, weights), target.deviation / MAX_COLOR_STRETCH
             matched = map_colors(pixels, current.with_noise(lowest), target)  # so that a flat image's own noise stays small
             return torch.add(matched, noise, alpha=max(0.0, lowest - current.deviation)).clamp_(0, 1)
 
@@ -124,10 +119,42 @@ class TargetBuilder:
         noise = torch.randn(height, width, 3, generator=torch.Generator().manual_seed(self.options.seed))
         colors = self.styles.colors()
         if not self.inputs.masks:
+            paintable = self._paintable(width, height)
+            paintable = torch.ones(height, width) if paintable is None else paintable
             return match(mix_color_statistics(colors, self._style_weights), paintable).to(self.device)
-        masks = [resize_mask(mask, width, height) for mask in self.inputs.masks]
-        regions = ((match(target, mask * paintable), mask) for target, mask in zip(colors, masks, strict=True))
+        regions = ((match(colors[n], weights), mask) for n, (mask, weights) in enumerate(self._masks(width, height)))
         return mix_regions(regions, pixels).to(self.device)
+
+    def transfer_style_colors(self, image: Tensor) -> Tensor:
+        """Give an image the distribution of the styles' colors, each in its region, if the result is to have these.
+
+        (H, W, 3) -> (H, W, 3)
+        """
+        if not self._has_style_colors:
+            return image
+        height, width = image.shape[:2]
+        if not self.inputs.masks:
+            shares = [round(SAMPLES * weight) for weight in self._style_weights]
+            samples = [self.styles.color_sample(n, max(self._final))[:share] for n, share in enumerate(shares)]
+            paintable = self._paintable(width, height)
+            return transfer_colors(image, None if paintable is None else paintable.to(image.device), torch.cat(samples))
+        regions = (
+            (transfer_colors(image, weights.to(image.device), self.styles.color_sample(n, max(self._final))).cpu(), mask)
+            for n, (mask, weights) in enumerate(self._masks(width, height))
+        )
+        return mix_regions(regions, image.cpu()).to(image.device)
+
+    @property
+    def _has_style_colors(self) -> bool:
+        """Whether the result is to have the colors of the styles"""
+        has_styles = bool(self.inputs.styles) and any(self.options.style_layer_weights())
+        return self.options.colors == "style" and has_styles
+
+    def _masks(self, width: int, height: int) -> list[tuple[Tensor, Tensor]]:
+        """Return the mask of each style's region, and its part that is visible and may change, (H, W) each."""
+        paintable = self._paintable(width, height)
+        masks = [resize_mask(mask, width, height) for mask in self.inputs.masks]
+        return [(mask, mask if paintable is None else mask * paintable) for mask in masks]
 
     def _regions(self, network: VGG, level: Level) -> list[Region]:
         """Return which styles apply where: each within its mask, or all of them, mixed, everywhere."""
@@ -157,11 +184,8 @@ class TargetBuilder:
             return [Region(mixed, None if paintable is None else self._guides(paintable, names, network))]
         regions = []
         paintable_area = 1.0 if paintable is None else float(paintable.mean())
-        for weight, layer_weights, moments, content_mask in zip(
-            self._style_weights, layers, statistics, self.inputs.masks, strict=True
-        ):
-            mask = resize_mask(content_mask, width, height)
-            mask = mask if paintable is None else mask * paintable
+        masks = [mask for _, mask in self._masks(width, height)]
+        for weight, layer_weights, moments, mask in zip(self._style_weights, layers, statistics, masks, strict=True):
             # Weight a region by its area, so that a style is as strong in a small region as in a large one.
             weight *= len(layers) * float(mask.mean()) / max(paintable_area, 1e-6)
             style = {name: (layer_weight, moments[name]) for name, layer_weight in layer_weights.items()}
@@ -199,6 +223,10 @@ class LevelTargets:
     def initial_image(self) -> Tensor:
         """Return the image that a run starts from at this level.  -> (H, W, 3)"""
         return self._builder.initial_image(*self._size)
+
+    def transfer_style_colors(self, image: Tensor) -> Tensor:
+        """Give an image of this level the distribution of the styles' colors.  (H, W, 3) -> (H, W, 3)"""
+        return self._builder.transfer_style_colors(image)
 
     def restore_kept(self, image: Tensor) -> Tensor:
         """Put the content back where the keep mask is white.  (H, W, 3) -> (H, W, 3)"""
