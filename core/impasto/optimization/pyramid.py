@@ -24,8 +24,9 @@ _INSTANT_SHALLOW_SIDE = 300
 #: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
 #: the final one. Measured.
 _REFINING_STEPS = {"draft": (20, 7), "normal": (64, 20), "fine": (192, 60)}
-#: Time of a step of a shallow level, relative to one through all layers. Measured.
-_SHALLOW_COST = 0.4
+#: Time of a step of a shallow level, relative to one through all layers, and of the learned optimizer's, relative to the
+#: evaluation of the losses. Measured.
+_SHALLOW_COST, LEARNED_COST = 0.5, 1.25
 
 
 class Level(NamedTuple):
@@ -40,7 +41,8 @@ class Level(NamedTuple):
     @property
     def step_cost(self) -> float:
         """Time of a step, in that of a pixel of a step through all layers"""
-        return self.width * self.height * (_SHALLOW_COST if self.shallow else 1.0)
+        evaluation = self.width * self.height * (_SHALLOW_COST if self.shallow else 1.0)
+        return evaluation * (LEARNED_COST if self.learned else 1.0)
 
 
 def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:

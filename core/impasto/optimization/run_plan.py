@@ -26,7 +26,7 @@ from ..runtime.memory_budget import available_memory, memory_budget
 from ..vgg.convolution import Convolution
 from ..vgg.weight_files import kernel_shapes
 from ..vgg.weights import expected_network
-from .pyramid import Level, pyramid_levels
+from .pyramid import LEARNED_COST, Level, pyramid_levels
 from .tiling import SMALLEST_TILE, TilingCost
 
 #: Images (12 bytes per pixel) in memory during a step: iterates, optimizer state, gradient, temporaries. Measured; the
@@ -239,7 +239,8 @@ def _try_plan(
         side, cost, needed = choice
         sides.append(side)
         peak = max(peak, needed)
-        flops += steps * count_flops(network, layers, cost) * math.ceil(cost.tiles / processes) / cost.tiles
+        step_flops = count_flops(network, layers, cost) * (LEARNED_COST if learned else 1.0)
+        flops += steps * step_flops * math.ceil(cost.tiles / processes) / cost.tiles
     return RunPlan(tuple(sides), history, bfloat16, offload, round(peak), flops)
 
 

@@ -164,7 +164,8 @@ class TargetBuilder:
             return []
         layers = layers * len(self.inputs.styles) if len(layers) == 1 else layers
         size = max(width, height)
-        max_tile = self.tile_limit.side or math.isqrt(width * height)  # a style takes no more memory than the image
+        # A style takes no more memory than the image. The learned optimizer, for whom the image is a single tile, needs more.
+        max_tile = self.tile_limit.side or (size if level.learned else math.isqrt(width * height))
         statistics = [self.styles.at(network, index, size, max_tile, list(weights)) for index, weights in enumerate(layers)]
         paintable = self._paintable(width, height)
         names = {name for weights in layers for name in weights}
