@@ -220,6 +220,8 @@ def test_the_learned_optimizer_paints_the_levels_and_the_other_one_refines_them(
     first = pyramid_levels((1024, 768), Options(size=512, quality="instant"))
     levels = pyramid_levels((1024, 768), Options(size=512, init="instant"))
     assert all(level.learned for level in first)
+    assert [level.width for level in first] == [128, 256, 362, 512]
+    assert [level.width for level in pyramid_levels((256, 192), Options(size=181, quality="instant"))] == [128, 181]
     assert [level for level in levels if level.learned] == first
     assert levels[1] == Level(128, 96, levels[1].steps)
     assert levels[-1] == Level(512, 384, levels[-1].steps)

@@ -286,6 +286,29 @@ def test_each_region_starts_in_the_colors_of_its_style(make_targets: MakeTargets
     np.testing.assert_allclose(mixed.flatten(0, 1).mean(0) * 255, np.array([210, 70, 60]) * 0.75 + [12.5, 20, 47.5], atol=4)
 
 
+def test_an_image_takes_the_colors_of_each_regions_style(make_targets: MakeTargets) -> None:
+    """Each region takes the distribution of its style's channels; what is in no region, and kept colors, stay."""
+    styles = [scene(40, 40, 1), 255 - scene(40, 40, 2)]
+    image = torch.rand(80, 96, 3, generator=torch.Generator().manual_seed(0)) ** 2
+    left, right = halves(48, 40)
+
+    def transferred(**settings: Any) -> torch.Tensor:
+        return make_targets(styles=styles, **settings)[0].transfer_style_colors(image)
+
+    def distance(part: torch.Tensor, *pictures: np.ndarray) -> float:
+        """Mean difference of the quantiles of each channel"""
+        shares = np.linspace(0.02, 0.98, 49)
+        colors = np.concatenate([picture.reshape(-1, 3) for picture in pictures]) / 255
+        return float(np.abs(np.quantile(part.reshape(-1, 3), shares, 0) - np.quantile(colors, shares, 0)).mean())
+
+    in_regions, mixed = transferred(masks=[left, right]), transferred()
+    for style, other, half in zip(styles, styles[::-1], (in_regions[:, :48], in_regions[:, 48:]), strict=True):
+        assert distance(half, style) < 0.04 < distance(half, other)
+    assert distance(mixed, *styles) < 0.04
+    assert torch.equal(transferred(masks=[left, left])[:, 50:], image[:, 50:])
+    assert torch.equal(transferred(colors="content"), image)
+
+
 def test_content_without_structure_has_no_weight(make_targets: MakeTargets) -> None:
     """A flat picture has nothing to keep: it is painted without a content loss, from the colors of the style and noise."""
     run_targets, network = make_targets(content=np.full((40, 48, 3), 128, np.uint8))
