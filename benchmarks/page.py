@@ -1,10 +1,11 @@
 """Measure the web page in a browser: seconds from the click to the first result, and the cost of streaming previews.
 
-    python benchmarks/page.py [PHOTO STYLE]
+    python benchmarks/page.py [PHOTO STYLE] [--clicks]
 
-Needs Chromium, as the page's tests do. The same job runs twice in each of three cases: displayed in a browser on this machine;
-received but not drawn by the browser, as if it ran on another machine; and without a page. Then the same photo with 12
-megapixels, as from a phone, up to the first result only.
+Needs Chromium, as the page's tests do. First, a visitor clicks on paintings that no network was trained on: alone, and while
+another visitor's exact painting is in progress. With --clicks that is all. Then the same job runs twice in each of three
+cases: displayed in a browser on this machine; received but not drawn by the browser, as if it ran on another machine; and
+without a page. Then the same photo with 12 megapixels, as from a phone, up to the first result only.
 
 On a shared machine wall-clock times cannot resolve a few percent. The cost of the stream is therefore measured in processor
 time: that of the page's process during the job, minus its idle time with an open tab, plus that of encoding the previews; as
@@ -26,6 +27,8 @@ from typing import Any
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+#: Paintings of the gallery without a network
+UNTRAINED = (2, 4, 5)
 
 
 def main() -> int:
@@ -38,6 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photo", type=Path, nargs="?", default=assets / "coffee.jpg")
     parser.add_argument("style", type=Path, nargs="?", default=assets / "harvest.jpg")
+    parser.add_argument("--clicks", action="store_true", help="measure only the time from a click to the first result")
     arguments = parser.parse_args()
     photo, style = arguments.photo, arguments.style
     first_results: list[float] = []
@@ -49,7 +53,21 @@ def main() -> int:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        for _ in range(2):
+        visitor = Visitor(browser, server)
+        visitor.page.wait_for_timeout(15_000)  # until the painters are ready
+        alone = [click_on_style(visitor, photo, index) for index in UNTRAINED]
+        visitor.find("stop").click()
+        visitor.find("go").wait_for()
+        visitor.find("go").click()
+        visitor.wait_until(lambda: "Painting at 5" in visitor.status())
+        other = Visitor(browser, server)
+        beside = [click_on_style(other, photo, index) for index in UNTRAINED]
+        clicks = {"first result after a click, s": alone, "beside another's exact painting, s": beside}
+        print(json.dumps({name: [round(value, 2) for value in values] for name, values in clicks.items()}), flush=True)
+        for window in (visitor, other):
+            window.find("stop").click()
+            window.close()
+        for _ in range(0 if arguments.clicks else 2):
             for case in ("displayed", "received"):
                 visitor = Visitor(browser, server)
                 visitor.page.wait_for_timeout(2000)
@@ -73,6 +91,9 @@ def main() -> int:
                 visitor.close()
             seconds["without page"].append(run_without_page(photo, style))
             print({case: round(times[-1], 1) for case, times in seconds.items()}, flush=True)
+        if arguments.clicks:
+            browser.close()
+            return 0
         visitor = Visitor(browser, server)
         phone = Path(folder) / "phone.jpg"
         with Image.open(photo) as image:
@@ -89,6 +110,22 @@ def main() -> int:
     }
     print(json.dumps(report))
     return 0
+
+
+def click_on_style(visitor: Any, photo: Path, index: int) -> float:
+    """Seconds from a click on a painting of the gallery until the first result is shown"""
+    if not visitor.find("photo").locator("img").count():
+        visitor.upload("photo", photo)
+    before = visitor.find("session").locator("img").first.get_attribute("src") if visitor.find("session").is_visible() else ""
+    start = time.monotonic()
+    visitor.find("gallery").locator("button").nth(index).click()
+    visitor.wait_until(
+        lambda: (
+            visitor.find("session").is_visible()
+            and visitor.find("session").locator("img").first.get_attribute("src") != before
+        )
+    )
+    return time.monotonic() - start
 
 
 def start_job(visitor: Any, photo: Path, style: Path) -> tuple[float, float]:
@@ -135,12 +172,14 @@ def run_without_page(photo: Path, style: Path) -> float:
         "from PIL import Image\n"
         "from impasto.optimization.cache import ModelCache\n"
         "from impasto.api import create_run\n"
+        "from impasto.options import Options\n"
         "cache = ModelCache()\n"
         "blank = np.zeros((64, 64, 3), np.uint8) + 9\n"
-        "for _ in create_run(blank, blank, size=64, iterations=1, cache=cache).steps(): pass\n"
+        "for _ in create_run(blank, blank, size=64, quality='instant', cache=cache).steps(): pass\n"
         "start = time.monotonic()\n"
-        "for step in create_run(sys.argv[1], sys.argv[2], size=512, quality='draft', cache=cache).steps(): pass\n"
-        "step.image\n"
+        "for options in Options(size=512, quality='draft').with_first_result(512):\n"
+        "    for step in create_run(sys.argv[1], sys.argv[2], options, cache=cache).steps(): pass\n"
+        "    step.image\n"
         "print(time.monotonic() - start)\n"
     )
     command = [sys.executable, "-c", program, str(photo), str(style)]
