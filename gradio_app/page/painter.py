@@ -31,7 +31,7 @@ from impasto.feedforward.registry import available_networks, load_network
 from impasto.feedforward.stylizer import FeedforwardStylizer
 from impasto.feedforward.training import STROKE_SIZES
 from impasto.optimization.cache import ModelCache
-from impasto.optimization.forecast import forecast
+from impasto.optimization.forecast import forecast_refined
 from impasto.optimization.pyramid import pyramid_levels
 from impasto.options import FEEDFORWARD_OPTIONS, resolve_options
 
@@ -160,12 +160,13 @@ def _zero_gpu_painting_seconds(photo_size: tuple[int, int], options: Options) ->
 
 def estimate(photo_size: tuple[int, int], settings: dict[str, Any]) -> Estimate:
     """Estimate what a painting takes.  Raises ImpastoError."""
-    options = _refining_options(photo_size, validated_options(photo_size, settings))
+    allowed = validated_options(photo_size, settings)
     if ON_ZERO_GPU:  # the memory is another computer's
+        options = _refining_options(photo_size, allowed)
         final = pyramid_levels(photo_size, options)[-1]
         seconds = min(TIME_LIMIT_SECONDS, _zero_gpu_painting_seconds(photo_size, options))
         return Estimate(final.width, final.height, seconds, 0)
-    expected = forecast(photo_size, options)
+    expected = forecast_refined(photo_size, resolve_options(allowed))
     return Estimate(expected.width, expected.height, min(TIME_LIMIT_SECONDS, expected.seconds), expected.memory)
 
 

@@ -13,7 +13,7 @@ import torch
 
 from impasto import Options, OutOfMemoryError
 from impasto.optimization.cache import ModelCache
-from impasto.optimization.forecast import forecast
+from impasto.optimization.forecast import forecast, forecast_refined
 from impasto.optimization.pyramid import pyramid_levels
 from impasto.optimization.run import Run
 from impasto.optimization.run_plan import RunPlan, fit_plan, plan_levels
@@ -113,6 +113,20 @@ def test_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     assert small.memory < large.memory
     with pytest.raises(OutOfMemoryError, match="give size"):
         forecast((4000, 3000), Options(size=16384, memory="3GB", device="cpu"))
+
+
+def test_forecast_counts_the_first_result_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_memory(monkeypatch, 0)
+    size, options = (800, 600), Options(network="vgg16", size=800, device="cpu")
+    first, refined = options.with_first_result(800)
+    assert first is not None
+    expected = forecast(size, refined)
+    assert forecast_refined(size, options).seconds == pytest.approx(expected.seconds + forecast(size, first).seconds)
+    assert forecast_refined(size, options).memory == expected.memory
+    small = Options(network="vgg16", size=800, device="cpu", memory="700MB")
+    assert forecast_refined(size, small) == forecast(size, small)
+    paper = Options(preset="paper", network="vgg16", size=256, device="cpu")
+    assert forecast_refined(size, paper) == forecast(size, paper)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ The bytes and the floating-point operations come from the run plan; this module 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from functools import lru_cache
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 
+from ..errors import OutOfMemoryError
 from ..options import Options
 from ..runtime.device import choose_device, choose_precision
 from ..runtime.memory import retain_freed_memory
@@ -50,6 +52,21 @@ def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = 
         size, options, device, precision, network_loaded=network_loaded, reserved_bytes=content_bytes
     )
     return forecast_plan(plan, levels[-1], device, precision)
+
+
+def forecast_refined(size: tuple[int, int], options: Options, *, network_loaded: bool = False) -> Forecast:
+    """Return what a first result, where the options allow one, and the run that refines it will take together.
+
+    size, network_loaded: as in `forecast`
+    Raises ImpastoError: the run cannot be made.
+    """
+    first, options = options.with_first_result(max(size))
+    expected = forecast(size, options, network_loaded=network_loaded)
+    if first is not None:
+        with contextlib.suppress(OutOfMemoryError):  # then there is no first result
+            seconds = expected.seconds + forecast(size, first, network_loaded=network_loaded).seconds
+            expected = expected._replace(seconds=seconds)
+    return expected
 
 
 def forecast_plan(plan: RunPlan, final: Level, device: torch.device, precision: torch.dtype) -> Forecast:

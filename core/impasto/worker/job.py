@@ -77,14 +77,19 @@ class Job:
             raise ImageError(f"the job has no {role}: send an image with this role before start")
         return read_picture(image.to_array()[..., [2, 1, 0, 3]], name=f"the {role} layer")
 
-    def styles(self) -> list[Picture | str]:
-        """Return the styles: pictures, and paths of picture files.  Raises ImageError: there is none, or it is a network."""
+    def styles(self) -> list[Picture]:
+        """Return the styles.  Raises ImageError: there is none, it is a network, or it cannot be read."""
+        from ..images.picture import read_picture
+
         indices = [index for role, index in self._images if role == "style"]
         if not indices:
             raise ImageError("the job has no style: send an image with this role before start")
         if any(self._images["style", index].style_network for index in indices):
             raise ImageError("a network cannot be trained on, or combined with other styles: give a picture")
-        return [self._images["style", index].path or self.picture("style", index) for index in indices]
+        paths = [self._images["style", index].path for index in indices]
+        return [
+            read_picture(path) if path else self.picture("style", index) for index, path in zip(indices, paths, strict=True)
+        ]
 
     @property
     def style_network(self) -> str:

@@ -64,7 +64,7 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
 
 def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> None:
     """Send the size, time and memory that a painting of this content size would take, or why it cannot be made."""
-    from ..optimization.forecast import forecast
+    from ..optimization.forecast import forecast_refined
     from ..options import resolve_options
 
     width, height = header.get("width"), header.get("height")
@@ -72,8 +72,8 @@ def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> Non
     try:
         if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
             raise ImageError(f"a content of {width} x {height} pixels: give a positive width and height")
-        _, options = resolve_options(parse_options(header)).with_first_result(max(width, height))
-        fields = forecast((width, height), options, network_loaded=cache.is_loaded(options))._asdict()
+        options = resolve_options(parse_options(header))
+        fields = forecast_refined((width, height), options, network_loaded=cache.is_loaded(options))._asdict()
     except ImpastoError as error:  # the reply is not an `error` frame: the job goes on and may be estimated again
         fields = {"text": str(error)}
     channel.send("estimate", **fields)

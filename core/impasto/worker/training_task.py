@@ -31,7 +31,7 @@ def train(job: Job, header: Header, channel: JobChannel) -> None:
     from ..options import parse_number, resolve_options
 
     minutes = parse_number("minutes", header.get("minutes", 20), float, 0.01, None)
-    style = read_picture(job.styles()[0])
+    style = job.styles()[0]
     target = new_network_file(str(header.get("name", "")))
     photos = sample_photos()
     options = resolve_options(parse_options(header))
