@@ -64,7 +64,7 @@ def test_invalid_options_raise_a_one_line_error(settings: dict[str, Any], messag
 
 def test_a_first_result_and_the_run_that_refines_it() -> None:
     first, refined = Options(strength=0.7, size=0, iterations=3).with_first_result(4000)
-    assert first == Options(strength=0.7, size=1024, quality="instant")
+    assert first == Options(strength=0.7, size=512, quality="instant")
     assert refined == Options(strength=0.7, size=0, iterations=3, init="instant")
     assert (refined.network, refined.network_to_load) == ("auto", "vgg16")
     for settings in (

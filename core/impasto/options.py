@@ -20,6 +20,8 @@ from .presets import PAPER_RATIO, PRESETS
 QUALITIES = ("instant", "draft", "normal", "fine")
 #: Longest side of a result of quality "instant", in pixels
 MAX_INSTANT_SIZE = 1024
+#: The same of a first result, which another run refines: larger ones take longer than one likes to wait
+_FIRST_RESULT_SIZE = 512
 #: Style loss -> content weight at strength 0.5 where the loss is relative to the images' own. Chosen by measurement so that
 #: every loss keeps the same amount of content (relative conv4_2 distance about 0.85, coffee in the style of harvest). The
 #: losses themselves are in losses/style.py, which needs torch.
@@ -240,14 +242,14 @@ class Options:
             raise OptionError("content_layers and style_layers are both none: name at least one layer")
 
     def with_first_result(self, longest: int) -> tuple[Options | None, Options]:
-        """Return the options of a result within seconds, and those of the run that refines it.
+        """Return the options of a result within seconds, which may be smaller, and those of the run that refines it.
 
         The first are None where the learned optimizer does not go with the other options, and for quality "instant" itself.
         longest: longest side of the content in pixels
         """
         if self.quality == "instant" or self.init not in ("content", "instant") or self._instant_problem():
             return None, self
-        size = min(self.size or longest, MAX_INSTANT_SIZE)
+        size = min(self.size or longest, _FIRST_RESULT_SIZE)
         first = dataclasses.replace(self, quality="instant", size=size, iterations=None)
         return first, dataclasses.replace(self, init="instant")
 

@@ -123,7 +123,7 @@ def test_forecast_counts_the_first_result_where_there_is_one(monkeypatch: pytest
     expected = forecast(size, refined)
     assert forecast_refined(size, options).seconds == pytest.approx(expected.seconds + forecast(size, first).seconds)
     assert forecast_refined(size, options).memory == expected.memory
-    small = Options(network="vgg16", size=800, device="cpu", memory="700MB")
+    small = Options(network="vgg16", size=800, device="cpu", memory="500MB")
     assert forecast_refined(size, small) == forecast(size, small)
     paper = Options(preset="paper", network="vgg16", size=256, device="cpu")
     assert forecast_refined(size, paper) == forecast(size, paper)
