@@ -1,7 +1,7 @@
 """Score and time the qualities on pairs of pictures, beside runs that start from the content.
 
     python benchmarks/any_painting.py FOLDER CONTENT STYLE [CONTENT STYLE]... [--size 512] [--only NAME ...] [--json FILE]
-        [--program NAME COMMAND]
+        [--precision float32] [--program NAME COMMAND]
 
 All results go to FOLDER. A unit is the time of one step through all layers at the final size, measured in the same run. Times
 are those of a whole call with the network loaded: pictures, style statistics and steps. Scores are of picture_quality.py;
@@ -49,9 +49,9 @@ PLANS: dict[str, dict[str, Any]] = {
 }
 
 
-def seconds_per_unit(content: str, style: str, size: int, cache: ModelCache) -> float:
+def seconds_per_unit(content: str, style: str, cache: ModelCache, **settings: Any) -> float:
     """Median time of a step at the final size, after one to warm up"""
-    run = Run(content, style, cache=cache, size=size, network="vgg16", init="content", ladder=False, iterations=4)
+    run = Run(content, style, cache=cache, network="vgg16", init="content", ladder=False, iterations=4, **settings)
     times = [step.seconds for step in run.steps()]
     return statistics.median(after - before for before, after in pairwise(times))
 
@@ -91,18 +91,20 @@ def main() -> int:
     parser.add_argument("pictures", nargs="+")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--only", nargs="+", choices=[COLORS, *PLANS], default=[COLORS, *PLANS])
+    parser.add_argument("--precision", default="auto")
     parser.add_argument("--program", nargs=2, metavar=("NAME", "COMMAND"))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     cache = ModelCache()
     paint(*arguments.pictures[:2], cache, size=64, quality="instant")  # loads the networks
+    settings = {"size": arguments.size, "precision": arguments.precision}
     program, command = arguments.program or ("", "")
     records: dict[str, list[list[float]]] = {name: [] for name in [*arguments.only, *([program] if program else [])]}
-    print("| pair | plan | style | content | patches | units of time |\n|---|---|---|---|---|---|")
+    print("| pair | plan | style | content | patches | units of time | seconds |\n|---|---|---|---|---|---|---|")
     for content, style in zip(arguments.pictures[::2], arguments.pictures[1::2], strict=True):
         pair = f"{Path(content).stem} x {Path(style).stem}"
-        unit = seconds_per_unit(content, style, arguments.size, cache)
+        unit = seconds_per_unit(content, style, cache, **settings)
         for name in records:
             path = arguments.folder / f"{pair} {name}.png"
             if name == program:
@@ -110,16 +112,17 @@ def main() -> int:
             elif name == COLORS:
                 seconds = paint_colors(content, style, arguments.size, path)
             else:
-                last, seconds = paint(content, style, cache, size=arguments.size, **PLANS[name])
+                last, seconds = paint(content, style, cache, **settings, **PLANS[name])
                 last.image.save(path)
             units = seconds / unit
             style_distance, content_distance, patches = picture_quality.scores(content, style, str(path))
-            row = [style_distance, content_distance, math.sqrt(patches / 1e4), units]
+            row = [style_distance, content_distance, math.sqrt(patches / 1e4), units, seconds]
             records[name].append(row)
-            print(f"| {pair} | {name} | {row[0]:.3f} | {row[1]:.3f} | {row[2]:.4f} | {row[3]:.1f} |", flush=True)
+            cells = f"{row[0]:.3f} | {row[1]:.3f} | {row[2]:.4f} | {row[3]:.1f} | {seconds:.1f}"
+            print(f"| {pair} | {name} | {cells} |", flush=True)
     for name, rows in records.items():
         means = [statistics.mean(column) for column in zip(*rows, strict=True)]
-        print(f"| mean | {name} | {means[0]:.3f} | {means[1]:.3f} | {means[2]:.4f} | {means[3]:.1f} |")
+        print(f"| mean | {name} | {means[0]:.3f} | {means[1]:.3f} | {means[2]:.4f} | {means[3]:.1f} | {means[4]:.1f} |")
     if arguments.json:
         arguments.json.write_text(json.dumps(records))
     return 0

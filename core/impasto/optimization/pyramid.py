@@ -19,7 +19,7 @@ _SMALLEST_LEVEL = 128
 _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
 #: Steps of quality "instant" per longest side in pixels, and the side from which on its levels are shallow. The first step
 #: of the pyramid is twice as large as the others. Measured.
-_INSTANT_STEPS = {128: 9, 181: 4, 256: 4, 362: 2, 512: 3, 724: 2, 1024: 2}
+_INSTANT_STEPS = {128: 9, 181: 4, 256: 4, 362: 3, 512: 2, 724: 2, 1024: 2}
 _INSTANT_SHALLOW_SIDE = 300
 #: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
 #: the final one. Measured.

@@ -218,9 +218,10 @@ class Run:
             else:
                 current = state.optimizer.current_image(state.image).cpu()
                 state.image = resize(current, width, height, targets.tileable).to(self.device)
-                if pyramid_level.learned:
+                follows_learned = self.levels[index - 1].learned
+                if pyramid_level.learned or follows_learned:
                     state.image = level.transfer_style_colors(state.image)
-                if pyramid_level.learned == self.levels[index - 1].learned:
+                if pyramid_level.learned == follows_learned:
                     state.optimizer = state.optimizer.for_level(width, height, steps)
                 else:
                     state.optimizer = self._make_optimizer(pyramid_level)
@@ -248,7 +249,9 @@ class Run:
             state.image, losses = take_step(state.image, level.objective, optimizer, level.restore_kept)
             seconds = progress.advance(index)
             is_last = index == len(self.levels) - 1 and iteration == steps
-            if is_last and not self.levels[index].learned:  # an evaluation takes a tenth of the time of an instant result
+            if is_last and self.levels[index].learned:  # no evaluation, which would take a tenth of the time
+                candidate = level.restore_kept(level.transfer_style_colors(state.image))
+            elif is_last:
                 candidate, evaluation = _finish(state.image, optimizer, level)
                 losses = evaluation.losses() if evaluation.is_finite() else losses
                 del evaluation  # its gradient is as large as the image
