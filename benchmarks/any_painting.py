@@ -42,8 +42,8 @@ from impasto.runtime.device import choose_device, choose_precision
 COLORS = "colors"
 PLANS: dict[str, dict[str, Any]] = {
     "instant": {"quality": "instant"},
-    "draft": {"quality": "draft"},
-    "normal": {},
+    "draft": {"quality": "draft", "init": "instant"},
+    "normal": {"init": "instant"},
     "draft from the content": {"quality": "draft", "init": "content"},
     "normal from the content": {"init": "content"},
 }

@@ -1,6 +1,6 @@
 """Train the learned optimizer, which stylizes in a few large steps.
 
-    python scripts/train_learned_optimizer.py PHOTOS STYLES -o FILE.safetensors --checkpoint FILE.pt --minutes 480
+    python scripts/train_learned_optimizer.py PHOTOS STYLES -o FILE.safetensors --checkpoint FILE.pt --minutes 60
 
 PHOTOS and STYLES are folders of pictures. Training goes on from the checkpoint if there is one.
 """
@@ -58,13 +58,17 @@ def main() -> None:
     parser.add_argument("styles", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--chains", type=float, default=float("inf"))
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=60.0, help="of training, over which its rate falls (default: 60)")
+    parser.add_argument("--chains", type=float, default=float("inf"), help="end after so many, if that is earlier")
+    parser.add_argument("--batch", type=int, default=1, help="photographs at a time (default: 1; a GPU needs more)")
     parser.add_argument(
-        "--crops", type=int, nargs="+", default=[192], help="largest sides of the parts to train on, in turn (default: 192)"
+        "--crops",
+        type=int,
+        nargs="+",
+        default=[64, 96, 128],
+        help="largest sides of the parts to train on, in turn (default: 64 96 128)",
     )
-    parser.add_argument("--variants", type=int, default=1, help="variants of each style in other colors (default: 1)")
+    parser.add_argument("--variants", type=int, default=0, help="variants of each style in other colors (default: 0)")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     device = choose_device(arguments.device)

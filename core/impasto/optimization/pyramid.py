@@ -23,7 +23,7 @@ _INSTANT_STEPS = {128: 9, 181: 4, 256: 4, 362: 3, 512: 2, 724: 2, 1024: 2}
 _INSTANT_SHALLOW_SIDE = 300
 #: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
 #: the final one. Measured.
-_REFINING_STEPS = {"draft": (20, 6), "normal": (56, 20), "fine": (192, 60)}
+_REFINING_STEPS = {"draft": (20, 6), "normal": (28, 22), "fine": (84, 66)}
 #: Time of a step of a shallow level, relative to one through all layers, and of the learned optimizer's, relative to the
 #: evaluation of the losses. Measured.
 _SHALLOW_COST, LEARNED_COST = 0.5, 1.25
