@@ -39,7 +39,9 @@ def relative_error(values: Tensor, target: Tensor) -> float:
 def test_low_layers_reconstruct_pixels_and_high_layers_only_features(vgg16: Weights) -> None:
     photo = scene(64, 48)
     low, high = (
-        last_image(create_reconstruction_run(photo, layer, network="vgg16", size=64, iterations=120, seed=1))
+        last_image(
+            create_reconstruction_run(photo, layer, network="vgg16", size=64, iterations=120, seed=1, precision="float32")
+        )
         for layer in ("conv1_1", "conv4_1")
     )
     assert np.abs(low.astype(float) - photo).mean() < 12  # of 255
