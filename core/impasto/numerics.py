@@ -1,4 +1,4 @@
-"""Numerical helpers: promotion of half precision, matrix square root."""
+"""Numerical helpers: promotion to single and double precision, matrix square root."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from torch import Tensor
 def at_least_float32(features: Tensor) -> Tensor:
     """Convert half-precision features to float32: sums of their squares would overflow or lose their last digits."""
     return features if features.dtype == torch.float64 else features.float()
+
+
+def to_float64(values: Tensor) -> Tensor:
+    """Convert to double precision, on the CPU if the device has none (MPS). Small eigenvalues are lost in single precision."""
+    return values.to("cpu" if values.device.type == "mps" else values.device).double()
 
 
 def matrix_sqrt(covariance: Tensor) -> Tensor:

@@ -35,10 +35,10 @@ def sample_colors(image: Tensor, weights: Tensor | None = None, count: int = SAM
     if weights is None:
         indices = torch.randint(len(colors), (count,), generator=generator)
     else:  # by the inverse of the cumulative distribution
-        sums = weights.flatten().double().cumsum(0).cpu()
+        sums = weights.flatten().double().cumsum(0)
         indices = torch.searchsorted(sums, sums[-1] * torch.rand(count, generator=generator).double(), right=True)
         indices = indices.clamp(max=len(colors) - 1)
-    return colors[indices.to(colors.device)]
+    return colors[indices]
 
 
 def transfer_colors(image: Tensor, weights: Tensor | None, target: Tensor) -> Tensor:

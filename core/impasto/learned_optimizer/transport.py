@@ -15,6 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..numerics import to_float64
+
 #: Layers whose features are transported, and the number of principal components of each
 TRANSPORT_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1")
 COMPONENTS = 64
@@ -69,15 +71,15 @@ def with_floor(covariance: Tensor, floor: float) -> Tensor:
 def project(moments: Mapping[str, FeatureMoments], bases: Mapping[str, Tensor]) -> FeatureMoments:
     """Return the moments of the principal components in double precision, stacked over the layers.
 
-    Tensor cores round the inputs of products, which would make covariances indefinite.
+    Tensor cores round the inputs of products, which would make covariances indefinite. On MPS the result is on the CPU.
 
     bases: layer -> (COMPONENTS, N), orthonormal rows
     -> mean (..., L, COMPONENTS), covariance (..., L, COMPONENTS, COMPONENTS)
     """
     layers = [layer for layer in moments if layer in bases]
-    basis = {layer: bases[layer].double() for layer in layers}
-    means = [moments[layer].mean.double() @ basis[layer].T for layer in layers]
-    covariances = [basis[layer] @ moments[layer].covariance.double() @ basis[layer].T for layer in layers]
+    basis = {layer: to_float64(bases[layer]) for layer in layers}
+    means = [to_float64(moments[layer].mean) @ basis[layer].T for layer in layers]
+    covariances = [basis[layer] @ to_float64(moments[layer].covariance) @ basis[layer].T for layer in layers]
     return FeatureMoments(torch.stack(means, -2), torch.stack(covariances, -3))
 
 

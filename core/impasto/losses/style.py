@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..numerics import matrix_sqrt
+from ..numerics import matrix_sqrt, to_float64
 from .moments import LossAndGradient, MomentLoss, Moments
 
 #: Regularizer of the relative losses, relative to the target's scale: it keeps denominators and deviations above 0.
@@ -92,7 +92,7 @@ def wasserstein_loss(target: Moments) -> MomentLoss:
     depends on the covariances is the squared Bures distance (Olkin and Pukelsheim, 1982). dW^2/dC = 1 - T, where
     T = C*^1/2 (C*^1/2 C C*^1/2)^-1/2 C*^1/2 is the optimal transport map from C to C*.
     """
-    target_covariance, target_mean = _to_float64(_covariance(target)), _to_float64(target.mean)
+    target_covariance, target_mean = to_float64(_covariance(target)), to_float64(target.mean)
     target_trace = target_covariance.diagonal().sum()
     scale = target_mean.square().sum() + target_trace + 1e-30
     root = matrix_sqrt(target_covariance)
@@ -102,7 +102,7 @@ def wasserstein_loss(target: Moments) -> MomentLoss:
     identity = torch.eye(len(target_covariance), dtype=target_covariance.dtype, device=target_covariance.device)
 
     def loss(current: Moments) -> LossAndGradient:
-        covariance, mean = _to_float64(_covariance(current)), _to_float64(current.mean)
+        covariance, mean = to_float64(_covariance(current)), to_float64(current.mean)
         eigenvalues, eigenvectors = torch.linalg.eigh(root @ covariance @ root)
         eigenvalue_roots = (eigenvalues.clamp(min=0) + floor).sqrt()
         basis = root @ eigenvectors
@@ -121,11 +121,6 @@ STYLE_LOSSES: dict[str, Callable[[Moments], MomentLoss]] = {
     "covariance": covariance_loss,
     "wasserstein": wasserstein_loss,
 }
-
-
-def _to_float64(values: Tensor) -> Tensor:
-    """Convert to double precision, on the CPU if the device has none (MPS). Small eigenvalues are lost in single precision."""
-    return values.to("cpu" if values.device.type == "mps" else values.device).double()
 
 
 def _covariance(moments: Moments) -> Tensor:

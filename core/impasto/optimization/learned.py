@@ -18,6 +18,7 @@ from ..learned_optimizer.network import Observation, StyleRegion, UpdateNetwork,
 from ..learned_optimizer.transport import (
     TRANSPORT_LAYERS,
     FeatureMoments,
+    Transport,
     project,
     style_root,
     transport,
@@ -89,7 +90,8 @@ class LearnedOptimizer:
             )
             guides = {term.layer: term.guide[None] for term in region if term.guide is not None}
             maps = transport(_to_batch_of_one(current), _to_batch_of_one(root))
-            regions.append(StyleRegion(maps, guides or None))
+            device = region[0].current.mean.device
+            regions.append(StyleRegion(Transport(*(tensor.to(device) for tensor in maps)), guides or None))
         return regions
 
     def _root(self, term: TermMoments) -> FeatureMoments:

@@ -47,7 +47,8 @@ _REFINING: dict[str, Any] = {"rates": (0.04, 0.008), "decay": 0.7}
 class Step:
     """One optimization step. The losses are in the paper's units: loss = alpha content_loss + style_loss, with beta = 1.
 
-    They are those of the image before the step; in the last step, those of the finished image in 8 bits.
+    They are those of the image before the step; in the last step, unless the quality is instant, those of the finished image
+    in 8 bits.
     """
 
     fraction: float  # of the run's whole work that is done, from 0 to 1

@@ -113,7 +113,7 @@ class StyleStatistics:
         """
         if index not in self._color_samples:
             resized = self._inputs.styles[index].resize(*self._style_size(index, size))
-            self._color_samples[index] = sample_colors(resized.filled, self._weights(index, resized)).to(self._device)
+            self._color_samples[index] = sample_colors(resized.filled, self._weights(index, resized))
         return self._color_samples[index]
 
     def _weights(self, index: int, style: Picture) -> Tensor:

@@ -132,17 +132,17 @@ class TargetBuilder:
         """
         if not self._has_style_colors:
             return image
-        height, width = image.shape[:2]
+        (height, width), pixels = image.shape[:2], image.cpu()  # some devices have no double precision
+        samples = [self.styles.color_sample(n, max(self._final)) for n in range(len(self.inputs.styles))]
         if not self.inputs.masks:
-            shares = [round(SAMPLES * weight) for weight in self._style_weights]
-            samples = [self.styles.color_sample(n, max(self._final))[:share] for n, share in enumerate(shares)]
-            paintable = self._paintable(width, height)
-            return transfer_colors(image, None if paintable is None else paintable.to(image.device), torch.cat(samples))
+            shares = (round(SAMPLES * weight) for weight in self._style_weights)
+            target = torch.cat([sample[:share] for sample, share in zip(samples, shares, strict=True)])
+            return transfer_colors(pixels, self._paintable(width, height), target).to(self.device)
+        masks = self._masks(width, height)
         regions = (
-            (transfer_colors(image, weights.to(image.device), self.styles.color_sample(n, max(self._final))).cpu(), mask)
-            for n, (mask, weights) in enumerate(self._masks(width, height))
+            (transfer_colors(pixels, weights, sample), mask) for (mask, weights), sample in zip(masks, samples, strict=True)
         )
-        return mix_regions(regions, image.cpu()).to(image.device)
+        return mix_regions(regions, pixels).to(self.device)
 
     @property
     def _has_style_colors(self) -> bool:
