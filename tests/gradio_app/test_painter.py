@@ -50,7 +50,7 @@ def test_settings_become_options_within_the_pages_limits(painter: Any) -> None:
 
 def test_a_first_result_is_instant_where_the_options_allow_it(painter: Any) -> None:
     settings = {"preset": "impasto", "quality": "fine", "size": 2048, "strength": 0.7}
-    assert painter.first_settings((4000, 3000), settings) == {**settings, "quality": "instant", "size": 1024}
+    assert painter.first_settings((4000, 3000), settings) == {**settings, "quality": "instant", "size": 512}
     assert painter.first_settings((400, 300), settings)["size"] == 400
     assert painter.first_settings((400, 300), {**settings, "preset": "paper"}) is None
     with pytest.raises(OptionError):
