@@ -20,7 +20,7 @@ from .presets import PAPER_RATIO, PRESETS
 QUALITIES = ("instant", "draft", "normal", "fine")
 #: Longest side of a result of quality "instant", in pixels
 MAX_INSTANT_SIZE = 1024
-#: The same of a first result, which another run refines: larger ones take longer than one likes to wait
+#: Longest side of a first result, which another run refines, in pixels: larger ones take too long to wait for
 _FIRST_RESULT_SIZE = 512
 #: Style loss -> content weight at strength 0.5 where the loss is relative to the images' own. Chosen by measurement so that
 #: every loss keeps the same amount of content (relative conv4_2 distance about 0.85, coffee in the style of harvest). The

@@ -17,8 +17,8 @@ _SMALLEST_LEVEL = 128
 #: With an initial image from a network: the smallest level, about as large as the images that networks train on, and a factor
 #: for its steps. This gets as far as all the smaller levels would, in three quarters of their time. Measured.
 _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
-#: Steps of quality "instant" per longest side in pixels, and the side from which on its levels are shallow. The first step
-#: of the pyramid is twice as large as the others. Measured.
+#: Steps of quality "instant" per longest side in pixels, and the side from which on its levels are shallow. The second
+#: level is twice as large as the first. Measured.
 _INSTANT_STEPS = {128: 9, 181: 4, 256: 4, 362: 3, 512: 2, 724: 2, 1024: 2}
 _INSTANT_SHALLOW_SIDE = 300
 #: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
