@@ -69,6 +69,7 @@ def main() -> None:
         help="largest sides of the parts to train on, in turn (default: 64 96 128)",
     )
     parser.add_argument("--variants", type=int, default=0, help="variants of each style in other colors (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first weights and of what is drawn (default: 0)")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     device = choose_device(arguments.device)
@@ -79,12 +80,12 @@ def main() -> None:
     photos, styles = read_folder(arguments.photos), read_folder(arguments.styles)
     generator = np.random.default_rng(0)
     styles += [vary(style, generator) for style in styles for _ in range(arguments.variants)]
-    torch.manual_seed(0)
+    torch.manual_seed(arguments.seed)
     network = UpdateNetwork()
     network.set_statistics(feature_statistics([*photos[::8], *styles[::8]], vgg))
     pool = StylePool(styles, vgg)
     torch.backends.cudnn.benchmark = True  # all batches have one of a few sizes from here on
-    trainer = Trainer(network, vgg, photos, pool, batch=arguments.batch, crops=arguments.crops)
+    trainer = Trainer(network, vgg, photos, pool, batch=arguments.batch, crops=arguments.crops, seed=arguments.seed)
     if arguments.checkpoint.exists():
         trainer.restore(torch.load(arguments.checkpoint, map_location=device, weights_only=True))
     print(f"{len(photos)} photos, {len(styles)} styles, ready after {time.perf_counter() - started:.0f} s", flush=True)

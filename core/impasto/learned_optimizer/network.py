@@ -29,6 +29,8 @@ _PIXEL_CHANNELS = 12 + CONDITIONS
 Padding = tuple[str, str]
 #: Greatest correction, and maximum of the normalized gradient
 _MAX_CORRECTION, _MAX_GRADIENT = 0.5, 3.0
+#: Powers of ten of the content weight, relative to that at strength 0.5, that the network is trained with
+MIN_DECADES, MAX_DECADES = -1.25, 2.0
 
 
 class StyleRegion(NamedTuple):

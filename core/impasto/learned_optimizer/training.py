@@ -20,7 +20,7 @@ from ..images.color_transfer import SAMPLES, sample_colors, transfer_colors
 from ..options import LOSS_BALANCE
 from .batch_objective import SHALLOW, WHOLE, BatchEvaluation, BatchObjective, BatchVGG, LossLayers, feature_moments
 from .direction import AdamDirection
-from .network import Observation, StyleRegion, UpdateNetwork, conditions
+from .network import MAX_DECADES, MIN_DECADES, Observation, StyleRegion, UpdateNetwork, conditions
 from .transport import TRANSPORT_LAYERS, FeatureMoments, color_transport, project, style_root, transport
 
 
@@ -41,8 +41,8 @@ LEVELS = (
     TrainingLevel(368, 192, (1, 3), None),
     TrainingLevel(512, 192, (2, 4), None),
 )
-#: Content weight at strength 0.5, and the powers of ten by which it differs in half of the images
-_ALPHA, _MAX_DECADES = LOSS_BALANCE["covariance"], 1.25
+#: Content weight at strength 0.5; half of the images have another
+_ALPHA = LOSS_BALANCE["covariance"]
 #: Learning rates at the start and at the end, steps over which the first is reached, and steps of the moving average
 _RATE, _FINAL_RATE, _WARM_UP, _EMA_STEPS = 1e-3, 5e-5, 100, 500
 #: Gradients are clipped to this factor times a moving average of their norms, over as many steps: a single image whose loss
@@ -236,7 +236,8 @@ class Trainer:
         canvas = torch.cat([self._draw_canvas() for _ in range(self._batch)])
         pairs = self._styles.draw(self._batch, self._generator)
         is_default = self._uniform(self._batch) < 0.5
-        decades = torch.where(is_default, torch.zeros(()), _MAX_DECADES * (2 * self._uniform(self._batch) - 1)).to(canvas)
+        drawn = torch.lerp(torch.tensor(MIN_DECADES), torch.tensor(MAX_DECADES), self._uniform(self._batch))
+        decades = torch.where(is_default, torch.zeros(()), drawn).to(canvas)
         max_crop = self._crops[min(int(self.fraction * len(self._crops)), len(self._crops) - 1)]
         levels = [level._replace(crop=min(level.crop, max_crop)) for level in LEVELS]
         region = self._draw_region(levels[0].crop / levels[0].side)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..images.tileable import Tileable
 from ..learned_optimizer.direction import AdamDirection
-from ..learned_optimizer.network import Observation, StyleRegion, UpdateNetwork, conditions
+from ..learned_optimizer.network import MAX_DECADES, MIN_DECADES, Observation, StyleRegion, UpdateNetwork, conditions
 from ..learned_optimizer.transport import (
     TRANSPORT_LAYERS,
     FeatureMoments,
@@ -28,8 +28,6 @@ from .objective import Evaluation, TermMoments
 
 #: The trained network
 WEIGHTS = Path(__file__).parents[1] / "learned_optimizer" / "update_network.safetensors"
-#: Powers of ten of the content weight that the network was trained with
-_MAX_DECADES = 1.25
 
 
 @lru_cache
@@ -47,7 +45,7 @@ class LearnedOptimizer:
     def __init__(self, network: UpdateNetwork, decades: float, tileable: Tileable) -> None:
         """decades: powers of ten by which the weight of the content differs from that at strength 0.5"""
         self._network, self._tileable = network, tileable
-        self._decades = max(-_MAX_DECADES, min(_MAX_DECADES, decades))
+        self._decades = max(MIN_DECADES, min(MAX_DECADES, decades))
         self._direction = AdamDirection()
         self._step = 0  # at this level
         #: Target moments -> square root of their covariance; those of one level
