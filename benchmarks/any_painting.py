@@ -18,9 +18,7 @@ import argparse
 import dataclasses
 import json
 import math
-import shlex
 import statistics
-import subprocess
 import sys
 import time
 from collections import deque
@@ -29,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import picture_quality
+from other_program import run_program
 
 from impasto.images.color_transfer import sample_colors, transfer_colors
 from impasto.images.encode import save_picture
@@ -77,14 +76,6 @@ def paint_colors(content: str, style: str, size: int, path: Path) -> float:
     return seconds
 
 
-def run_program(command: str, content: str, style: str, size: int, path: Path) -> float:
-    """Run another program; return the seconds."""
-    words = [word.format(content=content, style=style, out=path, size=size) for word in shlex.split(command)]
-    start = time.perf_counter()
-    subprocess.run(words, check=True, capture_output=True)
-    return time.perf_counter() - start
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -108,7 +99,7 @@ def main() -> int:
         for name in records:
             path = arguments.folder / f"{pair} {name}.png"
             if name == program:
-                seconds = run_program(command, content, style, arguments.size, path)
+                seconds = run_program(command, content=content, style=style, size=arguments.size, out=path)
             elif name == COLORS:
                 seconds = paint_colors(content, style, arguments.size, path)
             else:

@@ -4,11 +4,11 @@
         [--older COMMAND --preset johnson]
 
 The baseline is what the older programs have in common: float32, autograd, one size, torch's L-BFGS with a history of 100,
-white noise, no bounds; VGG-16, average pooling, conv4_2 and conv1_1 to conv5_1, alpha/beta = 1e-3. Its loss is that of the
-floating-point image, before clipping and rounding, which favors it. Impasto minimizes the same objective from the content,
-with box constraints; its loss is that of the 8-bit image, as saved, evaluated by the baseline. Both run one after the other in
-one process with the same weights; reading pictures and weights and computing targets counts for both, importing torch for
-neither.
+white noise, no bounds; VGG-16, average pooling, conv4_2 and conv1_1 to conv5_1, alpha/beta = 1e-3. Impasto minimizes the same
+objective from the content, with box constraints; its loss is that of the 8-bit image, as saved, evaluated by the baseline. The
+baseline has two losses: that of the floating-point image, whose values leave [0, 1], which favors it, and that of the picture
+that it would save. Both run one after the other in one process with the same weights; reading pictures and weights and
+computing targets counts for both, importing torch for neither.
 
 --older runs an older program instead of the baseline, by its command, with its own initial image and loss weights, which a
 preset provides for Impasto: for neural-style-pt, `neural-style -gpu c -content_image {content} -style_image {style}
@@ -23,8 +23,6 @@ import argparse
 import dataclasses
 import json
 import platform
-import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +32,7 @@ from typing import NamedTuple
 
 import autograd_reference
 import torch
+from other_program import run_program
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
@@ -57,9 +56,14 @@ SETTINGS = {"preset": "paper", "init": "content", "network": "vgg16", "ratio": R
 Evaluator = Callable[[Image.Image], float]
 
 
+#: Iterations of the baseline after which the losses are compared
+REPORTED_ITERATIONS = (25, 50, 100, 150, 200, 300, 500)
+
+
 class Point(NamedTuple):
     seconds: float
-    loss: float
+    loss: float  # of the picture as saved
+    free_loss: float | None = None  # of the floating-point image, without bounds
 
 
 class AutogradObjective:
@@ -89,8 +93,8 @@ class AutogradObjective:
         return RATIO * content + sum(style_losses) / len(STYLE)
 
 
-def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[list[Point], Evaluator]:
-    """The loss after each evaluation of torch's L-BFGS, and the evaluator of pictures"""
+def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[dict[int, Point], Evaluator]:
+    """The losses after some iterations of torch's L-BFGS, and the evaluator of pictures"""
     start = time.perf_counter()
     photo = read_picture(content)
     width, height = fit_size(photo.size, size)
@@ -99,15 +103,23 @@ def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[li
     planes = [picture.pixels.permute(2, 0, 1)[None].contiguous() for picture in (photo.resize(width, height), painting)]
     objective = AutogradObjective(load_weights("vgg16"), *planes)
     image = torch.rand(planes[0].shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    points: list[Point] = []
+    points: dict[int, Point] = {}
+    evaluations, not_counted = 0, 0.0
     optimizer = torch.optim.LBFGS([image], max_iter=iterations, history_size=100, tolerance_grad=0, tolerance_change=0)
 
     def closure() -> Tensor:
+        nonlocal evaluations, not_counted
         optimizer.zero_grad()
         loss = objective(image)
         loss.backward()  # type: ignore[no-untyped-call]
-        points.append(Point(time.perf_counter() - start, float(loss.detach())))
-        _report("baseline", len(points), points[-1])
+        evaluations += 1
+        if evaluations in (*REPORTED_ITERATIONS, iterations):
+            now = time.perf_counter()
+            with torch.no_grad():
+                saved = float(objective((image.clamp(0, 1) * 255).round() / 255))
+            points[evaluations] = Point(now - start - not_counted, saved, float(loss.detach()))
+            _report("baseline", evaluations, points[evaluations])
+            not_counted += time.perf_counter() - now
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
@@ -121,7 +133,7 @@ def baseline(content: Path, style: Path, size: int, iterations: int) -> tuple[li
 
 def run_older(
     command: str, content: Path, style: Path, options: Options, iterations: int, folder: Path
-) -> tuple[list[Point], Evaluator]:
+) -> tuple[dict[int, Point], Evaluator]:
     """The loss of an older program's picture and its seconds, without those for importing torch; and the evaluator"""
     state = load_file(cache_path(load_weights("vgg16").network))
     indices = dict(zip(LAYERS["vgg16"], torchvision_indices("vgg16"), strict=True))
@@ -129,12 +141,8 @@ def run_older(
     torch.save(renamed, folder / "vgg16.pth")
     fields = {"content": content.resolve(), "style": style.resolve(), "size": options.size, "iterations": iterations}
     fields |= {"out": folder / "out.png", "weights": folder / "vgg16.pth"}
-    arguments = [part.format(**fields) for part in shlex.split(command)]
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import torch"], check=True)
-    imported = time.perf_counter()
-    subprocess.run(arguments, check=True, stdout=sys.stderr)
-    seconds = time.perf_counter() - imported - (imported - start)
+    importing = run_program(f"{sys.executable} -c 'import torch'")
+    seconds = run_program(command, **fields) - importing
 
     def evaluate(picture: Image.Image) -> float:
         """Impasto's objective: the first step reports the loss of the initial image."""
@@ -142,7 +150,7 @@ def run_older(
         return next(iter(run.steps())).loss
 
     with Image.open(folder / "out.png") as picture:
-        return [Point(seconds, evaluate(picture.convert("RGB")))], evaluate
+        return {iterations: Point(seconds, evaluate(picture.convert("RGB")))}, evaluate
 
 
 def run_impasto(content: Path, style: Path, options: Options, evaluate: Evaluator, target: float) -> list[Point]:
@@ -159,19 +167,25 @@ def run_impasto(content: Path, style: Path, options: Options, evaluate: Evaluato
     points = []
     for seconds, image in snapshots:  # evaluated afterwards, so that it does not count
         points.append(Point(seconds, evaluate(image)))
-        _report("impasto", len(points), points[-1])
+        if len(points) % 10 == 0:
+            _report("impasto", len(points), points[-1])
         if points[-1].loss <= target:
             break
     return points
 
 
 def _report(name: str, step: int, point: Point) -> None:
-    if step % 10 == 0:
-        print(f"{name:>9}  step {step:4}  {point.seconds:7.1f} s  loss {point.loss:.4g}", file=sys.stderr, flush=True)
+    print(f"{name:>9}  step {step:4}  {point.seconds:7.1f} s  loss {point.loss:.4g}", file=sys.stderr, flush=True)
 
 
 def _seconds_to(points: list[Point], loss: float) -> float | None:
     return next((point.seconds for point in points if point.loss <= loss), None)
+
+
+def _cells(seconds: float, loss: float, own_seconds: float | None) -> str:
+    if own_seconds is None:
+        return f"{loss:.4g} | never | -"
+    return f"{loss:.4g} | {own_seconds:.1f} s | {seconds / own_seconds:.1f}"
 
 
 def main() -> int:
@@ -195,24 +209,20 @@ def main() -> int:
         else:
             options = Options(**settings)
             reference, evaluate = baseline(content, style, arguments.size, arguments.iterations)
-        target = min(point.loss for point in reference)
+        target = min(point.loss if point.free_loss is None else point.free_loss for point in reference.values())
         points = run_impasto(content, style, options, evaluate, target)
     print(f"{names[0]} in the style of {names[1]}, {arguments.size} px; {_machine()}")
-    print(f"{'loss':>10}  {'older' if arguments.older else 'baseline':>9}  {'impasto':>9}  {'ratio':>6}")
-    rows = []
-    for factor in (1,) if arguments.older else (8, 4, 2, 1.5, 1.2, 1):
-        seconds, own_seconds = (_seconds_to(series, factor * target) for series in (reference, points))
-        rows.append({"loss": factor * target, "baseline": seconds, "impasto": own_seconds})
-        ratio = f"{seconds / own_seconds:6.1f}" if seconds and own_seconds else "     -"
-        print(f"{factor * target:10.4g}  {_format_seconds(seconds)}  {_format_seconds(own_seconds)}  {ratio}")
+    columns = ["iterations", "seconds", "loss as saved", "Impasto", "ratio"]
+    if not arguments.older:
+        columns += ["free loss", "Impasto", "ratio"]
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for count, point in reference.items():
+        cells = [_cells(point.seconds, loss, _seconds_to(points, loss)) for loss in point[1:] if loss is not None]
+        print(f"| {count} | {point.seconds:.1f} s | {' | '.join(cells)} |")
     if arguments.json:
-        record = {"machine": _machine(), "rows": rows, "baseline": reference, "impasto": points}
+        record = {"machine": _machine(), "reference": reference, "impasto": points}
         arguments.json.write_text(json.dumps(record))
     return 0
-
-
-def _format_seconds(seconds: float | None) -> str:
-    return f"{'never' if seconds is None else f'{seconds:.1f} s':>9}"
 
 
 def _save_resized(path: Path, size: int, output: Path) -> Path:
