@@ -6,7 +6,7 @@ With `colors="content"` a style is shown to the network in gray, with the conten
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,6 +32,13 @@ StyleCache = dict[tuple[Any, ...], dict[str, Moments]]
 _CACHE_SIZE = 64
 
 
+class StyleColors(NamedTuple):
+    """The colors of a style"""
+
+    statistics: ColorStatistics
+    sample: Tensor  # drawn from it, (SAMPLES, 3)
+
+
 class StyleStatistics:
     """Moments of a run's styles at any size."""
 
@@ -47,8 +54,7 @@ class StyleStatistics:
             for mask in (inputs.masks or (None,) * len(inputs.styles))
             if options.colors == "match"
         ]
-        #: Style -> colors drawn from it
-        self._color_samples: dict[int, Tensor] = {}
+        self._colors: dict[tuple[int, int], StyleColors] = {}
         scales = options.style_scale or (1.0,)
         self._scales = scales * len(inputs.styles) if len(scales) == 1 else scales
 
@@ -101,20 +107,14 @@ class StyleStatistics:
             pixels = match_colors(pixels, self._weights(index, style), self._target_colors[index], self._options.color_match)
         return pixels.to(self._device)
 
-    def colors(self) -> list[ColorStatistics]:
-        """Return the color statistics of each style, within its mask."""
-        styles = self._inputs.styles
-        return [color_statistics(style.pixels, self._weights(index, style)) for index, style in enumerate(styles)]
-
-    def color_sample(self, index: int, size: int) -> Tensor:
-        """Return colors drawn from style `index`, within its mask, for an image whose longest side is `size` pixels.
-
-        -> (SAMPLES, 3)
-        """
-        if index not in self._color_samples:
+    def colors(self, index: int, size: int) -> StyleColors:
+        """Return the colors of style `index`, within its mask, for an image whose longest side is `size` pixels."""
+        if (index, size) not in self._colors:
             resized = self._inputs.styles[index].resize(*self._style_size(index, size))
-            self._color_samples[index] = sample_colors(resized.filled, self._weights(index, resized))
-        return self._color_samples[index]
+            weights = self._weights(index, resized)
+            sample = sample_colors(resized.filled, weights)
+            self._colors[index, size] = StyleColors(color_statistics(resized.filled, weights), sample)
+        return self._colors[index, size]
 
     def _weights(self, index: int, style: Picture) -> Tensor:
         """Return the weight of each pixel of style `index`, at any size: its opacity, within its mask.  -> (H, W)"""

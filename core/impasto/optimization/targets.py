@@ -23,7 +23,7 @@ from .inputs import Inputs
 from .objective import Objective, Region
 from .pyramid import Level
 from .spatial_guidance import propagate_mask
-from .style_statistics import StyleCache, StyleStatistics
+from .style_statistics import StyleCache, StyleColors, StyleStatistics
 
 
 class TargetBuilder:
@@ -117,12 +117,13 @@ class TargetBuilder:
 
         # A flat content gives strokes nothing to start from: noise does.
         noise = torch.randn(height, width, 3, generator=torch.Generator().manual_seed(self.options.seed))
-        colors = self.styles.colors()
+        colors = [style.statistics for style in self._style_colors()]
+        paintable = self._paintable(width, height)
         if not self.inputs.masks:
-            paintable = self._paintable(width, height)
             paintable = torch.ones(height, width) if paintable is None else paintable
             return match(mix_color_statistics(colors, self._style_weights), paintable).to(self.device)
-        regions = ((match(colors[n], weights), mask) for n, (mask, weights) in enumerate(self._masks(width, height)))
+        masks = self._masks(width, height, paintable)
+        regions = ((match(target, weights), mask) for target, (mask, weights) in zip(colors, masks, strict=True))
         return mix_regions(regions, pixels).to(self.device)
 
     def transfer_style_colors(self, image: Tensor) -> Tensor:
@@ -133,12 +134,13 @@ class TargetBuilder:
         if not self._has_style_colors:
             return image
         (height, width), pixels = image.shape[:2], image.cpu()  # some devices have no double precision
-        samples = [self.styles.color_sample(n, max(self._final)) for n in range(len(self.inputs.styles))]
+        samples = [style.sample for style in self._style_colors()]
+        paintable = self._paintable(width, height)
         if not self.inputs.masks:
             shares = (round(SAMPLES * weight) for weight in self._style_weights)
             target = torch.cat([sample[:share] for sample, share in zip(samples, shares, strict=True)])
-            return transfer_colors(pixels, self._paintable(width, height), target).to(self.device)
-        masks = self._masks(width, height)
+            return transfer_colors(pixels, paintable, target).to(self.device)
+        masks = self._masks(width, height, paintable)
         regions = (
             (transfer_colors(pixels, weights, sample), mask) for (mask, weights), sample in zip(masks, samples, strict=True)
         )
@@ -150,9 +152,11 @@ class TargetBuilder:
         has_styles = bool(self.inputs.styles) and any(self.options.style_layer_weights())
         return self.options.colors == "style" and has_styles
 
-    def _masks(self, width: int, height: int) -> list[tuple[Tensor, Tensor]]:
-        """Return the mask of each style's region, and its part that is visible and may change, (H, W) each."""
-        paintable = self._paintable(width, height)
+    def _style_colors(self) -> list[StyleColors]:
+        return [self.styles.colors(index, max(self._final)) for index in range(len(self.inputs.styles))]
+
+    def _masks(self, width: int, height: int, paintable: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+        """Return the mask of each style's region, and its paintable part, (H, W) each."""
         masks = [resize_mask(mask, width, height) for mask in self.inputs.masks]
         return [(mask, mask if paintable is None else mask * paintable) for mask in masks]
 
@@ -185,7 +189,7 @@ class TargetBuilder:
             return [Region(mixed, None if paintable is None else self._guides(paintable, names, network))]
         regions = []
         paintable_area = 1.0 if paintable is None else float(paintable.mean())
-        masks = [mask for _, mask in self._masks(width, height)]
+        masks = [mask for _, mask in self._masks(width, height, paintable)]
         for weight, layer_weights, moments, mask in zip(self._style_weights, layers, statistics, masks, strict=True):
             # Weight a region by its area, so that a style is as strong in a small region as in a large one.
             weight *= len(layers) * float(mask.mean()) / max(paintable_area, 1e-6)
