@@ -16,7 +16,7 @@ from impasto.presets import PRESETS
 
 def test_preset_fills_unset_options_and_explicit_options_override_it() -> None:
     options = Options(preset="paper", pooling="max")
-    assert (options.pooling, options.init, options.style_loss, options.padding) == ("max", "noise", "gram", "zero")
+    assert (options.pooling, options.init, options.style_loss, options.padding) == ("max", "content", "gram", "zero")
     assert all(
         getattr(Options(preset=name), field) == PRESETS[name].values[field]
         for name in PRESETS
@@ -63,10 +63,10 @@ def test_invalid_options_raise_a_one_line_error(settings: dict[str, Any], messag
 
 
 def test_a_first_result_and_the_run_that_refines_it() -> None:
-    first, refined = Options(strength=0.7, size=0, iterations=3).with_first_result(4000)
-    assert first == Options(strength=0.7, size=512, quality="instant")
-    assert refined == Options(strength=0.7, size=0, iterations=3, init="instant")
-    assert (refined.network, refined.network_to_load) == ("auto", "vgg16")
+    options = Options(strength=0.7, size=0, iterations=3)
+    assert (options.init, options.network, options.network_to_load) == ("instant", "auto", "vgg16")
+    assert options.first_result(4000) == Options(strength=0.7, size=512, quality="instant")
+    assert options.first_result(400) == Options(strength=0.7, size=400, quality="instant")
     for settings in (
         {"network": "vgg19"},
         {"weights": "a"},
@@ -75,9 +75,20 @@ def test_a_first_result_and_the_run_that_refines_it() -> None:
         {"preset": "paper"},
     ):
         options = resolve_options(settings)
-        assert options.with_first_result(400) == (None, options)
+        assert options.first_result(400) is None
         assert options.network_to_load == options.network
-    assert Options(quality="instant").with_first_result(400) == (None, Options(quality="instant"))
+    assert Options(quality="instant").first_result(400) is None
+
+
+def test_runs_start_from_the_instant_result_where_it_can_be_painted() -> None:
+    for settings in ({"network": "vgg19"}, {"weights": "a"}, {"style_layers": "none"}, {"ladder": False}, {"init": "content"}):
+        assert Options(**settings).init == "content"
+        assert resolve_options(settings, Options()).init == "content"
+        assert resolve_options({"strength": 0.3}, Options(**settings)).init == "content"
+    assert resolve_options({"init": "noise"}, Options()).init == "noise"
+    assert resolve_options({"init_image": "a.png"}, Options()).init == "image"
+    assert resolve_options({"strength": 0.3}, Options(init="instant")).init == "instant"
+    assert Options(preset="crowson").init == "content"
 
 
 def test_none_means_unset() -> None:

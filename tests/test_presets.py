@@ -17,7 +17,7 @@ def test_paper_preset_has_the_settings_of_the_paper() -> None:
     assert (options.pooling, options.padding, options.init, options.ladder, options.tv) == (
         "average",
         "zero",
-        "noise",
+        "content",
         False,
         0,
     )
@@ -38,7 +38,7 @@ def test_presets_of_older_programs_have_their_balance(preset: str, steps: int, r
     layer_ratios = [alpha / weight for weight in parse_layers(options.style_layers).values()]
     assert layer_ratios == pytest.approx(ratios, rel=0.02)
     assert (options.style_loss, options.optimizer, PRESETS[preset].steps) == ("gram", "lbfgs", steps)
-    assert options.init == ("content" if preset == "gatys2017" else "noise")
+    assert options.init == ("noise" if preset == "johnson" else "content")
     assert options.pooling == ("average" if preset == "paper" else "max")
 
 

@@ -73,7 +73,7 @@ def texture(styles: Any, size: tuple[int, int], options: Options | None = None, 
 def reconstruct(image: Any, layer: str, options: Options | None = None, /, **settings: Any) -> Result:
     """Reconstruct a picture from its features in one layer, such as `conv4_2` (Gatys et al., arXiv 1508.06576, fig. 1).
 
-    By default with the preset `paper`, from noise.
+    By default with the preset `paper`. It starts from noise unless `init` or `init_image` say otherwise.
     Raises ImpastoError.
     """
     return _finish(create_reconstruction_run(image, layer, options, **settings))

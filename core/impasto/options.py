@@ -217,12 +217,15 @@ class Options:
         if isinstance(self.network, str):
             object.__setattr__(self, "network", canonical_network(self.network))
         preset_values = PRESETS[validate_choice("preset", self.preset, PRESETS)].values
+        init_is_set = self.init is not None
         balance_is_set = self.strength is not None or self.ratio is not None
         for name, value in preset_values.items():
             if getattr(self, name) is None and not (balance_is_set and name in ("strength", "ratio")):
                 object.__setattr__(self, name, value)
         for field in fields(self):
             object.__setattr__(self, field.name, _validate(field, getattr(self, field.name)))
+        if not init_is_set and self.init == "instant" and (self._instant_problem() or not self.ladder):
+            object.__setattr__(self, "init", "content")
         if self.strength is not None and self.ratio is not None:
             raise OptionError("strength and ratio set the same thing: give one of the two")
         if self.size and self.size < 32:
@@ -241,17 +244,16 @@ class Options:
         if not content_layers and not any(style_layers):
             raise OptionError("content_layers and style_layers are both none: name at least one layer")
 
-    def with_first_result(self, longest: int) -> tuple[Options | None, Options]:
-        """Return the options of a result within seconds, which may be smaller, and those of the run that refines it.
+    def first_result(self, longest: int) -> Options | None:
+        """Return the options of a result within seconds, which may be smaller, before the run with these options refines it.
 
-        The first are None where the learned optimizer does not go with the other options, and for quality "instant" itself.
+        None for runs that do not start from the instant result, and for quality "instant" itself
         longest: longest side of the content in pixels
         """
-        if self.quality == "instant" or self.init not in ("content", "instant") or self._instant_problem():
-            return None, self
+        if self.quality == "instant" or self.init != "instant":
+            return None
         size = min(self.size or longest, _FIRST_RESULT_SIZE)
-        first = dataclasses.replace(self, quality="instant", size=size, iterations=None)
-        return first, dataclasses.replace(self, init="instant")
+        return dataclasses.replace(self, quality="instant", size=size, iterations=None)
 
     @property
     def network_to_load(self) -> str:
@@ -331,6 +333,8 @@ def resolve_options(settings: Mapping[str, Any], options: Options | None = None)
         return Options(**settings)
     if "preset" in settings:
         raise OptionError("the preset of existing options cannot be changed: create new Options with it")
+    if settings and options.init == PRESETS[options.preset].values["init"]:
+        settings = {"init": None, **settings}  # chosen anew, since it depends on other options
     for a, b in _EXCLUSIVE:
         for name, displaced in ((a, b), (b, a)):
             if settings.get(name) is not None:

@@ -34,7 +34,7 @@ _PAPER: dict[str, Any] = {
     "style_layers": _EQUAL_LAYERS,
     "style_loss": "gram",
     "tv": 0.0,
-    "init": "noise",
+    "init": "content",
     "optimizer": "lbfgs",
     "ladder": False,
 }
@@ -46,17 +46,18 @@ _IMPASTO: dict[str, Any] = {
     "style_layers": "conv1_1:0.5,conv2_1:0.2,conv3_1:0.12,conv4_1:0.1,conv5_1:0.08",
     "style_loss": "covariance",
     "tv": 2.0,
-    "init": "content",
+    "init": "instant",
     "optimizer": "adam",
     "ladder": True,
 }
-_JOHNSON = _PAPER | {"ratio": 4.85e-5, "pooling": "max", "style_layers": _LAYERS_BY_CHANNELS}
-_GATYS_2017 = _PAPER | {"ratio": 9.7e-7, "pooling": "max", "style_layers": _LAYERS_BY_CHANNELS, "init": "content"}
+_JOHNSON = _PAPER | {"ratio": 4.85e-5, "pooling": "max", "style_layers": _LAYERS_BY_CHANNELS, "init": "noise"}
+_GATYS_2017 = _PAPER | {"ratio": 9.7e-7, "pooling": "max", "style_layers": _LAYERS_BY_CHANNELS}
 _CROWSON = {name: value for name, value in _IMPASTO.items() if name != "strength"} | {
     "ratio": 8e-5,
     "style_layers": "conv1_1:256,conv2_1:64,conv3_1:16,conv4_1:4,conv5_1:1",
     "style_loss": "wasserstein",
     "padding": "replicate-first",
+    "init": "content",
 }
 
 PRESETS: dict[str, Preset] = {

@@ -21,7 +21,7 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -133,16 +133,10 @@ def first_settings(photo_size: tuple[int, int], settings: dict[str, Any]) -> dic
 
     There is none on ZeroGPU, where each job waits until a GPU is free.
     """
-    first, _ = resolve_options(validated_options(photo_size, settings)).with_first_result(max(photo_size))
+    first = resolve_options(validated_options(photo_size, settings)).first_result(max(photo_size))
     if first is None or ON_ZERO_GPU:
         return None
     return {**settings, "quality": first.quality, "size": first.size}
-
-
-def _refining_options(photo_size: Sequence[int], settings: dict[str, Any]) -> Options:
-    """Return the options of the painting that refines a first result, which are the visitor's where there is none."""
-    _, options = resolve_options(settings).with_first_result(max(photo_size))
-    return options
 
 
 def gpu_seconds(job: Job) -> int:
@@ -150,7 +144,7 @@ def gpu_seconds(job: Job) -> int:
     if job.network:
         return _ZERO_GPU_START_SECONDS
     height, width = job.photo.shape[:2]
-    painting_seconds = _zero_gpu_painting_seconds((width, height), _refining_options((width, height), job.options))
+    painting_seconds = _zero_gpu_painting_seconds((width, height), resolve_options(job.options))
     return int(min(job.time_limit, painting_seconds) + _ZERO_GPU_START_SECONDS)
 
 
@@ -162,7 +156,7 @@ def estimate(photo_size: tuple[int, int], settings: dict[str, Any]) -> Estimate:
     """Estimate what a painting takes.  Raises ImpastoError."""
     allowed = validated_options(photo_size, settings)
     if ON_ZERO_GPU:  # the memory is another computer's
-        options = _refining_options(photo_size, allowed)
+        options = resolve_options(allowed)
         final = pyramid_levels(photo_size, options)[-1]
         seconds = min(TIME_LIMIT_SECONDS, _zero_gpu_painting_seconds(photo_size, options))
         return Estimate(final.width, final.height, seconds, 0)
@@ -179,8 +173,7 @@ def _paint(job: Job) -> Generator[Progress]:
         return
     start = time.perf_counter()
     folder = Path(job.folder)
-    options = _refining_options(job.photo.shape[:2], {**job.options, "masks": job.masks})
-    run = create_run(job.photo, job.styles, options, cache=_model_cache)
+    run = create_run(job.photo, job.styles, resolve_options({**job.options, "masks": job.masks}), cache=_model_cache)
     run.load_weights()
     previews, next_preview, end_reason = 0, 0.0, ""
     for step in run.steps():

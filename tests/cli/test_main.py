@@ -70,6 +70,7 @@ def test_reconstruct_and_texture(run: RunCommand, tmp_path: Path) -> None:
         assert image.size == (64, 53)
         options = json.loads(png_text(image)["impasto"])["options"]
     assert (options["preset"], options["content_layers"], options["style_layers"]) == ("paper", "conv2_1", "none")
+    assert options["init"] == "noise"
     assert run("texture", "style.png", "-o", "texture.png", "--size", "80x40", *fast_settings).returncode == 0
     with Image.open(tmp_path / "texture.png") as image:
         assert image.size == (80, 40)
@@ -90,6 +91,7 @@ def test_reconstruct_and_texture(run: RunCommand, tmp_path: Path) -> None:
         ("paper", "(default: 256)"),
         ("paper", "(default: draft)"),
         ("reconstruct", "(default: the preset's, which is average for paper)"),
+        ("reconstruct", "(default: noise)"),
         ("texture", "(default: noise)"),
         ("rerun", "size of the style relative to the result"),
         ("rerun", "(default: the recipe's)"),

@@ -52,7 +52,7 @@ def test_run_starts_from_the_network_output(net: Path, settings: dict[str, Any],
 
 def test_start_from_network_skips_small_levels_and_adds_steps_at_the_lowest() -> None:
     plain, with_network = (
-        pyramid_levels((1024, 768), Options(size=1024)),
+        pyramid_levels((1024, 768), Options(size=1024, init="content")),
         pyramid_levels((1024, 768), Options(size=1024, init="net:waves")),
     )
     assert [level[:2] for level in with_network] == [level[:2] for level in plain if level.width >= 512]

@@ -208,38 +208,39 @@ def test_tiny_style_gives_finite_losses(fast_settings: dict[str, Any]) -> None:
 
 
 def test_pyramid_levels_grow_by_sqrt_two() -> None:
-    levels = pyramid_levels((1024, 768), Options(size=512))
+    from_content = partial(Options, init="content")
+    levels = pyramid_levels((1024, 768), from_content(size=512))
     assert [(level.width, level.height) for level in levels] == [(128, 96), (181, 136), (256, 192), (362, 272), (512, 384)]
     assert [level.steps for level in levels] == sorted((level.steps for level in levels), reverse=True)
     assert len(pyramid_levels((1024, 768), Options(preset="paper"))) == 1
-    assert pyramid_levels((1024, 768), Options(size=1024, iterations=7))[-1] == Level(1024, 768, 7)
-    assert min(level.height for level in pyramid_levels((1600, 100), Options(size=1600))) >= 16
+    assert pyramid_levels((1024, 768), from_content(size=1024, iterations=7))[-1] == Level(1024, 768, 7)
+    assert min(level.height for level in pyramid_levels((1600, 100), from_content(size=1600))) >= 16
 
 
 def test_the_learned_optimizer_paints_the_levels_and_the_other_one_refines_them() -> None:
     first = pyramid_levels((1024, 768), Options(size=512, quality="instant"))
-    levels = pyramid_levels((1024, 768), Options(size=512, init="instant"))
+    levels = pyramid_levels((1024, 768), Options(size=512))
     assert all(level.learned for level in first)
     assert [level.width for level in first] == [128, 256, 362, 512]
     assert [level.width for level in pyramid_levels((256, 192), Options(size=181, quality="instant"))] == [128, 181]
     assert [level for level in levels if level.learned] == first
     assert levels[1] == Level(128, 96, levels[1].steps)
     assert levels[-1] == Level(512, 384, levels[-1].steps)
-    unit, starting = levels[-1].step_cost, partial(Options, init="instant")
+    unit = levels[-1].step_cost
     costs = {
-        quality: sum(level.steps * level.step_cost for level in pyramid_levels((1024, 768), starting(quality=quality))) / unit
+        quality: sum(level.steps * level.step_cost for level in pyramid_levels((1024, 768), Options(quality=quality))) / unit
         for quality in ("instant", "draft", "normal", "fine")
     }
     assert costs["instant"] <= 5
     assert costs["draft"] <= 12
     assert costs["normal"] <= 28
     assert costs["fine"] >= 2 * costs["normal"]
-    large = pyramid_levels((4096, 3072), starting(size=2048))
+    large = pyramid_levels((4096, 3072), Options(size=2048))
     assert max(level.width for level in large if level.learned) == 1024
     assert [level.width for level in large if not level.learned] == [128, 1448, 2048]
-    single = pyramid_levels((1024, 768), starting(size=512, ladder=False, iterations=7))
+    single = pyramid_levels((1024, 768), Options(size=512, init="instant", ladder=False, iterations=7))
     assert [(level.width, level.steps) for level in single if not level.learned] == [(512, 7)]
-    assert pyramid_levels((1024, 768), starting(size=1024, iterations=7))[-1] == Level(1024, 768, 7)
+    assert pyramid_levels((1024, 768), Options(size=1024, iterations=7))[-1] == Level(1024, 768, 7)
 
 
 @pytest.mark.slow

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from impasto import Options, OutOfMemoryError
+from impasto import OptionError, Options, OutOfMemoryError
 from impasto.optimization.cache import ModelCache
 from impasto.optimization.forecast import forecast, forecast_refined
 from impasto.optimization.pyramid import pyramid_levels
 from impasto.optimization.run import Run
 from impasto.optimization.run_plan import RunPlan, fit_plan, plan_levels
+from impasto.runtime.distributed import ProcessGroup
 from impasto.vgg.network import VGG
 from tests.conftest import scene
 
@@ -28,7 +29,7 @@ def use_memory(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
 
 def plan(memory: float, size: tuple[int, int] = (4096, 3072), *, host: float = 0, ranks: int = 1, **settings: Any) -> RunPlan:
-    options = Options(**{"size": 0, "network": "vgg16", **settings})
+    options = Options(**{"size": 0, "network": "vgg16", "init": "content", **settings})
     return fit_plan(options, "vgg16", pyramid_levels(size, options), torch.float32, memory, host_memory=host, processes=ranks)
 
 
@@ -118,9 +119,9 @@ def test_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_forecast_counts_the_first_result_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     use_memory(monkeypatch, 0)
     size, options = (800, 600), Options(network="vgg16", size=800, device="cpu")
-    first, refined = options.with_first_result(800)
+    first = options.first_result(800)
     assert first is not None
-    expected = forecast(size, refined)
+    expected = forecast(size, options)
     assert forecast_refined(size, options).seconds == pytest.approx(expected.seconds + forecast(size, first).seconds)
     assert forecast_refined(size, options).memory == expected.memory
     small = Options(network="vgg16", size=800, device="cpu", memory="500MB")
@@ -216,3 +217,22 @@ def test_a_run_starts_from_the_content_where_the_learned_optimizer_has_no_room(m
         plan_levels(
             (1024, 768), Options(size=1024, memory="1.2GB", quality="instant"), cpu, torch.float32, network_loaded=True
         )
+
+
+def test_a_run_in_several_processes_starts_from_the_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    class TwoProcesses(ProcessGroup):
+        def __init__(self) -> None:
+            self.rank, self.size = 0, 2
+
+        def min(self, value: float, device: torch.device) -> float:
+            return value
+
+        def broadcast_object(self, value: Any) -> Any:
+            return value
+
+    monkeypatch.setattr("impasto.optimization.run_plan.ProcessGroup", TwoProcesses)
+    cpu = torch.device("cpu")
+    used, _, _ = plan_levels((1024, 768), Options(network="vgg16"), cpu, torch.float32, network_loaded=True)
+    assert used.init == "content"
+    with pytest.raises(OptionError, match="one process"):
+        plan_levels((1024, 768), Options(quality="instant"), cpu, torch.float32, network_loaded=True)

@@ -51,6 +51,19 @@ def test_low_layers_reconstruct_pixels_and_high_layers_only_features(vgg16: Weig
     assert relative_error(reconstructed, target) < 0.2 * relative_error(random, target)
 
 
+def test_reconstructions_and_textures_start_from_noise_unless_told_otherwise() -> None:
+    picture = scene(48, 36)
+    for settings, init in (
+        ({}, "noise"),
+        ({"init": None}, "noise"),
+        ({"init": "gray"}, "gray"),
+        ({"init_image": picture}, "image"),
+    ):
+        settings = {**settings, "network": "vgg16", "size": 48}
+        assert create_reconstruction_run(picture, "conv1_1", **settings).options.init == init
+        assert create_texture_run(picture, (48, 48), **settings).options.init == init
+
+
 @pytest.mark.slow
 def test_texture_has_the_style_and_its_size(vgg16: Weights) -> None:
     style = scene(80, 80, seed=3)

@@ -55,7 +55,7 @@ def add_commands(command: AddCommand) -> None:
     reconstruct.add_argument("image", metavar="IMAGE", help="the picture")
     reconstruct.add_argument("--layer", metavar="LAYER", required=True, help="the layer, such as conv4_2")
     add_output_flags(reconstruct)
-    add_option_flags(reconstruct, exclude=("content_layers", *_STYLE_OPTIONS), preset="paper")
+    add_option_flags(reconstruct, exclude=("content_layers", *_STYLE_OPTIONS), preset="paper", defaults={"init": "noise"})
 
     texture = command("texture", texture_command, "synthesize a texture in the style of a picture, without content")
     texture.add_argument("style", metavar="STYLE", nargs="+", help="the picture or pictures whose style to use")

@@ -43,11 +43,11 @@ def make_figures(content: str, styles: Sequence[str], settings: Mapping[str, Any
 
     settings: options of every run, such as `size`
     """
-    fixed = {"preset": "paper", **settings}
+    fixed = {"preset": "paper", "init": "noise", **settings}
     style = styles[0]
 
     def painting(name: str, label: str, style: str = style, **options: Any) -> Panel:
-        return Panel(name, label, lambda: create_run(content, style, Options(**fixed, **options), cache=cache))
+        return Panel(name, label, lambda: create_run(content, style, Options(**{**fixed, **options}), cache=cache))
 
     def reconstruction(layer: str) -> Panel:
         return Panel(

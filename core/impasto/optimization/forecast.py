@@ -60,7 +60,7 @@ def forecast_refined(size: tuple[int, int], options: Options, *, network_loaded:
     size, network_loaded: as in `forecast`
     Raises ImpastoError: the run cannot be made.
     """
-    first, options = options.with_first_result(max(size))
+    first = options.first_result(max(size))
     expected = forecast(size, options, network_loaded=network_loaded)
     if first is not None:
         with contextlib.suppress(OutOfMemoryError):  # then there is no first result

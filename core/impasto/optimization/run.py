@@ -19,6 +19,7 @@ from ..images.picture import Picture
 from ..images.resize import resize
 from ..images.tileable import Tileable
 from ..options import LOSS_BALANCE, Options, resolve_options
+from ..presets import PAPER_RATIO
 from ..runtime.device import choose_device, choose_precision
 from ..runtime.distributed import ProcessGroup
 from ..runtime.memory import out_of_memory_error, release_memory, retain_freed_memory
@@ -277,7 +278,8 @@ class Run:
     def _make_optimizer(self, level: Level) -> Optimizer:
         options = self.options
         if level.learned:
-            decades = content_decades(options.content_weight(*self.levels[-1][:2])[0], LOSS_BALANCE[options.style_loss])
+            weight, in_paper_units = options.content_weight(*self.levels[-1][:2])
+            decades = content_decades(weight, PAPER_RATIO if in_paper_units else LOSS_BALANCE[options.style_loss])
             return LearnedOptimizer(load_update_network(self.device), decades, Tileable.from_padding(options.padding))
         if options.optimizer == "adam":
             return Adam(level.steps, **(_REFINING if options.init == "instant" else {}))

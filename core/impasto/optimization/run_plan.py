@@ -6,6 +6,7 @@ since they are those of one tile at a time. A plan reserves memory for the forme
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -95,17 +96,19 @@ def plan_levels(
     network_loaded, reserved_bytes: as in `plan_run`
     Raises OutOfMemoryError, OptionError.
     """
-    if options.quality == "instant" and ProcessGroup().size > 1:
+    one_process = ProcessGroup().size == 1
+    if options.quality == "instant" and not one_process:
         raise OptionError("quality instant runs in one process: start it without torchrun")
-    levels = pyramid_levels(size, options)
     make_plan = partial(
         plan_run, device=device, precision=precision, network_loaded=network_loaded, reserved_bytes=reserved_bytes
     )
-    try:
+    if options.quality == "instant" or options.init != "instant":
+        levels = pyramid_levels(size, options)
         return options, levels, make_plan(options, levels)
-    except OutOfMemoryError:
-        if options.quality == "instant" or options.init != "instant":
-            raise
+    if one_process:
+        with contextlib.suppress(OutOfMemoryError):
+            levels = pyramid_levels(size, options)
+            return options, levels, make_plan(options, levels)
     options = dataclasses.replace(options, init="content", network=options.network_to_load)
     levels = pyramid_levels(size, options)
     return options, levels, make_plan(options, levels)

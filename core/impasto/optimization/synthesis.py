@@ -15,14 +15,20 @@ _MAX_SIDE = 16384
 
 
 def reconstruction_options(layer: str, options: Options | None, settings: dict[str, Any]) -> Options:
-    """Return options for an image with the same features in `layer`; by default those of the preset `paper`."""
+    """Return options for an image with the same features in `layer`; by default those of the preset `paper`, from noise."""
     defaults = {"preset": "paper"} if options is None else {}
-    return resolve_options({**defaults, **settings, "content_layers": layer, "style_layers": "none"}, options)
+    return resolve_options({**defaults, **_from_noise(settings), "content_layers": layer, "style_layers": "none"}, options)
 
 
 def texture_options(size: tuple[int, int], options: Options | None, settings: dict[str, Any]) -> Options:
     """Return options for a texture of `size` (width, height), in pixels; by default it starts from noise."""
-    return resolve_options({"init": "noise", **settings, "content_layers": "none", "size": max(size)}, options)
+    return resolve_options({**_from_noise(settings), "content_layers": "none", "size": max(size)}, options)
+
+
+def _from_noise(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings that start from noise, unless they say otherwise."""
+    is_set = any(settings.get(name) is not None for name in ("init", "init_image"))
+    return settings if is_set else {**settings, "init": "noise"}
 
 
 def blank_content(width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

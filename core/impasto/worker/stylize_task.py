@@ -28,7 +28,8 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
 
     start = time.monotonic()
     content, styles = job.picture("content"), job.styles()
-    first, options = resolve_options({**settings, "masks": job.regions()}).with_first_result(max(content.size))
+    options = resolve_options({**settings, "masks": job.regions()})
+    first = options.first_result(max(content.size))
     runs = [create_run(content, styles, options, cache=cache)]
     if first is not None and runs[0].options.init == "instant":  # otherwise there is not enough memory
         runs.insert(0, create_run(content, styles, first, cache=cache))
