@@ -264,6 +264,9 @@ class Handlers:
                         yield updates
         assert last is not None
         assert last.painting is not None
+        if first is not None and last.size < first.painted_at:  # stopped before it got as far
+            yield {page.new_result: first}
+            return first
         recipe = {**(last.recipe or {}), "page": {"ended": last.end_reason, "painted_at": last.size}}
         seconds = time.monotonic() - start
         image, strength = Image.fromarray(last.painting), values[page.strength]

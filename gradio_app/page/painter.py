@@ -31,7 +31,7 @@ from impasto.feedforward.registry import available_networks, load_network
 from impasto.feedforward.stylizer import FeedforwardStylizer
 from impasto.feedforward.training import STROKE_SIZES
 from impasto.optimization.cache import ModelCache
-from impasto.optimization.forecast import forecast_refined
+from impasto.optimization.forecast import forecast
 from impasto.optimization.pyramid import pyramid_levels
 from impasto.options import FEEDFORWARD_OPTIONS, resolve_options
 
@@ -160,7 +160,8 @@ def estimate(photo_size: tuple[int, int], settings: dict[str, Any]) -> Estimate:
         final = pyramid_levels(photo_size, options)[-1]
         seconds = min(TIME_LIMIT_SECONDS, _zero_gpu_painting_seconds(photo_size, options))
         return Estimate(final.width, final.height, seconds, 0)
-    expected = forecast_refined(photo_size, resolve_options(allowed))
+    options = resolve_options(allowed)
+    expected = forecast(photo_size, options, first=options.first_result(max(photo_size)))
     return Estimate(expected.width, expected.height, min(TIME_LIMIT_SECONDS, expected.seconds), expected.memory)
 
 

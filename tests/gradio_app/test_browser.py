@@ -147,6 +147,21 @@ def test_a_first_result_is_shown_within_seconds_and_refined_without_a_click(
 
 
 @_ON_ONE_SERVER
+def test_stopping_before_the_exact_painting_has_got_as_far_keeps_the_first_result(
+    open_page: OpenPage, large: Path, tmp_path: Path
+) -> None:
+    visitor = open_page()
+    visitor.upload("photo", large)
+    visitor.find("go").click()
+    visitor.wait_until(lambda: visitor.status().startswith("First result in"))
+    visitor.find("stop").click()
+    visitor.wait_until(lambda: visitor.find("go").is_visible())
+    kept = visitor.download(tmp_path / "kept.png")
+    assert json.loads(png_text(kept)["impasto"])["options"]["quality"] == "instant"
+    assert visitor.find("session").locator("button").count() == 1
+
+
+@_ON_ONE_SERVER
 def test_a_click_on_another_style_takes_the_place_of_a_painting(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", large)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import torch
 
 from impasto import OptionError, Options, OutOfMemoryError
 from impasto.optimization.cache import ModelCache
-from impasto.optimization.forecast import forecast, forecast_refined
+from impasto.optimization.forecast import forecast
 from impasto.optimization.pyramid import pyramid_levels
 from impasto.optimization.run import Run
 from impasto.optimization.run_plan import RunPlan, fit_plan, plan_levels
@@ -116,18 +117,16 @@ def test_forecast_needs_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
         forecast((4000, 3000), Options(size=16384, memory="3GB", device="cpu"))
 
 
-def test_forecast_counts_the_first_result_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forecast_counts_a_first_result(monkeypatch: pytest.MonkeyPatch) -> None:
     use_memory(monkeypatch, 0)
     size, options = (800, 600), Options(network="vgg16", size=800, device="cpu")
     first = options.first_result(800)
     assert first is not None
-    expected = forecast(size, options)
-    assert forecast_refined(size, options).seconds == pytest.approx(expected.seconds + forecast(size, first).seconds)
-    assert forecast_refined(size, options).memory == expected.memory
+    alone, both = forecast(size, options), forecast(size, options, first=first)
+    assert both.seconds == pytest.approx(alone.seconds + forecast(size, first).seconds)
+    assert both == alone._replace(seconds=both.seconds)
     small = Options(network="vgg16", size=800, device="cpu", memory="500MB")
-    assert forecast_refined(size, small) == forecast(size, small)
-    paper = Options(preset="paper", network="vgg16", size=256, device="cpu")
-    assert forecast_refined(size, paper) == forecast(size, paper)
+    assert forecast(size, small, first=dataclasses.replace(first, memory="500MB")) == forecast(size, small)
 
 
 @pytest.mark.slow

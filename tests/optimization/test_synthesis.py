@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,13 +54,14 @@ def test_low_layers_reconstruct_pixels_and_high_layers_only_features(vgg16: Weig
 
 def test_reconstructions_and_textures_start_from_noise_unless_told_otherwise() -> None:
     picture = scene(48, 36)
-    for settings, init in (
+    started: list[tuple[dict[str, Any], str]] = [
         ({}, "noise"),
         ({"init": None}, "noise"),
         ({"init": "gray"}, "gray"),
         ({"init_image": picture}, "image"),
-    ):
-        settings = {**settings, "network": "vgg16", "size": 48}
+    ]
+    for start, init in started:
+        settings = {**start, "network": "vgg16", "size": 48}
         assert create_reconstruction_run(picture, "conv1_1", **settings).options.init == init
         assert create_texture_run(picture, (48, 48), **settings).options.init == init
 

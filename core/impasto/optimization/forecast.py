@@ -39,10 +39,12 @@ class Forecast(NamedTuple):
 
 
 @plain_torch()
-def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = False) -> Forecast:
+def forecast(
+    size: tuple[int, int], options: Options, *, first: Options | None = None, network_loaded: bool = False
+) -> Forecast:
     """Forecast a run for a content of this size (width, height), in pixels, without reading any picture.
 
-    network_loaded: whether the network is in memory already
+    first: options of a run before it, whose time is added; network_loaded: whether the network is in memory already
     Raises OutOfMemoryError: it does not fit; DeviceError, ImageError.
     """
     device = choose_device(options.device)
@@ -51,21 +53,12 @@ def forecast(size: tuple[int, int], options: Options, *, network_loaded: bool = 
     _, levels, plan = plan_levels(
         size, options, device, precision, network_loaded=network_loaded, reserved_bytes=content_bytes
     )
-    return forecast_plan(plan, levels[-1], device, precision)
-
-
-def forecast_refined(size: tuple[int, int], options: Options, *, network_loaded: bool = False) -> Forecast:
-    """Return what a first result, where the options allow one, and the run that refines it will take together.
-
-    size, network_loaded: as in `forecast`
-    Raises ImpastoError: the run cannot be made.
-    """
-    first = options.first_result(max(size))
-    expected = forecast(size, options, network_loaded=network_loaded)
+    expected = forecast_plan(plan, levels[-1], device, precision)
     if first is not None:
-        with contextlib.suppress(OutOfMemoryError):  # then there is no first result
-            seconds = expected.seconds + forecast(size, first, network_loaded=network_loaded).seconds
-            expected = expected._replace(seconds=seconds)
+        with contextlib.suppress(OutOfMemoryError):  # then there is none
+            expected = expected._replace(
+                seconds=expected.seconds + forecast(size, first, network_loaded=network_loaded).seconds
+            )
     return expected
 
 

@@ -176,6 +176,15 @@ class Run:
             recipe=self.recipe,
         )
 
+    def is_rough(self, step: Step) -> bool:
+        """Return whether the instant result, from which the run starts, is not finished at this step."""
+        return (step.scale, step.iteration) < self._instant_result_at
+
+    @property
+    def _instant_result_at(self) -> tuple[int, int]:
+        """Level and iteration at which the learned optimizer has finished; (-1, 0) if it has no part in the run"""
+        return max(((index, level.steps) for index, level in enumerate(self.levels) if level.learned), default=(-1, 0))
+
     def total_steps_at(self, step: Step) -> int:
         """Return the number of steps up to this one, over all levels."""
         return sum(level.steps for level in self.levels[: step.scale]) + step.iteration
@@ -251,7 +260,8 @@ class Run:
             state.image, losses = take_step(state.image, level.objective, optimizer, level.restore_kept)
             seconds = progress.advance(index)
             is_last = index == len(self.levels) - 1 and iteration == steps
-            if is_last and self.levels[index].learned:  # no evaluation, which would take a tenth of the time
+            if (index, iteration) == self._instant_result_at:
+                # without an evaluation at the end, which would take a tenth of the time
                 candidate = level.restore_kept(level.transfer_style_colors(state.image))
             elif is_last:
                 candidate, evaluation = _finish(state.image, optimizer, level)

@@ -11,6 +11,7 @@ from .protocol import Header
 
 if TYPE_CHECKING:
     from ..optimization.cache import ModelCache
+    from ..options import Options
     from .channel import JobChannel
 
 #: Minimum seconds between two previews
@@ -29,14 +30,13 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
     start = time.monotonic()
     content, styles = job.picture("content"), job.styles()
     options = resolve_options({**settings, "masks": job.regions()})
-    first = options.first_result(max(content.size))
     runs = [create_run(content, styles, options, cache=cache)]
+    first = _smaller_first_result(options, content.size)
     if first is not None and runs[0].options.init == "instant":  # otherwise there is not enough memory
         runs.insert(0, create_run(content, styles, first, cache=cache))
     channel.check_cancelled()
     work = [sum(level.steps * level.step_cost for level in run.levels) for run in runs]
     done, last_preview, step = 0.0, 0.0, None
-    shown = (0, 0)  # width and height of the first result: smaller previews look worse
     for run, cost in zip(runs, work, strict=True):
         is_last = run is runs[-1]
         run.load_weights(channel.send_download_progress)
@@ -46,12 +46,9 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
             width, height = step.size
             fraction = (done + cost * step.fraction) / sum(work)
             channel.send_progress("painting", fraction, now - start, step.eta if is_last else None, width=width, height=height)
-            if is_last:
-                wanted = step.fraction < 1 and step.size >= shown and now - last_preview >= _PREVIEW_INTERVAL
-            else:
-                wanted = step.fraction == 1
-            if wanted:
-                last_preview, shown = now, shown if is_last else step.size
+            is_due = now - last_preview >= _PREVIEW_INTERVAL and step.fraction < 1 and not run.is_rough(step)
+            if is_due if is_last else step.fraction == 1:
+                last_preview = now
                 channel.send_preview(step.snapshot.render())
         done += cost
     assert step is not None
@@ -63,9 +60,16 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
     channel.send("done", network=result.options.network, seconds=seconds, width=width, height=height)
 
 
+def _smaller_first_result(options: Options, size: tuple[int, int]) -> Options | None:
+    """Return the options of a first result where a large run takes long to get as far.  size: of the content"""
+    longest = max(size)
+    first = options.first_result(longest)
+    return first if first is not None and first.size < (options.size or longest) else None
+
+
 def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> None:
     """Send the size, time and memory that a painting of this content size would take, or why it cannot be made."""
-    from ..optimization.forecast import forecast_refined
+    from ..optimization.forecast import forecast
     from ..options import resolve_options
 
     width, height = header.get("width"), header.get("height")
@@ -74,7 +78,8 @@ def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> Non
         if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
             raise ImageError(f"a content of {width} x {height} pixels: give a positive width and height")
         options = resolve_options(parse_options(header))
-        fields = forecast_refined((width, height), options, network_loaded=cache.is_loaded(options))._asdict()
+        first = _smaller_first_result(options, (width, height))
+        fields = forecast((width, height), options, first=first, network_loaded=cache.is_loaded(options))._asdict()
     except ImpastoError as error:  # the reply is not an `error` frame: the job goes on and may be estimated again
         fields = {"text": str(error)}
     channel.send("estimate", **fields)
