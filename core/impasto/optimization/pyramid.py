@@ -19,11 +19,11 @@ _SMALLEST_LEVEL = 128
 _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
 #: Steps of quality "instant" per longest side in pixels, and the side from which on its levels are shallow. The second
 #: level is twice as large as the first. Measured.
-_INSTANT_STEPS = {128: 9, 181: 4, 256: 4, 362: 3, 512: 2, 724: 2, 1024: 2}
+_INSTANT_STEPS = {128: 12, 181: 5, 256: 5, 362: 3, 512: 2, 724: 2, 1024: 2}
 _INSTANT_SHALLOW_SIDE = 300
 #: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
 #: the final one. Measured.
-_REFINING_STEPS = {"draft": (20, 6), "normal": (28, 22), "fine": (84, 66)}
+_REFINING_STEPS = {"draft": (20, 6), "normal": (28, 21), "fine": (84, 63)}
 #: Time of a step of a shallow level, relative to one through all layers, and of the learned optimizer's, relative to the
 #: evaluation of the losses. Measured.
 _SHALLOW_COST, LEARNED_COST = 0.5, 1.25
