@@ -24,6 +24,7 @@ from .messages import (
     STOPPED_WAITING,
     error_message,
     first_result_message,
+    kept_message,
     progress_message,
     result_message,
     waiting_message,
@@ -265,6 +266,7 @@ class Handlers:
         assert last is not None
         assert last.painting is not None
         if first is not None and last.size < first.painted_at:  # stopped before it got as far
+            first = first._replace(status=kept_message(last))
             yield {page.new_result: first}
             return first
         recipe = {**(last.recipe or {}), "page": {"ended": last.end_reason, "painted_at": last.size}}

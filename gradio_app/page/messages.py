@@ -15,6 +15,8 @@ from .sessions import TooManyPaintingsError
 
 RESULT_DELETED = "That painting has been deleted. Paintings are kept for less than an hour."
 STOPPED_WAITING = "Stopped before it was painted."
+#: Why a painting ended early
+_END_REASONS = {"stopped": "Stopped", "time": "Time limit reached"}
 #: Errors whose text is written for visitors.
 _USER_ERRORS = (ImageError, OptionError, OutOfMemoryError, DeviceError, TooManyPaintingsError, StoppedError)
 
@@ -54,11 +56,15 @@ def first_result_message(seconds: float) -> str:
     return f"First result in {_format_seconds(seconds)}. Now it is refined…"
 
 
+def kept_message(last: Progress) -> str:
+    """The status line of a painting that ended before it was as large as its first result, which is kept"""
+    return f"{_END_REASONS[last.end_reason]}: the first result is kept."
+
+
 def result_message(last: Progress, seconds: float) -> str:
     """The status line of a finished painting"""
     assert last.painting is not None
-    done = f"Done in {_format_seconds(seconds)}"
-    reason = {"done": done, "stopped": "Stopped", "time": "Time limit reached"}[last.end_reason]
+    reason = _END_REASONS.get(last.end_reason, f"Done in {_format_seconds(seconds)}")
     width, height = last.painting.shape[1::-1]
     message = f"{reason}: {width} × {height} pixels"
     if last.size != (width, height):

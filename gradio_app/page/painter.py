@@ -154,13 +154,11 @@ def _zero_gpu_painting_seconds(photo_size: tuple[int, int], options: Options) ->
 
 def estimate(photo_size: tuple[int, int], settings: dict[str, Any]) -> Estimate:
     """Estimate what a painting takes.  Raises ImpastoError."""
-    allowed = validated_options(photo_size, settings)
+    options = resolve_options(validated_options(photo_size, settings))
     if ON_ZERO_GPU:  # the memory is another computer's
-        options = resolve_options(allowed)
         final = pyramid_levels(photo_size, options)[-1]
         seconds = min(TIME_LIMIT_SECONDS, _zero_gpu_painting_seconds(photo_size, options))
         return Estimate(final.width, final.height, seconds, 0)
-    options = resolve_options(allowed)
     expected = forecast(photo_size, options, first=options.first_result(max(photo_size)))
     return Estimate(expected.width, expected.height, min(TIME_LIMIT_SECONDS, expected.seconds), expected.memory)
 
