@@ -20,7 +20,8 @@ from .images.picture import read_picture
 from .optimization.cache import ModelCache
 from .optimization.run import Result, Run, Step
 from .optimization.synthesis import blank_content, reconstruction_options, texture_options
-from .options import NETWORK_PREFIX, Options, parse_number, resolve_options
+from .option_values import parse_number
+from .options import NETWORK_PREFIX, Options, resolve_options
 
 
 def stylize(

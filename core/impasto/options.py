@@ -7,7 +7,6 @@ Importing this loads neither torch nor NumPy, so `impasto --help` answers at onc
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +14,7 @@ from typing import Any
 
 from .errors import OptionError, validate_choice
 from .layers import NETWORKS, SHALLOW_LAYER, canonical_network, limit_depth, parse_layers
+from .option_values import validate_value
 from .presets import PAPER_RATIO, PRESETS
 
 QUALITIES = ("instant", "draft", "normal", "fine")
@@ -223,7 +223,7 @@ class Options:
             if getattr(self, name) is None and not (balance_is_set and name in ("strength", "ratio")):
                 object.__setattr__(self, name, value)
         for field in fields(self):
-            object.__setattr__(self, field.name, _validate(field, getattr(self, field.name)))
+            object.__setattr__(self, field.name, validate_value(field, getattr(self, field.name)))
         if not init_is_set and self.init == "instant" and (self._instant_problem() or not self.ladder):
             object.__setattr__(self, "init", "content")
         if self.strength is not None and self.ratio is not None:
@@ -334,7 +334,7 @@ def resolve_options(settings: Mapping[str, Any], options: Options | None = None)
     if "preset" in settings:
         raise OptionError("the preset of existing options cannot be changed: create new Options with it")
     if settings and options.init == PRESETS[options.preset].values["init"]:
-        settings = {"init": None, **settings}  # chosen anew, since it depends on other options
+        settings = {"init": None, **settings}  # it depends on the other options
     for a, b in _EXCLUSIVE:
         for name, displaced in ((a, b), (b, a)):
             if settings.get(name) is not None:
@@ -373,47 +373,3 @@ def option_schema() -> list[dict[str, Any]]:
 def _layer_weights(text: str, network: str | None, shallow: bool) -> dict[str, float]:
     weights = parse_layers(text, network)
     return limit_depth(weights, SHALLOW_LAYER) if shallow else weights
-
-
-def _validate(field: dataclasses.Field[Any], value: Any) -> Any:
-    """Return `value` converted to the field's type.  Raises OptionError: it has another type or is out of range."""
-    name, low, high = field.name, field.metadata["low"], field.metadata["high"]
-    if value is None or field.metadata["kind"] == "picture":
-        return field.default if value is None else value
-    if field.metadata["kind"] != "pictures" and hasattr(value, "tolist"):
-        value = value.tolist()  # numbers and arrays of NumPy and torch
-    if field.metadata["choices"]:
-        prefixes = tuple(choice.removesuffix("NAME") for choice in field.metadata["choices"] if choice.endswith(":NAME"))
-        if isinstance(value, str) and value.startswith(prefixes):
-            return value
-        return validate_choice(name, value, field.metadata["choices"])
-    kind = str(field.type)
-    if field.metadata["kind"] == "pictures":
-        return tuple(value) if isinstance(value, list | tuple) else (value,)
-    if kind.startswith("tuple"):
-        numbers = value if isinstance(value, list | tuple) else (value,)
-        return tuple(parse_number(name, number, float, low, high) for number in numbers)
-    if kind.startswith("float"):
-        return parse_number(name, value, float, low, high)
-    if kind.startswith("int"):
-        return parse_number(name, value, int, low, high)
-    if kind.startswith("bool"):
-        if not isinstance(value, bool):
-            raise OptionError(f"{name} is {value!r}: give true or false")
-        return value
-    return str(value)
-
-
-def parse_number(name: str, value: Any, kind: type, low: float | None, high: float | None) -> Any:
-    """Return `value` as an int or float (`kind`).  Raises OptionError: it is not a number or not in [low, high]."""
-    try:
-        number = kind(value)
-        is_valid = not isinstance(value, bool) and (kind is float or number == value or isinstance(value, str))
-    except (TypeError, ValueError, OverflowError):
-        is_valid = False
-    if not is_valid or not math.isfinite(number):
-        raise OptionError(f"{name} is {value!r}: give {'a whole number' if kind is int else 'a number'}")
-    if (low is not None and number < low) or (high is not None and number > high):
-        span = f"from {low:g} to {high:g}" if low is not None and high is not None else f"of {low:g} or more"
-        raise OptionError(f"{name} is {value!r}: give a number {span}")
-    return number

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import ImageError, OptionError
 from ..formatting import format_duration
-from ..options import FEEDFORWARD_OPTIONS, Options, parse_number
+from ..option_values import parse_number
+from ..options import FEEDFORWARD_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
 from .option_flags import AddCommand, add_option_flags, add_overwrite_flags, given_options
 from .output import (

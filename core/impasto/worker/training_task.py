@@ -28,7 +28,8 @@ def train(job: Job, header: Header, channel: JobChannel) -> None:
     from ..feedforward.training import Trainer, TrainingStep
     from ..feedforward.training_session import TrainingSession
     from ..images.picture import read_picture
-    from ..options import parse_number, resolve_options
+    from ..option_values import parse_number
+    from ..options import resolve_options
 
     minutes = parse_number("minutes", header.get("minutes", 20), float, 0.01, None)
     style = job.styles()[0]
