@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import json
 import os
 import shutil
 import socket
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -25,6 +27,7 @@ from tests.conftest import MEASURED, scene
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "gradio_app"
+PAINTINGS = json.loads((APP / "assets" / "paintings.json").read_text(encoding="utf-8"))
 FAST_PAGE = str(Path(__file__).with_name("fast_page"))
 FAKE_ZERO_GPU = str(Path(__file__).with_name("fake_zero_gpu"))
 INSTALL = "sudo apt-get install --no-install-recommends chromium-headless-shell"
@@ -210,6 +213,10 @@ class Visitor:
         self.find("go").wait_for()
         self.wait_until(lambda: not self.status().startswith(("Starting", "First result", "Painting")))
 
+    def paint_first_result(self) -> None:
+        self.find("go").click()
+        self.wait_until(lambda: self.status().startswith("First result in"))
+
     def download(self, path: Path) -> Image.Image:
         with self.page.expect_download() as download:
             self.find("download").click()
@@ -220,6 +227,12 @@ class Visitor:
 
     def close(self) -> None:
         self.page.close()
+
+
+#: Opens the page for a visitor
+OpenPage = Callable[..., Visitor]
+#: For tests of what happens in the browser, which is the same for both servers
+ON_ONE_SERVER = pytest.mark.parametrize("page_server", ["local"], indirect=True)
 
 
 @pytest.fixture
@@ -252,6 +265,11 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos") / "large.jpg"
     Image.fromarray(scene(480, 360)).save(path)
     return path
+
+
+def rgb_values(image: Image.Image) -> np.ndarray:
+    """(H, W, 3), from 0 to 255"""
+    return np.asarray(image.convert("RGB"), dtype=float)
 
 
 def save_network(folder: Path, name: str, seed: int = 0, thumbnail: str = "") -> TransformNet:

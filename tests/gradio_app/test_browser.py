@@ -7,30 +7,18 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
-from impasto.feedforward.registry import available_networks
-from impasto.images.picture import read_picture
-from tests.conftest import MEASURED, png_text
-from tests.gradio_app.conftest import APP, Visitor, save_network, serve_page
+from tests.conftest import png_text
+from tests.gradio_app.conftest import ON_ONE_SERVER, OpenPage, rgb_values
 
 pytestmark = pytest.mark.browser
-PAINTINGS = json.loads((APP / "assets" / "paintings.json").read_text(encoding="utf-8"))
-OpenPage = Callable[..., Visitor]
-#: For tests of what happens in the browser, which is the same for both servers
-_ON_ONE_SERVER = pytest.mark.parametrize("page_server", ["local"], indirect=True)
-
-
-def pixels(image: Image.Image) -> np.ndarray:
-    return np.asarray(image.convert("RGB"), dtype=float)
 
 
 def test_stopping_a_painting_keeps_what_the_preview_shows(
@@ -58,7 +46,7 @@ def test_stopping_a_painting_keeps_what_the_preview_shows(
     assert recipe["options"]["colors"] == "style"
 
 
-@_ON_ONE_SERVER
+@ON_ONE_SERVER
 def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", small)
@@ -68,12 +56,12 @@ def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: 
     assert whole.size == (72, 54)
     with Image.open(small) as photo:
         photo.load()
-    assert np.abs(pixels(whole) - pixels(photo)).mean() > 10
+    assert np.abs(rgb_values(whole) - rgb_values(photo)).mean() > 10
 
     visitor.set_number("strength", "0.25")  # half of what it was painted with: half of the way to the photo
     visitor.wait_until(lambda: "painting-50" in visitor.result_url())
     half = visitor.download(tmp_path / "half.png")
-    assert np.abs(pixels(half) - (pixels(whole) + pixels(photo)) / 2).max() < 2
+    assert np.abs(rgb_values(half) - (rgb_values(whole) + rgb_values(photo)) / 2).max() < 2
     visitor.set_number("strength", "0.9")
     visitor.wait_until(lambda: "To make it stronger, press Stylize" in visitor.status())
 
@@ -92,116 +80,9 @@ def test_a_finished_painting_can_be_faded_reopened_and_used_as_photo(open_page: 
     assert again["content"] != json.loads(png_text(whole)["impasto"])["content"]
 
 
-def test_a_click_on_a_style_paints_at_once_and_then_refines(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
-    files = [painting["file"] for painting in PAINTINGS]
-    index = next(i for i, file in enumerate(files) if i and Path(file).stem in available_networks())  # 0 is chosen already
-    file = files[index]
-    with Image.open(small) as image:
-        photo = pixels(image)
-    visitor = open_page()
-    button = visitor.find("gallery").locator("button").nth(index)
-    button.click()
-    visitor.find("style").locator(f"img[src*='{file}']").wait_for()  # without a photo a click only chooses the style
-    assert visitor.find("go").is_visible()
-    visitor.upload("photo", small)
-    visitor.set_number("strength", "0.6")
-    for paintings in (1, 2):  # clicking it again paints again
-        button.click()
-        visitor.find("stop").wait_for()
-        visitor.wait_until(lambda: visitor.status().startswith("Done in") and visitor.find("go").is_visible())
-        assert visitor.find("session").locator("button").count() == paintings
-    whole = visitor.download(tmp_path / "whole.png")
-    assert (whole.format, whole.size) == ("PNG", (72, 54))
-    recipe = json.loads(png_text(whole)["impasto"])
-    assert (recipe["options"]["strength"], recipe["page"]["ended"], "net" in recipe) == (0.6, "done", False)
-    assert recipe["styles"] == [read_picture(APP / "assets" / file).digest]
-    assert np.abs(pixels(whole) - photo).mean() > 5
-
-
-@_ON_ONE_SERVER
-def test_a_first_result_is_shown_within_seconds_and_refined_without_a_click(
-    open_page: OpenPage, large: Path, tmp_path: Path
-) -> None:
-    visitor = open_page()
-    visitor.upload("photo", large)
-    visitor.find("go").click()
-    visitor.wait_until(lambda: visitor.status().startswith("First result in"))
-    first = json.loads(png_text(visitor.download(tmp_path / "first.png"))["impasto"])
-    assert (first["options"]["quality"], first["page"]["ended"]) == ("instant", "done")
-    assert visitor.find("session").locator("button").count() == 1
-    shown = visitor.result_url()
-    visitor.wait_until(lambda: "Painting at" in visitor.status())
-    visitor.wait_until(lambda: "preview" in visitor.result_url())
-    assert visitor.result_url() != shown
-    visitor.find("stop").click()
-    visitor.wait_until(lambda: visitor.status().startswith("Stopped: 480 × 360"))
-    exact = json.loads(png_text(visitor.download(tmp_path / "exact.png"))["impasto"])
-    assert (exact["options"]["quality"], exact["page"]["ended"]) == ("normal", "stopped")
-    assert visitor.find("session").locator("button").count() == 1  # it is the same painting
-    visitor.find("more").locator("button").first.click()
-    visitor.find("quality").get_by_label("Instant").check()
-    visitor.find("go").click()
-    visitor.find("stop").wait_for()
-    visitor.wait_until(lambda: visitor.status().startswith("Done in") and visitor.find("go").is_visible())
-    assert json.loads(png_text(visitor.download(tmp_path / "instant.png"))["impasto"])["options"]["quality"] == "instant"
-
-
-@_ON_ONE_SERVER
-def test_stopping_before_the_exact_painting_has_got_as_far_keeps_the_first_result(
-    open_page: OpenPage, large: Path, tmp_path: Path
-) -> None:
-    visitor = open_page()
-    visitor.upload("photo", large)
-    visitor.find("go").click()
-    visitor.wait_until(lambda: visitor.status().startswith("First result in"))
-    visitor.find("stop").click()
-    visitor.wait_until(lambda: visitor.find("go").is_visible())
-    kept = visitor.download(tmp_path / "kept.png")
-    assert json.loads(png_text(kept)["impasto"])["options"]["quality"] == "instant"
-    assert visitor.find("session").locator("button").count() == 1
-
-
-@_ON_ONE_SERVER
-def test_a_click_on_another_style_takes_the_place_of_a_painting(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
-    visitor = open_page()
-    visitor.upload("photo", large)
-    visitor.start_painting()
-    visitor.wait_until(lambda: "Painting at" in visitor.status() or "First result" in visitor.status())
-    buttons = visitor.find("gallery").locator("button")
-    buttons.nth(1).click()
-    buttons.nth(2).click()  # at once
-    visitor.find("style").locator(f"img[src*='{PAINTINGS[2]['file']}']").wait_for()
-    visitor.wait_until(lambda: "Painting at" in visitor.status())
-    assert visitor.find("stop").is_visible()
-    assert not visitor.find("go").is_visible()
-    visitor.find("stop").click()
-    visitor.wait_until(lambda: visitor.status().startswith(("Stopped", "Done")) and visitor.find("go").is_visible())
-    recipe = json.loads(png_text(visitor.download(tmp_path / "last.png"))["impasto"])
-    assert recipe["styles"] == [read_picture(APP / "assets" / PAINTINGS[2]["file"]).digest]
-
-
-def test_a_style_that_is_only_a_network_is_not_refined(
-    browser: Any, small: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    networks = tmp_path / "networks"
-    networks.mkdir()
-    save_network(networks, "my_own")
-    with serve_page(APP, tmp_path / "server", IMPASTO_NETS=str(networks), **MEASURED) as server:
-        visitor = Visitor(browser, server)
-        visitor.upload("photo", small)
-        visitor.find("gallery").locator("button").last.click()
-        visitor.wait_until(lambda: visitor.status().startswith("Done in"))
-        assert visitor.find("style").locator("img").count() == 0
-        recipe = json.loads(png_text(visitor.download(tmp_path / "own.png"))["impasto"])
-        assert recipe["net"]["name"] == "my_own"
-        visitor.set_number("strength", "0.9")
-        visitor.wait_until(lambda: "click its style again" in visitor.status())
-        visitor.close()
-
-
 def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     with Image.open(small) as image:
-        photo = pixels(image)
+        photo = rgb_values(image)
     visitor = open_page()
     visitor.upload("photo", small)
     visitor.find("more").locator("button").first.click()
@@ -218,7 +99,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
         mouse.up()
         visitor.wait_for_rendering()
     visitor.paint()
-    change = np.abs(pixels(visitor.download(tmp_path / "masked.png")) - photo).mean(2)
+    change = np.abs(rgb_values(visitor.download(tmp_path / "masked.png")) - photo).mean(2)
     assert change[8:14, 15:21].mean() > 10
     assert change[40:46, 15:21].mean() > 10
     assert change[26:29].max() <= 1  # between the strokes
@@ -226,14 +107,14 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor.find("mask").get_by_text("Clear").click()
     visitor.wait_for_rendering()
     visitor.paint()
-    change = np.abs(pixels(visitor.download(tmp_path / "whole.png")) - photo).mean(2)
+    change = np.abs(rgb_values(visitor.download(tmp_path / "whole.png")) - photo).mean(2)
     assert change[:, 40:].mean() > 10
     canvas.focus()
     for key in ("ArrowRight",) * 6 + ("Space", "Shift+ArrowDown"):
         visitor.page.keyboard.press(key)
     visitor.wait_for_rendering()
     visitor.paint()
-    change = np.abs(pixels(visitor.download(tmp_path / "keys.png")) - photo).mean(2)
+    change = np.abs(rgb_values(visitor.download(tmp_path / "keys.png")) - photo).mean(2)
     assert change[24:30, 50:56].mean() > 10
     assert change[:, :30].max() <= 1
 
@@ -241,7 +122,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor.find("together").get_by_label("The brushed area").check()
     visitor.paint()
     painting = visitor.download(tmp_path / "regions.png")
-    assert np.abs(pixels(painting) - photo).mean(2)[:, :30].mean() > 10
+    assert np.abs(rgb_values(painting) - photo).mean(2)[:, :30].mean() > 10
     assert len(json.loads(png_text(painting)["impasto"])["masks"]) == 2
     visitor.find("mask").get_by_text("Clear").click()
     visitor.wait_for_rendering()
@@ -249,7 +130,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor.wait_until(lambda: visitor.status().startswith("Brush the area of the second style first"))
 
 
-@_ON_ONE_SERVER
+@ON_ONE_SERVER
 def test_every_field_of_more_options_reaches_the_recipe(open_page: OpenPage, small: Path, large: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", large)
@@ -327,7 +208,7 @@ DROP = """([selector, name, data]) => {
 }"""
 
 
-@_ON_ONE_SERVER
+@ON_ONE_SERVER
 @pytest.mark.parametrize(
     ("selector", "name", "field"),
     [("#style img", "dropped.png", "style"), ("#title", "dropped.png", "photo"), ("body", "pasted.png", "photo")],
@@ -340,7 +221,7 @@ def test_pictures_can_be_dropped_and_pasted(open_page: OpenPage, small: Path, se
     visitor.find(field).locator(f"img[src*='{name}']").wait_for()
 
 
-@_ON_ONE_SERVER
+@ON_ONE_SERVER
 def test_a_deleted_painting_is_reported(open_page: OpenPage, small: Path, page_server: SimpleNamespace) -> None:
     visitor = open_page()
     visitor.upload("photo", small)
@@ -400,7 +281,7 @@ def test_closing_the_tab_stops_painting(open_page: OpenPage, large: Path, small:
         second.wait_until(lambda: not children(), 15)
 
 
-@_ON_ONE_SERVER
+@ON_ONE_SERVER
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_a_phone(open_page: OpenPage, small: Path, scheme: str) -> None:
     visitor = open_page(window={"width": 390, "height": 844}, color_scheme=scheme, touch=True)
@@ -413,7 +294,7 @@ def test_the_page_fits_a_phone(open_page: OpenPage, small: Path, scheme: str) ->
     assert visitor.find("result").bounding_box()["width"] <= 390
 
 
-@_ON_ONE_SERVER
+@ON_ONE_SERVER
 def test_the_page_works_with_keyboard_and_screen_reader(open_page: OpenPage, small: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", small)
