@@ -21,8 +21,8 @@ from tests.conftest import scene
 FOLDER = Path(__file__).parent
 
 SETTINGS = {"network": "vgg16", "device": "cpu", "precision": "float32", "size": 72, "init": "content", "iterations": 8}
-#: Options per picture. Small, in float32, on the CPU, with the real VGG-16; few steps, since steps amplify rounding: a run from
-#: the instant result has too many.
+#: Options per picture. Small, in float32, on the CPU, with the real VGG-16; few steps, since steps amplify rounding: a run
+#: from the instant result has too many.
 CASES: dict[str, dict[str, Any]] = {
     "impasto": {},
     "paper": {"preset": "paper", "init": "noise", "seed": 3},
