@@ -39,7 +39,6 @@ def test_python_examples_run(
         picture(name, 60, 48)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("impasto.optimization.pyramid._level_steps", lambda *_: 3)
-    monkeypatch.setattr("impasto.optimization.pyramid._final_steps", lambda *_: 3)
     monkeypatch.setattr("impasto.feedforward.training.PHASES", (Phase(64, 1.0, 1e-3),))
     exec(compile(re.sub(r"\bsize=\d+", "size=64", block), "example", "exec"), {})
     for name in re.findall(r'\.save\("([^"]+)"\)', block):

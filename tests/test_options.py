@@ -52,7 +52,6 @@ def test_preset_fills_unset_options_and_explicit_options_override_it() -> None:
         ({"init": "instant", "preset": "paper"}, "init instant needs preset impasto and network vgg16"),
         ({"quality": "instant", "network": "vgg19"}, "quality instant needs preset impasto and network vgg16"),
         ({"quality": "instant", "content_layers": "none"}, "quality instant needs content_layers and style_layers"),
-        ({"quality": "instant", "size": 1025}, "up to 1024 pixels"),
         ({"style_weights": (1, "x")}, "a number"),
     ],
 )

@@ -18,8 +18,6 @@ from .option_values import validate_value
 from .presets import PAPER_RATIO, PRESETS
 
 QUALITIES = ("instant", "draft", "normal", "fine")
-#: Longest side of a result of quality "instant", in pixels
-MAX_INSTANT_SIZE = 1024
 #: Longest side of a first result, which another run refines, in pixels: larger ones take too long to wait for
 _FIRST_RESULT_SIZE = 512
 #: Style loss -> content weight at strength 0.5 where the loss is relative to the images' own. Chosen by measurement so that
@@ -100,7 +98,7 @@ class Options:
     )
     quality: str = option(
         "normal",
-        f"amount of computation; instant takes a few large steps with a trained network, up to {MAX_INSTANT_SIZE} pixels",
+        "amount of computation; instant takes a few large steps with a trained network",
         choices=QUALITIES,
         group="basic",
     )
@@ -238,8 +236,6 @@ class Options:
         for name in ("quality", "init"):
             if getattr(self, name) == "instant" and (problem := self._instant_problem()):
                 raise OptionError(f"{name} instant {problem}")
-        if self.quality == "instant" and self.size > MAX_INSTANT_SIZE:
-            raise OptionError(f"size is {self.size}: quality instant paints up to {MAX_INSTANT_SIZE} pixels")
         content_layers, style_layers = parse_layers(self.content_layers), self.style_layer_weights()
         if not content_layers and not any(style_layers):
             raise OptionError("content_layers and style_layers are both none: name at least one layer")

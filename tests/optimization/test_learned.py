@@ -14,9 +14,10 @@ from skimage import data
 import impasto
 from impasto.images.picture import read_picture
 from impasto.images.tileable import Tileable
+from impasto.layers import layer_stride
 from impasto.learned_optimizer.batch_objective import WHOLE, BatchObjective, BatchVGG, feature_moments
 from impasto.learned_optimizer.direction import AdamDirection
-from impasto.learned_optimizer.network import Observation, StyleRegion, UpdateNetwork, conditions
+from impasto.learned_optimizer.network import Observation, StyleRegion, UpdateNetwork, conditions, receptive_radius
 from impasto.learned_optimizer.transport import Transport, project, style_root, transport
 from impasto.losses.moments import compute_moments
 from impasto.optimization.learned import LearnedOptimizer
@@ -84,11 +85,36 @@ def test_step_in_a_run_equals_that_in_training() -> None:
     vgg = VGG(weights, [*WHOLE.style, WHOLE.content], pooling="max", padding="replicate")
     style_maps = vgg.forward(style)
     region = Region({name: (weight, compute_moments(style_maps[name])) for name, weight in WHOLE.style.items()})
-    settings: dict[str, Any] = {"style_loss": "covariance", "alpha": 0.3, "relative": True, "tv": 2.0, "observable": True}
+    settings: dict[str, Any] = {"style_loss": "covariance", "alpha": 0.3, "relative": True, "tv": 2.0, "observed_halo": 0}
     objective = Objective(vgg, content, {WHOLE.content: 1.0}, [region], **settings)
     stepped = LearnedOptimizer(network, 0.3, Tileable(False, False)).step(image, objective(image))
     assert float((expected - image).abs().mean()) > 0.01
     torch.testing.assert_close(stepped, expected, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("padding", ["replicate", "circular-x"])
+def test_step_in_tiles_equals_that_on_the_whole_image(padding: str) -> None:
+    layers = ["conv1_1", "conv2_1", "conv3_1"]
+    network = make_network()
+    content, style, image = torch.rand(3, 128, 192, 3, generator=torch.Generator().manual_seed(0))
+    vgg = VGG(random_weights("vgg16"), layers, pooling="max", padding=padding)
+    style_maps = vgg.forward(style)
+    guide = torch.linspace(0, 1, 192).expand(128, 192)
+    regions = []
+    for weights in (guide, 1 - guide):
+        guides = {name: weights[:: layer_stride(name), :: layer_stride(name)].contiguous() for name in layers}
+        regions.append(Region({name: (1.0, compute_moments(style_maps[name])) for name in layers}, guides))
+    settings: dict[str, Any] = {"style_loss": "covariance", "relative": True, "observed_halo": receptive_radius(layers)}
+    whole, tiled = (Objective(vgg, content, {"conv3_1": 1.0}, regions, tile=tile, **settings)(image) for tile in (None, 64))
+    # The first direction of Adam is the sign of the gradient, which rounding may change.
+    expected, in_tiles = (
+        LearnedOptimizer(network, 0.3, Tileable.from_padding(padding)).step(
+            image, evaluation._replace(gradient=whole.gradient)
+        )
+        for evaluation in (whole, tiled)
+    )
+    assert float((expected - image).abs().mean()) > 0.01
+    torch.testing.assert_close(in_tiles, expected, rtol=0, atol=1e-4)
 
 
 def test_regions_that_cover_everything_equal_no_regions() -> None:

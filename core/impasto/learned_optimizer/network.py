@@ -8,13 +8,14 @@ one network serves any style, at every level of the pyramid.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from ..layers import layer_stride
 from .transport import COMPONENTS, TRANSPORT_LAYERS, FeatureMoments, Transport
 
 #: Channels of the layers in TRANSPORT_LAYERS, in VGG and in this network
@@ -51,6 +52,15 @@ class Observation(NamedTuple):
     regions: Sequence[StyleRegion]
     conditions: Tensor  # (B, CONDITIONS): see `conditions`
     padding: Padding = ("replicate", "replicate")
+
+
+def receptive_radius(layers: Collection[str]) -> int:
+    """Return how many pixels the network sees beyond a position's own, besides what the features of these layers see."""
+    radius = 1  # of the last convolution
+    for layer, blocks in zip(TRANSPORT_LAYERS, _BLOCKS, strict=True):
+        if layer in layers:  # the blocks, the convolution of the pixels, and the one that carries to the next finer layer
+            radius += (2 * blocks + 2) * layer_stride(layer)
+    return radius
 
 
 def conditions(side: float, step: int, decades: Tensor) -> Tensor:

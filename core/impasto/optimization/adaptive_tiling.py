@@ -29,14 +29,9 @@ class TileLimit:
 class AdaptiveTilingObjective:
     """The objective of one pyramid level, rebuilt with tiles of half the size when memory runs out."""
 
-    def __init__(
-        self, build: Callable[[], Objective], size: tuple[int, int], limit: TileLimit, *, single_tile: bool = False
-    ) -> None:
-        """build: makes the objective with tiles within `limit`; size: width and height of the image
-
-        single_tile: the image may not be divided
-        """
-        self._build, self._size, self._limit, self._single_tile = build, size, limit, single_tile
+    def __init__(self, build: Callable[[], Objective], size: tuple[int, int], limit: TileLimit) -> None:
+        """build: makes the objective with tiles within `limit`; size: width and height of the image"""
+        self._build, self._size, self._limit = build, size, limit
         self._objective: Objective | None = None
 
     @property
@@ -49,7 +44,7 @@ class AdaptiveTilingObjective:
         """Evaluate the objective at an image (H, W, 3).  Raises MemoryError: not even the smallest tiles fit."""
         while (evaluation := self._evaluate_or_none(image)) is None:
             smaller = min(self._limit.side or max(self._size), max(self._size)) // 2
-            if smaller < SMALLEST_TILE or self._single_tile:
+            if smaller < SMALLEST_TILE:
                 raise MemoryError
             self._objective = None
             release_memory(image.device)  # it is fragmented

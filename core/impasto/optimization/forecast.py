@@ -5,7 +5,6 @@ The bytes and the floating-point operations come from the run plan; this module 
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from functools import lru_cache
@@ -13,7 +12,6 @@ from typing import NamedTuple
 
 import torch
 
-from ..errors import OutOfMemoryError
 from ..options import Options
 from ..runtime.device import choose_device, choose_precision
 from ..runtime.memory import retain_freed_memory
@@ -55,10 +53,8 @@ def forecast(
     )
     expected = forecast_plan(plan, levels[-1], device, precision)
     if first is not None:
-        with contextlib.suppress(OutOfMemoryError):  # then there is none
-            expected = expected._replace(
-                seconds=expected.seconds + forecast(size, first, network_loaded=network_loaded).seconds
-            )
+        seconds = expected.seconds + forecast(size, first, network_loaded=network_loaded).seconds
+        expected = expected._replace(seconds=seconds)
     return expected
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors.torch
 import torch
@@ -13,6 +14,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from ..images.tileable import Tileable
+from ..layers import layer_stride
 from ..learned_optimizer.direction import AdamDirection
 from ..learned_optimizer.network import MAX_DECADES, MIN_DECADES, Observation, StyleRegion, UpdateNetwork, conditions
 from ..learned_optimizer.transport import (
@@ -25,6 +27,7 @@ from ..learned_optimizer.transport import (
 )
 from ..losses.moments import Moments
 from .objective import Evaluation, TermMoments
+from .tiling import Tile
 
 #: The trained network
 WEIGHTS = Path(__file__).parents[1] / "learned_optimizer" / "update_network.safetensors"
@@ -40,7 +43,7 @@ def load_update_network(device: torch.device) -> UpdateNetwork:
 
 
 class LearnedOptimizer:
-    """Takes large steps with a trained network. Its objective must be observable."""
+    """Takes large steps with a trained network. Its objective must have an `observed_halo`."""
 
     def __init__(self, network: UpdateNetwork, decades: float, tileable: Tileable) -> None:
         """decades: powers of ten by which the weight of the content differs from that at strength 0.5"""
@@ -55,27 +58,33 @@ class LearnedOptimizer:
     def step(self, image: Tensor, evaluation: Evaluation) -> Tensor:
         """Return the next image, given an image (H, W, 3) and the objective there."""
         observed = evaluation.observed
-        assert observed is not None, "the objective is not observable"
-        gradient = _to_batch(evaluation.gradient)
-        gradient = gradient / (gradient.square().mean().sqrt() + 1e-12)
-        layers = [layer for layer in TRANSPORT_LAYERS if layer in observed.features]
-        seen = Observation(
-            _to_batch(image),
-            _to_batch(observed.content),
-            gradient,
-            self._direction.update(gradient),
-            {layer: _to_batch(observed.features[layer]) for layer in layers},
-            self._regions(observed.terms, layers),
-            conditions(max(image.shape[:2]), self._step, image.new_tensor([self._decades])),
-            ("circular" if self._tileable.y else "replicate", "circular" if self._tileable.x else "replicate"),
-        )
+        assert observed is not None, "the objective has no observed_halo"
+        gradient = evaluation.gradient / (evaluation.gradient.square().mean().sqrt() + 1e-12)
+        direction = self._direction.update(_to_batch(gradient))[0].permute(1, 2, 0)
+        used = {term.layer for term in observed.terms}
+        layers = [layer for layer in TRANSPORT_LAYERS if layer in used]
+        regions = self._regions(observed.terms, layers)
+        proposed = torch.empty_like(image)
+        for tile, features in observed.blocks:
+            seen = Observation(
+                _to_batch(tile.block(image)),
+                _to_batch(tile.block(observed.content)),
+                _to_batch(tile.block(gradient)),
+                _to_batch(tile.block(direction)),
+                {layer: _to_batch(features[layer]) for layer in layers},
+                [region.of_block(tile) for region in regions],
+                conditions(max(image.shape[:2]), self._step, image.new_tensor([self._decades])),
+                ("circular" if self._tileable.y else "replicate", "circular" if self._tileable.x else "replicate"),
+            )
+            is_bfloat16 = features[layers[0]].dtype == torch.bfloat16
+            with torch.autocast(image.device.type, torch.bfloat16, enabled=is_bfloat16):
+                block: Tensor = self._network(seen)
+            owned = tile.rows.in_block(1), tile.columns.in_block(1)
+            proposed[tile.rows.in_image(1), tile.columns.in_image(1)] = block[0].permute(1, 2, 0)[owned]
         self._step += 1
-        is_bfloat16 = observed.features[layers[0]].dtype == torch.bfloat16
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=is_bfloat16):
-            proposed: Tensor = self._network(seen)
-        return proposed[0].permute(1, 2, 0).clamp(0, 1).contiguous()
+        return proposed.clamp_(0, 1)
 
-    def _regions(self, terms: Sequence[TermMoments], layers: Sequence[str]) -> list[StyleRegion]:
+    def _regions(self, terms: Sequence[TermMoments], layers: Sequence[str]) -> list[_Region]:
         """Return the transports to the styles: the terms are those of one region after another."""
         regions = []
         by_layer = {layer: [term for term in terms if term.layer == layer] for layer in layers}
@@ -86,10 +95,10 @@ class LearnedOptimizer:
                 torch.stack([moments.mean for moments in target], -2),
                 torch.stack([moments.covariance for moments in target], -3),
             )
-            guides = {term.layer: term.guide[None] for term in region if term.guide is not None}
+            guides = {term.layer: term.guide for term in region if term.guide is not None}
             maps = transport(_to_batch_of_one(current), _to_batch_of_one(root))
             device = region[0].current.mean.device
-            regions.append(StyleRegion(Transport(*(tensor.to(device) for tensor in maps)), guides or None))
+            regions.append(_Region(Transport(*(tensor.to(device) for tensor in maps)), guides))
         return regions
 
     def _root(self, term: TermMoments) -> FeatureMoments:
@@ -137,6 +146,18 @@ class LearnedOptimizer:
             lambda values: functional.interpolate(values, (height, width), mode="bicubic", align_corners=False)
         )
         return other
+
+
+class _Region(NamedTuple):
+    """A transport, and where in the whole image it applies"""
+
+    transport: Transport
+    guides: Mapping[str, Tensor]  # layer -> weight of each position, (h, w); empty: 1 everywhere
+
+    def of_block(self, tile: Tile) -> StyleRegion:
+        """Return the region within the block of a tile."""
+        guides = {layer: tile.block(guide, layer_stride(layer))[None] for layer, guide in self.guides.items()}
+        return StyleRegion(self.transport, guides or None)
 
 
 def content_decades(weight: float, default: float) -> float:

@@ -11,7 +11,7 @@ With regions, the style term also sums over these, each with the moments of its 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -42,10 +42,10 @@ class TermMoments(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """What a learned optimizer sees besides the gradient, of an image that is a single tile"""
+    """What a learned optimizer sees besides the gradient"""
 
     content: Tensor  # (H, W, 3)
-    features: Mapping[str, Tensor]  # style layer -> (h, w, N)
+    blocks: Iterable[tuple[Tile, Mapping[str, Tensor]]]  # each tile, with style layer -> features of its block (h, w, N)
     terms: Sequence[TermMoments]
 
 
@@ -56,7 +56,7 @@ class Evaluation(NamedTuple):
     value: Tensor  # the objective itself
     content_loss: Tensor  # 1/2 sum (F - P)^2, averaged over the content layers
     style_loss: Tensor  # sum_l w_l |S - S*|^2 / 4 N^2, over the regions
-    observed: Observed | None = None  # if the objective is observable
+    observed: Observed | None = None  # if the objective has an `observed_halo`
 
     def is_finite(self) -> bool:
         """Return whether the value and the whole gradient are finite."""
@@ -90,7 +90,7 @@ class Objective:
         relative: bool = False,
         tv: float = 0.0,
         tile: int | None = None,
-        observable: bool = False,
+        observed_halo: int | None = None,
     ) -> None:
         """content: image (H, W, 3) whose features are the content target; content_layers: layer -> weight
         style_loss: a key of STYLE_LOSSES
@@ -99,9 +99,11 @@ class Objective:
         relative: must be True for losses other than the Gram loss, which are always relative to the style
         tv: weight of the total variation
         tile: maximum side of a tile, in pixels; None: the image is a single tile
-        observable: return what a learned optimizer sees, too; needs a content and a single tile
+        observed_halo: return what a learned optimizer sees, too, in blocks whose halo is larger by this many pixels; needs a
+        content
         """
-        self._observed_content = content if observable else None
+        self._observed_content = None if observed_halo is None else content
+        self._observed_halo = observed_halo or 0
         self.network, self.tv, self._tile = network, tv, tile
         self._processes = ProcessGroup()
         self._is_gram = style_loss == "gram"
@@ -155,8 +157,7 @@ class Objective:
             style_losses.append((term, loss, scale, accumulator.total_weight))
         observed = None
         if self._observed_content is not None:
-            assert len(tiles) == 1, "a learned optimizer needs the image in one tile"
-            observed = Observed(self._observed_content, {term.layer: maps[term.layer] for term in self._terms}, term_moments)
+            observed = Observed(self._observed_content, self._observed_blocks(image, tiles, maps), term_moments)
         gradient = torch.zeros_like(image)
         content = image.new_zeros(2)  # the content term of this objective, and the content loss in the paper's units
         with self._processes.fail_together(image.device):
@@ -183,13 +184,25 @@ class Objective:
             value = value + variation
         return Evaluation(gradient, value, content[1], style_total, observed)
 
-    def _tiles(self, image: Tensor) -> list[Tile]:
+    def _tiles(self, image: Tensor, extra_halo: int = 0) -> list[Tile]:
         """Split the image into tiles. Their order must be the same each time: `_content_features` follows it."""
         layers = {*self._content_layers, *(term.layer for term in self._terms)}
         height, width = image.shape[:2]
-        return make_tiles(
-            width, height, self._tile, receptive_radius(self.network.name, layers), Tileable.from_padding(self.network.padding)
-        )
+        halo = receptive_radius(self.network.name, layers) + extra_halo
+        return make_tiles(width, height, self._tile, halo, Tileable.from_padding(self.network.padding))
+
+    def _observed_blocks(
+        self, image: Tensor, tiles: Sequence[Tile], maps: Mapping[str, Tensor]
+    ) -> Iterable[tuple[Tile, Mapping[str, Tensor]]]:
+        """Return the blocks that a learned optimizer sees. Those of several tiles are computed as they are asked for.
+
+        maps: those of an image that is a single tile
+        """
+        layers = {term.layer for term in self._terms}
+        if len(tiles) == 1:
+            return [(tiles[0], {layer: maps[layer] for layer in layers})]  # `backward` empties `maps`
+        blocks = release_between_tiles(self._tiles(image, self._observed_halo), image.device)
+        return ((tile, self.network.forward(tile.block(image), keep_layers=layers)) for tile in blocks)
 
     def _store_content_features(self, content: Tensor) -> list[Mapping[str, Callable[[], Tensor]]]:
         """Compute the content targets of each tile, on disk if there are several, and the norms and structure of the features.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..errors import OptionError
 from ..images.resize import fit_size
 from ..images.tileable import Tileable
 from ..layers import SMALLEST_SIDE, TOTAL_STRIDE
-from ..options import MAX_INSTANT_SIZE, NETWORK_PREFIX, Options
+from ..options import NETWORK_PREFIX, Options
 from ..presets import PRESETS
 
 #: Longest side of the smallest level, in pixels: the network's receptive field covers most of the image there.
@@ -17,10 +16,14 @@ _SMALLEST_LEVEL = 128
 #: With an initial image from a network: the smallest level, about as large as the images that networks train on, and a factor
 #: for its steps. This gets as far as all the smaller levels would, in three quarters of their time. Measured.
 _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
-#: Steps of quality "instant" per longest side in pixels, and the side from which on its levels are shallow. The second
-#: level is twice as large as the first. Measured.
-_INSTANT_STEPS = {128: 12, 181: 5, 256: 5, 362: 3, 512: 2, 724: 2, 1024: 2}
-_INSTANT_SHALLOW_SIDE = 300
+#: Longest side in pixels up to which a pyramid uses all layers. The levels above are shallow, with few steps, for an image has
+#: its forms there and needs finer strokes only. Measured.
+_FULL_DEPTH_SIDE = 560
+#: Steps of a level above. Measured.
+_UPPER_STEPS = {"draft": 2, "normal": 3, "fine": 6}
+#: Steps of quality "instant" at the smallest level, and at others per longest side in pixels. Measured.
+_FIRST_INSTANT_STEPS = 12
+_INSTANT_STEPS = {256: 5, 512: 3}
 #: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
 #: the final one. Measured.
 _REFINING_STEPS = {"draft": (20, 6), "normal": (28, 21), "fine": (84, 63)}
@@ -49,48 +52,55 @@ def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     """Return the levels for a content of this size (width, height), smallest first, each about sqrt 2 times the one below.
 
     With an initial image from a network, the small levels are left out. With init "instant", the learned optimizer paints the
-    levels up to MAX_INSTANT_SIZE, with steps of the other optimizer at the smallest one, and that one finishes. Sides of
-    seamless images are rounded to multiples of the total stride.
-
-    Raises OptionError: quality "instant" does not go with a size of 0 and a content as large as this.
+    levels, with steps of the other optimizer at the smallest one and at the largest that uses all layers. Sides of seamless
+    images are rounded to multiples of the total stride.
     """
     longest = options.size or max(size)
-    if options.quality == "instant" and longest > MAX_INSTANT_SIZE:
-        raise OptionError(f"the content is {longest} pixels long: give a size of at most {MAX_INSTANT_SIZE}")
     final = fit_size(size, longest) if longest != max(size) else size
     sizes = _level_sizes(final) if options.ladder else [final]
     if options.quality == "instant":
-        levels = [_learned_level(size, options) for size in _learned_sizes(sizes)]
-        return [*levels[:-1], levels[-1]._replace(steps=options.iterations or levels[-1].steps)]
+        levels = _learned_levels(sizes, options)
+    else:
+        count = len(sizes)
+        if options.ladder and PRESETS[options.preset].steps is None:
+            count = max(1, sum(max(size) <= _FULL_DEPTH_SIDE for size in sizes))
+        levels = _deep_levels(sizes[:count], options) + _upper_levels(sizes[count:], options)
+    return [*levels[:-1], levels[-1]._replace(steps=options.iterations or levels[-1].steps)]
+
+
+def _deep_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
+    """Return the levels up to a size at which all layers are used, for runs other than instant ones."""
     if options.init == "instant":
-        return _refining_levels(final, options)
+        smallest, *learned = _learned_levels(sizes, options)
+        first_steps, final_steps = _REFINING_STEPS[options.quality]
+        if learned:
+            learned.insert(0, smallest._replace(steps=first_steps, learned=False))
+        return [smallest, *learned, Level(*_tileable_size(sizes[-1], options), final_steps)]
     starts_from_network = options.init.startswith(NETWORK_PREFIX)
     if starts_from_network:
         sizes = [size for size in sizes if max(size) >= _NETWORK_SIDE] or sizes[-1:]
     levels = [Level(*_tileable_size(size, options), _level_steps(max(size), options)) for size in sizes]
-    levels[-1] = levels[-1]._replace(steps=_final_steps(longest, options))
-    if starts_from_network and options.ladder and (len(levels) > 1 or options.iterations is None):
+    if starts_from_network and options.ladder:
         levels[0] = levels[0]._replace(steps=_NETWORK_STEP_FACTOR * levels[0].steps)
     return levels
 
 
-def _refining_levels(final: tuple[int, int], options: Options) -> list[Level]:
-    """Return the levels with init "instant"."""
-    sizes = _level_sizes(final)
-    count = sum(max(size) <= MAX_INSTANT_SIZE for size in sizes)
-    smallest, *learned = (_learned_level(size, options) for size in _learned_sizes(sizes[:count]))
-    first_steps, final_steps = _REFINING_STEPS[options.quality]
-    if learned and options.ladder:
-        learned.insert(0, smallest._replace(steps=first_steps, learned=False))
-    above = [Level(*_tileable_size(size, options), _level_steps(max(size), options)) for size in sizes[count:-1]]
-    if count < len(sizes):
-        final_steps = _level_steps(max(final), options)
-    return [smallest, *learned, *above, Level(*_tileable_size(final, options), options.iterations or final_steps)]
+def _upper_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
+    """Return the shallow levels above: every other size up to the last."""
+    steps, learned = _UPPER_STEPS[options.quality], options.init == "instant"
+    return [Level(*_tileable_size(size, options), steps, shallow=True, learned=learned) for size in sizes[::-2][::-1]]
 
 
-def _learned_sizes(sizes: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the sizes that the learned optimizer paints: all but the second, unless that is the last."""
-    return sizes if len(sizes) < 3 else [sizes[0], *sizes[2:]]
+def _learned_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
+    """Return the levels that the learned optimizer paints: the first, which sets the large forms, and every other to the last.
+
+    All but the first are shallow: deep layers would make them twice as long, and change little.
+    """
+    levels = [Level(*_tileable_size(sizes[0], options), _FIRST_INSTANT_STEPS, learned=True)]
+    for size in sizes[1:][::-2][::-1]:
+        nearest = min(_INSTANT_STEPS, key=lambda side: abs(math.log(side / max(size))))
+        levels.append(Level(*_tileable_size(size, options), _INSTANT_STEPS[nearest], shallow=True, learned=True))
+    return levels
 
 
 def _level_sizes(final: tuple[int, int]) -> list[tuple[int, int]]:
@@ -111,12 +121,6 @@ def _tileable_size(size: tuple[int, int], options: Options) -> tuple[int, int]:
     return width, height
 
 
-def _learned_level(size: tuple[int, int], options: Options) -> Level:
-    side = max(size)
-    steps = _INSTANT_STEPS[min(_INSTANT_STEPS, key=lambda other: abs(math.log(other / side)))]
-    return Level(*_tileable_size(size, options), steps, shallow=side > _INSTANT_SHALLOW_SIDE, learned=True)
-
-
 def _level_steps(side: int, options: Options) -> int:
     """Return the steps at a longest side of `side` pixels: half as many at twice the side.
 
@@ -124,15 +128,9 @@ def _level_steps(side: int, options: Options) -> int:
     steps of their own.
     """
     preset_steps = PRESETS[options.preset].steps
+    if preset_steps is None and not options.ladder:
+        return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
     if preset_steps is not None:
         return round(preset_steps * {"draft": 0.3, "normal": 1, "fine": 2}[options.quality])
     most, fewest = {"draft": (40, 8), "normal": (80, 12), "fine": (240, 36)}[options.quality]
     return max(fewest, round(most * _SMALLEST_LEVEL / max(side, _SMALLEST_LEVEL)))
-
-
-def _final_steps(side: int, options: Options) -> int:
-    if options.iterations is not None:
-        return options.iterations
-    if not options.ladder and PRESETS[options.preset].steps is None:
-        return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
-    return _level_steps(side, options)

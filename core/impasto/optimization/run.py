@@ -48,8 +48,8 @@ _REFINING: dict[str, Any] = {"rates": (0.04, 0.008), "decay": 0.7}
 class Step:
     """One optimization step. The losses are in the paper's units: loss = alpha content_loss + style_loss, with beta = 1.
 
-    They are those of the image before the step; in the last step, unless the quality is instant, those of the finished image
-    in 8 bits.
+    They are those of the image before the step; in the last step, unless the learned optimizer takes it, those of the finished
+    image in 8 bits.
     """
 
     fraction: float  # of the run's whole work that is done, from 0 to 1
@@ -182,8 +182,13 @@ class Run:
 
     @property
     def _instant_result_at(self) -> tuple[int, int]:
-        """Level and iteration at which the learned optimizer has finished; (-1, 0) if it has no part in the run"""
-        return max(((index, level.steps) for index, level in enumerate(self.levels) if level.learned), default=(-1, 0))
+        """Level and iteration at which the learned optimizer has painted what the other one refines; (-1, 0) if it does not
+
+        Of a run with the learned optimizer only, it is the end.
+        """
+        refined = max((index for index, level in enumerate(self.levels) if not level.learned), default=len(self.levels))
+        learned = (index for index in range(refined) if self.levels[index].learned)
+        return max(((index, self.levels[index].steps) for index in learned), default=(-1, 0))
 
     def total_steps_at(self, step: Step) -> int:
         """Return the number of steps up to this one, over all levels."""
@@ -260,7 +265,8 @@ class Run:
             state.image, losses = take_step(state.image, level.objective, optimizer, level.restore_kept)
             seconds = progress.advance(index)
             is_last = index == len(self.levels) - 1 and iteration == steps
-            if (index, iteration) == self._instant_result_at:
+            is_instant_result = (index, iteration) == self._instant_result_at
+            if is_instant_result or (is_last and self.levels[index].learned):
                 # without an evaluation at the end, which would take a tenth of the time
                 candidate = level.restore_kept(level.transfer_style_colors(state.image))
             elif is_last:

@@ -6,7 +6,6 @@ since they are those of one tile at a time. A plan reserves memory for the forme
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from ..formatting import format_bytes
 from ..images.resize import scale_size
 from ..images.tileable import Tileable
 from ..layers import NORMALIZED_SUFFIX, TOTAL_STRIDE, layer_stride, layers_through, receptive_radius
+from ..learned_optimizer.network import receptive_radius as learned_radius
 from ..options import Options
 from ..runtime.distributed import ProcessGroup
 from ..runtime.memory import used_memory
@@ -41,6 +41,9 @@ _FIRST_CHANNELS = 64
 _WORKSPACE_MAPS = 4.0
 #: Bytes of a block of any size: temporaries of layers and losses, and fragmentation. Measured.
 _FIXED_BYTES = 250_000_000
+#: At shallow levels of more pixels than this, tiles have at most this side in pixels. Their halo is so small that tiles cost
+#: little, and this keeps the memory of a large image low.
+_SHALLOW_TILED_PIXELS, _SHALLOW_TILE = 1024**2, 768
 #: The L-BFGS history is shortened, within this range of pairs, to make room for tiles of this side in pixels.
 _PREFERRED_TILE = 512
 _HISTORY_RANGE = (5, 50)
@@ -90,8 +93,8 @@ def plan_levels(
 ) -> tuple[Options, list[Level], RunPlan]:
     """Return the levels for a content of this size (width, height) and their plan, for the memory available now.
 
-    The learned optimizer needs the whole image at once, in one process. Where that is not possible, a run starts from the
-    content instead of the instant result: the options that are returned say so.
+    The learned optimizer needs the whole image in one process. Elsewhere, a run starts from the content instead of the instant
+    result: the options that are returned say so.
 
     network_loaded, reserved_bytes: as in `plan_run`
     Raises OutOfMemoryError, OptionError.
@@ -99,19 +102,11 @@ def plan_levels(
     one_process = ProcessGroup().size == 1
     if options.quality == "instant" and not one_process:
         raise OptionError("quality instant runs in one process: start it without torchrun")
-    make_plan = partial(
-        plan_run, device=device, precision=precision, network_loaded=network_loaded, reserved_bytes=reserved_bytes
-    )
-    if options.quality == "instant" or options.init != "instant":
-        levels = pyramid_levels(size, options)
-        return options, levels, make_plan(options, levels)
-    if one_process:
-        with contextlib.suppress(OutOfMemoryError):
-            levels = pyramid_levels(size, options)
-            return options, levels, make_plan(options, levels)
-    options = dataclasses.replace(options, init="content", network=options.network_to_load)
+    if options.init == "instant" and not one_process:
+        options = dataclasses.replace(options, init="content", network=options.network_to_load)
     levels = pyramid_levels(size, options)
-    return options, levels, make_plan(options, levels)
+    plan = plan_run(options, levels, device, precision, network_loaded=network_loaded, reserved_bytes=reserved_bytes)
+    return options, levels, plan
 
 
 def plan_run(
@@ -190,10 +185,13 @@ def count_flops(network: str, layers: Iterable[str], cost: TilingCost) -> float:
     """Return the floating-point operations of the convolutions in one step: forward for the moments, then forward and
     backward for the gradient. A single tile runs forward once.
     """
-    forward = sum(
-        2 * 9 * inputs * outputs / layer_stride(name) ** 2 for name, inputs, outputs in _conv_shapes(network, layers)
-    )
-    return cost.total_pixels * forward * (2 if cost.tiles == 1 else 3)
+    return forward_flops(network, layers, cost) * (2 if cost.tiles == 1 else 3)
+
+
+def forward_flops(network: str, layers: Iterable[str], cost: TilingCost) -> float:
+    """Return the floating-point operations of the convolutions of a forward pass."""
+    shapes = _conv_shapes(network, layers)
+    return cost.total_pixels * sum(2 * 9 * inputs * outputs / layer_stride(name) ** 2 for name, inputs, outputs in shapes)
 
 
 def network_bytes(network: str, layers: Iterable[str], device: torch.device, precision: torch.dtype) -> int:
@@ -226,23 +224,32 @@ def _try_plan(
     for width, height, steps, shallow, learned in levels:
         fixed = per_pixel * width * height
         layers = options.all_layers(network, shallow=shallow)
+        network_halo = learned_radius(layers) if learned else 0
         halo = receptive_radius(network, layers)
         bytes_per_block_pixel = shallow_bytes if shallow else deep_bytes
         choice = None
-        sides_to_try = [None] if learned else _candidate_tile_sides(max(width, height))
-        for side in sides_to_try:
-            cost = TilingCost.of_tiling(width, height, side, halo, Tileable.from_padding(options.padding))
-            needed = fixed + bytes_per_block_pixel * cost.largest_block + _FIXED_BYTES
+        longest = max(width, height)
+        limit = _SHALLOW_TILE if shallow and width * height > _SHALLOW_TILED_PIXELS else longest
+        for side in _candidate_tile_sides(longest, limit):
+            cost, observed = (
+                TilingCost.of_tiling(width, height, side, radius, Tileable.from_padding(options.padding))
+                for radius in (halo, halo + network_halo)
+            )
+            needed = fixed + bytes_per_block_pixel * observed.largest_block + _FIXED_BYTES
             fits = needed <= memory and (large_maps or cost.largest_block * _FIRST_CHANNELS < 2**31)
-            if fits and (cost.tiles >= processes or max(width, height) < 2 * SMALLEST_TILE * processes):
-                choice = side, cost, needed
+            if fits and (cost.tiles >= processes or longest < 2 * SMALLEST_TILE * processes):
+                choice = side, cost, observed, needed
                 break
         if choice is None:
             return None
-        side, cost, needed = choice
+        side, cost, observed, needed = choice
         sides.append(side)
         peak = max(peak, needed)
-        step_flops = count_flops(network, layers, cost) * (LEARNED_COST if learned else 1.0)
+        step_flops = count_flops(network, layers, cost)
+        if learned:
+            step_flops *= LEARNED_COST
+            if cost.tiles > 1:  # another forward pass
+                step_flops += forward_flops(network, layers, observed)
         flops += steps * step_flops * math.ceil(cost.tiles / processes) / cost.tiles
     return RunPlan(tuple(sides), history, bfloat16, offload, round(peak), flops)
 
@@ -268,10 +275,10 @@ def _history_that_fits(device_bytes: float, host_bytes: float) -> tuple[int, boo
     return on_host if offload else max(shortest, on_device), True, offload
 
 
-def _candidate_tile_sides(size: int) -> Iterable[int | None]:
-    """Yield the maximum sides of tiles to try, in descending order; None: a single tile."""
-    yield None
-    side = size
+def _candidate_tile_sides(size: int, limit: int) -> Iterable[int | None]:
+    """Yield the maximum sides of tiles to try, at most `limit`, in descending order; None: a single tile."""
+    yield None if size <= limit else limit
+    side = min(size, limit)
     while (side := min(side - 1, round(side / 1.1)) // TOTAL_STRIDE * TOTAL_STRIDE) >= SMALLEST_TILE:
         yield side
 

@@ -14,6 +14,7 @@ from ..images.color_transfer import MAX_COLOR_STRETCH, SAMPLES, transfer_colors
 from ..images.mask import mix_regions, resize_mask
 from ..images.picture import Picture
 from ..images.tileable import Tileable, blend_opposite_edges
+from ..learned_optimizer.network import receptive_radius
 from ..losses.moments import Moments, mix_moments
 from ..options import Options
 from ..vgg.network import VGG
@@ -56,6 +57,7 @@ class TargetBuilder:
         """Build the objective of a pyramid level, with tiles within the current limit."""
         options, width, height = self.options, level.width, level.height
         content = self.content.resize(width, height, self.tileable)
+        layers = options.all_layers(network.name, shallow=level.shallow)
         alpha, in_paper_units = options.content_weight(*self._final)
         if in_paper_units:  # L_c is a sum over positions, E_l a mean. L_c shrinks with the image, so alpha grows.
             alpha *= self._final[0] * self._final[1] / (width * height)
@@ -69,7 +71,7 @@ class TargetBuilder:
             relative=not in_paper_units,
             tv=options.tv,
             tile=self.tile_limit.side,
-            observable=level.learned,
+            observed_halo=receptive_radius(layers) if level.learned else None,
         )
 
     def initial_image(self, width: int, height: int) -> Tensor:
@@ -168,7 +170,7 @@ class TargetBuilder:
             return []
         layers = layers * len(self.inputs.styles) if len(layers) == 1 else layers
         size = max(width, height)
-        # A style takes no more memory than the image. The learned optimizer, for whom the image is a single tile, needs more.
+        # A style takes no more memory than the image, except at the small levels of the learned optimizer.
         max_tile = self.tile_limit.side or (size if level.learned else math.isqrt(width * height))
         statistics = [self.styles.at(network, index, size, max_tile, list(weights)) for index, weights in enumerate(layers)]
         paintable = self._paintable(width, height)
@@ -215,9 +217,7 @@ class LevelTargets:
     def __init__(self, builder: TargetBuilder, network: VGG, level: Level) -> None:
         width, height = level.width, level.height
         self._builder, self._size = builder, (width, height)
-        self.objective = AdaptiveTilingObjective(
-            lambda: builder.objective(network, level), self._size, builder.tile_limit, single_tile=level.learned
-        )
+        self.objective = AdaptiveTilingObjective(lambda: builder.objective(network, level), self._size, builder.tile_limit)
         #: Where the content stays (H, W, 1), and the content (H, W, 3)
         self._kept_mask_and_content: tuple[Tensor, Tensor] | None = None
         if builder.inputs.keep is not None:

@@ -53,13 +53,14 @@ class Tile(NamedTuple):
     rows: Span
     columns: Span
 
-    def block(self, image: Tensor) -> Tensor:
-        """Crop the tile's block from the image.  (H, W, ...) -> (h, w, ...)"""
+    def block(self, image: Tensor, stride: int = 1) -> Tensor:
+        """Crop the tile's block from the image, or from a map of a layer with this stride.  (H, W, ...) -> (h, w, ...)"""
         for axis, span in enumerate(self):
-            if span.block_start >= 0 and span.block_stop <= image.shape[axis]:
-                image = image.narrow(axis, span.block_start, span.block_stop - span.block_start)
+            start, stop, size = span.block_start // stride, span.block_stop // stride, image.shape[axis]
+            if start >= 0 and stop <= size:
+                image = image.narrow(axis, start, stop - start)
             else:
-                image = image.index_select(axis, _wrapped_indices(span, image.shape[axis], image.device))
+                image = image.index_select(axis, torch.arange(start, stop, device=image.device) % size)
         return image
 
     def add_gradient(self, block: Tensor, gradient: Tensor) -> None:
@@ -92,10 +93,6 @@ def _split_at_edge(span: Span, size: int) -> Iterator[_EdgePiece]:
         length = min(span.block_stop - position, size - start)
         yield _EdgePiece(slice(offset, offset + length), slice(start, start + length))
         position += length
-
-
-def _wrapped_indices(span: Span, size: int, device: torch.device) -> Tensor:
-    return torch.arange(span.block_start, span.block_stop, device=device) % size
 
 
 class TilingCost(NamedTuple):
