@@ -27,7 +27,8 @@ class AdamDirection:
         self._first.lerp_(gradient, 1 - _BETAS[0])
         self._second.lerp_(gradient.square(), 1 - _BETAS[1])
         first, second = (1 - beta**self._steps for beta in _BETAS)
-        return (self._first / first) / ((self._second / second).clamp(min=0).sqrt() + 1e-12)
+        deviation = (self._second / second).clamp_(min=0).sqrt_().add_(1e-12)
+        return (self._first / first).div_(deviation)
 
     def state(self) -> dict[str, Tensor]:
         """Return the state as tensors, (H, W, 3) each, of a single image."""

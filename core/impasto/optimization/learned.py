@@ -26,9 +26,12 @@ from ..learned_optimizer.transport import (
     transport,
 )
 from ..losses.moments import Moments
+from ..runtime.memory import release_memory
 from .objective import Evaluation, TermMoments
 from .tiling import Tile
 
+#: Pixels of an image whose temporaries take much memory
+_LARGE_IMAGE = 1024**2
 #: The trained network
 WEIGHTS = Path(__file__).parents[1] / "learned_optimizer" / "update_network.safetensors"
 
@@ -59,12 +62,15 @@ class LearnedOptimizer:
         """Return the next image, given an image (H, W, 3) and the objective there."""
         observed = evaluation.observed
         assert observed is not None, "the objective has no observed_halo"
-        gradient = evaluation.gradient / (evaluation.gradient.square().mean().sqrt() + 1e-12)
+        gradient = evaluation.gradient
+        gradient = gradient / (torch.linalg.vector_norm(gradient) / math.sqrt(gradient.numel()) + 1e-12)
         direction = self._direction.update(_to_batch(gradient))[0].permute(1, 2, 0)
         used = {term.layer for term in observed.terms}
         layers = [layer for layer in TRANSPORT_LAYERS if layer in used]
         regions = self._regions(observed.terms, layers)
         proposed = torch.empty_like(image)
+        if image[..., 0].numel() > _LARGE_IMAGE:
+            release_memory(image.device)  # what has the size of the image does not fit the blocks
         for tile, features in observed.blocks:
             seen = Observation(
                 _to_batch(tile.block(image)),
@@ -81,7 +87,10 @@ class LearnedOptimizer:
                 block: Tensor = self._network(seen)
             owned = tile.rows.in_block(1), tile.columns.in_block(1)
             proposed[tile.rows.in_image(1), tile.columns.in_image(1)] = block[0].permute(1, 2, 0)[owned]
+            del features, seen, block  # before those of the next tile are computed
         self._step += 1
+        if image[..., 0].numel() > _LARGE_IMAGE:
+            release_memory(image.device)
         return proposed.clamp_(0, 1)
 
     def _regions(self, terms: Sequence[TermMoments], layers: Sequence[str]) -> list[_Region]:

@@ -20,7 +20,7 @@ _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
 #: its forms there and needs finer strokes only. Measured.
 _FULL_DEPTH_SIDE = 560
 #: Steps of a level above. Measured.
-_UPPER_STEPS = {"draft": 2, "normal": 3, "fine": 6}
+_UPPER_STEPS = {"draft": 2, "normal": 2, "fine": 4}
 #: Steps of quality "instant" at the smallest level, and at others per longest side in pixels. Measured.
 _FIRST_INSTANT_STEPS = 12
 _INSTANT_STEPS = {256: 5, 512: 3}

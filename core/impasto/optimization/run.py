@@ -199,7 +199,7 @@ class Run:
         """Run, yielding a Step after each step. `close()` ends the run.  Raises ImpastoError."""
         width, height, *_ = self.levels[-1]
         message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
-        with out_of_memory_error(message), retain_freed_memory(self.device, self.plan.memory):
+        with out_of_memory_error(message), retain_freed_memory(self.device, self.plan.budget):
             yield from self._steps()
 
     def _steps(self) -> Generator[Step]:

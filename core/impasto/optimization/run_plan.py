@@ -43,7 +43,7 @@ _WORKSPACE_MAPS = 4.0
 _FIXED_BYTES = 250_000_000
 #: At shallow levels of more pixels than this, tiles have at most this side in pixels. Their halo is so small that tiles cost
 #: little, and this keeps the memory of a large image low.
-_SHALLOW_TILED_PIXELS, _SHALLOW_TILE = 1024**2, 768
+_SHALLOW_TILED_PIXELS, _SHALLOW_TILE = 1024**2, 512
 #: The L-BFGS history is shortened, within this range of pairs, to make room for tiles of this side in pixels.
 _PREFERRED_TILE = 512
 _HISTORY_RANGE = (5, 50)
@@ -60,6 +60,7 @@ class RunPlan(NamedTuple):
     offload_history: bool  # to host memory
     memory: int  # peak, in bytes of the device
     flops: float  # floating-point operations of all convolutions
+    budget: float = math.inf  # bytes that the process may use: freed memory is kept up to this
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a checkpoint stores: everything that affects the last bits of the result."""
@@ -142,7 +143,8 @@ def plan_run(
         large_maps=device.type == "cpu",
         processes=processes.size,
     )
-    return processes.broadcast_object(plan._replace(memory=plan.memory + used_memory(device) + reserved_bytes))
+    used = used_memory(device) + reserved_bytes
+    return processes.broadcast_object(plan._replace(memory=plan.memory + used, budget=memory + used))
 
 
 def fit_plan(
