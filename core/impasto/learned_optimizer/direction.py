@@ -20,15 +20,26 @@ class AdamDirection:
         self._steps = 0
 
     def update(self, gradient: Tensor) -> Tensor:
-        """Add a gradient, and return the direction: the mean gradient divided by its root mean square."""
+        """Add a gradient, and return the direction."""
+        self.add(gradient)
+        return self.direction()
+
+    def add(self, gradient: Tensor, scale: float = 1.0) -> None:
+        """Add a gradient times `scale` to the averages."""
         if self._first is None or self._second is None:
             self._first, self._second = torch.zeros_like(gradient), torch.zeros_like(gradient)
         self._steps += 1
-        self._first.lerp_(gradient, 1 - _BETAS[0])
-        self._second.lerp_(gradient.square(), 1 - _BETAS[1])
+        first, second = _BETAS
+        self._first.mul_(first).add_(gradient, alpha=(1 - first) * scale)
+        self._second.mul_(second).addcmul_(gradient, gradient, value=(1 - second) * scale**2)
+
+    def direction(self, crop: Callable[[Tensor], Tensor] = Tensor.detach) -> Tensor:
+        """Return the mean gradient divided by its root mean square, of the part that `crop` returns."""
+        assert self._first is not None
+        assert self._second is not None
         first, second = (1 - beta**self._steps for beta in _BETAS)
-        deviation = (self._second / second).clamp_(min=0).sqrt_().add_(1e-12)
-        return (self._first / first).div_(deviation)
+        deviation = (crop(self._second) / second).clamp_(min=0).sqrt_().add_(1e-12)
+        return (crop(self._first) / first).div_(deviation)
 
     def state(self) -> dict[str, Tensor]:
         """Return the state as tensors, (H, W, 3) each, of a single image."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,8 +63,8 @@ class LearnedOptimizer:
         observed = evaluation.observed
         assert observed is not None, "the objective has no observed_halo"
         gradient = evaluation.gradient
-        gradient = gradient / (torch.linalg.vector_norm(gradient) / math.sqrt(gradient.numel()) + 1e-12)
-        direction = self._direction.update(_to_batch(gradient))[0].permute(1, 2, 0)
+        scale = 1 / (float(torch.linalg.vector_norm(gradient)) / math.sqrt(gradient.numel()) + 1e-12)
+        self._direction.add(_to_batch(gradient), scale)
         used = {term.layer for term in observed.terms}
         layers = [layer for layer in TRANSPORT_LAYERS if layer in used]
         regions = self._regions(observed.terms, layers)
@@ -75,8 +75,8 @@ class LearnedOptimizer:
             seen = Observation(
                 _to_batch(tile.block(image)),
                 _to_batch(tile.block(observed.content)),
-                _to_batch(tile.block(gradient)),
-                _to_batch(tile.block(direction)),
+                _to_batch(tile.block(gradient)) * scale,
+                self._direction.direction(partial(_block_of_batch, tile)),
                 {layer: _to_batch(features[layer]) for layer in layers},
                 [region.of_block(tile) for region in regions],
                 conditions(max(image.shape[:2]), self._step, image.new_tensor([self._decades])),
@@ -181,6 +181,11 @@ def _covariance(moments: Moments) -> FeatureMoments:
 def _to_batch(values: Tensor) -> Tensor:
     """(H, W, C) -> (1, C, H, W), channels last"""
     return values.permute(2, 0, 1)[None]
+
+
+def _block_of_batch(tile: Tile, values: Tensor) -> Tensor:
+    """(1, C, H, W) -> (1, C, h, w)"""
+    return _to_batch(tile.block(values[0].permute(1, 2, 0)))
 
 
 def _to_batch_of_one(moments: FeatureMoments) -> FeatureMoments:

@@ -33,6 +33,8 @@ from .tiling import SMALLEST_TILE, TilingCost
 #: Images (12 bytes per pixel) in memory during a step: iterates, optimizer state, gradient, temporaries. Measured; the
 #: history of L-BFGS comes on top.
 _IMAGES_PER_OPTIMIZER = {"adam": 7.5, "lbfgs": 10.0}
+#: The same at a level that the learned optimizer paints, with the color transfer. Measured.
+_LEARNED_IMAGES = 14.0
 #: Bytes per pixel of each mask while it is propagated to the layers
 _MASK_BYTES = 12.0
 #: Channels of the first layers, which have the largest feature maps
@@ -224,7 +226,7 @@ def _try_plan(
         per_pixel += 0 if offload else history * (_BFLOAT16_PAIR_BYTES if bfloat16 else _PAIR_BYTES)
     sides, peak, flops = [], 0.0, 0.0
     for width, height, steps, shallow, learned in levels:
-        fixed = per_pixel * width * height
+        fixed = (max(per_pixel, 12 * _LEARNED_IMAGES) if learned else per_pixel) * width * height
         layers = options.all_layers(network, shallow=shallow)
         network_halo = learned_radius(layers) if learned else 0
         halo = receptive_radius(network, layers)
