@@ -26,12 +26,9 @@ from ..learned_optimizer.transport import (
     transport,
 )
 from ..losses.moments import Moments
-from ..runtime.memory import release_memory
 from .objective import Evaluation, TermMoments
 from .tiling import Tile
 
-#: Pixels of an image whose temporaries take much memory
-_LARGE_IMAGE = 1024**2
 #: The trained network
 WEIGHTS = Path(__file__).parents[1] / "learned_optimizer" / "update_network.safetensors"
 
@@ -68,9 +65,9 @@ class LearnedOptimizer:
         used = {term.layer for term in observed.terms}
         layers = [layer for layer in TRANSPORT_LAYERS if layer in used]
         regions = self._regions(observed.terms, layers)
+        step = conditions(max(image.shape[:2]), self._step, image.new_tensor([self._decades]))
+        padding = ("circular" if self._tileable.y else "replicate", "circular" if self._tileable.x else "replicate")
         proposed = torch.empty_like(image)
-        if image[..., 0].numel() > _LARGE_IMAGE:
-            release_memory(image.device)  # what has the size of the image does not fit the blocks
         for tile, features in observed.blocks:
             seen = Observation(
                 _to_batch(tile.block(image)),
@@ -79,8 +76,8 @@ class LearnedOptimizer:
                 self._direction.direction(partial(_block_of_batch, tile)),
                 {layer: _to_batch(features[layer]) for layer in layers},
                 [region.of_block(tile) for region in regions],
-                conditions(max(image.shape[:2]), self._step, image.new_tensor([self._decades])),
-                ("circular" if self._tileable.y else "replicate", "circular" if self._tileable.x else "replicate"),
+                step,
+                padding,
             )
             is_bfloat16 = features[layers[0]].dtype == torch.bfloat16
             with torch.autocast(image.device.type, torch.bfloat16, enabled=is_bfloat16):
@@ -89,8 +86,6 @@ class LearnedOptimizer:
             proposed[tile.rows.in_image(1), tile.columns.in_image(1)] = block[0].permute(1, 2, 0)[owned]
             del features, seen, block  # before those of the next tile are computed
         self._step += 1
-        if image[..., 0].numel() > _LARGE_IMAGE:
-            release_memory(image.device)
         return proposed.clamp_(0, 1)
 
     def _regions(self, terms: Sequence[TermMoments], layers: Sequence[str]) -> list[_Region]:

@@ -49,8 +49,9 @@ class Level(NamedTuple):
 
 
 def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
-    """Return the levels for a content of this size (width, height), smallest first, each about sqrt 2 times the one below.
+    """Return the levels for a content of this size (width, height), smallest first.
 
+    Each is about sqrt 2 times the one below, or twice where the learned optimizer paints and at shallow levels.
     With an initial image from a network, the small levels are left out. With init "instant", the learned optimizer paints the
     levels, with steps of the other optimizer at the smallest one and at the largest that uses all layers. Sides of seamless
     images are rounded to multiples of the total stride.
@@ -88,7 +89,7 @@ def _deep_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
 def _upper_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
     """Return the shallow levels above: every other size up to the last."""
     steps, learned = _UPPER_STEPS[options.quality], options.init == "instant"
-    return [Level(*_tileable_size(size, options), steps, shallow=True, learned=learned) for size in sizes[::-2][::-1]]
+    return [Level(*_tileable_size(size, options), steps, shallow=True, learned=learned) for size in _every_other(sizes)]
 
 
 def _learned_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
@@ -97,10 +98,15 @@ def _learned_levels(sizes: list[tuple[int, int]], options: Options) -> list[Leve
     All but the first are shallow: deep layers would make them twice as long, and change little.
     """
     levels = [Level(*_tileable_size(sizes[0], options), _FIRST_INSTANT_STEPS, learned=True)]
-    for size in sizes[1:][::-2][::-1]:
+    for size in _every_other(sizes[1:]):
         nearest = min(_INSTANT_STEPS, key=lambda side: abs(math.log(side / max(size))))
         levels.append(Level(*_tileable_size(size, options), _INSTANT_STEPS[nearest], shallow=True, learned=True))
     return levels
+
+
+def _every_other(sizes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the last of the sizes and every other one before it, smallest first."""
+    return sizes[::-2][::-1]
 
 
 def _level_sizes(final: tuple[int, int]) -> list[tuple[int, int]]:
@@ -128,9 +134,9 @@ def _level_steps(side: int, options: Options) -> int:
     steps of their own.
     """
     preset_steps = PRESETS[options.preset].steps
-    if preset_steps is None and not options.ladder:
-        return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
     if preset_steps is not None:
         return round(preset_steps * {"draft": 0.3, "normal": 1, "fine": 2}[options.quality])
+    if not options.ladder:
+        return {"draft": 150, "normal": 500, "fine": 1000}[options.quality]
     most, fewest = {"draft": (40, 8), "normal": (80, 12), "fine": (240, 36)}[options.quality]
     return max(fewest, round(most * _SMALLEST_LEVEL / max(side, _SMALLEST_LEVEL)))

@@ -268,6 +268,8 @@ class Run:
             is_instant_result = (index, iteration) == self._instant_result_at
             if is_instant_result or (is_last and self.levels[index].learned):
                 # without an evaluation at the end, which would take a tenth of the time
+                if self.plan.tiles[index]:
+                    release_memory(self.device)  # of the tiles: the colors are those of the whole image
                 candidate = level.restore_kept(level.transfer_style_colors(state.image))
             elif is_last:
                 candidate, evaluation = _finish(state.image, optimizer, level)

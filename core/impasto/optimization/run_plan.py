@@ -219,6 +219,7 @@ def _try_plan(
     """Return the plan, or None if the levels do not fit."""
     shallow_bytes, deep_bytes = (_bytes_per_block_pixel(options, network, precision, shallow) for shallow in (True, False))
     per_pixel, history, bfloat16, offload = _bytes_per_pixel(options), _HISTORY_RANGE[1], False, False
+    learned_per_pixel = _bytes_per_pixel(options, learned=True)
     if options.optimizer == "lbfgs":
         pixels = levels[-1].width * levels[-1].height
         remaining = memory - per_pixel * pixels - _FIXED_BYTES - deep_bytes * min(_PREFERRED_TILE**2, pixels)
@@ -226,7 +227,7 @@ def _try_plan(
         per_pixel += 0 if offload else history * (_BFLOAT16_PAIR_BYTES if bfloat16 else _PAIR_BYTES)
     sides, peak, flops = [], 0.0, 0.0
     for width, height, steps, shallow, learned in levels:
-        fixed = (max(per_pixel, 12 * _LEARNED_IMAGES) if learned else per_pixel) * width * height
+        fixed = (learned_per_pixel if learned else per_pixel) * width * height
         layers = options.all_layers(network, shallow=shallow)
         network_halo = learned_radius(layers) if learned else 0
         halo = receptive_radius(network, layers)
@@ -240,7 +241,7 @@ def _try_plan(
                 for radius in (halo, halo + network_halo)
             )
             needed = fixed + bytes_per_block_pixel * observed.largest_block + _FIXED_BYTES
-            fits = needed <= memory and (large_maps or cost.largest_block * _FIRST_CHANNELS < 2**31)
+            fits = needed <= memory and (large_maps or observed.largest_block * _FIRST_CHANNELS < 2**31)
             if fits and (cost.tiles >= processes or longest < 2 * SMALLEST_TILE * processes):
                 choice = side, cost, observed, needed
                 break
@@ -287,10 +288,13 @@ def _candidate_tile_sides(size: int, limit: int) -> Iterable[int | None]:
         yield side
 
 
-def _bytes_per_pixel(options: Options) -> float:
-    """Return the bytes per pixel of the image that are needed throughout, without the L-BFGS history."""
+def _bytes_per_pixel(options: Options, *, learned: bool = False) -> float:
+    """Return the bytes per pixel of the image that are needed throughout, without the L-BFGS history.
+
+    learned: at levels that the learned optimizer paints
+    """
     masks = len(options.masks or ()) + (options.keep is not None)
-    return 12 * _IMAGES_PER_OPTIMIZER[options.optimizer] + _MASK_BYTES * masks
+    return 12 * (_LEARNED_IMAGES if learned else _IMAGES_PER_OPTIMIZER[options.optimizer]) + _MASK_BYTES * masks
 
 
 def _conv_shapes(network: str, layers: Iterable[str]) -> list[tuple[str, int, int]]:
