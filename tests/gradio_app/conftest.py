@@ -213,7 +213,8 @@ class Visitor:
         self.find("go").wait_for()
         self.wait_until(lambda: not self.status().startswith(("Starting", "First result", "Painting")))
 
-    def paint_first_result(self) -> None:
+    def paint_first_result(self, photo: Path) -> None:
+        self.upload("photo", photo)
         self.find("go").click()
         self.wait_until(lambda: self.status().startswith("First result in"))
 

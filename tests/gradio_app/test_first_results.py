@@ -49,15 +49,14 @@ def test_a_first_result_is_shown_within_seconds_and_refined_without_a_click(
     open_page: OpenPage, large: Path, tmp_path: Path
 ) -> None:
     visitor = open_page()
-    visitor.upload("photo", large)
-    visitor.paint_first_result()
+    visitor.paint_first_result(large)
     first = json.loads(png_text(visitor.download(tmp_path / "first.png"))["impasto"])
     assert (first["options"]["quality"], first["page"]["ended"]) == ("instant", "done")
     assert visitor.find("session").locator("button").count() == 1
-    shown = visitor.result_url()
+    first_url = visitor.result_url()
     visitor.wait_until(lambda: "Painting at" in visitor.status())
     visitor.wait_until(lambda: "preview" in visitor.result_url())
-    assert visitor.result_url() != shown
+    assert visitor.result_url() != first_url
     visitor.find("stop").click()
     visitor.wait_until(lambda: visitor.status().startswith("Stopped: 480 × 360"))
     exact = json.loads(png_text(visitor.download(tmp_path / "exact.png"))["impasto"])
@@ -76,8 +75,7 @@ def test_stopping_before_the_exact_painting_has_got_as_far_keeps_the_first_resul
     open_page: OpenPage, large: Path, tmp_path: Path
 ) -> None:
     visitor = open_page()
-    visitor.upload("photo", large)
-    visitor.paint_first_result()
+    visitor.paint_first_result(large)
     visitor.find("stop").click()
     visitor.wait_until(lambda: visitor.status() == "Stopped: the first result is kept.")
     visitor.find("go").wait_for()
