@@ -47,6 +47,8 @@ def test_preset_fills_unset_options_and_explicit_options_override_it() -> None:
         ({"seed": True}, "a whole number"),
         ({"device": "tpu"}, "no device 'tpu'"),
         ({"init": "image"}, "give init_image"),
+        ({"init": "painting"}, "give init_image"),
+        ({"init": "painting", "init_image": "a.png", "network": "vgg19"}, "init painting needs"),
         ({"init": "noise", "init_image": "a.png"}, "give one of the two"),
         ({"init": "instant", "weights": "vgg.pth"}, "init instant needs preset impasto and network vgg16"),
         ({"init": "instant", "preset": "paper"}, "init instant needs preset impasto and network vgg16"),

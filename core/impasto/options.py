@@ -191,11 +191,12 @@ class Options:
     keep: Any = option(None, "region of the content to leave unchanged: a picture, white inside", kind="picture")
     init: str = option(
         None,
-        "initial image: content (in the colors of the style), noise, gray, style, image (init_image), instant (the result of "
-        "quality instant), or net:NAME, the result of the style network NAME",
-        choices=("content", "noise", "gray", "style", "image", "instant", f"{NETWORK_PREFIX}NAME"),
+        "initial image: content (in the colors of the style), noise, gray, style, image (init_image), painting (init_image, a "
+        "smaller painting that only gets finer strokes), instant (the result of quality instant), or net:NAME, the result of "
+        "the style network NAME",
+        choices=("content", "noise", "gray", "style", "image", "painting", "instant", f"{NETWORK_PREFIX}NAME"),
     )
-    init_image: Any = option(None, "picture to start from, for init image", kind="picture")
+    init_image: Any = option(None, "picture to start from, for init image or painting", kind="picture")
     init_noise: float = option(0.0, "share of white noise in the initial image", low=0, high=1)
     optimizer: str = option(None, "optimizer", choices=("lbfgs", "adam"))
     device: str = option("auto", "compute device: auto, cpu, cuda, cuda:N or mps")
@@ -209,9 +210,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.init_image is not None:
-            if self.init not in (None, "image"):
+            if self.init not in (None, "image", "painting"):
                 raise OptionError(f"init is {self.init!r}, but an init_image is given too: give one of the two")
-            object.__setattr__(self, "init", "image")
+            object.__setattr__(self, "init", self.init or "image")
         if isinstance(self.network, str):
             object.__setattr__(self, "network", canonical_network(self.network))
         preset_values = PRESETS[validate_choice("preset", self.preset, PRESETS)].values
@@ -228,14 +229,14 @@ class Options:
             raise OptionError("strength and ratio set the same thing: give one of the two")
         if self.size and self.size < 32:
             raise OptionError(f"size {self.size} is too small: give 32 to 16384, or 0 for the content's own size")
-        if self.init == "image" and self.init_image is None:
-            raise OptionError("init 'image' has no picture: give init_image too")
+        if self.init in ("image", "painting") and self.init_image is None:
+            raise OptionError(f"init {self.init!r} has no picture: give init_image too")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", self.device):
             raise OptionError(f"no device {self.device!r}: choose from auto, cpu, cuda, cuda:N, mps")
         self.memory_limit()
         for name in ("quality", "init"):
-            if getattr(self, name) == "instant" and (problem := self._instant_problem()):
-                raise OptionError(f"{name} instant {problem}")
+            if (value := getattr(self, name)) in ("instant", "painting") and (problem := self._instant_problem()):
+                raise OptionError(f"{name} {value} {problem}")
         content_layers, style_layers = parse_layers(self.content_layers), self.style_layer_weights()
         if not content_layers and not any(style_layers):
             raise OptionError("content_layers and style_layers are both none: name at least one layer")
@@ -251,10 +252,20 @@ class Options:
         size = min(self.size or longest, _FIRST_RESULT_SIZE)
         return dataclasses.replace(self, quality="instant", size=size, iterations=None)
 
+    def refinement(self, painting: Any) -> Options | None:
+        """Return the options of a run that goes on from a finished painting of these options, at a larger size.
+
+        None where the learned optimizer cannot: such a run has to begin again
+        """
+        if self._instant_problem() or not self.ladder:
+            return None
+        return dataclasses.replace(self, init="painting", init_image=painting, iterations=None)
+
     @property
     def network_to_load(self) -> str:
         """The network, unless "auto" chooses it: the learned optimizer was trained on VGG-16"""
-        return "vgg16" if self.network == "auto" and "instant" in (self.quality, self.init) else self.network
+        learned = self.quality == "instant" or self.init in ("instant", "painting")
+        return "vgg16" if self.network == "auto" and learned else self.network
 
     def _instant_problem(self) -> str:
         """Return why the learned optimizer does not go with the other options, "" if it does."""

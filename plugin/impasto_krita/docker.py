@@ -18,7 +18,7 @@ from .training import MINUTES
 from .version import VERSION
 
 #: The options under "More", by the engine's names
-MORE_OPTIONS = ("size", "style_scale", "style_loss", "padding", "preset", "seed")
+MORE_OPTIONS = ("style_scale", "style_loss", "padding", "preset", "seed")
 _PREVIEW_HEIGHT = 220
 #: How often to check whether the document's layers have changed.
 _POLL_MS = 500
@@ -81,6 +81,8 @@ class ImpastoDocker(DockWidget):
         self._progress_bar.setTextVisible(False)
         self._progress_bar.setMaximumHeight(8)
         self._button = _button("", "button", self._on_button)
+        self._refine = _button("Refine to full size", "refine", self._runner.refine)
+        self._refine.setToolTip("Go on from the last result: the same strokes, and finer ones, at the size of its layer.")
         self._live = _button("Live", "live", self.toggle_live)
         self._live.setCheckable(True)
         self._live.setToolTip(
@@ -105,6 +107,7 @@ class ImpastoDocker(DockWidget):
             self._setup,
             self.form,
             self._button,
+            self._refine,
             self._live,
             self._estimate,
             self._progress_bar,
@@ -152,9 +155,9 @@ class ImpastoDocker(DockWidget):
     def _request_estimate(self, document: Document | None) -> None:
         """Ask how long a painting with the current settings would take."""
         if document is not None and not self._runner.busy and not self.form.instant_style:
-            rect = layers.paint_area(document)
-            if rect.width and rect.height:
-                self._runner.request_estimate(rect.width, rect.height, self.form.options())
+            rect, choice = layers.paint_area(document), self.form.size_choice
+            if rect.width and rect.height and choice is not None:
+                self._runner.request_estimates(rect.width, rect.height, self.form.options(), choice.sizes())
 
     def _on_button(self) -> None:
         if self._runner.busy:
@@ -191,10 +194,12 @@ class ImpastoDocker(DockWidget):
         instant = self.form.instant_style is not None
         self._button.setText("Stop" if runner.busy else "Stylize")
         self._button.setEnabled(runner.busy or not runner.setup.running)
+        self._refine.setVisible(runner.refinable is not None and not runner.busy)
         self._progress_bar.setVisible(runner.busy)
         self._progress_bar.setValue(round(1000 * runner.fraction))
-        self._estimate.setText(runner.estimate)
-        self._estimate.setVisible(bool(runner.estimate) and not runner.busy and not instant)
+        estimate = self._show_estimates()
+        self._estimate.setText(estimate)
+        self._estimate.setVisible(bool(estimate) and not runner.busy and not instant)
         _show_text(self._status, runner.status if runner.busy or not live.status else live.status)
         self._live.setChecked(live.on)
         self._live.setVisible(live.on or instant)
@@ -207,6 +212,15 @@ class ImpastoDocker(DockWidget):
         self._problem.show_problem(runner.problem, runner.details)
         self._preview.show_image(runner.preview)
         self._setup.show_hint(hint)
+
+    def _show_estimates(self) -> str:
+        """Show the time of each size.  -> a line about the chosen one, or an empty string"""
+        choice, estimates = self.form.size_choice, self._runner.estimates
+        if choice is None:
+            return ""
+        choice.show_seconds({size: header["seconds"] for size, header in estimates.items() if "seconds" in header})
+        chosen = estimates.get(choice.currentData())
+        return messages.painting_estimate(chosen) if chosen else ""
 
     def _setup_hint(self) -> str:
         """Why the engine has to be set up, or an empty string."""

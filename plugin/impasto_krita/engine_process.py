@@ -83,10 +83,11 @@ class EngineProcess(QtCore.QObject):
         size: tuple[int, int],
         pixel_format: str,
         stripes: Iterable[tuple[int, int, bytes]],
+        **more: int,
     ) -> Steps:
-        """Send an image, one stripe per step.  size: width, height; stripes: (y, rows, pixels)"""
+        """Send an image, one stripe per step.  size: width, height; stripes: (y, rows, pixels); more: of its header"""
         image = {"op": "image", "job": job, "role": role, "width": size[0], "height": size[1], "format": pixel_format}
-        self.send(image)
+        self.send({**image, **more})
         for y, rows, pixels in stripes:
             self.send({"op": "rows", "job": job, "role": role, "index": index, "y": y, "rows": rows}, pixels)
             yield NEXT_MS

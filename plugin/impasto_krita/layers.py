@@ -235,6 +235,11 @@ class ResultLayer:
             self._layer.setPixelData(QtCore.QByteArray(part), self._rect.x, self._rect.y + y + top, width, count)
             yield NEXT_MS
 
+    @property
+    def key(self) -> str:
+        """Identifies the layer in its document."""
+        return node_key(self._layer)
+
     def add_above(self, key: str) -> None:
         """Add it above the layer with this key, or on top if that layer was removed."""
         add_above(self._document, self._layer, find_node(self._document, key))

@@ -10,13 +10,13 @@ from typing import Any, Sequence
 from krita import Document
 
 from . import settings
-from .option_widgets import Field, PercentSlider
+from .option_widgets import Field, PercentSlider, SizeChoice
 from .qt import QtCore, QtWidgets
 from .request import StyleSource
 from .style_picker import StylePicker
 
 #: The options that every form has, by the engine's names
-BASIC_OPTIONS = ("strength", "colors", "quality")
+BASIC_OPTIONS = ("strength", "colors", "quality", "size")
 _STORE_DELAY_MS = 400
 
 
@@ -91,6 +91,12 @@ class Form(QtWidgets.QWidget):
     def has_schema(self) -> bool:
         """Whether the option fields exist."""
         return bool(self._fields)
+
+    @property
+    def size_choice(self) -> SizeChoice | None:
+        """The field of the size, once it exists."""
+        field = self._fields.get("size")
+        return field.widget if field is not None and isinstance(field.widget, SizeChoice) else None
 
     def refresh(self, document: Document | None) -> None:
         """List the document's layers again if they have changed."""

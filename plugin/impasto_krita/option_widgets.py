@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from .messages import format_seconds
 from .qt import QtCore, QtWidgets
 
 _MAX_INT = 2**31 - 1
+#: The longest side of a preview, in pixels; the size of the whole layer, as the engine spells it
+PREVIEW_SIZE, FULL_SIZE = 512, 0
 
 
 class Field:
@@ -22,7 +25,16 @@ class Field:
         self.changed: Any  # the widget's signal
         self.value: Callable[[], Any]
         self._show: Callable[[Any], None]
-        if kind == "choice":
+        if self.name == "size":
+            size = SizeChoice()
+            self.default = FULL_SIZE
+            self.widget, self.changed, self.value, self._show = (
+                size,
+                size.currentIndexChanged,
+                size.currentData,
+                size.show_size,
+            )
+        elif kind == "choice":
             self._create_choice(schema["offers"])
         elif kind == "bool":
             box = QtWidgets.QCheckBox()
@@ -34,9 +46,6 @@ class Field:
         elif kind == "int":
             spin = QtWidgets.QSpinBox()
             spin.setRange(int(low or 0), int(min(high or _MAX_INT, _MAX_INT)))
-            if self.name == "size":
-                spin.setSpecialValueText("Layer size")
-                spin.setSingleStep(128)
             self.widget, self.changed, self.value, self._show = spin, spin.valueChanged, spin.value, spin.setValue
         else:
             raise ValueError(f"no widget for {self.name}, which is {kind}")
@@ -62,6 +71,36 @@ class Field:
                 box.setCurrentIndex(values.index(value))
 
         self.widget, self.changed, self.value, self._show = box, box.currentTextChanged, box.currentData, show
+
+
+class SizeChoice(QtWidgets.QComboBox):
+    """How large the picture is painted: for a preview, for the screen or for the whole layer, with the time for each"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        screen = QtWidgets.QApplication.primaryScreen()
+        size = screen.size() if screen is not None else QtCore.QSize(1920, 1080)
+        self._titles = {PREVIEW_SIZE: "Preview", max(size.width(), size.height()): "Screen", FULL_SIZE: "Full"}
+        for value, title in self._titles.items():
+            self.addItem(title, value)
+
+    def sizes(self) -> list[int]:
+        """The sizes offered: longest sides in pixels, or FULL_SIZE."""
+        return list(self._titles)
+
+    def show_size(self, value: int) -> None:
+        """Choose a size, also one that is not offered."""
+        if value not in self._titles:
+            self._titles[value] = f"{value} pixels"
+            self.insertItem(0, self._titles[value], value)
+        self.setCurrentIndex(self.findData(value))
+
+    def show_seconds(self, seconds: dict[int, float]) -> None:
+        """Show how long each size takes, as far as this is known."""
+        for index in range(self.count()):
+            value = self.itemData(index)
+            time = f" ({format_seconds(seconds[value])})" if value in seconds else ""
+            self.setItemText(index, self._titles[value] + time)
 
 
 class PercentSlider(QtWidgets.QWidget):

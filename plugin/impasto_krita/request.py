@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
+from .geometry import Rect
+
 _MAX_NAME_LENGTH = 40  # characters of a source layer's name that the result's name contains
+#: The largest result, in pixels; more take many minutes. And the engine's smallest longest side
+_MAX_PIXELS, _SMALLEST_SIDE = 16_000_000, 32
 
 
 class StyleSource(NamedTuple):
@@ -20,6 +25,15 @@ class StyleSource(NamedTuple):
         return {"net": self.network} if self.network else {"path": self.path}
 
 
+class Painting(NamedTuple):
+    """A result, and how it was painted"""
+
+    layer_key: str
+    rect: Rect  # of the layer
+    width: int  # at which it was painted, in pixels
+    height: int
+
+
 class PaintRequest(NamedTuple):
     """Everything that one painting needs."""
 
@@ -29,13 +43,26 @@ class PaintRequest(NamedTuple):
     styles: list[StyleSource]
     options: dict[str, Any]  # the engine's options by name
     region: StyleSource | None = None  # the layer that marks the area of the second style; the first gets the rest
+    painting: Painting | None = None  # an earlier result, smaller than its layer, that is to get finer strokes
 
     @property
     def title(self) -> str:
         """The result layer's name: `Photo x Starry Night (60 %)`"""
         strength = self.options.get("strength")
         suffix = "" if strength is None else f" ({100 * strength:.0f} %)"
+        suffix += ", refined" if self.painting else ""
         return f"{_shorten(self.layer_name)} x {' + '.join(_shorten(style.name) for style in self.styles)}{suffix}"
+
+
+def painted_side(size: int, layer_size: tuple[int, int]) -> int:
+    """The longest side at which a layer is painted, in pixels: never more than its own, nor more than _MAX_PIXELS.
+
+    size: the option; 0 for the whole layer
+    """
+    width, height = layer_size
+    longest = max(width, height)
+    largest = longest * min(1.0, math.sqrt(_MAX_PIXELS / (width * height)))
+    return max(_SMALLEST_SIDE, round(min(size or longest, largest)))
 
 
 def _shorten(name: str) -> str:

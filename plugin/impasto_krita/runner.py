@@ -16,7 +16,7 @@ from .geometry import Rect
 from .live_painting import LivePainting
 from .protocol import PROTOCOL
 from .qt import QtCore, QtGui
-from .request import PaintRequest
+from .request import Painting, PaintRequest, painted_side
 from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
 from .training import StyleTraining
 
@@ -43,7 +43,7 @@ class Runner(QtCore.QObject):
         self.problem = ""  # what went wrong last, for the user
         self.details = ""  # the same for someone who helps the user
         self.last_request: PaintRequest | None = None
-        self.estimate = ""  # the answer to request_estimate()
+        self.estimates: dict[int, dict[str, Any]] = {}  # size option -> the answer to request_estimates()
         self._estimate_request: Any = None
         self.engine = EngineProcess(self)
         self.engine_version: str | None = None  # of the engine that answered last
@@ -63,6 +63,8 @@ class Runner(QtCore.QObject):
         self._note = ""
         self._received: list[tuple[int, int, bytes] | None] = []  # (y, rows, pixels) to be written; None: the end
         self._done_status = ""
+        self._painted_size = (0, 0)  # width and height at which the result was painted
+        self.refinable: PaintRequest | None = None  # goes on from the last result, if that is smaller than its layer
         self._steps = StepRunner(self)
         self._steps.finished.connect(self._on_steps_finished)
         self._steps.failed.connect(self._abort)
@@ -89,13 +91,18 @@ class Runner(QtCore.QObject):
         if command is not None and not self.setup.running:
             self.engine.start(command)
 
-    def request_estimate(self, width: int, height: int, options: dict[str, Any]) -> None:
-        """Ask the engine for the time and memory that a layer of this size needs; `estimate` will have the answer."""
-        request = width, height, options
+    def request_estimates(self, width: int, height: int, options: dict[str, Any], sizes: list[int]) -> None:
+        """Ask the engine for the time and memory of each of these sizes; `estimates` will have the answers.
+
+        width, height: of the layer; options: the others
+        """
+        request = width, height, options, sizes
         if request == self._estimate_request or self.busy or not self.engine.ready:
             return
         self._estimate_request = request
-        self.engine.send({"op": "estimate", "width": width, "height": height, "options": options})
+        for size in dict.fromkeys(painted_side(size, (width, height)) for size in sizes):
+            header = {"op": "estimate", "width": width, "height": height, "options": {**options, "size": size}}
+            self.engine.send(header)
 
     def start(self, request: PaintRequest) -> None:
         """Begin a painting. It is refused while another one is in progress."""
@@ -105,7 +112,9 @@ class Runner(QtCore.QObject):
             return
         self.problem = self.details = ""
         self.live.clear_status()
-        self.last_request, self._request = request, request
+        self._request = request
+        self.last_request = request._replace(painting=None) if request.painting else request
+        self.refinable = None
         self._job += 1
         self.preview, self.fraction = None, 0.0
         self._received = []
@@ -115,6 +124,11 @@ class Runner(QtCore.QObject):
         self._set_state("starting", "Starting the engine")
         self._steps.start(self._run_request(request, self._job))
         self.start_engine()  # if this fails at once, it ends the steps that have just begun
+
+    def refine(self) -> None:
+        """Paint the last result at the size of its layer: the same strokes, and finer ones."""
+        if self.refinable is not None:
+            self.start(self.refinable)
 
     def cancel(self) -> None:
         """Stop the painting now and add no layer. The engine stays running."""
@@ -158,7 +172,8 @@ class Runner(QtCore.QObject):
         """Send the layers, start the job, and write its result to a new layer."""
         yield from self._send_layers(request, job)
         self._set_state("painting", "Painting")
-        self.engine.send({"op": "start", "job": job, "options": request.options})
+        size = painted_side(request.options.get("size", 0), (self._rect.width, self._rect.height))
+        self.engine.send({"op": "start", "job": job, "options": {**request.options, "size": size}})
         result: layers.ResultLayer | None = None
         last_check = QtCore.QElapsedTimer()
         while True:
@@ -179,7 +194,10 @@ class Runner(QtCore.QObject):
                 result = layers.ResultLayer(request.document, request.title, self._rect, self._depth)
             yield from result.write(*stripe)
         assert result is not None
-        result.add_above(request.layer_key)
+        result.add_above(request.painting.layer_key if request.painting else request.layer_key)
+        if max(self._painted_size) < painted_side(0, (self._rect.width, self._rect.height)):
+            painting = Painting(result.key, self._rect, *self._painted_size)
+            self.refinable = request._replace(options={**request.options, "size": 0}, painting=painting)
 
     def _send_layers(self, request: PaintRequest, job: int) -> Steps:
         """Send the layer to paint, the selection, the styles and the region to the engine."""
@@ -187,7 +205,7 @@ class Runner(QtCore.QObject):
         selection = layers.copy_selection(request.document)
         try:
             yield NEXT_MS  # cloning the document took as long as one step may
-            sources = [source for source in (*request.styles, request.region) if source and source.layer_key]
+            sources = [source for source in (*request.styles, request.region, request.painting) if source and source.layer_key]
             yield from snapshot.make_visible([request.layer_key, *(source.layer_key for source in sources)])
             while not self.engine.hello:
                 yield IDLE_MS
@@ -213,6 +231,13 @@ class Runner(QtCore.QObject):
                     self.engine.send({"op": "image", "job": job, "role": "style", **style.to_header()})
             if request.region is not None:
                 yield from send(job, "region", 0, size, *snapshot.region(request.region.layer_key, content.rect))
+            if request.painting is not None:
+                key, rect, width, height = request.painting
+                if rect != content.rect:
+                    raise PluginError("The layer or the selection has changed since this was painted: press Stylize instead.")
+                picture = snapshot.picture(key, rect)
+                stripes = picture.stripes()
+                yield from send(job, "painting", 0, size, picture.format, stripes, painted_width=width, painted_height=height)
         finally:
             snapshot.close()
 
@@ -245,13 +270,21 @@ class Runner(QtCore.QObject):
             self.networks = list(header.get("nets", []))
             self.changed.emit()
         elif op == "estimate":
-            self.estimate = messages.painting_estimate(header)
+            self._add_estimate(header)
             self.changed.emit()
         elif op == "cancelled":
             if header.get("job") == self._cancelled_job:
                 self._timeout.stop()
         elif header.get("job") == self._job and self.busy:
             self._on_job_frame(header, blob)
+
+    def _add_estimate(self, header: dict[str, Any]) -> None:
+        """Keep an estimate for each of the sizes that are painted at this one."""
+        if self._estimate_request is not None:
+            width, height, _, sizes = self._estimate_request
+            for size in sizes:
+                if header.get("size", 0) in (0, painted_side(size, (width, height))):  # 0: the options are not valid
+                    self.estimates[size] = header
 
     def _on_job_frame(self, header: dict[str, Any], blob: bytes) -> None:
         op = header.get("op")
@@ -265,6 +298,7 @@ class Runner(QtCore.QObject):
             self._received.append((header["y"], header["rows"], blob))
         elif op == "done":
             self._done_status = messages.painting_done(header, self._note)
+            self._painted_size = int(header["width"]), int(header["height"])
             self._received.append(None)
         elif op == "error":
             self._abort(str(header.get("text")), f"{header.get('code')}\n{self.engine.stderr_tail}")
@@ -310,7 +344,7 @@ class Runner(QtCore.QObject):
         self.state, self.status = state, status
         self._estimate_request = None  # the free memory may be different now
         if not self.engine.running:
-            self.estimate = ""
+            self.estimates = {}
         self.changed.emit()
 
     def _set_status(self, status: str) -> None:

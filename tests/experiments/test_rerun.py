@@ -70,6 +70,29 @@ def test_rerun_with_other_options(folder: Path, random_weights_file: Path) -> No
     assert (options["size"], options["strength"], options["seed"]) == (96, 0.9, 4)
 
 
+@pytest.mark.usefixtures("vgg16")
+def test_rerun_at_a_larger_size_keeps_the_painting_and_adds_to_it(tmp_path: Path) -> None:
+    for name, seed in (("photo", 0), ("style", 5)):
+        Image.fromarray(scene(240, 180, seed)).save(tmp_path / f"{name}.png")
+    small, large, again, stronger = (tmp_path / f"{name}.png" for name in ("small", "large", "again", "stronger"))
+    impasto.stylize(tmp_path / "photo.png", tmp_path / "style.png", size=96, quality="draft").save(small)
+    assert main(["rerun", str(small), "--size", "240", "-o", str(large)]) == 0
+    recipe = read_recipe(large)
+    assert (recipe["options"]["init"], recipe["names"]["init_image"]) == ("painting", ["small.png"])
+    with Image.open(small) as painting, Image.open(large) as refined:
+        assert refined.size == (240, 180)
+        shrunk = refined.resize(painting.size, Image.Resampling.BICUBIC)
+        enlarged = painting.resize(refined.size, Image.Resampling.BICUBIC)
+        assert np.abs(np.asarray(shrunk, float) - np.asarray(painting)).mean() < 4
+        detail = (np.abs(np.diff(np.asarray(image, float), axis=1)).mean() for image in (refined, enlarged))
+        assert next(detail) > 1.2 * next(detail)
+    assert main(["rerun", str(large), "-o", str(again)]) == 0
+    assert again.read_bytes() == large.read_bytes()
+    for settings in (["--size", "240", "--strength", "0.8"], ["--size", "64"], ["--size", "240", "--init", "content"]):
+        assert main(["rerun", str(small), *settings, "-o", str(stronger), "--force"]) == 0
+        assert read_recipe(stronger)["options"]["init"] in ("instant", "content")
+
+
 def test_inputs_are_found_by_digest(folder: Path, random_weights_file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A picture is found if its file is renamed, moved and among others."""
     other = tmp_path_factory.mktemp("other")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from impasto.errors import ImageError
-from impasto.images.resize import fit_size, resize, scale_size, shrink_size
+from impasto.images.resize import fit_size, resize, restore_forms, scale_size, shrink_size
 from impasto.images.tileable import Tileable
 
 
@@ -55,3 +55,13 @@ def test_shrinking_never_enlarges_except_to_the_minimum() -> None:
     assert shrink_size((2000, 2), 100) == (100, 1)
     assert shrink_size((300, 20), 512, 32) == (300, 32)
     assert scale_size((30, 20), 1.5) == (45, 30)
+
+
+def test_restored_forms_keep_finer_detail() -> None:
+    generator = torch.Generator().manual_seed(0)
+    image = 0.5 + 0.1 * (torch.rand(64, 96, 3, generator=generator) - 0.5)
+    smaller = 0.3 + 0.4 * resize(torch.rand(3, 4, 3, generator=generator), 12, 8)
+    restored = restore_forms(image, smaller, 1.0)
+    assert (resize(restored, 12, 8) - smaller).abs().mean() < 0.2 * (resize(image, 12, 8) - smaller).abs().mean()
+    torch.testing.assert_close(restored - image, resize(smaller - resize(image, 12, 8) + 0.5, 96, 64) - 0.5, atol=1e-5, rtol=0)
+    assert torch.equal(restore_forms(image, smaller, 0.0), image)

@@ -6,8 +6,19 @@ from functools import partial
 
 import pytest
 
+from impasto.errors import OptionError
 from impasto.optimization.pyramid import Level, pyramid_levels
 from impasto.options import Options
+
+
+def test_a_painting_gets_the_levels_above_its_size() -> None:
+    options = Options(size=3000, init="painting", init_image="painting.png")
+    levels = pyramid_levels((3000, 2000), options, 512)
+    assert [(level.width, level.height) for level in levels] == [(750, 500), (1500, 1000), (3000, 2000)]
+    assert all(level.learned and level.shallow for level in levels)
+    assert [level[:2] for level in pyramid_levels((3000, 2000), options, 1024)] == [(1500, 1000), (3000, 2000)]
+    with pytest.raises(OptionError, match="give a larger size"):
+        pyramid_levels((3000, 2000), options, 3000)
 
 
 def test_pyramid_levels_grow_by_sqrt_two() -> None:

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.plugin.krita_session import KritaSession
 
@@ -48,6 +49,22 @@ def test_docker_paints_and_one_undo_removes_the_result(krita: KritaSession) -> N
     assert (painted[..., 3] == 255).all()
     assert result["undone"]
     assert result["redone"]
+
+
+def test_a_small_result_is_refined_to_the_size_of_its_layer(krita: KritaSession) -> None:
+    result = krita.run("painting.refined")
+    assert result["problem"] == ""
+    assert result["default"] == ["Full", False]
+    assert result["offered"] == [True, False]
+    assert [status.split(" painted at ")[1] for status in result["statuses"]] == ["128 x 96", "256 x 192"]
+    assert result["name"] == "Photo x Painting (50 %), refined"
+    assert result["above"]
+    assert result["unchanged"]
+    first, refined = (decode(result[name], 256, 192).astype(np.uint8)[..., :3] for name in ("first", "refined"))
+    images = [Image.fromarray(pixels).resize((128, 96), Image.Resampling.BICUBIC) for pixels in (first, refined)]
+    shrunk = [np.asarray(image, float) for image in images]
+    assert np.abs(shrunk[0] - shrunk[1]).mean() < 4
+    assert np.abs(first.astype(float) - refined).mean() > 2
 
 
 def test_position_and_alpha_are_preserved(krita: KritaSession) -> None:

@@ -116,7 +116,8 @@ def describe_forecast(run: Run) -> str:
     forecast = run.forecast
     size = f"{forecast.width} x {forecast.height}"
     tiles = f", in tiles of {forecast.tile} pixels" if forecast.tile else ""
-    return f"{size}, about {format_duration(forecast.seconds)}, {format_bytes(forecast.memory)} of memory{tiles}"
+    start = ", from the painting" if run.options.init == "painting" else ""
+    return f"{size}{start}, about {format_duration(forecast.seconds)}, {format_bytes(forecast.memory)} of memory{tiles}"
 
 
 def require_single_process() -> None:

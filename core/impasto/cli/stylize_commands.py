@@ -64,7 +64,7 @@ def add_commands(command: AddCommand) -> None:
     fixed = ("size", "content_layers", "colors", "color_match", "keep", *BALANCE_OPTIONS)
     add_option_flags(texture, exclude=fixed, defaults={"init": "noise"})
 
-    rerun = command("rerun", rerun_command, "make a result again from the recipe in its file, the same or larger")
+    rerun = command("rerun", rerun_command, "make a result again from its file, or larger, with finer strokes")
     rerun.add_argument("painting", metavar="OUT", help="a .png, .jpg, .webp or .tif written by impasto")
     rerun.add_argument(
         "--inputs", metavar="DIR", action="append", help="a folder with its pictures, besides its own and the current one"
@@ -108,16 +108,15 @@ def texture_command(arguments: argparse.Namespace) -> int:
 
 
 def rerun_command(arguments: argparse.Namespace) -> int:
-    from ..experiments.rerun import read_recipe, recreate_run
+    from ..experiments.rerun import rerun_of
 
     require_single_process()
     painting = Path(arguments.painting)
-    recipe = read_recipe(painting)
     if arguments.output is None:
         arguments.output = str(painting.with_name(f"{painting.stem}_again{painting.suffix}"))
     settings = given_options(arguments)
     folders = [painting.parent, Path(), *map(Path, arguments.inputs or ())]
-    return _run_distributed(lambda: recreate_run(recipe, folders, settings.pop("weights", None), **settings), arguments)
+    return _run_distributed(lambda: rerun_of(painting, folders, settings.pop("weights", None), **settings), arguments)
 
 
 def _run_distributed(make_run: Callable[[], Run], arguments: argparse.Namespace) -> int:

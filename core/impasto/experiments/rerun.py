@@ -1,4 +1,4 @@
-"""A painting again, by the recipe in its file."""
+"""A painting again, by the recipe in its file; or larger, from the painting itself."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ from ..optimization.run import Result, Run
 from ..optimization.synthesis import blank_content
 from ..options import NETWORK_PREFIX, resolve_options
 from ..runtime.files import file_sha256
+
+#: Options that do not change what is painted
+_TECHNICAL_OPTIONS = {"device", "precision", "memory", "max_megapixels"}
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -76,23 +79,42 @@ def rerun(
     weights: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> Result:
-    """Make a result again from the recipe in its file.
+    """Make a result again from the recipe in its file. If only its size changes, to a larger one, it gets finer strokes.
 
     painting: a file that `Result.save` has written
     inputs: folders to look for its pictures in, besides the painting's own and the current one
-    weights: the file with the network's weights, if one was given; settings: options to change, such as a larger `size`
+    weights: the file with the network's weights, if one was given; settings: options to change
     Raises ImageError: the file has no recipe, or a picture cannot be found; ImpastoError.
     """
     folders = [Path(painting).parent, Path(), *map(Path, inputs)]
-    run = recreate_run(read_recipe(painting), folders, None if weights is None else str(weights), **settings)
+    run = rerun_of(painting, folders, None if weights is None else str(weights), **settings)
     (last,) = deque(run.steps(), maxlen=1)
     return run.result(last)
 
 
-def recreate_run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: str | None = None, **settings: Any) -> Run:
+def rerun_of(painting: str | os.PathLike[str], folders: Iterable[Path], weights: str | None = None, **settings: Any) -> Run:
+    """Create the run of the recipe in a painting's file.
+
+    It goes on from the painting where only the size changes, to a larger one, and the options permit.
+    folders, weights, settings: as in `recreate_run`
+    Raises ImageError, NetError, WeightsError.
+    """
+    recipe = read_recipe(painting)
+    only_size_changes = set(settings) - _TECHNICAL_OPTIONS == {"size"}
+    return recreate_run(recipe, folders, weights, painting if only_size_changes else None, **settings)
+
+
+def recreate_run(
+    recipe: Mapping[str, Any],
+    folders: Iterable[Path],
+    weights: str | None = None,
+    smaller: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> Run:
     """Create the run of a recipe, with its pictures searched in folders by their digests.
 
     weights: the file with the network's weights, if the recipe names one; settings: options to change
+    smaller: the painting; if the result is larger, the run goes on from it, where the options permit
     Raises ImageError, NetError, WeightsError: a picture, network or weights file cannot be found.
     """
     # Recipes are untrusted: they name no file of this computer, and pictures only by their digests.
@@ -114,7 +136,12 @@ def recreate_run(recipe: Mapping[str, Any], folders: Iterable[Path], weights: st
     if weights is not None:
         options["weights"] = weights
     content, styles = inputs.pop("content"), inputs.pop("styles", [])
-    return create_run(content, styles, resolve_options(settings, resolve_options({**options, **inputs})))
+    changed = resolve_options(settings, resolve_options({**options, **inputs}))
+    if smaller is not None:
+        size = changed.size or max(recipe["content_size"])
+        is_larger = size > max(read_picture(smaller, max_megapixels=changed.max_megapixels).size)
+        changed = (is_larger and changed.refinement(smaller)) or changed
+    return create_run(content, styles, changed)
 
 
 def _find_network(entry: Mapping[str, str]) -> Path:

@@ -15,6 +15,11 @@ from .tileable import NOT_TILEABLE, Tileable
 
 def resize(values: Tensor, width: int, height: int, tileable: Tileable = NOT_TILEABLE) -> Tensor:
     """Resize with an antialiased bicubic filter, across tileable edges.  (H, W, C) -> (height, width, C) in [0, 1]"""
+    return _interpolate(values, width, height, tileable).clamp_(0, 1)
+
+
+def _interpolate(values: Tensor, width: int, height: int, tileable: Tileable) -> Tensor:
+    """Resize as `resize` does, without limits.  -> (height, width, C), a new tensor"""
     margins = [
         _tileable_margin(old, new) if is_tileable else 0
         for is_tileable, old, new in zip(tileable, values.shape, (height, width), strict=False)
@@ -29,7 +34,18 @@ def resize(values: Tensor, width: int, height: int, tileable: Tileable = NOT_TIL
     channels_first = values.permute(2, 0, 1)[None]
     resized = functional.interpolate(channels_first, padded_size, mode="bicubic", antialias=True)[0].permute(1, 2, 0)
     top, left = ((padded - new) // 2 for padded, new in zip(padded_size, (height, width), strict=True))
-    return resized[top : top + height, left : left + width].clamp(0, 1).contiguous()
+    return resized[top : top + height, left : left + width].clone(memory_format=torch.contiguous_format)
+
+
+def restore_forms(image: Tensor, smaller: Tensor, share: float, tileable: Tileable = NOT_TILEABLE) -> Tensor:
+    """Bring an image closer to what a smaller one shows, and keep its finer detail.
+
+    image: (H, W, C), smaller: (h, w, C); share: of the difference at the smaller size that is taken away, 0 to 1
+    -> (H, W, C) in [0, 1]
+    """
+    shrunk = resize(image, smaller.shape[1], smaller.shape[0], tileable)
+    difference = _interpolate((smaller - shrunk).mul_(share), image.shape[1], image.shape[0], tileable)
+    return difference.add_(image).clamp_(0, 1)
 
 
 def _tileable_margin(old: int, new: int) -> int:

@@ -56,7 +56,7 @@ def initial_image(
         image = initializer(*content(), options)
         image = to_gray(image) if options.colors == "content" else image
     else:
-        image = picture() if options.init == "image" else recolored()
+        image = picture() if options.init in ("image", "painting") else recolored()
     if options.init_noise:
         image = torch.lerp(image, noise.to(device), options.init_noise)
     return image

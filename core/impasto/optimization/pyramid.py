@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from ..errors import OptionError
 from ..images.resize import fit_size
 from ..images.tileable import Tileable
 from ..layers import SMALLEST_SIDE, TOTAL_STRIDE
@@ -20,7 +21,7 @@ _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
 #: its forms there and needs finer strokes only. Measured.
 _FULL_DEPTH_SIDE = 560
 #: Steps of a level above. Measured.
-_UPPER_STEPS = {"draft": 2, "normal": 2, "fine": 4}
+_UPPER_STEPS = {"instant": 2, "draft": 2, "normal": 2, "fine": 4}
 #: Steps of quality "instant" at the smallest level, and at others per longest side in pixels. Measured.
 _FIRST_INSTANT_STEPS = 12
 _INSTANT_STEPS = {256: 5, 512: 3}
@@ -48,8 +49,11 @@ class Level(NamedTuple):
         return evaluation * (LEARNED_COST if self.learned else 1.0)
 
 
-def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
+def pyramid_levels(size: tuple[int, int], options: Options, painting_side: int = 0) -> list[Level]:
     """Return the levels for a content of this size (width, height), smallest first.
+
+    painting_side: longest side of the painting that init "painting" names, in pixels
+    Raises OptionError: the painting is as large as the result.
 
     Each is about sqrt 2 times the one below, or twice where the learned optimizer paints and at shallow levels.
     With an initial image from a network, the small levels are left out. With init "instant", the learned optimizer paints the
@@ -59,7 +63,11 @@ def pyramid_levels(size: tuple[int, int], options: Options) -> list[Level]:
     longest = options.size or max(size)
     final = fit_size(size, longest) if longest != max(size) else size
     sizes = _level_sizes(final) if options.ladder else [final]
-    if options.quality == "instant":
+    if options.init == "painting":
+        levels = _upper_levels([size for size in sizes if max(size) > painting_side], options)
+        if not levels:
+            raise OptionError(f"the painting is {painting_side} pixels long, and so is the result: give a larger size")
+    elif options.quality == "instant":
         levels = _learned_levels(sizes, options)
     else:
         count = len(sizes)
@@ -88,7 +96,7 @@ def _deep_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
 
 def _upper_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
     """Return the shallow levels above: every other size up to the last."""
-    steps, learned = _UPPER_STEPS[options.quality], options.init == "instant"
+    steps, learned = _UPPER_STEPS[options.quality], options.init in ("instant", "painting")
     return [Level(*_tileable_size(size, options), steps, shallow=True, learned=learned) for size in _every_other(sizes)]
 
 

@@ -136,7 +136,12 @@ class Run:
         loaded = self._cache.is_loaded(self.options)
         #: Tile sizes, optimizer memory and cost of the levels
         self.options, self.levels, self.plan = plan_levels(
-            self.inputs.content.size, self.options, self.device, self._dtype, network_loaded=loaded
+            self.inputs.content.size,
+            self.options,
+            self.device,
+            self._dtype,
+            network_loaded=loaded,
+            painting_side=max(self.inputs.init_image.size) if self.inputs.init_image else 0,
         )
 
     @plain_torch()
@@ -184,8 +189,10 @@ class Run:
     def _instant_result_at(self) -> tuple[int, int]:
         """Level and iteration at which the learned optimizer has painted what the other one refines; (-1, 0) if it does not
 
-        Of a run with the learned optimizer only, it is the end.
+        Of a run with the learned optimizer only, it is the end; but nothing is rough where a painting gets more detail.
         """
+        if self.options.init == "painting":
+            return -1, 0
         refined = max((index for index, level in enumerate(self.levels) if not level.learned), default=len(self.levels))
         learned = (index for index in range(refined) if self.levels[index].learned)
         return max(((index, self.levels[index].steps) for index in learned), default=(-1, 0))

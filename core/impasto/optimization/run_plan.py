@@ -93,21 +93,23 @@ def plan_levels(
     *,
     network_loaded: bool,
     reserved_bytes: int = 0,
+    painting_side: int = 0,
 ) -> tuple[Options, list[Level], RunPlan]:
     """Return the levels for a content of this size (width, height) and their plan, for the memory available now.
 
     The learned optimizer needs the whole image in one process. Elsewhere, a run starts from the content instead of the instant
     result: the options that are returned say so.
 
-    network_loaded, reserved_bytes: as in `plan_run`
+    network_loaded, reserved_bytes: as in `plan_run`; painting_side: as in `pyramid_levels`
     Raises OutOfMemoryError, OptionError.
     """
     one_process = ProcessGroup().size == 1
-    if options.quality == "instant" and not one_process:
-        raise OptionError("quality instant runs in one process: start it without torchrun")
+    if not one_process and (options.quality == "instant" or options.init == "painting"):
+        setting = "quality instant" if options.quality == "instant" else "init painting"
+        raise OptionError(f"{setting} runs in one process: start it without torchrun")
     if options.init == "instant" and not one_process:
         options = dataclasses.replace(options, init="content", network=options.network_to_load)
-    levels = pyramid_levels(size, options)
+    levels = pyramid_levels(size, options, painting_side)
     plan = plan_run(options, levels, device, precision, network_loaded=network_loaded, reserved_bytes=reserved_bytes)
     return options, levels, plan
 

@@ -28,8 +28,8 @@ class Job:
     def announce(self, header: Header) -> None:
         """Add the image that an `image` frame announces.  Raises ImageError: the header is not valid."""
         role = header.get("role")
-        if role not in ("content", "style", "mask", "region"):
-            raise ImageError(f"unknown role {role!r}: an image is content, style, mask or region")
+        if role not in ("content", "style", "mask", "region", "painting"):
+            raise ImageError(f"unknown role {role!r}: an image is content, style, mask, region or painting")
         index = sum(known_role == role for known_role, _ in self._images)
         if index and role != "style":
             raise ImageError(f"a second {role}: send one {role} per job")
@@ -51,7 +51,12 @@ class Job:
         size = width * height * PIXEL_BYTES[pixel_format]
         if size + sum(len(image.pixels) for image in self._images.values()) > _MAX_JOB_BYTES:
             raise ImageError(f"{width} x {height} pixels are too many for one job: choose a smaller layer, or a selection")
-        self._images[role, index] = _IncomingImage(width, height, pixel_format, bytearray(size))
+        painted_size = header.get("painted_width", width), header.get("painted_height", height)
+        if not all(isinstance(side, int) and side > 0 for side in painted_size):
+            raise ImageError(f"a {role} painted at {painted_size}: give a positive painted_width and painted_height")
+        self._images[role, index] = _IncomingImage(
+            width, height, pixel_format, bytearray(size), painted_width=painted_size[0], painted_height=painted_size[1]
+        )
 
     def add_rows(self, header: Header, blob: bytes) -> None:
         """Add the pixels of a `rows` frame.  Raises ImageError: they do not continue an announced image."""
@@ -90,6 +95,11 @@ class Job:
         return [
             read_picture(path) if path else self.picture("style", index) for index, path in zip(indices, paths, strict=True)
         ]
+
+    def painting(self) -> Picture | None:
+        """Return the painting that is to get finer strokes, at the size at which it was painted; None: there is none."""
+        image = self._images.get(("painting", 0))
+        return None if image is None else self.picture("painting").resize(image.painted_width, image.painted_height)
 
     @property
     def style_network(self) -> str:
@@ -150,7 +160,7 @@ class Job:
 
 @dataclass
 class _IncomingImage:
-    """An image of which some rows may still be missing; or a style's path or network instead of pixels."""
+    """An image of which some rows may still be missing; or a style's path or network instead of pixels"""
 
     width: int = 0
     height: int = 0
@@ -159,6 +169,8 @@ class _IncomingImage:
     received_rows: int = 0
     path: str = ""
     style_network: str = ""
+    painted_width: int = 0
+    painted_height: int = 0
 
     def to_array(self) -> Any:
         """Return the pixels, (H, W, channels) uint8 or uint16.  Raises ImageError: rows are missing."""

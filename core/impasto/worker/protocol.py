@@ -11,17 +11,19 @@ Both ends use this file. It imports neither Qt, Krita nor torch, and runs on Pyt
     rows {job, role, index, y, rows} + pixels           rows {job, y, rows} + pixels in the content's format
     start {job, options, live}                          done {job, seconds, width, height, network}, cancelled {job}
     cancel {job}; end of stream: quit                   error {job, code, text}
-    estimate {width, height, options}                   estimate {width, height, seconds, memory, tile} or {text}
+    estimate {width, height, options}                   estimate {width, height, seconds, memory, tile, size} or {text, size}
     nets {}                                             nets {nets}: name, title and thumbnail of each; also sent after ready
     patch {job, x, y, width, height} + BGRA             patch {job, x, y, width, height, last} + BGRA
     settle {job}                                        patch ..., settled {job, done}
     train {job, name, minutes, options}                 progress, preview, done {job, net, steps, seconds}
     finish {job}: end training and save the network
 
-Images are sent in stripes of at most MAX_STRIPE_ROWS rows. A role is content, style, mask or region. Styles are numbered by
-`index`, in the order of their `image` frames. A region selects the area of the second of two styles; the first style gets the
-rest. The area is the region's alpha; its brightness, if the region is opaque; or the values of a gray8 image. A mask limits
-where the result shows; a region becomes Options.masks.
+Images are sent in stripes of at most MAX_STRIPE_ROWS rows. A role is content, style, mask, region or painting. Styles are
+numbered by `index`, in the order of their `image` frames. A region selects the area of the second of two styles; the first
+style gets the rest. The area is the region's alpha; its brightness, if the region is opaque; or the values of a gray8 image.
+A mask limits where the result shows; a region becomes Options.masks. A painting is an earlier result that is to get finer
+strokes; its `image` frame may have the size at which it was painted, painted_width and painted_height. An estimate has the
+`size` of its options, if they are valid.
 
 If the style is a trained network (`net`), the content is stylized in one pass. With `live` (8 bits) the job stays open: a
 `patch` updates the content, and the affected part of the painting comes back in one or more patches, until the job is

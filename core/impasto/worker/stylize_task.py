@@ -29,6 +29,8 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
     start, last_preview = time.monotonic(), 0.0
     content, styles = job.picture("content"), job.styles()
     options = resolve_options({**settings, "masks": job.regions()})
+    if (painting := job.painting()) is not None:
+        options = options.refinement(painting) or options
     run = create_run(content, styles, options, cache=cache)
     channel.check_cancelled()
     run.load_weights(channel.send_download_progress)
@@ -56,12 +58,13 @@ def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> Non
     from ..options import resolve_options
 
     width, height = header.get("width"), header.get("height")
-    fields: dict[str, Any]
+    fields: dict[str, Any] = {}
     try:
         if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
             raise ImageError(f"a content of {width} x {height} pixels: give a positive width and height")
         options = resolve_options(parse_options(header))
-        fields = forecast((width, height), options, network_loaded=cache.is_loaded(options))._asdict()
+        fields["size"] = options.size
+        fields |= forecast((width, height), options, network_loaded=cache.is_loaded(options))._asdict()
     except ImpastoError as error:  # the reply is not an `error` frame: the job goes on and may be estimated again
-        fields = {"text": str(error)}
+        fields["text"] = str(error)
     channel.send("estimate", **fields)

@@ -46,8 +46,9 @@ def reset():
         doc.setModified(False)
         doc.close()
     yield (lambda: not Krita.instance().documents()), 60
-    runner.problem = runner.details = runner.estimate = runner.live.status = ""
-    runner.last_request = runner.preview = None
+    runner.problem = runner.details = runner.live.status = ""
+    runner.last_request = runner.refinable = runner.preview = None
+    runner.estimates = {}
     form = get_docker().form
     for field in form._fields.values():
         field.set(field.default)

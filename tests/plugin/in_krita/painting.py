@@ -89,6 +89,40 @@ def by_docker():
     return result
 
 
+def refined():
+    """Stylize a layer at half its size, as chosen in the docker, and refine the result"""
+    doc = yield from document(256, 192)
+    _, style = yield from add_photo_and_painting(doc)
+    docker = yield from show_docker()
+    refine, size = find_child(docker, "refine"), find_child(docker, "size")
+    default = [size.currentText().split(" (")[0], refine.isVisible()]
+    size.show_size(128)
+    yield from press_stylize(style, size=128, iterations=None)
+    yield is_idle, 90
+    yield 0.3
+    first, names = find_result(doc), layer_names(doc)
+    area = 0, 0, 256, 192
+    before, status = read_pixels(first, *area), get_runner().status
+    yield from activate(doc, first)  # what is refined does not depend on the active layer
+    offered = refine.isVisible()
+    refine.click()
+    yield is_idle, 90
+    yield 0.3
+    (new,) = [node for node in doc.rootNode().childNodes() if node.name() not in names]
+    siblings = layer_names(doc)
+    return {
+        **state(doc),
+        "default": default,
+        "offered": [offered, refine.isVisible()],
+        "statuses": [status, get_runner().status],
+        "name": new.name(),
+        "above": siblings.index(new.name()) == siblings.index(first.name()) + 1,
+        "first": before.hex(),
+        "unchanged": read_pixels(first, *area) == before,
+        "refined": read_pixels(new, *area).hex(),
+    }
+
+
 def offset_and_alpha():
     """Stylize a layer that extends beyond the canvas and has transparent and soft edges"""
     doc = yield from document()

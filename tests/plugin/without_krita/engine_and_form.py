@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import stat
 from pathlib import Path
@@ -77,6 +78,34 @@ def test_second_painting_is_refused_while_one_is_in_progress(runner: Any, fake_l
     assert runner.last_request is first
     wait_for_end(runner)
     assert [key for _, key in fake_layers.added] == ["photo"]
+
+
+def test_a_result_smaller_than_its_layer_can_be_refined(
+    runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any
+) -> None:
+    sent: list[dict[str, Any]] = []
+    send = runner.engine.send
+    monkeypatch.setattr(runner.engine, "send", lambda header, blob=b"": (sent.append(header), send(header, blob)))
+    runner.start(make_request(size=0))
+    wait_for_end(runner)
+    assert runner.refinable is None
+    runner.start(make_request())
+    wait_for_end(runner)
+    (painting,) = [header for header in sent if header["op"] == "start" and header["options"]["size"] == 32]
+    assert runner.refinable is not None
+    runner.refine()
+    wait_for_end(runner)
+    (image,) = [header for header in sent if header.get("role") == "painting" and header["op"] == "image"]
+    assert (
+        max(image["painted_width"], image["painted_height"])
+        == painting["options"]["size"]
+        < max(image["width"], image["height"])
+    )
+    assert sent[-1]["options"]["size"] == max(image["width"], image["height"])
+    assert fake_layers.added[-1] == ("Photo x Style (50 %), refined", "result")
+    assert runner.problem == ""
+    assert runner.refinable is None
+    assert runner.last_request.painting is None
 
 
 def test_removed_layer_and_invalid_option_are_reported(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
@@ -160,7 +189,7 @@ def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any,
         "strength": 0.7,
         "colors": "style",  # mauve is not a choice
         "quality": "draft",
-        "size": 512,
+        "size": 0,  # the layer's own
         "style_scale": 1.0,
         "preset": "impasto",
         "seed": 0,
@@ -181,6 +210,31 @@ def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any,
     schemas = {schema["name"]: schema for schema in runner.options}
     for name, field in form._fields.items():
         assert field.widget.toolTip() == schemas[name]["help"]
+
+
+def test_sizes_show_their_times_and_never_exceed_the_layer(plugin: Any, runner: Any) -> None:
+    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
+    runner.start_engine()
+    wait_until(lambda: bool(runner.options) and runner.engine.ready)
+    form.create_fields(runner.options)
+    choice = form.size_choice
+    assert [choice.itemText(n) for n in range(choice.count())] == ["Preview", "Screen", "Full"]
+    runner.request_estimates(3000, 2000, {"quality": "draft"}, choice.sizes())
+    wait_until(lambda: len(runner.estimates) == 3)
+    seconds = {size: header["seconds"] for size, header in runner.estimates.items()}
+    assert seconds[512] < seconds[0]
+    assert (runner.estimates[0]["width"], runner.estimates[0]["height"]) == (3000, 2000)
+    choice.show_seconds(seconds)
+    assert re.fullmatch(r"Full \(\d+ (s|min)\)", choice.itemText(choice.findData(0)))
+    form._fields["size"].set(768)  # from an older version
+    assert form.options()["size"] == 768
+    side = plugin.request.painted_side
+    assert [side(512, (300, 200)), side(512, (3000, 2000)), side(0, (3000, 2000)), side(0, (20, 10))] == [300, 512, 3000, 32]
+    assert side(0, (10_000, 10_000)) == 4000
+    runner.request_estimates(300, 200, {"strenth": 1}, [512, 0])
+    wait_until(lambda: "text" in runner.estimates[0])
+    assert "did you mean 'strength'" in runner.estimates[512]["text"]
+    delete(form)
 
 
 def test_first_document_offers_its_layer_as_the_style(plugin: Any, monkeypatch: Any) -> None:

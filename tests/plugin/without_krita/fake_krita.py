@@ -162,7 +162,7 @@ class FakeLayers:
 
         class ResultLayer:
             def __init__(self, document: Any, name: str, rect: Any, depth: str) -> None:
-                self._name = name
+                self._name, self.key = name, "result"
 
             def write(self, y: int, rows: int, pixels: bytes) -> Iterator[int]:
                 record.written += pixels
