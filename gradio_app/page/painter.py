@@ -68,6 +68,8 @@ _MAX_PREVIEW_COST = 0.03
 _ZERO_GPU_SPEED, _ZERO_GPU_START_SECONDS = 8, 15
 #: Seconds between looks at the queue, and at the file that pauses a painting
 _QUEUE_INTERVAL, _PAUSE_INTERVAL = 0.2, 0.02
+#: How much a process that pauses for another yields to it while both load the engine, which no file can pause (Unix niceness)
+_NICENESS = 10
 #: Jobs at a time on ZeroGPU, each on a slice of its own
 _ZERO_GPU_JOBS = 4
 
@@ -299,6 +301,8 @@ class PainterProcess(Painter):
             command = [sys.executable, "-c", f"from {__package__} import painter; painter.serve()"]
             folder = Path(__file__).parents[1]
             self._process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            if self._pauses_for and sys.platform != "win32":
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICENESS)
 
     def __call__(self, job: Job) -> Generator[Progress]:
         """Paint, and report progress now and then."""

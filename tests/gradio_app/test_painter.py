@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,14 @@ def test_a_painting_pauses_while_a_first_result_is_painted(painter: Any, tmp_pat
     assert not job_file.exists()
     *_, last = exact
     assert last.end_reason == "done"
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="Windows has no niceness")
+def test_a_painter_that_pauses_also_starts_at_a_lower_priority(painter: Any) -> None:
+    painter.paint.start()
+    painter.paint_instant.start()
+    exact, instant = (os.getpriority(os.PRIO_PROCESS, lane._process.pid) for lane in (painter.paint, painter.paint_instant))
+    assert exact > instant == os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def test_a_painter_that_dies_is_reported_and_replaced(painter: Any, tmp_path: Path, vgg16: object) -> None:
