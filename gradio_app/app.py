@@ -60,7 +60,7 @@ def build_page() -> tuple[gr.Blocks, Page]:
             "examples",
         )
         gr.Markdown((ASSETS / "footer.md").read_text(encoding="utf-8"), elem_id="footer")
-        states: dict[str, Any] = {name: gr.State() for name in ("new_result", "shown_result", "photo_size")}
+        states: dict[str, Any] = {name: gr.State() for name in ("new_result", "shown_result", "refined_result", "photo_size")}
         states |= {"results": gr.State([]), "network": gr.State("")}
         page = Page(**inputs, **outputs, **states, examples=examples)
         _connect_events(blocks, page, Handlers(page))
@@ -146,6 +146,7 @@ def _add_outputs() -> dict[str, Any]:
     status = gr.Markdown("", elem_id="status")
     with gr.Row(visible=False) as result_buttons:
         download = gr.DownloadButton("Download", variant="primary", elem_id="download", min_width=120)
+        refine = gr.Button("Refine to full size", elem_id="refine", min_width=120, visible=False)
         use_as_photo = gr.Button("Use as photo", elem_id="as_photo", min_width=120)
         use_as_style = gr.Button("Use as style", elem_id="as_style", min_width=120)
     with gr.Column(visible=False) as session_column:
@@ -155,6 +156,7 @@ def _add_outputs() -> dict[str, Any]:
         "status": status,
         "result_buttons": result_buttons,
         "download": download,
+        "refine_button": refine,
         "use_as_photo": use_as_photo,
         "use_as_style": use_as_style,
         "session_column": session_column,
@@ -193,11 +195,13 @@ def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
     style_chosen = page.gallery.select(
         handlers.choose_style, None, [page.style, page.network], trigger_mode="multiple", **UNQUEUED
     )
-    pictures, reset = [page.photo, page.style, page.second_style], [page.stylize_button, page.new_result]
+    pictures = [page.photo, page.style, page.second_style]
+    reset = [page.stylize_button, page.new_result, page.refined_result]
     session_outputs = [page.session_results, page.session_column]
     for listen, validate, inputs, outputs, trigger_mode in (
         (page.stylize_button.click, handlers.validate_request, pictures, [*reset, page.network], "once"),
         (style_chosen.success, handlers.validate_choice, [*pictures, page.network], reset, "multiple"),
+        (page.refine_button.click, handlers.validate_refinement, page.shown_result, reset, "once"),
     ):
         validated = listen(
             validate,

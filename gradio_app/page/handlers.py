@@ -18,7 +18,7 @@ from impasto import ImageError
 from . import painter, uploads
 from .components import Upload, reset_mask_editor
 from .gallery import ASSETS, EXAMPLES, STYLE_LOSS_CHOICES, STYLES
-from .jobs import make_job, require_pictures, style_masks
+from .jobs import make_job, refinement, require_pictures, style_masks
 from .messages import (
     RESULT_DELETED,
     STOPPED_WAITING,
@@ -50,6 +50,7 @@ class PaintingRequest(NamedTuple):
     style_masks: list[painter.Pixels] | None  # where each style applies
     mask: Image.Image | None  # where the photo is painted; None: everywhere
     network: str  # for the first result; "": none
+    refined: painter.Pixels | None = None  # a smaller painting of the same, which is to get finer strokes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,6 +83,7 @@ class Page:
     status: gr.Markdown
     result_buttons: gr.Row
     download: gr.DownloadButton
+    refine_button: gr.Button
     use_as_photo: gr.Button
     use_as_style: gr.Button
     session_column: gr.Column
@@ -91,13 +93,14 @@ class Page:
     results: gr.State  # list[PaintingResult] of this session, newest first
     new_result: gr.State  # PaintingResult | None, of the painting that has just finished
     shown_result: gr.State  # PaintingResult | None
+    refined_result: gr.State  # PaintingResult | None: what the painting in progress goes on from
     photo_size: gr.State  # (width, height) | None
     network: gr.State  # name of the feed-forward network for the first result; "": none
 
     @property
     def result_outputs(self) -> list[gr.blocks.Block]:
         """What `Handlers.result_view` updates"""
-        return [self.result, self.status, self.download, self.result_buttons, self.shown_result]
+        return [self.result, self.status, self.download, self.refine_button, self.result_buttons, self.shown_result]
 
     @property
     def estimate_inputs(self) -> list[gr.components.Component]:
@@ -110,40 +113,55 @@ class Page:
         return {
             *(self.photo, self.style, self.second_style, self.second_style_share, self.strength, self.second_style_use),
             *(self.colors, self.style_loss, self.padding, self.preset, self.quality, self.size, self.seed),
-            *(self.style_scale, self.mask, self.results, self.network),
+            *(self.style_scale, self.mask, self.results, self.network, self.refined_result),
         }
 
 
-def validate_request(photo: Any, style: Any, second_style: Any, request: gr.Request) -> tuple[dict[str, Any], None, str]:
+#: Updates of the Stylize button, the new result and the result that is refined, before a painting
+BeforePainting = tuple[dict[str, Any], None, PaintingResult | None]
+
+
+def validate_request(photo: Any, style: Any, second_style: Any, request: gr.Request) -> tuple[Any, ...]:
     """Before the queue: require pictures, and no painting in progress. Raises gr.Error.
 
     The pictures are the browser's payloads: given or not. `paint` reads them.
-    Updates the Stylize button, the new result and the network.
+    Updates those of BeforePainting, and the network.
     """
-    try:
-        sessions.require_idle(request.session_hash or "")
-    except TooManyPaintingsError as error:
-        raise gr.Error(error_message(error), print_exception=False) from None
+    _require_idle(request)
     return *_require_request(photo, style, second_style), ""
 
 
-def validate_choice(photo: Any, style: Any, second_style: Any, network: str) -> tuple[dict[str, Any], None]:
+def validate_refinement(result: PaintingResult | None, request: gr.Request) -> BeforePainting:
+    """Before the queue: require a result that can be refined, and no painting in progress. Raises gr.Error."""
+    _require_idle(request)
+    if result is None or not result.exists():
+        raise gr.Error(RESULT_DELETED, print_exception=False)
+    return gr.update(visible=False), None, result
+
+
+def validate_choice(photo: Any, style: Any, second_style: Any, network: str) -> BeforePainting:
     """Do as `validate_request` does after a click on a style, which takes the place of a painting in progress.
 
     As long as there is no photo, a click only chooses the style.
-    Updates the Stylize button and the new result.
     """
     if photo is None:
         raise gr.Error("no photo yet", visible=False, print_exception=False)
     return _require_request(photo, style, second_style, network)
 
 
-def _require_request(photo: Any, style: Any, second_style: Any, network: str = "") -> tuple[dict[str, Any], None]:
+def _require_idle(request: gr.Request) -> None:
+    try:
+        sessions.require_idle(request.session_hash or "")
+    except TooManyPaintingsError as error:
+        raise gr.Error(error_message(error), print_exception=False) from None
+
+
+def _require_request(photo: Any, style: Any, second_style: Any, network: str = "") -> BeforePainting:
     try:
         require_pictures(photo, style, second_style, network=network)
     except ImageError as error:
         raise gr.Error(error_message(error), print_exception=False) from None
-    return gr.update(visible=False), None
+    return gr.update(visible=False), None, None
 
 
 def photo_changed(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None]:
@@ -208,8 +226,11 @@ class Handlers:
         first: PaintingResult | None = None
         try:
             asked = self._read_request(values)
-            first_settings = asked.settings if asked.network else painter.first_settings(asked.photo.size, asked.settings)
-            exact = bool(asked.styles) and asked.settings["quality"] != "instant"
+            if asked.refined is not None:
+                first_settings, exact = None, True
+            else:
+                first_settings = asked.settings if asked.network else painter.first_settings(asked.photo.size, asked.settings)
+                exact = bool(asked.styles) and asked.settings["quality"] != "instant"
             with sessions.painting(session, client_address(request), supersede=True) as painting:
                 yield {
                     page.status: "Starting…",
@@ -249,7 +270,8 @@ class Handlers:
                 yield {page.status: STOPPED_WAITING}
                 return None
             folder = painting.new_folder()
-            job = make_job(asked.photo, asked.styles, asked.settings, folder, masks=asked.style_masks, network=asked.network)
+            more = {"masks": asked.style_masks, "network": asked.network, "painting": asked.refined}
+            job = make_job(asked.photo, asked.styles, asked.settings, folder, **more)
             photo_file = uploads.write_jpeg(asked.photo, folder / "before.jpg")
             start, last = time.monotonic(), None
             with contextlib.closing(paint(job)) as progresses:
@@ -271,7 +293,7 @@ class Handlers:
             return first
         recipe = {**(last.recipe or {}), "page": {"ended": last.end_reason, "painted_at": last.size}}
         seconds = time.monotonic() - start
-        image, strength = Image.fromarray(last.painting), values[page.strength]
+        image, strength = Image.fromarray(last.painting), float(asked.settings["strength"])
         result = save_result(folder, asked.photo, image, strength, recipe, result_message(last, seconds), asked.mask)
         mark_created(folder)
         results = [result, *values[page.results]][:_MAX_SESSION_RESULTS]
@@ -285,6 +307,9 @@ class Handlers:
         """Return what a visitor asks for.  Raises ImpastoError."""
         page = self._page
         style, second_style, network = (values[field] for field in (page.style, page.second_style, page.network))
+        result = values[page.refined_result]
+        if result is not None:
+            return PaintingRequest(**refinement(result, *require_pictures(values[page.photo], style, second_style)))
         photo, styles = require_pictures(values[page.photo], style, second_style, network=network)
         if network and style is None:  # it was trained on a picture that is not here
             styles = []
@@ -329,6 +354,7 @@ class Handlers:
             page.result: gr.update(value=result.screen_files(), label="Photo and painting"),
             page.status: result.status,
             page.result_buttons: gr.update(visible=True),
+            page.refine_button: gr.update(visible=bool(result.full_size)),
             page.shown_result: result,
         }
 

@@ -10,9 +10,11 @@ from PIL import Image, ImageOps
 
 from impasto import ImageError, ImpastoError, OptionError
 from impasto.formatting import format_bytes, format_duration
+from impasto.images.picture import read_picture
 
-from . import painter
+from . import painter, uploads
 from .messages import error_message
+from .results import PaintingResult, open_picture
 from .sessions import sessions
 
 
@@ -41,6 +43,28 @@ def make_job(
     """
     options = painter.validated_options(photo.size, settings)
     return painter.Job(np.asarray(photo), [np.asarray(style) for style in styles], options, str(folder), **more)
+
+
+def refinement(result: PaintingResult, photo: Image.Image, styles: list[Image.Image]) -> dict[str, Any]:
+    """Return the fields of a request that goes on from a result, at its full size.  Raises ImageError.
+
+    photo, styles: those on the page, which must be those of the result
+    """
+    recipe = result.recipe
+    given = [read_picture(np.asarray(picture)).digest for picture in (photo, *styles)]
+    if given != [recipe["content"], *recipe["styles"]]:
+        raise ImageError("The photo or the painting on Style was changed since: press Stylize instead.")
+    options = {name: recipe["options"].get(name) for name in painter.ALLOWED_OPTIONS}
+    mask = open_picture(result.mask).resize(photo.size) if result.mask else None
+    return {
+        "photo": photo,
+        "styles": styles,
+        "settings": {**options, "strength": result.strength, "size": result.full_size},
+        "style_masks": None,
+        "mask": mask,
+        "network": "",
+        "refined": np.asarray(uploads.resize(open_picture(result.painting), result.painted_at)),
+    }
 
 
 def style_masks(brushed: Image.Image | None) -> list[painter.Pixels]:

@@ -88,6 +88,7 @@ class Job(NamedTuple):
     time_limit: float = TIME_LIMIT_SECONDS
     masks: list[Pixels] | None = None  # where each style applies, (height, width); None: everywhere
     network: str = ""  # name of a feed-forward network, which uses only FEEDFORWARD_OPTIONS, and no styles
+    painting: Pixels | None = None  # a smaller painting of the same, which is to get finer strokes
     pause_file: str = ""  # path: while this file exists, the painting pauses; "": never
 
 
@@ -174,7 +175,10 @@ def _paint(job: Job) -> Generator[Progress]:
         return
     start = time.perf_counter()
     folder = Path(job.folder)
-    run = create_run(job.photo, job.styles, resolve_options({**job.options, "masks": job.masks}), cache=_model_cache)
+    options = resolve_options({**job.options, "masks": job.masks})
+    if job.painting is not None:
+        options = options.refinement(job.painting) or options
+    run = create_run(job.photo, job.styles, options, cache=_model_cache)
     run.load_weights()
     previews, next_preview, end_reason = 0, 0.0, ""
     for step in run.steps():

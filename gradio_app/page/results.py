@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from . import uploads
+from impasto.options import resolve_options
+
+from . import painter, uploads
 
 
 class PaintingResult(NamedTuple):
@@ -34,6 +36,17 @@ class PaintingResult(NamedTuple):
         width, height = self.recipe["page"]["painted_at"]
         return width, height
 
+    @property
+    def full_size(self) -> int:
+        """Longest side in pixels at which it can be refined; 0 if it cannot, or is as large already"""
+        options, content_size = self.recipe.get("options"), self.recipe.get("content_size")
+        if not options or not content_size or "masks" in self.recipe or "page" not in self.recipe:
+            return 0
+        settings = {name: options[name] for name in painter.ALLOWED_OPTIONS if options.get(name) is not None}
+        size = min(max(content_size), painter.MAX_SIZE)
+        can_refine = resolve_options(settings).refinement(self.painting) is not None
+        return size if can_refine and size > max(self.painted_at) else 0
+
     def exists(self) -> bool:
         return Path(self.painting).exists()
 
@@ -46,7 +59,7 @@ class PaintingResult(NamedTuple):
         """Write JPEG files of the photo and of the painting for the screen, unless they exist; returns their paths."""
         photo, painting = Path(self.folder, "photo.jpg"), self.screen_file
         if not photo.exists():
-            uploads.write_jpeg(_open(self.photo), photo, uploads.SCREEN_SIDE)
+            uploads.write_jpeg(open_picture(self.photo), photo, uploads.SCREEN_SIDE)
         if not painting.exists():
             uploads.write_jpeg(self._blend(), painting, uploads.SCREEN_SIDE)
         return str(photo), str(painting)
@@ -66,11 +79,11 @@ class PaintingResult(NamedTuple):
         return round(100 * self.opacity)
 
     def _blend(self) -> Image.Image:
-        mask = _open(self.mask) if self.mask else None
-        return uploads.blend(_open(self.photo), _open(self.painting), self.opacity, mask)
+        mask = open_picture(self.mask) if self.mask else None
+        return uploads.blend(open_picture(self.photo), open_picture(self.painting), self.opacity, mask)
 
 
-def _open(path: str) -> Image.Image:
+def open_picture(path: str) -> Image.Image:
     with Image.open(path) as image:
         image.load()
     return image

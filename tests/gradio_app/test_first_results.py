@@ -120,3 +120,31 @@ def test_a_style_that_is_only_a_network_is_not_refined(
         visitor.set_number("strength", "0.9")
         visitor.wait_until(lambda: "click its style again" in visitor.status())
         visitor.close()
+
+
+def test_a_small_result_is_refined_to_the_size_of_the_photo(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", large)
+    visitor.find("more").locator("button").first.click()
+    visitor.find("quality").get_by_label("Instant").check()
+    visitor.find("size").locator("input").click()
+    visitor.page.get_by_role("option", name="256").click()
+    visitor.set_number("strength", "0.6")
+    visitor.find("go").click()
+    visitor.find("refine").wait_for()
+    small = visitor.download(tmp_path / "small.png").convert("RGB")
+    visitor.set_number("strength", "0.7")  # not of this result
+    visitor.find("refine").click()
+    visitor.wait_until(lambda: visitor.status().startswith("Done in") and "480 × 360" in visitor.status())
+    assert not visitor.find("refine").is_visible()
+    assert visitor.find("session").locator("button").count() == 2
+    refined = visitor.download(tmp_path / "refined.png")
+    options = json.loads(png_text(refined)["impasto"])["options"]
+    assert {name: options[name] for name in ("init", "strength", "size")} == {"init": "painting", "strength": 0.6, "size": 480}
+    shrunk = rgb_values(refined.convert("RGB").resize(small.size, Image.Resampling.BICUBIC))
+    assert np.abs(shrunk - rgb_values(small)).mean() < 4
+    visitor.find("session").locator("button").nth(1).click()
+    visitor.find("refine").wait_for()
+    visitor.upload("photo", tmp_path / "small.png")
+    visitor.find("refine").click()
+    visitor.wait_until(lambda: "was changed since" in visitor.status())
