@@ -63,6 +63,24 @@ def test_resumed_run_equals_uninterrupted_run(
     assert resumed[0].fraction > 0.05
 
 
+@pytest.mark.usefixtures("often")
+def test_levels_that_keep_the_forms_are_resumed(
+    random_weights_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.optimization.pyramid._FULL_DEPTH_SIDE", 40)
+    settings = pyramid_settings(random_weights_file, "adam")
+    run = Run(*PICTURES, **settings)
+    assert [level.keeps_forms for level in run.levels] == [False, True]
+    steps = impasto.stream(*PICTURES, **settings, checkpoint=tmp_path / "run")
+    for _ in range(run.levels[0].steps + 1):
+        next(steps)
+    steps.close()
+    assert read_checkpoint(tmp_path / "run").forms is not None
+    *_, whole = run.steps()
+    *_, resumed = impasto.stream(*PICTURES, **settings, resume=tmp_path / "run")
+    np.testing.assert_array_equal(np.asarray(resumed.image), np.asarray(whole.image))
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_bfloat16_history_is_resumed_as_bfloat16(

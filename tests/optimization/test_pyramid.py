@@ -16,6 +16,7 @@ def test_a_painting_gets_the_levels_above_its_size() -> None:
     levels = pyramid_levels((3000, 2000), options, 512)
     assert [(level.width, level.height) for level in levels] == [(750, 500), (1500, 1000), (3000, 2000)]
     assert all(level.learned and level.shallow for level in levels)
+    assert [level.steps for level in levels] == [2, 2, 1]
     assert [level[:2] for level in pyramid_levels((3000, 2000), options, 1024)] == [(1500, 1000), (3000, 2000)]
     with pytest.raises(OptionError, match="give a larger size"):
         pyramid_levels((3000, 2000), options, 3000)

@@ -48,6 +48,7 @@ class Checkpoint:
     plan: Mapping[str, Any]  # RunPlan.to_dict()
     image: Tensor  # (H, W, 3)
     optimizer_state: Mapping[str, Tensor]
+    forms: Tensor | None = None  # TargetBuilder.forms
 
     def for_run(self, recipe: Mapping[str, Any], levels: Sequence[Level]) -> Checkpoint:
         """Return this checkpoint if it belongs to the run with this recipe and these levels.  Raises CheckpointError."""
@@ -68,8 +69,8 @@ class Checkpoint:
         return self
 
     def to(self, device: torch.device) -> Checkpoint:
-        """Return this checkpoint with its image on a device."""
-        return replace(self, image=self.image.to(device))
+        """Return this checkpoint with its images on a device."""
+        return replace(self, image=self.image.to(device), forms=None if self.forms is None else self.forms.to(device))
 
     def restore(self, optimizer: Optimizer) -> None:
         """Restore the optimizer's state on the image's device.  Raises CheckpointError: it is the state of another kind."""
@@ -88,13 +89,20 @@ class CheckpointWriter:
         self._path, self._metadata = path, {"recipe": recipe, "plan": plan}
         self._next = 0.0
 
-    def maybe_write(self, level: int, iteration: int, image: Tensor, optimizer: Optimizer, seconds: float) -> None:
-        """Write a checkpoint unless the last one is too recent. If it cannot be written, log that and go on."""
+    def maybe_write(
+        self, level: int, iteration: int, image: Tensor, optimizer: Optimizer, seconds: float, forms: Tensor | None = None
+    ) -> None:
+        """Write a checkpoint unless the last one is too recent. If it cannot be written, log that and go on.
+
+        forms: TargetBuilder.forms
+        """
         start = time.monotonic()
         if start < self._next:
             return
         metadata = {"scale": level, "iteration": iteration, "seconds": seconds, **self._metadata}
         tensors = {f"optimizer.{name}": tensor for name, tensor in optimizer.state().items()} | {"image": image}
+        if forms is not None:
+            tensors["forms"] = forms
         copies = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
         try:
             write_atomic(self._path, safetensors.torch.save(copies, {"impasto": json.dumps(metadata)}))
@@ -125,10 +133,10 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     missing = CheckpointError(f"there is no checkpoint {name!r}: check its name")
     with tensor_file_errors(missing=missing, invalid=_damaged_error(name)):
         tensors, metadata = read_tensor_file(path, "impasto")
-        image = tensors.pop("image")
+        image, forms = tensors.pop("image"), tensors.pop("forms", None)
         state = {key.removeprefix("optimizer."): tensor for key, tensor in tensors.items()}
         fields = {"plan": {}, **json.loads(metadata["impasto"])}
-        checkpoint = Checkpoint(name=name, image=image, optimizer_state=state, **fields)
+        checkpoint = Checkpoint(name=name, image=image, optimizer_state=state, forms=forms, **fields)
         if not _is_valid(checkpoint):
             raise ValueError
         return checkpoint
@@ -150,9 +158,10 @@ def _is_valid(checkpoint: Checkpoint) -> bool:
         is_image = tensor.shape == checkpoint.image.shape and (bfloat16 or tensor.dtype == torch.float32)
         return (is_image or tensor.ndim < 3) and not bool(tensor.isnan().any())
 
-    plan = checkpoint.plan
+    plan, forms = checkpoint.plan, checkpoint.forms
     return (
         is_count(checkpoint.scale)
+        and (forms is None or (forms.dtype == torch.float32 and forms.shape[2:] == (3,) and bool(forms.isfinite().all())))
         and is_count(checkpoint.iteration)
         and 0 <= checkpoint.seconds < math.inf
         and isinstance(checkpoint.recipe["options"], dict)

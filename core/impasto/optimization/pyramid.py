@@ -20,8 +20,9 @@ _NETWORK_SIDE, _NETWORK_STEP_FACTOR = 512, 2
 #: Longest side in pixels up to which a pyramid uses all layers. The levels above are shallow, with few steps, for an image has
 #: its forms there and needs finer strokes only. Measured.
 _FULL_DEPTH_SIDE = 560
-#: Steps of a level above. Measured.
+#: Steps of a level above, and the number of pixels above which a level takes half of them, as time is short there. Measured.
 _UPPER_STEPS = {"instant": 2, "draft": 2, "normal": 2, "fine": 4}
+_FEWER_STEPS_PIXELS = 4_000_000
 #: Steps of quality "instant" at the smallest level, and at others per longest side in pixels. Measured.
 _FIRST_INSTANT_STEPS = 12
 _INSTANT_STEPS = {256: 5, 512: 3}
@@ -31,6 +32,10 @@ _REFINING_STEPS = {"draft": (20, 6), "normal": (28, 21), "fine": (84, 63)}
 #: Time of a step of a shallow level, relative to one through all layers, and of the learned optimizer's, relative to the
 #: evaluation of the losses. Measured.
 _SHALLOW_COST, LEARNED_COST = 0.5, 1.25
+#: Shallow levels of more pixels than this are computed in tiles: their halo is so small that tiles cost little, and this keeps
+#: the memory of a large image low. Only the learned optimizer's steps take longer by this factor: it sees each tile again.
+#: Measured.
+SHALLOW_TILED_PIXELS, _TILED_LEARNED_COST = 1024**2, 2.0
 
 
 class Level(NamedTuple):
@@ -43,10 +48,17 @@ class Level(NamedTuple):
     learned: bool = False  # whether the learned optimizer takes the steps
 
     @property
+    def keeps_forms(self) -> bool:
+        """Whether the image has its forms when the level begins, and only gets finer strokes"""
+        return self.shallow and max(self.width, self.height) > _FULL_DEPTH_SIDE
+
+    @property
     def step_cost(self) -> float:
         """Time of a step, in that of a pixel of a step through all layers"""
-        evaluation = self.width * self.height * (_SHALLOW_COST if self.shallow else 1.0)
-        return evaluation * (LEARNED_COST if self.learned else 1.0)
+        pixels = self.width * self.height
+        cost = pixels * (_SHALLOW_COST if self.shallow else 1.0) * (LEARNED_COST if self.learned else 1.0)
+        is_tiled = self.shallow and pixels > SHALLOW_TILED_PIXELS
+        return cost * (_TILED_LEARNED_COST if self.learned and is_tiled else 1.0)
 
 
 def pyramid_levels(size: tuple[int, int], options: Options, painting_side: int = 0) -> list[Level]:
@@ -67,13 +79,12 @@ def pyramid_levels(size: tuple[int, int], options: Options, painting_side: int =
         levels = _upper_levels([size for size in sizes if max(size) > painting_side], options)
         if not levels:
             raise OptionError(f"the painting is {painting_side} pixels long, and so is the result: give a larger size")
-    elif options.quality == "instant":
-        levels = _learned_levels(sizes, options)
     else:
         count = len(sizes)
         if options.ladder and PRESETS[options.preset].steps is None:
             count = max(1, sum(max(size) <= _FULL_DEPTH_SIDE for size in sizes))
-        levels = _deep_levels(sizes[:count], options) + _upper_levels(sizes[count:], options)
+        lower = _learned_levels if options.quality == "instant" else _deep_levels
+        levels = lower(sizes[:count], options) + _upper_levels(sizes[count:], options)
     return [*levels[:-1], levels[-1]._replace(steps=options.iterations or levels[-1].steps)]
 
 
@@ -96,8 +107,12 @@ def _deep_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
 
 def _upper_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
     """Return the shallow levels above: every other size up to the last."""
-    steps, learned = _UPPER_STEPS[options.quality], options.init in ("instant", "painting")
-    return [Level(*_tileable_size(size, options), steps, shallow=True, learned=learned) for size in _every_other(sizes)]
+    levels, learned = [], options.quality == "instant" or options.init in ("instant", "painting")
+    for size in _every_other(sizes):
+        width, height = _tileable_size(size, options)
+        steps = _UPPER_STEPS[options.quality] // (2 if width * height > _FEWER_STEPS_PIXELS else 1)
+        levels.append(Level(width, height, steps, shallow=True, learned=learned))
+    return levels
 
 
 def _learned_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:

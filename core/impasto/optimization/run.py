@@ -229,9 +229,10 @@ class Run:
             release_memory(self.device)  # what the level below has left
             targets.tile_limit.lower(self.plan.tiles[index])
             level = targets.at(network, pyramid_level)
-            start = 0
-            if resumed and index == resumed.scale:
+            start, is_resumed = 0, resumed is not None
+            if resumed:
                 state = _State(resumed.image, self._make_optimizer(pyramid_level))
+                targets.forms = resumed.forms if targets.forms is None else targets.forms
                 resumed.restore(state.optimizer)
                 start = resumed.iteration
                 progress.resume(index, start, resumed.seconds)
@@ -239,7 +240,10 @@ class Run:
             elif state.image is None:
                 state.image = level.initial_image()
             else:
-                current = state.optimizer.current_image(state.image).cpu()
+                current = state.optimizer.current_image(state.image)
+                if pyramid_level.keeps_forms and targets.forms is None:
+                    targets.forms = current
+                current = current.cpu()
                 state.image = resize(current, width, height, targets.tileable).to(self.device)
                 follows_learned = self.levels[index - 1].learned
                 if pyramid_level.learned or follows_learned:
@@ -249,9 +253,10 @@ class Run:
                 else:
                     state.optimizer = self._make_optimizer(pyramid_level)
             assert state.image is not None
-            state.image = level.restore_kept(state.image)
+            if not is_resumed:
+                state.image = level.restore_kept(state.image)
             if writer and start == 0:
-                writer.maybe_write(index, start, state.image, state.optimizer, progress.seconds())
+                writer.maybe_write(index, start, state.image, state.optimizer, progress.seconds(), targets.forms)
             yield from self._optimize(state, level, targets, index, start, progress, writer)
 
     def _optimize(
@@ -285,7 +290,7 @@ class Run:
             else:
                 candidate = level.restore_kept(optimizer.current_image(state.image))
                 if writer:
-                    writer.maybe_write(index, iteration, state.image, optimizer, seconds)
+                    writer.maybe_write(index, iteration, state.image, optimizer, seconds, targets.forms)
             content_loss, style_loss = losses
             yield Step(
                 fraction=progress.fraction,

@@ -27,7 +27,7 @@ from ..runtime.memory_budget import available_memory, memory_budget
 from ..vgg.convolution import Convolution
 from ..vgg.weight_files import kernel_shapes
 from ..vgg.weights import expected_network
-from .pyramid import LEARNED_COST, Level, pyramid_levels
+from .pyramid import LEARNED_COST, SHALLOW_TILED_PIXELS, Level, pyramid_levels
 from .tiling import SMALLEST_TILE, TilingCost
 
 #: Images (12 bytes per pixel) in memory during a step: iterates, optimizer state, gradient, temporaries. Measured; the
@@ -43,9 +43,8 @@ _FIRST_CHANNELS = 64
 _WORKSPACE_MAPS = 4.0
 #: Bytes of a block of any size: temporaries of layers and losses, and fragmentation. Measured.
 _FIXED_BYTES = 250_000_000
-#: At shallow levels of more pixels than this, tiles have at most this side in pixels. Their halo is so small that tiles cost
-#: little, and this keeps the memory of a large image low.
-_SHALLOW_TILED_PIXELS, _SHALLOW_TILE = 1024**2, 512
+#: Maximum side of the tiles of a shallow level of more than SHALLOW_TILED_PIXELS, in pixels
+_SHALLOW_TILE = 512
 #: The L-BFGS history is shortened, within this range of pairs, to make room for tiles of this side in pixels.
 _PREFERRED_TILE = 512
 _HISTORY_RANGE = (5, 50)
@@ -236,7 +235,7 @@ def _try_plan(
         bytes_per_block_pixel = shallow_bytes if shallow else deep_bytes
         choice = None
         longest = max(width, height)
-        limit = _SHALLOW_TILE if shallow and width * height > _SHALLOW_TILED_PIXELS else longest
+        limit = _SHALLOW_TILE if shallow and width * height > SHALLOW_TILED_PIXELS else longest
         for side in _candidate_tile_sides(longest, limit):
             cost, observed = (
                 TilingCost.of_tiling(width, height, side, radius, Tileable.from_padding(options.padding))

@@ -27,9 +27,9 @@ from .pyramid import Level
 from .spatial_guidance import propagate_mask
 from .style_statistics import StyleCache, StyleColors, StyleStatistics
 
-#: With init "painting": how much of the change of its forms is taken back after each step. The rest lets strokes settle:
-#: with all of it, the painting's own pixels stay visible. Measured, and by eye.
-_FORMS_SHARE = 0.6
+#: How much of the change of the forms is taken back after each step at the levels that keep them, and of those of a finished
+#: painting. The rest lets strokes settle: with all of it, the smaller image's pixels stay visible. Measured, and by eye.
+_FORMS_SHARE, _PAINTING_SHARE = 0.5, 0.6
 
 
 class TargetBuilder:
@@ -50,6 +50,11 @@ class TargetBuilder:
         self.styles = StyleStatistics(inputs, options, device, cache)
         count = len(inputs.styles)
         total = sum(options.style_weights or ()) or 1.0
+        #: The smaller image (h, w, 3) whose forms the levels that come now keep
+        self.forms: Tensor | None = None
+        if options.init == "painting":
+            assert inputs.init_image is not None
+            self.forms = self.network_input(inputs.init_image)
         self._style_weights = [weight / total for weight in options.style_weights or (1 / max(1, count),) * count]
 
     def at(self, network: VGG, level: Level) -> LevelTargets:
@@ -229,11 +234,6 @@ class LevelTargets:
             content = builder.network_input(builder.content.resize(width, height, builder.tileable))
             mask = (resize_mask(builder.inputs.keep, width, height) > 1 - 1 / 255).to(builder.device)[..., None]
             self._kept_mask_and_content = mask, content
-        #: The painting whose forms stay, at its own size (h, w, 3)
-        self._painting: Tensor | None = None
-        if builder.options.init == "painting":
-            assert builder.inputs.init_image is not None
-            self._painting = builder.network_input(builder.inputs.init_image)
 
     def initial_image(self) -> Tensor:
         """Return the image that a run starts from at this level.  -> (H, W, 3)"""
@@ -244,12 +244,13 @@ class LevelTargets:
         return self._builder.transfer_style_colors(image)
 
     def restore_kept(self, image: Tensor) -> Tensor:
-        """Put back what stays: the forms of a painting, and the content where the keep mask is white.
+        """Put back what stays: the forms, if there are any yet, and the content where the keep mask is white.
 
         (H, W, 3) -> (H, W, 3)
         """
-        if self._painting is not None:
-            image = restore_forms(image, self._painting, _FORMS_SHARE, self._builder.tileable)
+        if self._builder.forms is not None:
+            share = _PAINTING_SHARE if self._builder.options.init == "painting" else _FORMS_SHARE
+            image = restore_forms(image, self._builder.forms, share, self._builder.tileable)
         if self._kept_mask_and_content is None:
             return image
         mask, content = self._kept_mask_and_content

@@ -133,7 +133,11 @@ def make_spans(size: int, max_side: int | None, halo: int, wrap: bool) -> list[S
     halo = -(-halo // TOTAL_STRIDE) * TOTAL_STRIDE
     blocks = [(start - halo, stop + halo) for start, stop in itertools.pairwise(edges)]
     if not wrap:
-        blocks = [(max(0, start), min(size, stop)) for start, stop in blocks]
+        # Blocks at the edges of the image reach further inward: blocks of one size do not fragment the memory.
+        longest = max(stop - start for start, stop in blocks)
+        last_start = max(0, (size - longest) // TOTAL_STRIDE * TOTAL_STRIDE)
+        starts = [min(max(0, start), last_start) for start, _ in blocks]
+        blocks = [(start, min(size, max(stop, start + longest))) for start, (_, stop) in zip(starts, blocks, strict=True)]
     return [Span(*owned, *block) for owned, block in zip(itertools.pairwise(edges), blocks, strict=True)]
 
 
