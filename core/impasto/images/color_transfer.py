@@ -21,6 +21,8 @@ _ROTATIONS, _QUANTILES = 4, 64
 _SMALLEST_DISTANCE = 2e-3
 #: Largest coordinate along an axis, and intervals of the table of a map: small ones, so that 8-bit colors do not show them
 _RANGE, _BINS = 2.0, 4096
+#: Pixels that are mapped at a time
+_BAND_PIXELS = 1 << 16
 #: Greatest factor between differences of color after and before: more would show the noise of a flat image
 MAX_COLOR_STRETCH = 4.0
 
@@ -56,16 +58,22 @@ def transfer_colors(image: Tensor, weights: Tensor | None, target: Tensor) -> Te
     goal = color_statistics(target[None], torch.ones(1, len(target), device=target.device))
     if not current.deviation >= goal.deviation / MAX_COLOR_STRETCH:  # also where it is not a number
         return image
-    matched = map_colors(image, current, goal)
-    colors, sample = (
-        values.reshape(-1, 3).T.contiguous() for values in (matched, sample_colors(matched, weights, len(target)))
-    )
+    sample = map_colors(sample_colors(image, weights, len(target))[None], current, goal)[0].T
+    maps = []
     for rotation in _rotations():
         axes = rotation.to(image.device)
-        colors, sample, goals = (axes.T @ values for values in (colors, sample, target.T))
+        sample, goals = axes.T @ sample, axes.T @ target.T
         table = _map_table(_quantiles(sample), _quantiles(goals))
-        colors, sample = (axes @ _look_up(values, table) for values in (colors, sample))
-    return colors.T.reshape(image.shape).clamp_(0, 1)
+        sample = axes @ _look_up(sample, table)
+        maps.append((axes, table))
+    result = torch.empty_like(image)
+    bands = (torch.split(values.view(-1, 3), _BAND_PIXELS) for values in (image.contiguous(), result))
+    for band, mapped in zip(*bands, strict=True):  # an image's worth of temporaries would take much memory
+        colors = map_colors(band[None], current, goal)[0].T.contiguous()
+        for axes, table in maps:
+            colors = axes @ _look_up(axes.T @ colors, table)
+        mapped.copy_(colors.T)
+    return result.clamp_(0, 1)
 
 
 @lru_cache
