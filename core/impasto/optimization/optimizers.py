@@ -290,8 +290,9 @@ def take_step(
         with contextlib.suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # some losses raise it
             evaluation = objective(image)
             if evaluation.is_finite():
-                next_image = optimizer.step(image, evaluation)
-                return restore_kept(next_image), evaluation.losses()
+                next_image, losses = optimizer.step(image, evaluation), evaluation.losses()
+                del evaluation  # its gradient is as large as the image
+                return restore_kept(next_image), losses
             del evaluation
         logger.warning("loss or gradient is not finite: retrying from the previous image")
         image = restore_kept(optimizer.current_image(image))

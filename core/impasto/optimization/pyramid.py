@@ -35,7 +35,7 @@ _SHALLOW_COST, LEARNED_COST = 0.5, 1.25
 #: Shallow levels of more pixels than this are computed in tiles: their halo is so small that tiles cost little, and this keeps
 #: the memory of a large image low. Only the learned optimizer's steps take longer by this factor: it sees each tile again.
 #: Measured.
-SHALLOW_TILED_PIXELS, _TILED_LEARNED_COST = 1024**2, 2.0
+_SHALLOW_TILED_PIXELS, _TILED_LEARNED_COST = 600_000, 2.0
 
 
 class Level(NamedTuple):
@@ -53,12 +53,16 @@ class Level(NamedTuple):
         return self.shallow and max(self.width, self.height) > _FULL_DEPTH_SIDE
 
     @property
+    def is_tiled(self) -> bool:
+        """Whether it is computed in tiles even if the image fits into memory as a whole"""
+        return self.shallow and self.width * self.height > _SHALLOW_TILED_PIXELS
+
+    @property
     def step_cost(self) -> float:
         """Time of a step, in that of a pixel of a step through all layers"""
         pixels = self.width * self.height
         cost = pixels * (_SHALLOW_COST if self.shallow else 1.0) * (LEARNED_COST if self.learned else 1.0)
-        is_tiled = self.shallow and pixels > SHALLOW_TILED_PIXELS
-        return cost * (_TILED_LEARNED_COST if self.learned and is_tiled else 1.0)
+        return cost * (_TILED_LEARNED_COST if self.learned and self.is_tiled else 1.0)
 
 
 def pyramid_levels(size: tuple[int, int], options: Options, painting_side: int = 0) -> list[Level]:

@@ -226,6 +226,8 @@ class Run:
             if resumed and index < resumed.scale:
                 progress.skip(index, steps)
                 continue
+            if pyramid_level.is_tiled:  # memory is short: use none for layers that no level needs any more
+                network.forget_transforms_beyond(self.options.all_layers(network.name, shallow=True))
             release_memory(self.device)  # what the level below has left
             targets.tile_limit.lower(self.plan.tiles[index])
             level = targets.at(network, pyramid_level)

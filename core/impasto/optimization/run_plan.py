@@ -27,14 +27,14 @@ from ..runtime.memory_budget import available_memory, memory_budget
 from ..vgg.convolution import Convolution
 from ..vgg.weight_files import kernel_shapes
 from ..vgg.weights import expected_network
-from .pyramid import LEARNED_COST, SHALLOW_TILED_PIXELS, Level, pyramid_levels
+from .pyramid import LEARNED_COST, Level, pyramid_levels
 from .tiling import SMALLEST_TILE, TilingCost
 
 #: Images (12 bytes per pixel) in memory during a step: iterates, optimizer state, gradient, temporaries. Measured; the
 #: history of L-BFGS comes on top.
 _IMAGES_PER_OPTIMIZER = {"adam": 7.5, "lbfgs": 10.0}
 #: The same at a level that the learned optimizer paints, with the color transfer. Measured.
-_LEARNED_IMAGES = 14.0
+_LEARNED_IMAGES = 10.0
 #: Bytes per pixel of each mask while it is propagated to the layers
 _MASK_BYTES = 12.0
 #: Channels of the first layers, which have the largest feature maps
@@ -43,8 +43,8 @@ _FIRST_CHANNELS = 64
 _WORKSPACE_MAPS = 4.0
 #: Bytes of a block of any size: temporaries of layers and losses, and fragmentation. Measured.
 _FIXED_BYTES = 250_000_000
-#: Maximum side of the tiles of a shallow level of more than SHALLOW_TILED_PIXELS, in pixels
-_SHALLOW_TILE = 512
+#: Maximum side of the tiles of levels that are always tiled, in pixels
+_SHALLOW_TILE = 448
 #: The L-BFGS history is shortened, within this range of pairs, to make room for tiles of this side in pixels.
 _PREFERRED_TILE = 512
 _HISTORY_RANGE = (5, 50)
@@ -227,7 +227,8 @@ def _try_plan(
         history, bfloat16, offload = _history_that_fits(remaining / pixels, host_memory / pixels)
         per_pixel += 0 if offload else history * (_BFLOAT16_PAIR_BYTES if bfloat16 else _PAIR_BYTES)
     sides, peak, flops = [], 0.0, 0.0
-    for width, height, steps, shallow, learned in levels:
+    for level in levels:
+        width, height, steps, shallow, learned = level
         fixed = (learned_per_pixel if learned else per_pixel) * width * height
         layers = options.all_layers(network, shallow=shallow)
         network_halo = learned_radius(layers) if learned else 0
@@ -235,7 +236,7 @@ def _try_plan(
         bytes_per_block_pixel = shallow_bytes if shallow else deep_bytes
         choice = None
         longest = max(width, height)
-        limit = _SHALLOW_TILE if shallow and width * height > SHALLOW_TILED_PIXELS else longest
+        limit = _SHALLOW_TILE if level.is_tiled else longest
         for side in _candidate_tile_sides(longest, limit):
             cost, observed = (
                 TilingCost.of_tiling(width, height, side, radius, Tileable.from_padding(options.padding))

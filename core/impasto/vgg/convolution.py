@@ -61,21 +61,27 @@ class Convolution:
         """
         return self._backward(gradient, None)
 
+    def forget_transforms(self) -> None:
+        """Free the transformed kernels, which are computed again when they are needed."""
+        for kernel in (self._forward, self._backward):
+            kernel.transformed = None
+
 
 class _Kernel:
     """A convolution kernel, with its Winograd transform if it has ever been needed"""
 
     def __init__(self, kernel: Tensor) -> None:
         self._kernel = kernel.contiguous(memory_format=torch.channels_last)
-        self._transformed: Tensor | None = None
+        self.transformed: Tensor | None = None
         self._may_transform = _uses_winograd(kernel.shape[0], kernel.shape[1], kernel.device, kernel.dtype)
 
     def __call__(self, features: Tensor, bias: Tensor | None) -> Tensor:
         """Convolve (H, W, C) -> (H, W, K). With a bias, a ReLU follows."""
         if self._may_transform and features.shape[0] * features.shape[1] >= _WINOGRAD_POSITIONS:
-            if self._transformed is None:
-                self._transformed = transform_kernel(self._kernel)
-            return winograd(features, self._transformed, bias)
+            transformed = self.transformed  # another thread may forget it
+            if transformed is None:
+                transformed = self.transformed = transform_kernel(self._kernel)
+            return winograd(features, transformed, bias)
         image = features.permute(2, 0, 1)[None]  # a view: a batch of one in channels-last format
         filtered = functional.conv2d(image, self._kernel, bias, padding=1)[0].permute(1, 2, 0)
         return filtered if bias is None else filtered.relu_()

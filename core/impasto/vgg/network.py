@@ -56,6 +56,13 @@ class VGG:
         shallower._convolutions = {name: self._convolutions[name] for name in names}
         return shallower
 
+    def forget_transforms_beyond(self, layers: Iterable[str]) -> None:
+        """Free what the convolutions deeper than `layers` can compute again: 0.6 GB on a CPU, in float32."""
+        needed = layers_through(self.name, layers)
+        for name, convolution in self._convolutions.items():
+            if name not in needed:
+                convolution.forget_transforms()
+
     def empty_features(self, layer: str) -> Tensor:
         """Return an empty feature map of a layer, (0, channels)."""
         bias = self._convolutions[layer].bias
