@@ -27,6 +27,13 @@ CASES: dict[str, dict[str, Any]] = {
         "quality": "draft",
         "iterations": None,
     },
+    "3072 x 2048, 8 bits, default settings": {
+        "width": 3072,
+        "height": 2048,
+        "size": None,
+        "quality": None,
+        "iterations": None,
+    },
     "4096 x 4096, 8 bits": {"width": 4096, "height": 4096, "size": 128, "iterations": None},
     "4096 x 4096, 16 bits": {"width": 4096, "height": 4096, "depth": "U16", "size": 128, "iterations": None},
 }
@@ -47,7 +54,9 @@ def main() -> int:
         for case, settings in ({} if arguments.live else CASES).items():
             with KritaSession(home, display, sys.executable) as krita:
                 figures[case] = result = krita.run("capture.measure_painting", limit=300, **settings)
-            print(f"{case}: first preview after {result['preview']:.1f} s; all {result['seconds']:.0f} s {result['problem']}")
+            print(
+                f"{case}: first preview after {result['preview']:.1f} s; all {result['seconds']:.0f} s {result['status']}{result['problem']}"
+            )
             print_gaps(result)
         with KritaSession(home, display, sys.executable) as krita:
             figures["live"] = result = krita.run("capture.measure_live")

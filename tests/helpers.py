@@ -50,10 +50,12 @@ class Client:
         assert self.process.stdin is not None
         self.process.stdin.write(encode_frame(header, blob))
 
-    def send_image(self, job: int, role: str, values: np.ndarray, kind: str = "bgra8", index: int = 0, rows: int = 20) -> None:
-        """Send an image, (height, width, channels), in stripes of `rows` rows. kind: the pixel format"""
+    def send_image(
+        self, job: int, role: str, values: np.ndarray, kind: str = "bgra8", index: int = 0, rows: int = 20, **more: int
+    ) -> None:
+        """Send an image, (height, width, channels), in stripes of `rows` rows. kind: the pixel format; more: of the header"""
         height, width = values.shape[:2]
-        self.send({"op": "image", "job": job, "role": role, "width": width, "height": height, "format": kind})
+        self.send({"op": "image", "job": job, "role": role, "width": width, "height": height, "format": kind, **more})
         for y, count in stripes(height, rows):
             header = {"op": "rows", "job": job, "role": role, "index": index, "y": y, "rows": count}
             self.send(header, values[y : y + count].tobytes())

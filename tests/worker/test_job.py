@@ -21,6 +21,8 @@ from tests.worker.conftest import SIZE, bgra
         {"role": "content", "width": "40", "height": 40, "format": "bgra8"},
         {"role": "content", "width": 10**6, "height": 10**6, "format": "bgra8"},
         {"role": "mask", "width": 40, "height": 40, "format": "bgra8"},
+        {"role": "painting", "width": 40, "height": 40, "format": "bgra8", "painted_width": 41, "painted_height": 40},
+        {"role": "painting", "width": 40, "height": 40, "format": "bgra8", "painted_width": 20, "painted_height": 0},
     ],
 )
 def test_an_impossible_image_is_refused_once(client: Client, settings: dict[str, Any], header: Header) -> None:

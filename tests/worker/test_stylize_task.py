@@ -52,6 +52,22 @@ def test_the_first_preview_is_the_instant_result(client: Client) -> None:
     assert {preview[:2] for preview in previews} == {(width, height)}  # smaller ones look worse
 
 
+@pytest.mark.usefixtures("vgg16")
+def test_a_painting_is_refined(client: Client) -> None:
+    smaller = Image.fromarray(scene(40, 31, 7))
+    painting = np.asarray(smaller.resize(SIZE, Image.Resampling.BICUBIC))[..., ::-1]
+    client.send_image(45, "content", bgra())
+    client.send_image(45, "style", bgra(5))
+    rows = np.dstack([painting, np.full((HEIGHT, WIDTH), 255, np.uint8)])
+    client.send_image(45, "painting", rows, painted_width=40, painted_height=31)
+    frames = client.run_job(45, {"size": 61})
+    assert (frames[-1][0]["op"], frames[-1][0]["width"]) == ("done", WIDTH)
+    refined = Image.fromarray(received_image(frames)[..., 2::-1].copy())
+    shrunk = np.asarray(refined.resize((40, 31), Image.Resampling.BICUBIC), float)
+    assert np.abs(shrunk - np.asarray(smaller)).mean() < 6
+    assert np.abs(np.asarray(refined, float) - painting[..., ::-1]).mean() > 1
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 def test_a_job_sends_progress_a_preview_and_the_result_in_the_contents_format(
     client: Client, settings: dict[str, Any], depth: int

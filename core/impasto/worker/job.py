@@ -52,8 +52,11 @@ class Job:
         if size + sum(len(image.pixels) for image in self._images.values()) > _MAX_JOB_BYTES:
             raise ImageError(f"{width} x {height} pixels are too many for one job: choose a smaller layer, or a selection")
         painted_size = header.get("painted_width", width), header.get("painted_height", height)
-        if not all(isinstance(side, int) and side > 0 for side in painted_size):
-            raise ImageError(f"a {role} painted at {painted_size}: give a positive painted_width and painted_height")
+        limits = zip(painted_size, (width, height), strict=True)
+        if not all(isinstance(side, int) and 0 < side <= largest for side, largest in limits):
+            raise ImageError(
+                f"a {role} painted at {painted_size[0]} x {painted_size[1]}: give painted_width and painted_height, at most its size"
+            )
         self._images[role, index] = _IncomingImage(
             width, height, pixel_format, bytearray(size), painted_width=painted_size[0], painted_height=painted_size[1]
         )
