@@ -54,9 +54,8 @@ def main() -> int:
         for case, settings in ({} if arguments.live else CASES).items():
             with KritaSession(home, display, sys.executable) as krita:
                 figures[case] = result = krita.run("capture.measure_painting", limit=300, **settings)
-            print(
-                f"{case}: first preview after {result['preview']:.1f} s; all {result['seconds']:.0f} s {result['status']}{result['problem']}"
-            )
+            outcome = result["problem"] or result["status"]
+            print(f"{case}: first preview after {result['preview']:.1f} s; all {result['seconds']:.0f} s. {outcome}")
             print_gaps(result)
         with KritaSession(home, display, sys.executable) as krita:
             figures["live"] = result = krita.run("capture.measure_live")

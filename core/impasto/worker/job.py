@@ -54,9 +54,7 @@ class Job:
         painted_size = header.get("painted_width", width), header.get("painted_height", height)
         limits = zip(painted_size, (width, height), strict=True)
         if not all(isinstance(side, int) and 0 < side <= largest for side, largest in limits):
-            raise ImageError(
-                f"a {role} painted at {painted_size[0]} x {painted_size[1]}: give painted_width and painted_height, at most its size"
-            )
+            raise ImageError(f"a {role} painted at {painted_size}: give painted_width and painted_height, at most its size")
         self._images[role, index] = _IncomingImage(
             width, height, pixel_format, bytearray(size), painted_width=painted_size[0], painted_height=painted_size[1]
         )
