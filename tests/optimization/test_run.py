@@ -349,3 +349,20 @@ def test_later_of_two_exclusive_options_wins() -> None:
     assert resolve_options({"init": "noise"}, options).init_image is None
     assert resolve_options({"ratio": 1e-4}, Options()).strength is None
     assert resolve_options({"strength": 0.7}, Options(preset="paper")).ratio is None
+
+
+def test_upper_levels_keep_half_of_the_forms(
+    random_weights_file: Path, fast_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
+    monkeypatch.setattr("impasto.optimization.pyramid._FULL_DEPTH_SIDE", 40)
+    changes = []
+    for share in (0.0, 0.5, 1.0):
+        monkeypatch.setattr("impasto.optimization.targets._FORMS_SHARE", share)
+        run = Run(scene(64, 48), scene(48, 48, 1), **{**fast_settings, "size": 64, "ladder": True, "init": "content"})
+        steps = list(run.steps())
+        last_deep = next(step for step in reversed(steps) if not run.levels[step.scale].keeps_forms)
+        small, large = last_deep.image, steps[-1].image
+        shrunk = np.asarray(large.resize(small.size, Image.Resampling.BICUBIC), float)
+        changes.append(np.abs(shrunk - np.asarray(small)).mean())
+    assert changes[0] > 1.2 * changes[1] > 1.2 * changes[2]

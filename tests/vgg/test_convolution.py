@@ -43,3 +43,13 @@ def test_convolution_and_its_gradient_equal_torchs(channels: int, filters: int) 
     torch.testing.assert_close(layer(features).double().permute(2, 0, 1), expected[0].detach().relu(), rtol=1e-4, atol=1e-4)
     gradient = layer.gradient(output_gradient).double().permute(2, 0, 1)
     torch.testing.assert_close(gradient, input_gradient[0], rtol=1e-4, atol=1e-4)
+
+
+def test_forgotten_transforms_are_computed_again() -> None:
+    convolution = Convolution(torch.randn(128, 64, 3, 3), torch.randn(128), device=torch.device("cpu"), dtype=torch.float32)
+    features = torch.rand(16, 16, 64)
+    before = convolution(features)
+    assert convolution._forward.transformed is not None
+    convolution.forget_transforms()
+    assert convolution._forward.transformed is None
+    torch.testing.assert_close(convolution(features), before)

@@ -46,3 +46,12 @@ def test_pooling_and_its_gradient_equal_torchs_with_ties(kind: str) -> None:
     (input_gradient,) = torch.autograd.grad(expected, x, output_gradient.permute(2, 0, 1)[None])
     torch.testing.assert_close(pool(features, kind).permute(2, 0, 1), expected[0].detach())
     torch.testing.assert_close(pool_gradient(features, output_gradient, kind).permute(2, 0, 1), input_gradient[0])
+
+
+def test_transforms_of_deeper_layers_can_be_freed() -> None:
+    network = VGG(random_weights("vgg16"), ["conv3_1"])
+    before = network.forward(torch.full((64, 64, 3), 0.4))["conv3_1"]
+    network.forget_transforms_beyond(["conv2_1"])
+    transformed = {name: layer._forward.transformed is not None for name, layer in network._convolutions.items()}
+    assert transformed == {"conv1_1": False, "conv1_2": False, "conv2_1": True, "conv2_2": False, "conv3_1": False}
+    torch.testing.assert_close(network.forward(torch.full((64, 64, 3), 0.4))["conv3_1"], before)
