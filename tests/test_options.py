@@ -14,6 +14,16 @@ from impasto.options import resolve_options
 from impasto.presets import PRESETS
 
 
+def test_a_refinement_begins_with_the_painting_alone() -> None:
+    options = Options(strength=0.7, init="content", init_noise=0.3, iterations=9)
+    refined = options.refinement("painting.png")
+    assert (refined.init, refined.init_image, refined.init_noise, refined.iterations) == ("painting", "painting.png", 0, None)
+    assert refined.strength == 0.7
+    for other in (Options(preset="paper"), Options(network="vgg19"), Options(ladder=False)):
+        with pytest.raises(OptionError, match="cannot be refined"):
+            other.refinement("painting.png")
+
+
 def test_preset_fills_unset_options_and_explicit_options_override_it() -> None:
     options = Options(preset="paper", pooling="max")
     assert (options.pooling, options.init, options.style_loss, options.padding) == ("max", "content", "gram", "zero")

@@ -252,14 +252,19 @@ class Options:
         size = min(self.size or longest, _FIRST_RESULT_SIZE)
         return dataclasses.replace(self, quality="instant", size=size, iterations=None)
 
-    def refinement(self, painting: Any) -> Options | None:
-        """Return the options of a run that goes on from a finished painting of these options, at a larger size.
+    @property
+    def can_be_refined(self) -> bool:
+        """Whether a run can go on from a finished painting of these options, at a larger size"""
+        return self.ladder and not self._instant_problem()
 
-        None where the learned optimizer cannot: such a run has to begin again
+    def refinement(self, painting: Any) -> Options:
+        """Return the options of a run that goes on from a finished painting of these options.
+
+        Raises OptionError: there is none, as the learned optimizer does not go with these options.
         """
-        if self._instant_problem() or not self.ladder:
-            return None
-        return dataclasses.replace(self, init="painting", init_image=painting, iterations=None)
+        if not self.can_be_refined:
+            raise OptionError("a painting with these options cannot be refined: paint it at the larger size instead")
+        return dataclasses.replace(self, init="painting", init_image=painting, init_noise=0.0, iterations=None)
 
     @property
     def network_to_load(self) -> str:

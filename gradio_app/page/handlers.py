@@ -134,7 +134,7 @@ def validate_request(photo: Any, style: Any, second_style: Any, request: gr.Requ
 def validate_refinement(result: PaintingResult | None, request: gr.Request) -> BeforePainting:
     """Before the queue: require a result that can be refined, and no painting in progress. Raises gr.Error."""
     _require_idle(request)
-    if result is None or not result.exists():
+    if result is None or not result.exists() or not result.full_size:
         raise gr.Error(RESULT_DELETED, print_exception=False)
     return gr.update(visible=False), None, result
 
@@ -295,11 +295,14 @@ class Handlers:
         seconds = time.monotonic() - start
         image, strength = Image.fromarray(last.painting), float(asked.settings["strength"])
         result = save_result(folder, asked.photo, image, strength, recipe, result_message(last, seconds), asked.mask)
+        if asked.refined is not None:
+            result = result._replace(opacity=values[page.refined_result].opacity)  # as it was faded
         mark_created(folder)
         results = [result, *values[page.results]][:_MAX_SESSION_RESULTS]
         updates = {page.new_result: result, page.results: results}
         if to_refine and last.end_reason == "done":
             updates |= {**self.session_view(result, results), page.status: first_result_message(seconds)}
+            updates[page.refine_button] = gr.update(visible=False)
         yield updates
         return result
 

@@ -177,7 +177,7 @@ def _paint(job: Job) -> Generator[Progress]:
     folder = Path(job.folder)
     options = resolve_options({**job.options, "masks": job.masks})
     if job.painting is not None:
-        options = options.refinement(job.painting) or options
+        options = options.refinement(job.painting)
     run = create_run(job.photo, job.styles, options, cache=_model_cache)
     run.load_weights()
     previews, next_preview, end_reason = 0, 0.0, ""

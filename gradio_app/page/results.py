@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from impasto.layers import TOTAL_STRIDE
 from impasto.options import resolve_options
 
 from . import painter, uploads
@@ -40,12 +41,13 @@ class PaintingResult(NamedTuple):
     def full_size(self) -> int:
         """Longest side in pixels at which it can be refined; 0 if it cannot, or is as large already"""
         options, content_size = self.recipe.get("options"), self.recipe.get("content_size")
-        if not options or not content_size or "masks" in self.recipe or "page" not in self.recipe:
+        is_done = self.recipe.get("page", {}).get("ended") == "done"
+        if not options or not content_size or "masks" in self.recipe or not is_done:
             return 0
         settings = {name: options[name] for name in painter.ALLOWED_OPTIONS if options.get(name) is not None}
         size = min(max(content_size), painter.MAX_SIZE)
-        can_refine = resolve_options(settings).refinement(self.painting) is not None
-        return size if can_refine and size > max(self.painted_at) else 0
+        is_larger = size > max(self.painted_at) + TOTAL_STRIDE  # the sides of seamless paintings are rounded
+        return size if is_larger and resolve_options(settings).can_be_refined else 0
 
     def exists(self) -> bool:
         return Path(self.painting).exists()

@@ -150,6 +150,7 @@ class ImpastoDocker(DockWidget):
         if self.isVisible() and not self.form.style_picker.popup_open:
             document = Krita.instance().activeDocument()
             self.form.refresh(document)
+            self._refine.setVisible(self._runner.can_refine(document))
             self._request_estimate(document)
 
     def _request_estimate(self, document: Document | None) -> None:
@@ -194,7 +195,7 @@ class ImpastoDocker(DockWidget):
         instant = self.form.instant_style is not None
         self._button.setText("Stop" if runner.busy else "Stylize")
         self._button.setEnabled(runner.busy or not runner.setup.running)
-        self._refine.setVisible(runner.refinable is not None and not runner.busy)
+        self._refine.setVisible(runner.can_refine(Krita.instance().activeDocument()))
         self._progress_bar.setVisible(runner.busy)
         self._progress_bar.setValue(round(1000 * runner.fraction))
         estimate = self._show_estimates()
@@ -218,6 +219,10 @@ class ImpastoDocker(DockWidget):
         choice, estimates = self.form.size_choice, self._runner.estimates
         if choice is None:
             return ""
+        instant = self.form.instant_style is not None  # painted at the layer's size, whatever is chosen
+        choice.setEnabled(not instant)
+        if instant:
+            estimates = {}
         choice.show_seconds({size: header["seconds"] for size, header in estimates.items() if "seconds" in header})
         chosen = estimates.get(choice.currentData())
         return messages.painting_estimate(chosen) if chosen else ""

@@ -79,8 +79,9 @@ class SizeChoice(QtWidgets.QComboBox):
     def __init__(self) -> None:
         super().__init__()
         screen = QtWidgets.QApplication.primaryScreen()
-        size = screen.size() if screen is not None else QtCore.QSize(1920, 1080)
-        self._titles = {PREVIEW_SIZE: "Preview", max(size.width(), size.height()): "Screen", FULL_SIZE: "Full"}
+        size, ratio = (screen.size(), screen.devicePixelRatio()) if screen is not None else (QtCore.QSize(1920, 1080), 1)
+        screen_side = round(ratio * max(size.width(), size.height()))
+        self._titles = {PREVIEW_SIZE: "Preview", screen_side: "Screen", FULL_SIZE: "Full"}
         for value, title in self._titles.items():
             self.addItem(title, value)
 

@@ -10,6 +10,8 @@ from .geometry import Rect
 _MAX_NAME_LENGTH = 40  # characters of a source layer's name that the result's name contains
 #: The largest result, in pixels; more take many minutes. And the engine's smallest longest side
 _MAX_PIXELS, _SMALLEST_SIDE = 16_000_000, 32
+#: The sides of seamless results are rounded to multiples of this.
+STRIDE = 16
 
 
 class StyleSource(NamedTuple):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from krita import Document, Krita
+
 from . import layers, messages, settings
 from .engine_install import find_engine_command, installed_python
 from .engine_process import EngineProcess, preview_image
@@ -16,7 +18,7 @@ from .geometry import Rect
 from .live_painting import LivePainting
 from .protocol import PROTOCOL
 from .qt import QtCore, QtGui
-from .request import Painting, PaintRequest, painted_side
+from .request import STRIDE, Painting, PaintRequest, painted_side
 from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
 from .training import StyleTraining
 
@@ -64,6 +66,7 @@ class Runner(QtCore.QObject):
         self._received: list[tuple[int, int, bytes] | None] = []  # (y, rows, pixels) to be written; None: the end
         self._done_status = ""
         self._painted_size = (0, 0)  # width and height at which the result was painted
+        self._can_be_refined = False
         self.refinable: PaintRequest | None = None  # goes on from the last result, if that is smaller than its layer
         self._steps = StepRunner(self)
         self._steps.finished.connect(self._on_steps_finished)
@@ -127,8 +130,18 @@ class Runner(QtCore.QObject):
 
     def refine(self) -> None:
         """Paint the last result at the size of its layer: the same strokes, and finer ones."""
-        if self.refinable is not None:
+        if self.can_refine(Krita.instance().activeDocument()):
+            assert self.refinable is not None
             self.start(self.refinable)
+
+    def can_refine(self, document: Document | None) -> bool:
+        """Whether the last result is in this document and can be refined."""
+        return not self.busy and self.refinable is not None and self.refinable.document == document
+
+    def _offer_again(self) -> None:
+        """After a refinement that was stopped or has failed, it can be asked for again."""
+        if self._request is not None and self._request.painting is not None:
+            self.refinable = self._request
 
     def cancel(self) -> None:
         """Stop the painting now and add no layer. The engine stays running."""
@@ -136,6 +149,7 @@ class Runner(QtCore.QObject):
             return
         job = self._job
         self._job += 1  # ignore what the engine still sends for the old job
+        self._offer_again()
         self._clean_up()
         self.engine.send({"op": "cancel", "job": job})
         if self.engine.running:
@@ -195,7 +209,8 @@ class Runner(QtCore.QObject):
             yield from result.write(*stripe)
         assert result is not None
         result.add_above(request.painting.layer_key if request.painting else request.layer_key)
-        if max(self._painted_size) < painted_side(0, (self._rect.width, self._rect.height)):
+        full_side = painted_side(0, (self._rect.width, self._rect.height))
+        if self._can_be_refined and max(self._painted_size) + STRIDE < full_side:
             painting = Painting(result.key, self._rect, *self._painted_size)
             self.refinable = request._replace(options={**request.options, "size": 0}, painting=painting)
 
@@ -234,7 +249,9 @@ class Runner(QtCore.QObject):
             if request.painting is not None:
                 key, rect, width, height = request.painting
                 if rect != content.rect:
-                    raise PluginError("The layer or the selection has changed since this was painted: press Stylize instead.")
+                    raise PluginError(
+                        "The selection has changed since this was painted: select the same area, or press Stylize."
+                    )
                 picture = snapshot.picture(key, rect)
                 stripes = picture.stripes()
                 yield from send(job, "painting", 0, size, picture.format, stripes, painted_width=width, painted_height=height)
@@ -299,6 +316,7 @@ class Runner(QtCore.QObject):
         elif op == "done":
             self._done_status = messages.painting_done(header, self._note)
             self._painted_size = int(header["width"]), int(header["height"])
+            self._can_be_refined = bool(header.get("can_be_refined"))
             self._received.append(None)
         elif op == "error":
             self._abort(str(header.get("text")), f"{header.get('code')}\n{self.engine.stderr_tail}")
@@ -331,6 +349,7 @@ class Runner(QtCore.QObject):
         """End the job without a result."""
         job = self._job
         self._job += 1
+        self._offer_again()
         self._clean_up()
         self.engine.send({"op": "cancel", "job": job})
         self._show_problem(message, details)

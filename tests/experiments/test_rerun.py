@@ -18,6 +18,7 @@ from impasto.api import create_reconstruction_run, create_texture_run
 from impasto.cli.main import main
 from impasto.errors import ImageError, WeightsError
 from impasto.experiments.rerun import read_recipe, recreate_run
+from impasto.images.encode import save_picture
 from impasto.images.picture import read_picture
 from tests.conftest import scene
 
@@ -88,9 +89,18 @@ def test_rerun_at_a_larger_size_keeps_the_painting_and_adds_to_it(tmp_path: Path
         assert next(detail) > 1.2 * next(detail)
     assert main(["rerun", str(large), "-o", str(again)]) == 0
     assert again.read_bytes() == large.read_bytes()
-    for settings in (["--size", "240", "--strength", "0.8"], ["--size", "64"], ["--size", "240", "--init", "content"]):
+    begins_again = ["--size", "240", "--strength", "0.8"], ["--size", "64"], ["--size", "240", "--init", "content"]
+    for settings in begins_again:
         assert main(["rerun", str(small), *settings, "-o", str(stronger), "--force"]) == 0
         assert read_recipe(stronger)["options"]["init"] in ("instant", "content")
+    partial = tmp_path / "partial.png"
+    with Image.open(small) as painting:  # as it is saved when a run is stopped at a small level
+        save_picture(partial, read_picture(painting.resize((48, 36))), json.dumps(read_recipe(small)))
+    assert main(["rerun", str(partial), "--size", "240", "-o", str(stronger), "--force"]) == 0
+    assert read_recipe(stronger)["options"]["init"] == "instant"
+    small.unlink()  # what a painting began with is not needed to go on from it
+    assert main(["rerun", str(large), "--size", "280", "-o", str(stronger), "--force"]) == 0
+    assert read_recipe(stronger)["names"]["init_image"] == ["large.png"]
 
 
 def test_inputs_are_found_by_digest(folder: Path, random_weights_file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

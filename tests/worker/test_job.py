@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from impasto.images.tileable import Tileable
+from impasto.worker.job import Job
 from impasto.worker.protocol import PIXEL_BYTES, Header
 from tests.helpers import Client
 from tests.worker.conftest import SIZE, bgra
@@ -60,3 +63,18 @@ def test_an_empty_region_and_files_in_the_options_are_refused(client: Client, se
         client.send_image(311, "style", bgra(1))
         header, _ = client.run_job(311, {**settings, name: "/etc/passwd"})[-1]
         assert header["code"] == "OptionError"
+
+
+def test_a_painting_shows_the_content_where_a_mask_has_made_it_transparent() -> None:
+    job, (width, height) = Job(1), SIZE
+    alpha = np.zeros((height, width), np.uint8)
+    alpha[:, : width // 2] = 255
+    for role, values in (("content", bgra()), ("painting", bgra(5, alpha=alpha))):
+        job.announce({"role": role, "width": width, "height": height, "format": "bgra8"})
+        job.add_rows({"role": role, "y": 0, "rows": height}, values.tobytes())
+    content, plain = job.picture("content"), job.picture("painting")
+    painting = job.painting(content, Tileable())
+    assert painting is not None
+    torch.testing.assert_close(painting.pixels[:, : width // 2], plain.pixels[:, : width // 2])
+    torch.testing.assert_close(painting.pixels[:, width // 2 :], content.pixels[:, width // 2 :])
+    assert painting.alpha is None or bool((painting.alpha == 1).all())

@@ -16,6 +16,7 @@ from ..feedforward.registry import available_networks
 from ..images.encode import read_recipe_text
 from ..images.folder import list_images
 from ..images.picture import read_picture
+from ..layers import TOTAL_STRIDE
 from ..optimization.inputs import ROLES
 from ..optimization.recipe import LIST_ROLES, NOT_RECORDED
 from ..optimization.run import Result, Run
@@ -25,6 +26,8 @@ from ..runtime.files import file_sha256
 
 #: Options that do not change what is painted
 _TECHNICAL_OPTIONS = {"device", "precision", "memory", "max_megapixels"}
+#: Options of the initial image
+_INITIAL_OPTIONS = ("init", "init_image", "init_noise")
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -108,17 +111,21 @@ def recreate_run(
     recipe: Mapping[str, Any],
     folders: Iterable[Path],
     weights: str | None = None,
-    smaller: str | os.PathLike[str] | None = None,
+    painting: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> Run:
     """Create the run of a recipe, with its pictures searched in folders by their digests.
 
     weights: the file with the network's weights, if the recipe names one; settings: options to change
-    smaller: the painting; if the result is larger, the run goes on from it, where the options permit
+    painting: the file of the result; the run goes on from it if it is finished, the new size is larger, and the options permit
     Raises ImageError, NetError, WeightsError: a picture, network or weights file cannot be found.
     """
     # Recipes are untrusted: they name no file of this computer, and pictures only by their digests.
     options = {name: value for name, value in recipe["options"].items() if value is not None and name not in NOT_RECORDED}
+    goes_on = painting is not None and _can_go_on(recipe, options, settings, painting)
+    if goes_on:  # from the painting: what it began with is not needed
+        options = {name: value for name, value in options.items() if name not in _INITIAL_OPTIONS}
+        recipe = {name: value for name, value in recipe.items() if name not in ("init_image", "init_net")}
     search_folders = list(dict.fromkeys(folder.resolve() for folder in folders))
     for folder in search_folders:
         if not os.path.isdir(folder):
@@ -137,11 +144,22 @@ def recreate_run(
         options["weights"] = weights
     content, styles = inputs.pop("content"), inputs.pop("styles", [])
     changed = resolve_options(settings, resolve_options({**options, **inputs}))
-    if smaller is not None:
-        size = changed.size or max(recipe["content_size"])
-        is_larger = size > max(read_picture(smaller, max_megapixels=changed.max_megapixels).size)
-        changed = (is_larger and changed.refinement(smaller)) or changed
-    return create_run(content, styles, changed)
+    return create_run(content, styles, changed.refinement(painting) if goes_on else changed)
+
+
+def _can_go_on(
+    recipe: Mapping[str, Any], options: Mapping[str, Any], settings: Mapping[str, Any], painting: str | os.PathLike[str]
+) -> bool:
+    """Return whether a run can go on from a painting: it is finished, and the new size is larger."""
+    page = recipe.get("page", {})
+    if not isinstance(page, dict) or page.get("ended", "done") != "done" or page.get("share", 1) != 1 or page.get("mask"):
+        return False  # a download of the page that was stopped, faded or masked
+    before = resolve_options({name: value for name, value in options.items() if name not in _INITIAL_OPTIONS})
+    after = resolve_options(settings, before)
+    longest = max(recipe["content_size"])
+    side = max(read_picture(painting, max_megapixels=after.max_megapixels).size)
+    is_whole = abs(side - (before.size or longest)) <= TOTAL_STRIDE  # seamless sides are rounded
+    return after.can_be_refined and is_whole and (after.size or longest) > side + TOTAL_STRIDE
 
 
 def _find_network(entry: Mapping[str, str]) -> Path:

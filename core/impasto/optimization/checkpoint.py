@@ -48,7 +48,7 @@ class Checkpoint:
     plan: Mapping[str, Any]  # RunPlan.to_dict()
     image: Tensor  # (H, W, 3)
     optimizer_state: Mapping[str, Tensor]
-    forms: Tensor | None = None  # TargetBuilder.forms
+    forms: Tensor | None = None  # (h, w, 3): the smaller image whose large forms this level keeps, if it does
 
     def for_run(self, recipe: Mapping[str, Any], levels: Sequence[Level]) -> Checkpoint:
         """Return this checkpoint if it belongs to the run with this recipe and these levels.  Raises CheckpointError."""
@@ -94,7 +94,7 @@ class CheckpointWriter:
     ) -> None:
         """Write a checkpoint unless the last one is too recent. If it cannot be written, log that and go on.
 
-        forms: TargetBuilder.forms
+        forms: as in Checkpoint
         """
         start = time.monotonic()
         if start < self._next:
@@ -146,6 +146,11 @@ def _damaged_error(name: str) -> CheckpointError:
     return CheckpointError(f"{name!r} is not a checkpoint, or is damaged: start again without it")
 
 
+def _is_valid_image(image: Tensor) -> bool:
+    is_image = image.dtype == torch.float32 and image.shape[2:] == (3,) and image.numel() > 0
+    return is_image and bool(image.isfinite().all())
+
+
 def _is_valid(checkpoint: Checkpoint) -> bool:
     """Return whether a run can resume from what a file of any origin says."""
 
@@ -161,7 +166,7 @@ def _is_valid(checkpoint: Checkpoint) -> bool:
     plan, forms = checkpoint.plan, checkpoint.forms
     return (
         is_count(checkpoint.scale)
-        and (forms is None or (forms.dtype == torch.float32 and forms.shape[2:] == (3,) and bool(forms.isfinite().all())))
+        and (forms is None or _is_valid_image(forms))
         and is_count(checkpoint.iteration)
         and 0 <= checkpoint.seconds < math.inf
         and isinstance(checkpoint.recipe["options"], dict)

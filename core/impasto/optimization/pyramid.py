@@ -80,9 +80,10 @@ def pyramid_levels(size: tuple[int, int], options: Options, painting_side: int =
     final = fit_size(size, longest) if longest != max(size) else size
     sizes = _level_sizes(final) if options.ladder else [final]
     if options.init == "painting":
-        levels = _upper_levels([size for size in sizes if max(size) > painting_side], options)
+        # The sides of a seamless painting are rounded to multiples of the stride.
+        levels = _upper_levels([size for size in sizes if max(size) > painting_side + TOTAL_STRIDE], options)
         if not levels:
-            raise OptionError(f"the painting is {painting_side} pixels long, and so is the result: give a larger size")
+            raise OptionError(f"the painting has {painting_side} pixels already: give a larger size than {max(final)}")
     else:
         count = len(sizes)
         if options.ladder and PRESETS[options.preset].steps is None:

@@ -244,7 +244,8 @@ class Run:
             else:
                 current = state.optimizer.current_image(state.image)
                 if pyramid_level.keeps_forms and targets.forms is None:
-                    targets.forms = current
+                    is_learned = self.levels[index - 1].learned  # a run that ended there would transfer the colors
+                    targets.forms = targets.transfer_style_colors(current) if is_learned else current
                 current = current.cpu()
                 state.image = resize(current, width, height, targets.tileable).to(self.device)
                 follows_learned = self.levels[index - 1].learned

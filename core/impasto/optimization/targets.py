@@ -27,8 +27,8 @@ from .pyramid import Level
 from .spatial_guidance import propagate_mask
 from .style_statistics import StyleCache, StyleColors, StyleStatistics
 
-#: How much of the change of the forms is taken back after each step at the levels that keep them, and of those of a finished
-#: painting. The rest lets strokes settle: with all of it, the smaller image's pixels stay visible. Measured, and by eye.
+#: How much of the change of the large forms is taken back, after each step and in the result: at levels that keep them, and
+#: for a finished painting. The rest lets strokes settle: with all of it, the smaller image's pixels stay visible. Measured.
 _FORMS_SHARE, _PAINTING_SHARE = 0.5, 0.6
 
 

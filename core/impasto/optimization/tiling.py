@@ -144,7 +144,7 @@ def make_spans(size: int, max_side: int | None, halo: int, wrap: bool) -> list[S
 def release_between_tiles(tiles: Sequence[Tile], device: torch.device) -> Iterator[Tile]:
     """Yield the tiles in the order given, and release fragmented memory before each.
 
-    Tiles at the border are smaller than the others, and no other tile fits into the memory that they free.
+    Temporaries of many sizes leave holes that none of the next ones fits into.
     """
     for tile in tiles:
         if len(tiles) > 1:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImageError, OptionError
+from ..layers import TOTAL_STRIDE
 from ..options import IMAGE_OPTIONS
 from .protocol import PIXEL_BYTES, Header
 
 if TYPE_CHECKING:
     from ..images.picture import Picture
+    from ..images.tileable import Tileable
 
 #: Maximum number of image bytes in one job: 200 megapixels with 16 bits and alpha
 _MAX_JOB_BYTES = 1_600_000_000
@@ -53,7 +55,7 @@ class Job:
             raise ImageError(f"{width} x {height} pixels are too many for one job: choose a smaller layer, or a selection")
         painted_size = header.get("painted_width", width), header.get("painted_height", height)
         limits = zip(painted_size, (width, height), strict=True)
-        if not all(isinstance(side, int) and 0 < side <= largest for side, largest in limits):
+        if not all(isinstance(side, int) and 0 < side < largest + TOTAL_STRIDE for side, largest in limits):
             raise ImageError(f"a {role} painted at {painted_size}: give painted_width and painted_height, at most its size")
         self._images[role, index] = _IncomingImage(
             width, height, pixel_format, bytearray(size), painted_width=painted_size[0], painted_height=painted_size[1]
@@ -97,10 +99,22 @@ class Job:
             read_picture(path) if path else self.picture("style", index) for index, path in zip(indices, paths, strict=True)
         ]
 
-    def painting(self) -> Picture | None:
-        """Return the painting that is to get finer strokes, at the size at which it was painted; None: there is none."""
+    def painting(self, content: Picture, tileable: Tileable) -> Picture | None:
+        """Return the painting that is to get finer strokes, at the size at which it was painted; None: there is none.
+
+        Where a mask has made it transparent, it shows the content.
+        """
+        import torch
+
         image = self._images.get(("painting", 0))
-        return None if image is None else self.picture("painting").resize(image.painted_width, image.painted_height)
+        if image is None:
+            return None
+        painting = self.picture("painting").resize(image.painted_width, image.painted_height, tileable)
+        if painting.alpha is None:
+            return painting
+        below = content.resize(image.painted_width, image.painted_height, tileable)
+        share = (painting.alpha / below.opacity.clamp(min=1e-3)).clamp(0, 1)[..., None]
+        return dataclasses.replace(painting, pixels=torch.lerp(below.pixels, painting.pixels, share), alpha=below.alpha)
 
     @property
     def style_network(self) -> str:

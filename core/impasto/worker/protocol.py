@@ -9,7 +9,8 @@ Both ends use this file. It imports neither Qt, Krita nor torch, and runs on Pyt
     image {job, role, width, height, format}            progress {job, phase, fraction, width, height, seconds, eta}
       or  {job, role, path | net}                       preview {job, width, height} + BGRA, at most 512 px
     rows {job, role, index, y, rows} + pixels           rows {job, y, rows} + pixels in the content's format
-    start {job, options, live}                          done {job, seconds, width, height, network}, cancelled {job}
+    start {job, options, live}                          done {job, seconds, width, height, network,
+                                                          can_be_refined}, cancelled {job}
     cancel {job}; end of stream: quit                   error {job, code, text}
     estimate {width, height, options}                   estimate {width, height, seconds, memory, tile, size} or {text, size}
     nets {}                                             nets {nets}: name, title and thumbnail of each; also sent after ready

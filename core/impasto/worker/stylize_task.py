@@ -29,8 +29,9 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
     start, last_preview = time.monotonic(), 0.0
     content, styles = job.picture("content"), job.styles()
     options = resolve_options({**settings, "masks": job.regions()})
-    if (painting := job.painting()) is not None:
-        options = options.refinement(painting) or options
+    tileable = Tileable.from_padding(options.padding)
+    if (painting := job.painting(content, tileable)) is not None:
+        options = options.refinement(painting)
     run = create_run(content, styles, options, cache=cache)
     channel.check_cancelled()
     run.load_weights(channel.send_download_progress)
@@ -45,11 +46,11 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
             channel.send_preview(last.snapshot.render())
     assert last is not None
     result = run.result(last)
-    painting = result.picture.resize(*content.size, Tileable.from_padding(options.padding))
-    channel.send_rows(job.render(content, painting))
+    channel.send_rows(job.render(content, result.picture.resize(*content.size, tileable)))
     width, height = last.size
     seconds = time.monotonic() - start
-    channel.send("done", network=result.options.network, seconds=seconds, width=width, height=height)
+    fields: dict[str, Any] = {"network": result.options.network, "can_be_refined": options.can_be_refined}
+    channel.send("done", **fields, seconds=seconds, width=width, height=height)
 
 
 def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> None:

@@ -81,18 +81,30 @@ def test_second_painting_is_refused_while_one_is_in_progress(runner: Any, fake_l
 
 
 def test_a_result_smaller_than_its_layer_can_be_refined(
-    runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any
+    plugin: Any, runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any
 ) -> None:
+    monkeypatch.setattr(plugin.Krita, "activeDocument", lambda self: self.document)
     sent: list[dict[str, Any]] = []
     send = runner.engine.send
     monkeypatch.setattr(runner.engine, "send", lambda header, blob=b"": (sent.append(header), send(header, blob)))
-    runner.start(make_request(size=0))
+    runner.start(make_request())  # with weights of its own, it has no learned optimizer
     wait_for_end(runner)
     assert runner.refinable is None
-    runner.start(make_request())
+    request = {"weights": None, "iterations": None, "quality": "instant"}
+    runner.start(make_request(size=0, **request))
     wait_for_end(runner)
-    (painting,) = [header for header in sent if header["op"] == "start" and header["options"]["size"] == 32]
-    assert runner.refinable is not None
+    assert runner.refinable is None
+    runner.start(make_request(**request))
+    wait_for_end(runner)
+    painting = next(header for header in sent if header["op"] == "start" and header["options"]["size"] == 32)
+    assert runner.can_refine(plugin.Krita.document)
+    assert not runner.can_refine(None)
+    runner.refine()
+    assert runner.refinable is None
+    runner.cancel()
+    assert runner.refinable is not None  # it can be asked for again
+    wait_until(lambda: not runner._timeout.isActive())
+    sent.clear()
     runner.refine()
     wait_for_end(runner)
     (image,) = [header for header in sent if header.get("role") == "painting" and header["op"] == "image"]

@@ -17,7 +17,7 @@ from impasto import editor_plugins
 
 QtCore = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtCore")
 QtWidgets = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtWidgets")
-WIDTH, HEIGHT = 40, 30
+WIDTH, HEIGHT = 60, 40
 MODULES = (
     "docker",
     "engine_install",
