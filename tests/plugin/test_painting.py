@@ -67,6 +67,13 @@ def test_a_small_result_is_refined_to_the_size_of_its_layer(krita: KritaSession)
     assert np.abs(first.astype(float) - refined).mean() > 2
 
 
+def test_a_selection_is_refined_within_its_soft_edge(krita: KritaSession) -> None:
+    result = krita.run("painting.refined_selection")
+    assert result["problem"] == ""
+    assert int(result["status"].split(" painted at ")[1].split(" x ")[0]) > 200
+    assert result["alpha"] == result["mask"]
+
+
 def test_position_and_alpha_are_preserved(krita: KritaSession) -> None:
     result = krita.run("painting.offset_and_alpha")
     assert result["problem"] == ""

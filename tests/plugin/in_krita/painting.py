@@ -123,6 +123,27 @@ def refined():
     }
 
 
+def refined_selection():
+    """Stylize a selection at a small size, and refine the result"""
+    doc = yield from document(256, 192)
+    content, style = yield from add_photo_and_painting(doc)
+    selected = Selection()
+    selected.select(80, 60, 90, 70, 255)
+    selected.feather(4)
+    doc.setSelection(selected)
+    yield from activate(doc, content)
+    yield from press_stylize(style, size=96, iterations=None)
+    yield is_idle, 90
+    yield 0.3
+    names = layer_names(doc)
+    find_child(get_docker(), "refine").click()
+    yield is_idle, 90
+    yield 0.3
+    (new,) = [node for node in doc.rootNode().childNodes() if node.name() not in names]
+    mask = bytes(doc.selection().pixelData(0, 0, 256, 192))
+    return {**state(doc), "alpha": read_pixels(new, 0, 0, 256, 192)[3::4].hex(), "mask": mask.hex()}
+
+
 def offset_and_alpha():
     """Stylize a layer that extends beyond the canvas and has transparent and soft edges"""
     doc = yield from document()
