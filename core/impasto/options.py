@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .errors import OptionError, validate_choice
-from .layers import NETWORKS, SHALLOW_LAYER, canonical_network, limit_depth, parse_layers
+from .layers import NETWORKS, SHALLOW_LAYER, TOTAL_STRIDE, canonical_network, limit_depth, parse_layers
 from .option_values import validate_value
 from .presets import PAPER_RATIO, PRESETS
 
@@ -257,6 +257,13 @@ class Options:
         """Whether a run can go on from a finished painting of these options, at a larger size"""
         return self.ladder and not self._instant_problem()
 
+    def can_refine(self, painting_side: int, content_side: int) -> bool:
+        """Return whether a run with these options can go on from a painting: its result is larger, if not just by rounding.
+
+        painting_side, content_side: longest sides in pixels. Sides of seamless paintings are rounded to the total stride.
+        """
+        return self.can_be_refined and (self.size or content_side) > painting_side + TOTAL_STRIDE
+
     def refinement(self, painting: Any) -> Options:
         """Return the options of a run that goes on from a finished painting of these options.
 
@@ -269,8 +276,12 @@ class Options:
     @property
     def network_to_load(self) -> str:
         """The network, unless "auto" chooses it: the learned optimizer was trained on VGG-16"""
-        learned = self.quality == "instant" or self.init in ("instant", "painting")
-        return "vgg16" if self.network == "auto" and learned else self.network
+        return "vgg16" if self.network == "auto" and self.uses_learned_optimizer else self.network
+
+    @property
+    def uses_learned_optimizer(self) -> bool:
+        """Whether the learned optimizer takes some of the steps, or all"""
+        return self.quality == "instant" or self.init in ("instant", "painting")
 
     def _instant_problem(self) -> str:
         """Return why the learned optimizer does not go with the other options, "" if it does."""

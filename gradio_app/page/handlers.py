@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from impasto import ImageError
+from impasto import ImageError, ImpastoError
 
 from . import painter, uploads
 from .components import Upload, reset_mask_editor
@@ -30,7 +30,7 @@ from .messages import (
     waiting_message,
 )
 from .results import PaintingResult, save_result
-from .sessions import Painting, TooManyPaintingsError, client_address, mark_created, new_folder, sessions
+from .sessions import Painting, client_address, mark_created, new_folder, sessions
 
 #: Results that a session shows; older ones can no longer be opened.
 _MAX_SESSION_RESULTS = 24
@@ -149,18 +149,23 @@ def validate_choice(photo: Any, style: Any, second_style: Any, network: str) -> 
     return _require_request(photo, style, second_style, network)
 
 
-def _require_idle(request: gr.Request) -> None:
+@contextlib.contextmanager
+def _shown_to_the_visitor() -> Iterator[None]:
+    """Turn an error into one that Gradio shows."""
     try:
-        sessions.require_idle(request.session_hash or "")
-    except TooManyPaintingsError as error:
+        yield
+    except ImpastoError as error:
         raise gr.Error(error_message(error), print_exception=False) from None
+
+
+def _require_idle(request: gr.Request) -> None:
+    with _shown_to_the_visitor():
+        sessions.require_idle(request.session_hash or "")
 
 
 def _require_request(photo: Any, style: Any, second_style: Any, network: str = "") -> BeforePainting:
-    try:
+    with _shown_to_the_visitor():
         require_pictures(photo, style, second_style, network=network)
-    except ImageError as error:
-        raise gr.Error(error_message(error), print_exception=False) from None
     return gr.update(visible=False), None, None
 
 

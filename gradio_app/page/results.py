@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from impasto.layers import TOTAL_STRIDE
 from impasto.options import resolve_options
 
 from . import painter, uploads
@@ -46,8 +45,7 @@ class PaintingResult(NamedTuple):
             return 0
         settings = {name: options[name] for name in painter.ALLOWED_OPTIONS if options.get(name) is not None}
         size = min(max(content_size), painter.MAX_SIZE)
-        is_larger = size > max(self.painted_at) + TOTAL_STRIDE  # the sides of seamless paintings are rounded
-        return size if is_larger and resolve_options(settings).can_be_refined else 0
+        return size if resolve_options({**settings, "size": 0}).can_refine(max(self.painted_at), size) else 0
 
     def exists(self) -> bool:
         return Path(self.painting).exists()

@@ -219,7 +219,7 @@ class ImpastoDocker(DockWidget):
         choice, estimates = self.form.size_choice, self._runner.estimates
         if choice is None:
             return ""
-        instant = self.form.instant_style is not None  # painted at the layer's size, whatever is chosen
+        instant = self.form.instant_style is not None  # always painted at the layer's size
         choice.setEnabled(not instant)
         if instant:
             estimates = {}

@@ -65,8 +65,7 @@ class Runner(QtCore.QObject):
         self._note = ""
         self._received: list[tuple[int, int, bytes] | None] = []  # (y, rows, pixels) to be written; None: the end
         self._done_status = ""
-        self._painted_size = (0, 0)  # width and height at which the result was painted
-        self._can_be_refined = False
+        self._refinable_size: tuple[int, int] | None = None  # at which the result was painted, if it can be refined
         self.refinable: PaintRequest | None = None  # goes on from the last result, if that is smaller than its layer
         self._steps = StepRunner(self)
         self._steps.finished.connect(self._on_steps_finished)
@@ -186,8 +185,8 @@ class Runner(QtCore.QObject):
         """Send the layers, start the job, and write its result to a new layer."""
         yield from self._send_layers(request, job)
         self._set_state("painting", "Painting")
-        size = painted_side(request.options.get("size", 0), (self._rect.width, self._rect.height))
-        self.engine.send({"op": "start", "job": job, "options": {**request.options, "size": size}})
+        side = painted_side(request.options.get("size", 0), (self._rect.width, self._rect.height))
+        self.engine.send({"op": "start", "job": job, "options": {**request.options, "size": side}})
         result: layers.ResultLayer | None = None
         last_check = QtCore.QElapsedTimer()
         while True:
@@ -209,9 +208,9 @@ class Runner(QtCore.QObject):
             yield from result.write(*stripe)
         assert result is not None
         result.add_above(request.painting.layer_key if request.painting else request.layer_key)
-        full_side = painted_side(0, (self._rect.width, self._rect.height))
-        if self._can_be_refined and max(self._painted_size) + STRIDE < full_side:
-            painting = Painting(result.key, self._rect, *self._painted_size)
+        size = self._refinable_size
+        if size is not None and max(size) + STRIDE < painted_side(0, (self._rect.width, self._rect.height)):
+            painting = Painting(result.key, self._rect, *size)
             self.refinable = request._replace(options={**request.options, "size": 0}, painting=painting)
 
     def _send_layers(self, request: PaintRequest, job: int) -> Steps:
@@ -315,8 +314,7 @@ class Runner(QtCore.QObject):
             self._received.append((header["y"], header["rows"], blob))
         elif op == "done":
             self._done_status = messages.painting_done(header, self._note)
-            self._painted_size = int(header["width"]), int(header["height"])
-            self._can_be_refined = bool(header.get("can_be_refined"))
+            self._refinable_size = (header["width"], header["height"]) if header.get("can_be_refined") else None
             self._received.append(None)
         elif op == "error":
             self._abort(str(header.get("text")), f"{header.get('code')}\n{self.engine.stderr_tail}")

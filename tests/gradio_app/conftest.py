@@ -185,6 +185,13 @@ class Visitor:
         box.fill(value)
         box.press("Enter")
 
+    def choose_small(self, quality: str) -> None:
+        """Open the options, and choose a quality and the smallest size."""
+        self.find("more").locator("button").first.click()
+        self.find("quality").get_by_label(quality).check()
+        self.find("size").locator("input").click()
+        self.page.get_by_role("option", name="256").click()
+
     def status(self) -> str:
         return str(self.find("status").inner_text())
 

@@ -134,10 +134,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
 def test_every_field_of_more_options_reaches_the_recipe(open_page: OpenPage, small: Path, large: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", large)
-    visitor.find("more").locator("button").first.click()
-    visitor.find("quality").get_by_label("Draft").check()
-    visitor.find("size").locator("input").click()
-    visitor.page.get_by_role("option", name="256").click()
+    visitor.choose_small("Draft")
     visitor.set_number("seed", "7")
     visitor.set_number("style_scale", "0.5")
     visitor.upload("second", small)

@@ -125,10 +125,7 @@ def test_a_style_that_is_only_a_network_is_not_refined(
 def test_a_small_result_is_refined_to_the_size_of_the_photo(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", large)
-    visitor.find("more").locator("button").first.click()
-    visitor.find("quality").get_by_label("Instant").check()
-    visitor.find("size").locator("input").click()
-    visitor.page.get_by_role("option", name="256").click()
+    visitor.choose_small("Instant")
     visitor.set_number("strength", "0.6")
     visitor.find("go").click()
     visitor.find("refine").wait_for()

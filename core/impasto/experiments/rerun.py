@@ -159,7 +159,7 @@ def _can_go_on(
     longest = max(recipe["content_size"])
     side = max(read_picture(painting, max_megapixels=after.max_megapixels).size)
     is_whole = abs(side - (before.size or longest)) <= TOTAL_STRIDE  # seamless sides are rounded
-    return after.can_be_refined and is_whole and (after.size or longest) > side + TOTAL_STRIDE
+    return is_whole and after.can_refine(side, longest)
 
 
 def _find_network(entry: Mapping[str, str]) -> Path:

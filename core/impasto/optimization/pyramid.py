@@ -112,11 +112,11 @@ def _deep_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
 
 def _upper_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
     """Return the shallow levels above: every other size up to the last."""
-    levels, learned = [], options.quality == "instant" or options.init in ("instant", "painting")
+    levels = []
     for size in _every_other(sizes):
         width, height = _tileable_size(size, options)
         steps = _UPPER_STEPS[options.quality] // (2 if width * height > _FEWER_STEPS_PIXELS else 1)
-        levels.append(Level(width, height, steps, shallow=True, learned=learned))
+        levels.append(Level(width, height, steps, shallow=True, learned=options.uses_learned_optimizer))
     return levels
 
 

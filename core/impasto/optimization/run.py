@@ -231,8 +231,8 @@ class Run:
             release_memory(self.device)  # what the level below has left
             targets.tile_limit.lower(self.plan.tiles[index])
             level = targets.at(network, pyramid_level)
-            start, is_resumed = 0, resumed is not None
-            if resumed:
+            start = 0
+            if resumed:  # what stays has been put back already
                 state = _State(resumed.image, self._make_optimizer(pyramid_level))
                 targets.forms = resumed.forms if targets.forms is None else targets.forms
                 resumed.restore(state.optimizer)
@@ -240,24 +240,21 @@ class Run:
                 progress.resume(index, start, resumed.seconds)
                 resumed = self._resumed = None  # free its tensors as soon as the optimizer does
             elif state.image is None:
-                state.image = level.initial_image()
+                state.image = level.restore_kept(level.initial_image())
             else:
                 current = state.optimizer.current_image(state.image)
-                if pyramid_level.keeps_forms and targets.forms is None:
-                    is_learned = self.levels[index - 1].learned  # a run that ended there would transfer the colors
-                    targets.forms = targets.transfer_style_colors(current) if is_learned else current
-                current = current.cpu()
-                state.image = resize(current, width, height, targets.tileable).to(self.device)
                 follows_learned = self.levels[index - 1].learned
+                if pyramid_level.keeps_forms and targets.forms is None:  # those of a run that ended at the level below
+                    targets.forms = targets.transfer_style_colors(current) if follows_learned else current
+                state.image = resize(current.cpu(), width, height, targets.tileable).to(self.device)
                 if pyramid_level.learned or follows_learned:
                     state.image = level.transfer_style_colors(state.image)
+                state.image = level.restore_kept(state.image)
                 if pyramid_level.learned == follows_learned:
                     state.optimizer = state.optimizer.for_level(width, height, steps)
                 else:
                     state.optimizer = self._make_optimizer(pyramid_level)
             assert state.image is not None
-            if not is_resumed:
-                state.image = level.restore_kept(state.image)
             if writer and start == 0:
                 writer.maybe_write(index, start, state.image, state.optimizer, progress.seconds(), targets.forms)
             yield from self._optimize(state, level, targets, index, start, progress, writer)

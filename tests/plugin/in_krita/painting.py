@@ -100,15 +100,12 @@ def refined():
     yield from press_stylize(style, size=128, iterations=None)
     yield is_idle, 90
     yield 0.3
-    first, names = find_result(doc), layer_names(doc)
+    first = find_result(doc)
     area = 0, 0, 256, 192
     before, status = read_pixels(first, *area), get_runner().status
     yield from activate(doc, first)  # what is refined does not depend on the active layer
     offered = refine.isVisible()
-    refine.click()
-    yield is_idle, 90
-    yield 0.3
-    (new,) = [node for node in doc.rootNode().childNodes() if node.name() not in names]
+    new = yield from _refine(doc)
     siblings = layer_names(doc)
     return {
         **state(doc),
@@ -125,23 +122,23 @@ def refined():
 
 def refined_selection():
     """Stylize a selection at a small size, and refine the result"""
-    doc = yield from document(256, 192)
-    content, style = yield from add_photo_and_painting(doc)
-    selected = Selection()
-    selected.select(80, 60, 90, 70, 255)
-    selected.feather(4)
-    doc.setSelection(selected)
-    yield from activate(doc, content)
+    doc, style = yield from _document_with_selection(256, 192, (80, 60, 90, 70))
     yield from press_stylize(style, size=96, iterations=None)
     yield is_idle, 90
     yield 0.3
+    new = yield from _refine(doc)
+    mask = bytes(doc.selection().pixelData(0, 0, 256, 192))
+    return {**state(doc), "alpha": read_pixels(new, 0, 0, 256, 192)[3::4].hex(), "mask": mask.hex()}
+
+
+def _refine(doc):
+    """Press the docker's button, and return the new layer"""
     names = layer_names(doc)
     find_child(get_docker(), "refine").click()
     yield is_idle, 90
     yield 0.3
     (new,) = [node for node in doc.rootNode().childNodes() if node.name() not in names]
-    mask = bytes(doc.selection().pixelData(0, 0, 256, 192))
-    return {**state(doc), "alpha": read_pixels(new, 0, 0, 256, 192)[3::4].hex(), "mask": mask.hex()}
+    return new
 
 
 def offset_and_alpha():
@@ -170,17 +167,23 @@ def offset_and_alpha():
 
 def selection():
     """Stylize a selection with a soft edge. The engine gets the pixels around it, but does not paint them."""
-    doc = yield from document(160, 120)
-    content, style = yield from add_photo_and_painting(doc)
-    area = Selection()
-    area.select(60, 40, 40, 30, 255)
-    area.feather(4)
-    doc.setSelection(area)
-    yield from activate(doc, content)
+    doc, style = yield from _document_with_selection(160, 120, (60, 40, 40, 30))
     yield from paint(style)
     painted = find_result(doc)
     mask = bytes(doc.selection().pixelData(0, 0, 160, 120))
     return {**state(doc), "alpha": read_pixels(painted, 0, 0, 160, 120)[3::4].hex(), "mask": mask.hex()}
+
+
+def _document_with_selection(width, height, rect):
+    """A document with a photo, a painting and a softly selected rectangle (x, y, width, height).  -> document, painting"""
+    doc = yield from document(width, height)
+    content, style = yield from add_photo_and_painting(doc)
+    area = Selection()
+    area.select(*rect, 255)
+    area.feather(4)
+    doc.setSelection(area)
+    yield from activate(doc, content)
+    return doc, style
 
 
 def layer_kind(kind):

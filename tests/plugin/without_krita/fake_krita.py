@@ -1,4 +1,4 @@
-"""Replacements for Krita and its layers, where only Qt and the worker exist: a pytest plugin for engine_and_form.py."""
+"""Replacements for Krita and its layers, where only Qt and the worker exist: a pytest plugin for engine.py and form.py."""
 
 from __future__ import annotations
 

@@ -1,23 +1,20 @@
-"""The plugin's engine, runner and form without Krita. test_without_krita.py runs this file under PyQt5 and under PyQt6.
+"""The plugin's engine, its setup and the runner without Krita. test_without_krita.py runs this file under PyQt5 and PyQt6.
 
 Krita's module and its layers are replaced by fake_krita.py; the worker is the real one.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-import re
 import signal
 import stat
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from impasto.worker.protocol import encode_frame
-from tests.plugin.without_krita.fake_krita import HEIGHT, WIDTH, FakeLayers, QtWidgets, delete, wait_until
+from tests.plugin.without_krita.fake_krita import HEIGHT, WIDTH, FakeLayers, wait_until
 
 
 def wait_for_end(runner: Any) -> None:
@@ -191,134 +188,6 @@ def test_engine_is_searched_in_this_order(plugin: Any, monkeypatch: Any, tmp_pat
     assert find("", None) is None
 
 
-def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any, fake_layers: FakeLayers) -> None:
-    plugin.settings.store(options={"strength": 0.7, "quality": "draft", "colors": "mauve"})
-    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
-    runner.start_engine()
-    wait_until(lambda: bool(runner.options))
-    form.create_fields(runner.options)
-    assert form.options() == {
-        "strength": 0.7,
-        "colors": "style",  # mauve is not a choice
-        "quality": "draft",
-        "size": 0,  # the layer's own
-        "style_scale": 1.0,
-        "preset": "impasto",
-        "seed": 0,
-    }  # style_loss and padding are decided by the preset
-    other = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
-    other.create_fields(runner.options)
-    form._fields["padding"].set("circular")
-    form.store()
-    other.reload()
-    assert other.options()["padding"] == "circular"
-    form._fields["padding"].set(None)
-    form.store()
-    other.reload()
-    assert "padding" not in other.options()
-    form._fields["padding"].set("circular")
-    form._fields["style_scale"].set(0.25)
-    assert {name: form.options()[name] for name in ("padding", "style_scale")} == {"padding": "circular", "style_scale": 0.25}
-    schemas = {schema["name"]: schema for schema in runner.options}
-    for name, field in form._fields.items():
-        assert field.widget.toolTip() == schemas[name]["help"]
-
-
-def test_sizes_show_their_times_and_never_exceed_the_layer(plugin: Any, runner: Any) -> None:
-    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
-    runner.start_engine()
-    wait_until(lambda: bool(runner.options) and runner.engine.ready)
-    form.create_fields(runner.options)
-    choice = form.size_choice
-    assert [choice.itemText(n) for n in range(choice.count())] == ["Preview", "Screen", "Full"]
-    runner.request_estimates(3000, 2000, {"quality": "draft"}, choice.sizes())
-    wait_until(lambda: len(runner.estimates) == 3)
-    seconds = {size: header["seconds"] for size, header in runner.estimates.items()}
-    assert seconds[512] < seconds[0]
-    assert (runner.estimates[0]["width"], runner.estimates[0]["height"]) == (3000, 2000)
-    choice.show_seconds(seconds)
-    assert re.fullmatch(r"Full \(\d+ (s|min)\)", choice.itemText(choice.findData(0)))
-    form._fields["size"].set(768)  # from an older version
-    assert form.options()["size"] == 768
-    side = plugin.request.painted_side
-    assert [side(512, (300, 200)), side(512, (3000, 2000)), side(0, (3000, 2000)), side(0, (20, 10))] == [300, 512, 3000, 32]
-    assert side(0, (10_000, 10_000)) == 4000
-    runner.request_estimates(300, 200, {"strenth": 1}, [512, 0])
-    wait_until(lambda: "text" in runner.estimates[0])
-    assert "did you mean 'strength'" in runner.estimates[512]["text"]
-    delete(form)
-
-
-def test_first_document_offers_its_layer_as_the_style(plugin: Any, monkeypatch: Any) -> None:
-    """Without a document, "Picture file..." is the only entry; it is an action, not a style to keep."""
-    painting = SimpleNamespace(name=lambda: "Painting")
-    monkeypatch.setattr(plugin.layers, "visible_layers", lambda document, masks: [(0, painting)])
-    monkeypatch.setattr(plugin.layers, "node_key", lambda node: "painting")
-    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
-    form.refresh(None)
-    assert form.styles() == []
-    form.refresh(SimpleNamespace(activeNode=lambda: None))
-    assert [style.layer_key for style in form.styles()] == ["painting"]
-    delete(form)
-
-
-def test_engine_of_another_version_is_reported_with_the_remedy(plugin: Any, runner: Any, monkeypatch: Any) -> None:
-    docker = plugin.docker.ImpastoDocker()
-    runner.start_engine()
-    wait_until(lambda: bool(runner.engine.hello))
-    assert docker._setup_hint() == ""
-    monkeypatch.setattr(runner, "engine_version", "0.0.1")
-    difference = f"The engine is version 0.0.1 and the plugin {plugin.version.VERSION}: "
-    assert docker._setup_hint() == difference + "update the program that IMPASTO_ENGINE names."
-    monkeypatch.delenv("IMPASTO_ENGINE")
-    assert docker._setup_hint() == difference + "run `impasto krita install` again."
-    monkeypatch.setattr(plugin.docker, "bundled_wheel", lambda: "engine.whl")
-    assert docker._setup_hint() == difference + "set it up again."
-    runner.changed.emit()
-    assert not docker._setup.isHidden()
-    delete(docker)
-
-
-def test_live_change_that_was_not_painted_is_settled_again(plugin: Any) -> None:
-    sent: list[dict[str, Any]] = []
-    engine = SimpleNamespace(
-        running=True,
-        frame_received=SimpleNamespace(connect=lambda receiver: None),
-        send=lambda header: sent.append(header),
-    )
-    live = plugin.live_painting.LivePainting(engine, lambda: False)
-    request = live._request = SimpleNamespace(document=plugin.Krita.document, layer_key="photo")
-    live._layer = SimpleNamespace(is_idle=lambda: True, next_change=lambda max_ms: None)
-    live._result = SimpleNamespace(write=lambda *patch: None, show=lambda above: None)
-    live._idle_timer.start()
-    live._awaiting_patches = live._settling = True  # a change was sent during a `settle`, too late to interrupt it
-    patch = {"op": "patch", "job": live._job, "x": 0, "y": 0, "width": 4, "height": 4, "last": True}
-    live._on_frame(patch, bytes(64))
-    live._on_frame({"op": "settled", "job": live._job, "done": True}, b"")
-    live._on_frame({**patch, "width": 0, "height": 0}, b"")  # the answer to the change
-    assert not sent
-    wait_until(lambda: bool(live._poll(request) or sent))
-    assert sent == [{"op": "settle", "job": live._job}]
-
-
-def test_changed_rect_contains_all_changes_and_little_more(plugin: Any) -> None:
-    geometry = plugin.geometry
-    rect = geometry.Rect(0, 64, 100, 30)
-    before = bytes(4 * 100 * 30)
-    for places in ([(0, 0)], [(99, 29)], [(50, 3), (52, 9)], [(0, 5), (99, 5)], [(37, 7)]):
-        after = bytearray(before)
-        for x, y in places:
-            after[4 * (100 * y + x) + 2] = 9
-        changed = geometry.changed_rect(before, bytes(after), rect)
-        left, top = min(x for x, _ in places), 64 + min(y for _, y in places)
-        right, bottom = max(x for x, _ in places) + 1, 64 + max(y for _, y in places) + 1
-        assert (changed.y, changed.y + changed.height) == (top, bottom)
-        assert max(0, left - 16) <= changed.x <= left
-        assert right <= changed.x + changed.width <= min(100, right + 16)
-    assert geometry.union(None, rect) == rect
-    assert geometry.union(geometry.Rect(90, 60, 30, 8), rect) == geometry.Rect(0, 60, 120, 34)
-
-
 def test_steps_can_stop_themselves_and_report_errors(plugin: Any) -> None:
     signals: list[Any] = []
     steps = plugin.steps.StepRunner()
@@ -352,14 +221,6 @@ def test_steps_can_stop_themselves_and_report_errors(plugin: Any) -> None:
     steps.start(work())  # replaces the first
     assert signals == ["closed"]
     steps.stop()
-
-
-def test_unreadable_settings_count_as_empty(plugin: Any) -> None:
-    plugin.settings.store(a=1)
-    plugin.settings.store(b="ä")
-    assert plugin.settings.load() == {"a": 1, "b": "ä"}
-    Path(plugin.settings.data_folder(), "settings.json").write_text("{ broken")
-    assert plugin.settings.load() == {}
 
 
 @pytest.mark.parametrize(
@@ -423,23 +284,3 @@ def test_no_painting_starts_during_setup(runner: Any, fake_layers: FakeLayers, m
     runner.start(make_request())
     assert runner.problem == "The engine is being set up: please wait."
     assert not runner.busy
-
-
-def test_long_names_are_shortened(make_request: Any) -> None:
-    title = make_request()._replace(layer_name="n" * 300).title
-    assert title == "n" * 39 + "\u2026 x Style (50 %)"
-
-
-def test_action_of_a_closed_window_is_not_updated(plugin: Any, runner: Any) -> None:
-    QtGui = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtGui")
-    action_class = QtGui.QAction if hasattr(QtGui, "QAction") else QtWidgets.QAction  # Qt 6 has it in QtGui
-    closed, open_ = action_class("Stop"), action_class("Stop")
-    for action in (closed, open_):
-        plugin.extension._EnableWhileBusy(action)
-    delete(closed)
-    runner.state = "painting"
-    runner.changed.emit()  # an exception in a slot would end the process
-    assert open_.isEnabled()
-    runner.state = "idle"
-    runner.changed.emit()
-    assert not open_.isEnabled()
