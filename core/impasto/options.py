@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import OptionError, validate_choice
 from .layers import NETWORKS, SHALLOW_LAYER, TOTAL_STRIDE, canonical_network, limit_depth, parse_layers
-from .option_values import validate_value
+from .option_values import FACES, finds_faces, validate_protect, validate_value
 from .presets import PAPER_RATIO, PRESETS
 
 QUALITIES = ("instant", "draft", "normal", "fine")
@@ -189,6 +189,13 @@ class Options:
         choices=("plain", "inside", "all"),
     )
     keep: Any = option(None, "region of the content to leave unchanged: a picture, white inside", kind="picture")
+    protect: Any = option(
+        None,
+        "what stays recognizable while it is painted: faces, which are found by themselves, none, or pictures, white where it "
+        "applies, also together with faces; the default is faces where the extra faces is installed, with preset impasto",
+        kind="pictures",
+    )
+    protect_strength: float = option(0.75, "how much the protected regions keep of their shapes, from 0 to 1", low=0, high=1)
     init: str = option(
         None,
         "initial image: content (in the colors of the style), noise, gray, style, image (init_image), painting (init_image, a "
@@ -223,6 +230,7 @@ class Options:
                 object.__setattr__(self, name, value)
         for field in fields(self):
             object.__setattr__(self, field.name, validate_value(field, getattr(self, field.name)))
+        object.__setattr__(self, "protect", validate_protect(self.protect, faces_by_default=self._faces_by_default))
         if not init_is_set and self.init == "instant" and (self._instant_problem() or not self.ladder):
             object.__setattr__(self, "init", "content")
         if self.strength is not None and self.ratio is not None:
@@ -240,6 +248,24 @@ class Options:
         content_layers, style_layers = parse_layers(self.content_layers), self.style_layer_weights()
         if not content_layers and not any(style_layers):
             raise OptionError("content_layers and style_layers are both none: name at least one layer")
+        if not content_layers:
+            if self.protect_masks:
+                raise OptionError("protect needs content_layers: name at least one layer, or leave it out")
+            object.__setattr__(self, "protect", ())
+
+    @property
+    def _faces_by_default(self) -> bool:
+        return self.preset == "impasto" and self.content_layers != "none" and finds_faces()
+
+    @property
+    def protects_faces(self) -> bool:
+        """Whether faces are to be found and protected"""
+        return any(isinstance(region, str) and region == FACES for region in self.protect)
+
+    @property
+    def protect_masks(self) -> tuple[Any, ...]:
+        """The pictures of what is protected besides faces"""
+        return tuple(region for region in self.protect if not (isinstance(region, str) and region == FACES))
 
     def first_result(self, longest: int) -> Options | None:
         """Return the options of a result within seconds, which may be smaller, before the run with these options refines it.
@@ -340,7 +366,7 @@ IMAGE_OPTIONS = tuple(field.name for field in fields(Options) if field.metadata[
 #: Options of feed-forward networks. A network brings its own styles, so options for style pictures are missing.
 FEEDFORWARD_OPTIONS = (
     *("size", "strength", "colors", "color_match", "style_weights", "style_scale", "masks", "keep"),
-    *("device", "memory", "max_megapixels"),
+    *("protect", "protect_strength", "device", "memory", "max_megapixels"),
 )
 
 

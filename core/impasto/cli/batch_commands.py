@@ -43,7 +43,9 @@ def add_commands(command: AddCommand) -> None:
     batch.add_argument("--format", metavar="SUFFIX", help="png (the default), jpg, webp or tif")
     batch.add_argument("--frames", action="store_true", help="paint all frames of animations, and all pages")
     add_folder_flags(batch)
-    add_option_flags(batch, exclude=("style_weights", *IMAGE_OPTIONS))
+    no_masks = [name for name in IMAGE_OPTIONS if name != "protect"]
+    protect = {"protect": "what stays recognizable while it is painted: faces, which are found by themselves, or none"}
+    add_option_flags(batch, exclude=("style_weights", *no_masks), help_overrides=protect)
 
 
 def batch_command(arguments: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: Options that need a style
 _STYLE_OPTIONS = (
     *("colors", "color_match", "style_layers", "style_loss", "style_weights", "style_scale"),
-    *("masks", "style_masks", "guides", "keep", *BALANCE_OPTIONS),
+    *("masks", "style_masks", "guides", "keep", "protect", "protect_strength", *BALANCE_OPTIONS),
 )
 
 
@@ -61,7 +61,8 @@ def add_commands(command: AddCommand) -> None:
     texture.add_argument("style", metavar="STYLE", nargs="+", help="the picture or pictures whose style to use")
     texture.add_argument("--size", metavar="WxH", required=True, help="width and height of the texture in pixels")
     add_output_flags(texture)
-    fixed = ("size", "content_layers", "colors", "color_match", "keep", *BALANCE_OPTIONS)
+    content_options = ("content_layers", "color_match", "keep", "protect", "protect_strength")
+    fixed = ("size", "colors", *content_options, *BALANCE_OPTIONS)
     add_option_flags(texture, exclude=fixed, defaults={"init": "noise"})
 
     rerun = command("rerun", rerun_command, "make a result again from its file, or larger, with finer strokes")

@@ -21,6 +21,7 @@ from ..optimization.inputs import ROLES
 from ..optimization.recipe import LIST_ROLES, NOT_RECORDED
 from ..optimization.run import Result, Run
 from ..optimization.synthesis import blank_content
+from ..option_values import FACES, NOTHING
 from ..options import NETWORK_PREFIX, resolve_options
 from ..runtime.files import file_sha256
 
@@ -63,6 +64,7 @@ def _is_recipe(recipe: Any) -> bool:
         and len(size) == 2
         and all(type(side) is int and side > 0 for side in size)
         and isinstance(names, dict)
+        and type(recipe.get("faces", 0)) is int
         and all(are_texts(entry, None) for entry in names.values())
         and all(isinstance(file, dict) for file in files)
         and all(isinstance(file.get(name), str) for file in files for name in ("name", "sha256"))
@@ -142,6 +144,7 @@ def recreate_run(
             raise WeightsError(f"the painting was made with the weights {entry['name']!r}: name that file with --weights")
     if weights is not None:
         options["weights"] = weights
+    inputs["protect"] = [*([FACES] if recipe.get("faces") else []), *inputs.get("protect", [])] or NOTHING
     content, styles = inputs.pop("content"), inputs.pop("styles", [])
     changed = resolve_options(settings, resolve_options({**options, **inputs}))
     return create_run(content, styles, changed.refinement(painting) if goes_on else changed)

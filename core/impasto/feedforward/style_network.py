@@ -79,8 +79,8 @@ class StyleNetwork:
 
         content: as in `impasto.stylize`
         options, settings: `size` (0 by default: the content's own), `strength`, `colors`, `color_match`, `style_weights`,
-        `style_scale`, `masks`, `keep`, `device`, `memory` and `max_megapixels` apply; masks and style_weights are in the
-        order of the network's styles
+        `style_scale`, `masks`, `keep`, `protect`, `protect_strength`, `device`, `memory` and `max_megapixels` apply; masks and
+        style_weights are in the order of the network's styles
         Raises ImpastoError.
         """
         if options is None:

@@ -14,7 +14,7 @@ from ..errors import OptionError, OutOfMemoryError
 from ..formatting import format_bytes
 from ..images.color import color_statistics, match_colors, to_gray
 from ..images.composite import Snapshot
-from ..images.mask import mix_regions, read_mask, resize_mask
+from ..images.mask import mix_regions, read_mask, read_protection, resize_mask
 from ..images.picture import Picture, read_picture
 from ..images.resize import fit_size
 from ..images.tileable import NOT_TILEABLE
@@ -29,6 +29,8 @@ from .network import WIDTH, Modulation, TransformNet
 
 #: Pixels per band
 _BAND_PIXELS = 1_000_000
+#: Strength of the style where the picture is protected, relative to that of the options. Chosen by eye.
+_PROTECTED_STRENGTH = 0.2
 #: Peak memory in bytes: per pixel, at the default width; more per pixel for masks, and for other colors; and a constant
 _BYTES_PER_PIXEL, _MASK_BYTES_PER_PIXEL, _COLOR_BYTES_PER_PIXEL, _FIXED_BYTES = 65, 40, 120, 250_000_000
 
@@ -84,11 +86,10 @@ class TemporalSmoothing:
 
 
 class _StylePass(NamedTuple):
-    """One forward pass: its mix of styles, and the area that it paints"""
+    """One forward pass: its mix of styles"""
 
     style_weights: list[float]
     stroke_size: float
-    mask: Tensor | None = None  # (H, W); None: everywhere
 
 
 class FeedforwardStylizer:
@@ -139,15 +140,19 @@ class FeedforwardStylizer:
         if options.keep is not None:
             keep_picture = read_picture(options.keep, max_megapixels=max_megapixels)
             keep_mask = read_mask(keep_picture, original, "the keep mask")
+        protect_masks = [read_picture(mask, max_megapixels=max_megapixels) for mask in options.protect_masks]
+        protected, _ = read_protection(original, protect_masks, options)
         width, height = fit_size(original.size, options.size)
-        required = self._required_memory(width, height)
+        required = self._required_memory(
+            width, height, has_masks=bool(masks) or keep_mask is not None or protected is not None
+        )
         picture = original.resize(width, height)
         gray = options.colors == "content"
         message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
         with out_of_memory_error(message), retain_freed_memory(self.device, used_memory(self.device) + required):
             image = to_gray(picture.filled) if gray else picture.filled
             opacity = None if picture.alpha is None else picture.alpha.to(self.device)
-            result = self._apply_network(image.to(self.device), opacity, masks, check_cancelled, offset).cpu()
+            result = self._apply_network(image.to(self.device), opacity, masks, protected, check_cancelled, offset).cpu()
             if options.colors == "match":
                 colors = color_statistics(picture.pixels, picture.opacity)
                 result = match_colors(result, picture.opacity, colors, options.color_match)
@@ -165,58 +170,62 @@ class FeedforwardStylizer:
     @plain_torch()
     def style_modulation(self) -> Modulation:
         """Return gain and shift of each layer for these settings, without masks."""
-        return self._pass_modulation(self._style_weights(), self._style_scales[0])
+        return self._net.style_modulation(self._style_weights(), self.options.strength, self._style_scales[0])
 
     def _apply_network(
         self,
         image: Tensor,
         opacity: Tensor | None,
         masks: list[Tensor],
+        protected: Tensor | None,
         check_cancelled: Callable[[], None],
         offset: Offset,
     ) -> Tensor:
-        """Stylize an image in one pass, or in one for each mask.  (H, W, 3) and (H, W), on the device -> (H, W, 3)"""
+        """Stylize an image in one pass, or in one for each mask; where something is protected, in as many weaker ones.
+
+        (H, W, 3) and (H, W), on the device -> (H, W, 3)
+        """
         height, width = image.shape[:2]
         count = len(self._net.styles)
         passes = [_StylePass(self._style_weights(), self._style_scales[0])]
         if masks:
             scales = self._style_scales * count if len(self._style_scales) == 1 else self._style_scales
-            one_hot = torch.eye(count).tolist()
-            passes = [
-                _StylePass(weights, scale, resize_mask(mask, width, height))
-                for weights, scale, mask in zip(one_hot, scales, masks, strict=True)
-            ]
+            passes = [_StylePass(*settings) for settings in zip(torch.eye(count).tolist(), scales, strict=True)]
+        resized_masks = [resize_mask(mask, width, height) for mask in masks]
 
-        def apply(index: int, style_pass: _StylePass) -> Tensor:
-            return self._net.stylize(
-                image,
-                self._pass_modulation(style_pass.style_weights, style_pass.stroke_size),
-                opacity=opacity,
-                offset=offset,
-                band_rows=max(SIDE_MULTIPLE, _BAND_PIXELS // width),
-                statistics_hook=None if self._statistics_filter is None else self._statistics_filter.for_pass(index),
-                check_cancelled=check_cancelled,
+        def paint(strength: float | None, first: int) -> Tensor:
+            """first: number of the first pass, for the filter of statistics"""
+            images = (
+                self._net.stylize(
+                    image,
+                    self._net.style_modulation(style_pass.style_weights, strength, style_pass.stroke_size),
+                    opacity=opacity,
+                    offset=offset,
+                    band_rows=max(SIDE_MULTIPLE, _BAND_PIXELS // width),
+                    statistics_hook=None if self._statistics_filter is None else self._statistics_filter.for_pass(index),
+                    check_cancelled=check_cancelled,
+                )
+                for index, style_pass in enumerate(passes, first)
             )
+            return mix_regions(zip(images, resized_masks, strict=True), image) if masks else next(images)
 
-        if not masks:
-            return apply(0, passes[0])
-        regions = ((apply(n, each), each.mask) for n, each in enumerate(passes) if each.mask is not None)
-        return mix_regions(regions, image)
-
-    def _pass_modulation(self, style_weights: list[float], stroke_size: float) -> Modulation:
-        return self._net.style_modulation(style_weights, self.options.strength, stroke_size)
+        strength = self.options.strength
+        painting = paint(strength, 0)
+        if protected is None:
+            return painting
+        weaker = paint(_PROTECTED_STRENGTH * (0.5 if strength is None else strength), len(passes))
+        return painting.lerp(weaker, resize_mask(protected, width, height).to(painting.device)[..., None])
 
     def _style_weights(self) -> list[float]:
         return self._net.normalized_weights(self.options.style_weights)
 
-    def _required_memory(self, width: int, height: int) -> float:
+    def _required_memory(self, width: int, height: int, *, has_masks: bool) -> float:
         """Return the bytes needed for an image of this size.  Raises OutOfMemoryError: they exceed the memory budget."""
         options = self.options
         budget = memory_budget(self.device, options)
         bytes_per_pixel = _BYTES_PER_PIXEL * len(self._net.state["stem.weight"]) / WIDTH
-        bytes_per_pixel += (_MASK_BYTES_PER_PIXEL if options.masks or options.keep is not None else 0) + (
-            _COLOR_BYTES_PER_PIXEL if options.colors != "style" else 0
-        )
+        bytes_per_pixel += _MASK_BYTES_PER_PIXEL if has_masks else 0
+        bytes_per_pixel += _COLOR_BYTES_PER_PIXEL if options.colors != "style" else 0
         required = width * height * bytes_per_pixel + _FIXED_BYTES
         if required <= budget:
             return required

@@ -52,6 +52,8 @@ class Observation(NamedTuple):
     regions: Sequence[StyleRegion]
     conditions: Tensor  # (B, CONDITIONS): see `conditions`
     padding: Padding = ("replicate", "replicate")
+    #: What is added to the last condition, the decades of the content weight, at each pixel, (B, 1, H, W); None: nothing
+    more_decades: Tensor | None = None
 
 
 def receptive_radius(layers: Collection[str]) -> int:
@@ -209,6 +211,9 @@ class UpdateNetwork(nn.Module):
     def forward(self, seen: Observation) -> Tensor:
         """Return the next images, which may leave [0, 1].  -> (B, 3, H, W)"""
         constants = seen.conditions[:, :, None, None].expand(-1, -1, *seen.image.shape[2:])
+        if seen.more_decades is not None:
+            decades = (constants[:, -1:] + seen.more_decades).clamp(MIN_DECADES, MAX_DECADES)
+            constants = torch.cat([constants[:, :-1], decades], 1)
         squashed = seen.gradient / (seen.gradient.abs() + 0.5)
         pixels = torch.cat([2 * seen.image - 1, 2 * seen.content - 1, squashed, seen.direction, constants], 1)
         pixels = pixels.contiguous(memory_format=torch.channels_last)

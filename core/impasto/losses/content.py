@@ -11,10 +11,14 @@ from ..numerics import at_least_float32
 FULL_STRUCTURE = 0.2
 
 
-def content_loss(features: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def content_loss(features: Tensor, target: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return L_c = 1/2 sum (F - P)^2 and dL_c/dF = F - P (eq. 1 and 2; the factor [F > 0] is applied by the network).
 
     features: F, of the image; target: P, of the content, with the same shape (..., N)
+    weights: of the positions (...), which both are multiplied by; None: 1 everywhere
     """
     difference = at_least_float32(features) - target
-    return difference.square().sum() / 2, difference
+    if weights is None:
+        return difference.square().sum() / 2, difference
+    gradient = difference * weights[..., None]
+    return (gradient * difference).sum() / 2, gradient

@@ -11,13 +11,13 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import OptionError
-from ..images.mask import read_mask
+from ..images.mask import read_mask, read_protection
 from ..images.picture import Picture, read_picture
 from ..options import NETWORK_PREFIX, Options
 from .initialization import Initializer
 
 #: Roles of the pictures of a run
-ROLES = ("content", "styles", "masks", "style_masks", "keep", "init_image")
+ROLES = ("content", "styles", "masks", "style_masks", "keep", "protect", "init_image")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,8 @@ class Inputs:
     masks: tuple[Tensor, ...] = ()  # (H, W) each, the size of the content
     style_masks: tuple[Tensor, ...] = ()  # (H, W) each, the size of its style
     keep: Tensor | None = None  # (H, W), the size of the content
+    protected: Tensor | None = None  # how much each pixel is protected, (H, W) in [0, 1], the size of the content
+    num_faces: int = 0  # among what is protected
     init_image: Picture | None = None
     initializer: Initializer | None = None  # computes the initial image from the content
     named_pictures: Mapping[str, Sequence[tuple[str | None, Picture]]]  # role -> file name, if any, and picture
@@ -47,7 +49,10 @@ class Inputs:
         _validate_counts(len(style_list), options)
         pictures: dict[int, Picture] = {}
         named: dict[str, list[tuple[str | None, Picture]]] = {}
-        sources_by_role = (content, style_list, options.masks, options.style_masks, options.keep, options.init_image)
+        sources_by_role = (
+            *(content, style_list, options.masks, options.style_masks, options.keep),
+            *(options.protect_masks, options.init_image),
+        )
         for role, sources in zip(ROLES, sources_by_role, strict=True):
             named[role] = []
             for source in sources if isinstance(sources, list | tuple) else [] if sources is None else [sources]:
@@ -58,6 +63,7 @@ class Inputs:
                 named[role].append((name, pictures[id(source)]))
         by_role = {role: [picture for _, picture in entries] for role, entries in named.items()}
         content_picture, style_pictures = by_role["content"][0], tuple(by_role["styles"])
+        protected, num_faces = read_protection(content_picture, by_role["protect"], options)
         return cls(
             content=content_picture,
             styles=style_pictures,
@@ -67,6 +73,8 @@ class Inputs:
                 for n, (mask, style) in enumerate(zip(by_role["style_masks"], style_pictures, strict=False), 1)
             ),
             keep=read_mask(by_role["keep"][0], content_picture, "the keep mask") if by_role["keep"] else None,
+            protected=protected,
+            num_faces=num_faces,
             init_image=by_role["init_image"][0] if by_role["init_image"] else None,
             initializer=initializer,
             named_pictures=named,

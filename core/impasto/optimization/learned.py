@@ -27,6 +27,7 @@ from ..learned_optimizer.transport import (
 )
 from ..losses.moments import Moments
 from .objective import Evaluation, TermMoments
+from .protection import PROTECTED_DECADES
 from .tiling import Tile
 
 #: The trained network
@@ -67,6 +68,7 @@ class LearnedOptimizer:
         regions = self._regions(observed.terms, layers)
         step = conditions(max(image.shape[:2]), self._step, image.new_tensor([self._decades]))
         padding = ("circular" if self._tileable.y else "replicate", "circular" if self._tileable.x else "replicate")
+        protection = None if observed.protection is None else observed.protection[..., None]
         proposed = torch.empty_like(image)
         for tile, features in observed.blocks:
             seen = Observation(
@@ -78,6 +80,7 @@ class LearnedOptimizer:
                 [region.of_block(tile) for region in regions],
                 step,
                 padding,
+                None if protection is None else PROTECTED_DECADES * _to_batch(tile.block(protection)),
             )
             is_bfloat16 = features[layers[0]].dtype == torch.bfloat16
             with torch.autocast(image.device.type, torch.bfloat16, enabled=is_bfloat16):

@@ -5,7 +5,8 @@ loss = alpha L_content + sum_l w_l phi(mu_l, S_l) + tv
 phi is the style loss of a layer, a function of its mean mu and second moment S (losses/style.py); the first two terms are the
 paper's eq. 7 with beta = 1, and tv is the total variation.
 
-With regions, the style term also sums over these, each with the moments of its own positions.
+With regions, the style term also sums over these, each with the moments of its own positions. Where a region is protected, the
+content term has weights that depend on the position, and a second one in finer layers (protection.py).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..runtime.distributed import ProcessGroup
 from ..vgg.network import VGG, GradientHook
 from ..vgg.weight_files import CAFFE_SCALE
 from .disk_cache import DiskCache
+from .protection import Protection
 from .tiling import Tile, accumulate_moments, make_tiles, release_between_tiles
 
 
@@ -47,6 +49,7 @@ class Observed(NamedTuple):
     content: Tensor  # (H, W, 3)
     blocks: Iterable[tuple[Tile, Mapping[str, Tensor]]]  # each tile, with style layer -> features of its block (h, w, N)
     terms: Sequence[TermMoments]
+    protection: Tensor | None = None  # how much each pixel is protected, (H, W) in [0, 1]; None: not at all
 
 
 class Evaluation(NamedTuple):
@@ -75,6 +78,23 @@ class Region(NamedTuple):
     weight: float = 1.0  # of the region in the style loss
 
 
+class _ContentTarget(NamedTuple):
+    """The features of an image that a content loss compares with"""
+
+    layers: Mapping[str, float]  # layer -> weight
+    guides: Mapping[str, Tensor] | None  # layer -> weight of each position (h, w); None: 1 everywhere
+    norms: Mapping[str, float]  # layer -> sum of the squared features
+    structure: float  # share of the squared norms that is not the mean over positions
+    #: For each tile of this process, in the order of `_tiles`: layer -> function that loads its features
+    features: Sequence[Mapping[str, Callable[[], Tensor]]]
+    is_protected: bool
+
+    @property
+    def norm(self) -> float:
+        """Weighted sum of the norms"""
+        return sum(weight * self.norms[name] for name, weight in self.layers.items())
+
+
 class Objective:
     """alpha L_content + sum_r weight_r sum_l w_l phi_l + tv over regions r, for images of one size, tile by tile."""
 
@@ -91,6 +111,7 @@ class Objective:
         tv: float = 0.0,
         tile: int | None = None,
         observed_halo: int | None = None,
+        protection: Protection | None = None,
     ) -> None:
         """content: image (H, W, 3) whose features are the content target; content_layers: layer -> weight
         style_loss: a key of STYLE_LOSSES
@@ -101,6 +122,7 @@ class Objective:
         tile: maximum side of a tile, in pixels; None: the image is a single tile
         observed_halo: return what a learned optimizer sees, too, in blocks whose halo is larger by this many pixels; needs a
         content
+        protection: a region that stays recognizable; needs a content
         """
         self._observed_content = None if observed_halo is None else content
         self._observed_halo = observed_halo or 0
@@ -120,15 +142,17 @@ class Objective:
             for name, (weight, target) in region.style.items()
             if region.guides is None or name in region.guides
         ]
-        self._content_layers = content_layers if content is not None else {}
-        self._content_norms = dict.fromkeys(self._content_layers, 1e-12)
-        self._content_structure = 0.0  # share of the squared norms that is not the mean over positions
-        #: For each tile of this process, in the order of `_tiles`: layer -> function that loads its content features
-        self._content_features = [] if content is None else self._store_content_features(content)
+        self._protected = None if protection is None else protection.mask
+        self._layers = {*content_layers, *(protection.layers if protection else ())} if content is not None else set()
+        self._targets: list[_ContentTarget] = []
+        if content is not None and content_layers:
+            self._targets.append(self._content_target(content, content_layers, protection and protection.content_factors))
         if relative:
-            alpha *= min(1.0, self._content_structure / FULL_STRUCTURE)
-        content_norm = sum(weight * self._content_norms[name] for name, weight in self._content_layers.items())
-        content_norm *= CAFFE_SCALE**2 / 2
+            alpha *= min(1.0, self._targets[0].structure / FULL_STRUCTURE if self._targets else 0.0)
+        content_norm = sum(target.norm for target in self._targets) * CAFFE_SCALE**2 / 2
+        if protection is not None and self._targets:
+            details = self._content_target(protection.target, protection.layers, protection.guides, is_protected=True)
+            self._targets.append(details)
         style_norm = sum(
             region.weight * weight * CAFFE_SCALE**4 * float(target.second.square().sum()) / (4 * len(target.mean) ** 2)
             for region in regions
@@ -157,7 +181,8 @@ class Objective:
             style_losses.append((term, loss, scale, accumulator.total_weight))
         observed = None
         if self._observed_content is not None:
-            observed = Observed(self._observed_content, self._observed_blocks(image, tiles, maps), term_moments)
+            blocks = self._observed_blocks(image, tiles, maps)
+            observed = Observed(self._observed_content, blocks, term_moments, self._protected)
         gradient = torch.zeros_like(image)
         content = image.new_zeros(2)  # the content term of this objective, and the content loss in the paper's units
         with self._processes.fail_together(image.device):
@@ -168,14 +193,20 @@ class Objective:
                 for term, loss, scale, total in style_losses:
                     name = term.layer
                     hooks[name] = _style_gradient_hook(tile, name, maps[name], loss, scale, total, term.guide, hooks.get(name))
-                for name, weight in self._content_layers.items():
-                    loss_value, difference = content_loss(
-                        tile.crop_features(maps[name], name), self._content_features[n][name]()
-                    )
-                    scale = weight * self._alpha * (CAFFE_SCALE**2 if self._is_gram else 2 / self._content_norms[name])
-                    content[0] += scale * loss_value
-                    content[1] += weight * CAFFE_SCALE**2 * loss_value
-                    hooks[name] = _content_gradient_hook(tile, name, maps[name], difference, scale, hooks.get(name))
+                for target in self._targets:
+                    for name, weight in target.layers.items():
+                        load = target.features[n].get(name)
+                        if load is None:  # nothing of the region is in this tile
+                            continue
+                        weights = None if target.guides is None else tile.crop_guide(target.guides[name], name)
+                        features, goal = tile.crop_features(maps[name], name), load()
+                        loss_value, difference = content_loss(features, goal, weights)
+                        scale = weight * self._content_scale(target, name)
+                        content[0] += scale * loss_value
+                        if not target.is_protected:
+                            loss_value = loss_value if weights is None else content_loss(features, goal)[0]
+                            content[1] += weight * CAFFE_SCALE**2 * loss_value
+                        hooks[name] = _content_gradient_hook(tile, name, maps[name], difference, scale, hooks.get(name))
                 tile.add_gradient(self.network.backward(maps, hooks), gradient)
         self._processes.sum(gradient)
         value = self._processes.broadcast(value + self._processes.sum(content)[0])
@@ -185,8 +216,8 @@ class Objective:
         return Evaluation(gradient, value, content[1], style_total, observed)
 
     def _tiles(self, image: Tensor, extra_halo: int = 0) -> list[Tile]:
-        """Split the image into tiles. Their order must be the same each time: `_content_features` follows it."""
-        layers = {*self._content_layers, *(term.layer for term in self._terms)}
+        """Split the image into tiles. Their order must be the same each time: `_ContentTarget.features` follows it."""
+        layers = {*self._layers, *(term.layer for term in self._terms)}
         height, width = image.shape[:2]
         halo = receptive_radius(self.network.name, layers) + extra_halo
         return make_tiles(width, height, self._tile, halo, Tileable.from_padding(self.network.padding))
@@ -204,38 +235,47 @@ class Objective:
         blocks = release_between_tiles(self._tiles(image, self._observed_halo), image.device)
         return ((tile, self.network.forward(tile.block(image), keep_layers=layers)) for tile in blocks)
 
-    def _store_content_features(self, content: Tensor) -> list[Mapping[str, Callable[[], Tensor]]]:
-        """Compute the content targets of each tile, on disk if there are several, and the norms and structure of the features.
+    def _content_scale(self, target: _ContentTarget, layer: str) -> float:
+        """Return the factor of a layer's content loss, apart from the layer's weight."""
+        if not self._is_gram:
+            return self._alpha * 2 / target.norms[layer]
+        # A protected layer has the weight that the content has, relative to the norms.
+        factor = self._targets[0].norm / target.norms[layer] if target.is_protected else 1.0
+        return self._alpha * CAFFE_SCALE**2 * factor
 
+    def _content_target(
+        self, image: Tensor, layers: Mapping[str, float], guides: Mapping[str, Tensor] | None, *, is_protected: bool = False
+    ) -> _ContentTarget:
+        """Compute the features of each tile, on disk if there are several, and their norms and structure.
+
+        guides: layer -> weight of each position (h, w); None: 1 everywhere
         structure: 1 - M |mean P|^2 / |P|^2, 0 for a flat image
         """
-        if not self._content_layers:
-            return []
-        tiles = self._tiles(content)
+        tiles = self._tiles(image)
         disk_cache = DiskCache() if len(tiles) > 1 else None
         loaders: list[Mapping[str, Callable[[], Tensor]]] = []
-        norms = torch.zeros(len(self._content_layers), device=content.device, dtype=at_least_float32(content).dtype)
-        sums = [at_least_float32(self.network.empty_features(name)).sum(0) for name in self._content_layers]
-        with self._processes.fail_together(content.device):
-            for tile in release_between_tiles(self._processes.shard(tiles), content.device):
-                maps = self.network.forward(tile.block(content), keep_layers=self._content_layers)
+        norms = torch.zeros(len(layers), device=image.device, dtype=at_least_float32(image).dtype)
+        sums = [at_least_float32(self.network.empty_features(name)).sum(0) for name in layers]
+        with self._processes.fail_together(image.device):
+            for tile in release_between_tiles(self._processes.shard(tiles), image.device):
+                maps = self.network.forward(tile.block(image), keep_layers=layers)
                 load: dict[str, Callable[[], Tensor]] = {}
-                for n, name in enumerate(self._content_layers):
+                for n, name in enumerate(layers):
                     features = tile.crop_features(maps[name], name)
                     norms[n] += at_least_float32(features).square().sum()
                     sums[n] += at_least_float32(features).sum((0, 1))
-                    load[name] = disk_cache.store(features) if disk_cache else partial(Tensor.detach, features.clone())
+                    if not is_protected or (guides is not None and tile.crop_guide(guides[name], name).any()):
+                        load[name] = disk_cache.store(features) if disk_cache else partial(Tensor.detach, features.clone())
                 loaders.append(load)
-        for name, norm in zip(self._content_layers, self._processes.sum(norms).tolist(), strict=True):
-            self._content_norms[name] += norm
-        height, width = content.shape[:2]
-        positions = [(height // stride) * (width // stride) for stride in map(layer_stride, self._content_layers)]
+        totals = {name: 1e-12 + norm for name, norm in zip(layers, self._processes.sum(norms).tolist(), strict=True)}
+        height, width = image.shape[:2]
+        positions = [(height // stride) * (width // stride) for stride in map(layer_stride, layers)]
         means = torch.stack(
             [self._processes.sum(total).square().sum() / count for total, count in zip(sums, positions, strict=True)]
         )
-        weights = torch.tensor(list(self._content_layers.values()), device=norms.device, dtype=norms.dtype)
-        self._content_structure = float((weights * (1 - means / norms.clamp(min=1e-12))).sum() / weights.sum())
-        return loaders
+        weights = torch.tensor(list(layers.values()), device=norms.device, dtype=norms.dtype)
+        structure = float((weights * (1 - means / norms.clamp(min=1e-12))).sum() / weights.sum())
+        return _ContentTarget(layers, guides, totals, structure, loaders, is_protected)
 
 
 class _StyleTerm(NamedTuple):

@@ -19,7 +19,7 @@ from .inputs import Inputs
 #: Options left out of recipes: pictures, private paths and machine settings
 NOT_RECORDED = (*IMAGE_OPTIONS, "weights", "memory", "max_megapixels")
 #: Roles with a list of pictures
-LIST_ROLES = ("styles", "masks", "style_masks")
+LIST_ROLES = ("styles", "masks", "style_masks", "protect")
 #: The gray, of 255, of the blank content of a texture
 BLANK_GRAY = 128
 
@@ -39,6 +39,8 @@ def make_recipe(options: Options, inputs: Inputs) -> dict[str, Any]:
         if digests:
             recipe[role] = digests if role in LIST_ROLES else digests[0]
     recipe["names"] = {role: [name for name, _ in pictures] for role, pictures in inputs.named_pictures.items() if pictures}
+    if inputs.num_faces:
+        recipe["faces"] = inputs.num_faces
     recipe["content_size"] = inputs.content.size
     if not parse_layers(options.content_layers) and inputs.content.alpha is None and _is_blank(inputs.content.pixels):
         del recipe["content"]  # its size says everything about it

@@ -142,6 +142,7 @@ class Run:
             self._dtype,
             network_loaded=loaded,
             painting_side=max(self.inputs.init_image.size) if self.inputs.init_image else 0,
+            protected=self.inputs.protected is not None,
         )
 
     @plain_torch()

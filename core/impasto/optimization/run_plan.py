@@ -27,6 +27,7 @@ from ..runtime.memory_budget import available_memory, memory_budget
 from ..vgg.convolution import Convolution
 from ..vgg.weight_files import kernel_shapes
 from ..vgg.weights import expected_network
+from .protection import protected_features
 from .pyramid import LEARNED_COST, Level, pyramid_levels
 from .tiling import SMALLEST_TILE, TilingCost
 
@@ -37,6 +38,8 @@ _IMAGES_PER_OPTIMIZER = {"adam": 7.5, "lbfgs": 10.0}
 _LEARNED_IMAGES = 10.0
 #: Bytes per pixel of each mask while it is propagated to the layers
 _MASK_BYTES = 12.0
+#: Bytes per pixel of the mask of what is protected, and of its target
+_PROTECTION_BYTES = _MASK_BYTES + 12.0
 #: Channels of the first layers, which have the largest feature maps
 _FIRST_CHANNELS = 64
 #: Temporaries of a block besides its features, in feature maps of conv1_1. Measured.
@@ -93,13 +96,14 @@ def plan_levels(
     network_loaded: bool,
     reserved_bytes: int = 0,
     painting_side: int = 0,
+    protected: bool = False,
 ) -> tuple[Options, list[Level], RunPlan]:
     """Return the levels for a content of this size (width, height) and their plan, for the memory available now.
 
     The learned optimizer needs the whole image in one process. Elsewhere, a run starts from the content instead of the instant
     result: the options that are returned say so.
 
-    network_loaded, reserved_bytes: as in `plan_run`; painting_side: as in `pyramid_levels`
+    network_loaded, reserved_bytes, protected: as in `plan_run`; painting_side: as in `pyramid_levels`
     Raises OutOfMemoryError, OptionError.
     """
     one_process = ProcessGroup().size == 1
@@ -109,7 +113,15 @@ def plan_levels(
     if options.init == "instant" and not one_process:
         options = dataclasses.replace(options, init="content", network=options.network_to_load)
     levels = pyramid_levels(size, options, painting_side)
-    plan = plan_run(options, levels, device, precision, network_loaded=network_loaded, reserved_bytes=reserved_bytes)
+    plan = plan_run(
+        options,
+        levels,
+        device,
+        precision,
+        network_loaded=network_loaded,
+        reserved_bytes=reserved_bytes,
+        protected=protected,
+    )
     return options, levels, plan
 
 
@@ -121,11 +133,13 @@ def plan_run(
     *,
     network_loaded: bool,
     reserved_bytes: int = 0,
+    protected: bool = False,
 ) -> RunPlan:
     """Return the plan for the memory available now.
 
     network_loaded: whether the network is in memory already
     reserved_bytes: memory that the run needs for other things than the plan, such as pictures that are not read yet
+    protected: whether a region is protected
     Raises OutOfMemoryError: the image does not fit; the message names the largest size that does.
     """
     processes = ProcessGroup()
@@ -145,6 +159,7 @@ def plan_run(
         host_memory=host_memory,
         large_maps=device.type == "cpu",
         processes=processes.size,
+        protected=protected,
     )
     used = used_memory(device) + reserved_bytes
     return processes.broadcast_object(plan._replace(memory=plan.memory + used, budget=memory + used))
@@ -160,15 +175,17 @@ def fit_plan(
     host_memory: float = 0,
     large_maps: bool = True,
     processes: int = 1,
+    protected: bool = False,
 ) -> RunPlan:
     """Return the plan of a run that fits into `memory` bytes of the device, or of each of several devices.
 
     host_memory: bytes of host memory for the history
     large_maps: whether convolutions support feature maps with more than 2^31 elements
     processes: number of processes that share the tiles
+    protected: whether a region is protected
     Raises OutOfMemoryError: the image does not fit; the message names the largest size that does.
     """
-    try_levels = partial(_try_plan, options, network, precision, memory, host_memory, large_maps, processes)
+    try_levels = partial(_try_plan, options, network, precision, memory, host_memory, large_maps, processes, protected)
     plan = try_levels(levels)
     if plan is None:
         width, height, *_ = levels[-1]
@@ -215,12 +232,17 @@ def _try_plan(
     host_memory: float,
     large_maps: bool,
     processes: int,
+    protected: bool,
     levels: Sequence[Level],
 ) -> RunPlan | None:
     """Return the plan, or None if the levels do not fit."""
     shallow_bytes, deep_bytes = (_bytes_per_block_pixel(options, network, precision, shallow) for shallow in (True, False))
-    per_pixel, history, bfloat16, offload = _bytes_per_pixel(options), _HISTORY_RANGE[1], False, False
-    learned_per_pixel = _bytes_per_pixel(options, learned=True)
+    per_pixel, learned_per_pixel = (_bytes_per_pixel(options, learned=learned) for learned in (False, True))
+    history, bfloat16, offload = _HISTORY_RANGE[1], False, False
+    if protected:
+        per_pixel, learned_per_pixel = per_pixel + _PROTECTION_BYTES, learned_per_pixel + _PROTECTION_BYTES
+        features = protected_features() * precision.itemsize
+        shallow_bytes, deep_bytes = shallow_bytes + features, deep_bytes + features
     if options.optimizer == "lbfgs":
         pixels = levels[-1].width * levels[-1].height
         remaining = memory - per_pixel * pixels - _FIXED_BYTES - deep_bytes * min(_PREFERRED_TILE**2, pixels)

@@ -23,6 +23,7 @@ from .adaptive_tiling import AdaptiveTilingObjective, TileLimit
 from .initialization import initial_image
 from .inputs import Inputs
 from .objective import Objective, Region
+from .protection import Protection, style_share
 from .pyramid import Level
 from .spatial_guidance import propagate_mask
 from .style_statistics import StyleCache, StyleColors, StyleStatistics
@@ -82,6 +83,7 @@ class TargetBuilder:
             tv=options.tv,
             tile=self.tile_limit.side,
             observed_halo=receptive_radius(layers) if level.learned else None,
+            protection=self._protection(network, level),
         )
 
     def initial_image(self, width: int, height: int) -> Tensor:
@@ -184,6 +186,9 @@ class TargetBuilder:
         max_tile = self.tile_limit.side or (size if level.learned else math.isqrt(width * height))
         statistics = [self.styles.at(network, index, size, max_tile, list(weights)) for index, weights in enumerate(layers)]
         paintable = self._paintable(width, height)
+        if (protected := self._protected(width, height)) is not None:
+            share = style_share(protected)
+            paintable = share if paintable is None else paintable * share
         names = {name for weights in layers for name in weights}
         if not self.inputs.masks:
             mixed: dict[str, tuple[float, Moments]] = {}
@@ -215,6 +220,22 @@ class TargetBuilder:
             return None
         opacity = self.inputs.content.resize(width, height).opacity
         return opacity if self.inputs.keep is None else opacity * (1 - resize_mask(self.inputs.keep, width, height))
+
+    def _protection(self, network: VGG, level: Level) -> Protection | None:
+        """Return what is protected at a level, if anything is."""
+        width, height = level.width, level.height
+        mask = self._protected(width, height)
+        if mask is None:
+            return None
+        content_layers = self.options.content_layer_weights(shallow=level.shallow)
+        target = self._recolored(self.content.resize(width, height, self.tileable))
+        deepest = max(self.options.all_layers(network.name, shallow=level.shallow))  # names sort by depth
+        return Protection.of(mask, target, content_layers, deepest, network.name, self.tileable)
+
+    def _protected(self, width: int, height: int) -> Tensor | None:
+        """Return how much each pixel is protected, (H, W) in [0, 1]; None: nothing is."""
+        mask = self.inputs.protected
+        return None if mask is None else resize_mask(mask, width, height)
 
     def _guides(self, mask: Tensor, layers: Collection[str], network: VGG) -> dict[str, Tensor]:
         guides = propagate_mask(mask, layers, network.name, self.options.guides, self.tileable)

@@ -1,0 +1,122 @@
+"""Faces and the mask over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto.errors import ImageError, OptionError
+from impasto.images.faces import Face, Point, face_mask, find_faces
+from impasto.images.mask import read_protection
+from impasto.images.picture import read_picture
+from impasto.options import Options
+from tests.conftest import scene
+
+ASSETS = Path(__file__).parents[2] / "gradio_app" / "assets"
+#: Where the eyes of the person in astronaut.jpg are, and the chin, in parts of the picture's side
+RIGHT_EYE, LEFT_EYE, CHIN = (0.393, 0.207), (0.483, 0.207), (0.435, 0.33)
+#: A face of 64 pixels in a picture of 128 pixels
+FACE = Face(Point(0.5, 0.5), 0.4, 0.5, Point(0.4, 0.42), Point(0.6, 0.42), Point(0.5, 0.52), Point(0.5, 0.65))
+
+
+def test_face_is_found_with_its_features() -> None:
+    (face,) = find_faces(read_picture(ASSETS / "astronaut.jpg"))
+    assert face.right_eye == pytest.approx(RIGHT_EYE, abs=0.02)
+    assert face.left_eye == pytest.approx(LEFT_EYE, abs=0.02)
+    assert face.center.y + face.height / 2 == pytest.approx(CHIN[1], abs=0.03)
+    assert abs(face.angle) < 0.2
+
+
+@pytest.mark.parametrize("name", ["coffee.jpg", "harbor.jpg", "koi.jpg", "rose_window.jpg"])
+def test_pictures_without_faces_have_none(name: str) -> None:
+    assert find_faces(read_picture(ASSETS / name)) == []
+
+
+def test_several_faces_and_half_ones_at_the_border() -> None:
+    with Image.open(ASSETS / "astronaut.jpg") as image:
+        person = image.convert("RGB")
+    side = person.width
+    pair = Image.new("RGB", (2 * side, side))
+    pair.paste(person, (0, 0))
+    pair.paste(person, (side, 0))
+    left, right = sorted(find_faces(read_picture(pair)))
+    assert right.center.x - left.center.x == pytest.approx(0.5, abs=0.02)  # of the pair's longest side
+    half = person.crop((round((RIGHT_EYE[0] + LEFT_EYE[0]) / 2 * side), 0, side, side))
+    mask, _ = read_protection(read_picture(half), [], Options(protect="faces"))
+    if mask is not None:  # found or not, the mask fits the picture
+        assert mask.shape == (half.height, half.width)
+    cut = face_mask([FACE._replace(center=Point(0.0, 0.5), right_eye=Point(-0.1, 0.42), left_eye=Point(0.1, 0.42))], 128, 128)
+    assert cut[:, 0].max() > 0.25
+    assert cut[54, 12] == 1  # the eye that is inside
+
+
+def test_large_and_small_faces_are_found() -> None:
+    with Image.open(ASSETS / "astronaut.jpg") as image:
+        person = image.convert("RGB")
+    close = person.crop((round(0.3 * person.width), round(0.08 * person.height), *(round(0.58 * s) for s in person.size)))
+    crowd = Image.new("RGB", (2400, 1600), (90, 100, 110))
+    crowd.paste(person.resize((400, 400)), (1900, 100))
+    assert len(find_faces(read_picture(close.resize((1400, 2500))))) == 1
+    (small,) = find_faces(read_picture(crowd))
+    assert small.center.x == pytest.approx((1900 + 0.435 * 400) / 2400, abs=0.01)
+
+
+def test_mask_is_soft_and_strongest_at_the_features() -> None:
+    mask = face_mask([FACE], 128, 128)
+    for feature in (FACE.right_eye, FACE.left_eye, FACE.nose, FACE.mouth):
+        assert mask[round(feature.y * 128), round(feature.x * 128)] == 1
+    forehead, outside = mask[38, 64], mask[2, 2]
+    assert 0.2 < forehead < 0.4
+    assert outside == 0
+    large = face_mask([FACE], 512, 512)
+    assert max(large.diff(dim=0).abs().max(), large.diff(dim=1).abs().max()) < 0.08  # no hard edge
+    torch.testing.assert_close(torch.nn.functional.avg_pool2d(large[None], 4)[0], mask, rtol=0, atol=0.03)
+
+
+def test_mask_follows_the_tilt_of_the_head() -> None:
+    tilted = FACE._replace(width=0.2, right_eye=Point(0.44, 0.36), left_eye=Point(0.56, 0.48))  # by 45 degrees
+    mask = face_mask([tilted], 128, 128)
+    assert mask[88, 40] > 0.2  # along the face, down to the left
+    assert mask[88, 88] == 0
+
+
+def test_masks_and_faces_are_united() -> None:
+    content = read_picture(ASSETS / "astronaut.jpg")
+    corner = np.zeros((content.size[1], content.size[0]), np.uint8)
+    corner[-40:, -40:] = 255
+    options = Options(protect=["faces", corner], protect_strength=0.5)
+    mask, num_faces = read_protection(content, [read_picture(corner)], options)
+    assert mask is not None
+    assert num_faces == 1
+    assert mask[-20, -20] == 0.5
+    assert mask[round(RIGHT_EYE[1] * content.size[1]), round(RIGHT_EYE[0] * content.size[0])] == 0.5
+    assert read_protection(content, [], Options(protect="none")) == (None, 0)
+    assert read_protection(content, [], Options(protect_strength=0)) == (None, 0)
+    assert read_protection(read_picture(scene(64, 48)), [], Options()) == (None, 0)
+    with pytest.raises(ImageError, match="protect mask 1 is black all over"):
+        read_protection(content, [read_picture(np.zeros_like(corner))], Options())
+
+
+def test_faces_are_protected_by_default_where_they_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Options().protect == ("faces",)
+    assert Options(preset="paper").protect == ()  # as the paper does
+    assert Options(preset="paper", protect="faces").protect == ("faces",)
+    assert Options(content_layers="none", quality="draft").protect == ()
+    assert Options(protect="none").protect == ()
+    assert Options(protect=["faces", "dog.png"]).protect_masks == ("dog.png",)
+    with pytest.raises(OptionError, match="none together with something else"):
+        Options(protect=["none", "faces"])
+    with pytest.raises(OptionError, match="protect needs content_layers"):
+        Options(protect="dog.png", content_layers="none", init="noise")
+    with pytest.raises(OptionError, match="from 0 to 1"):
+        Options(protect_strength=1.5)
+    monkeypatch.setattr("impasto.options.finds_faces", lambda: False)
+    monkeypatch.setattr("impasto.option_values.finds_faces", lambda: False)
+    assert Options().protect == ()
+    assert Options(protect="dog.png").protect == ("dog.png",)
+    with pytest.raises(OptionError, match=r"not installed: pip install 'impasto\[faces\]'"):
+        Options(protect="faces")
