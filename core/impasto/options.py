@@ -195,7 +195,7 @@ class Options:
         "applies, also together with faces; the default is faces where the extra faces is installed, with preset impasto",
         kind="pictures",
     )
-    protect_strength: float = option(0.75, "how much the protected regions keep of their shapes, from 0 to 1", low=0, high=1)
+    protect_strength: float = option(0.5, "how much the protected regions keep of their shapes, from 0 to 1", low=0, high=1)
     init: str = option(
         None,
         "initial image: content (in the colors of the style), noise, gray, style, image (init_image), painting (init_image, a "

@@ -10,6 +10,7 @@ from krita import DockWidget, Document, Krita
 from . import layers, messages
 from .engine_install import bundled_wheel
 from .errors import PluginError
+from .keep_faces import PICTURE_SIDE
 from .option_form import Form
 from .qt import QtCore, QtGui, QtWidgets
 from .request import PaintRequest
@@ -37,7 +38,7 @@ def request_from_form(form: Form) -> PaintRequest:
         raise PluginError("Choose a style first: another layer, or an image file.")
     if any(style.layer_key == key for style in styles):
         raise PluginError(f"{node.name()} cannot be its own style: choose another layer.")
-    return PaintRequest(document, key, node.name(), styles, form.options(), form.region())
+    return PaintRequest(document, key, node.name(), styles, form.options(), form.region(), form.protected())
 
 
 def start_painting(form: Form) -> None:
@@ -66,6 +67,25 @@ def start_live(form: Form) -> None:
     form.store()
     runner.start_engine()
     runner.live.start(request)
+
+
+def connect_faces(form: Form) -> None:
+    """Show the faces of the active layer while the pointer rests on "Keep faces"."""
+    runner = get_runner()
+
+    def look() -> None:
+        try:
+            node = layers.layer_to_paint(Krita.instance().activeDocument())
+        except PluginError:
+            return
+        bounds = node.bounds()
+        shrink = min(1.0, PICTURE_SIDE / max(bounds.width(), bounds.height(), 1))  # Krita does not enlarge thumbnails
+        picture = node.thumbnail(*(max(1, round(shrink * side)) for side in (bounds.width(), bounds.height())))
+        if runner.request_faces(picture):
+            form.keep_faces.expect(picture)
+
+    form.keep_faces.looked_at.connect(look)
+    runner.faces_found.connect(form.keep_faces.show_faces)
 
 
 class ImpastoDocker(DockWidget):
@@ -129,6 +149,7 @@ class ImpastoDocker(DockWidget):
         for source in (self._runner, self._runner.live, self._runner.training):
             source.changed.connect(self._update)
         self.form.style_picker.picked.connect(self._update)
+        connect_faces(self.form)
         self._runner.setup.log.connect(self._setup.add_log_line)
         self._poll_timer = QtCore.QTimer(self)
         self._poll_timer.timeout.connect(self._poll)
@@ -187,7 +208,7 @@ class ImpastoDocker(DockWidget):
     def _update(self) -> None:
         """Display the runner's state."""
         runner, live, training = self._runner, self._runner.live, self._runner.training
-        self.form.create_fields(runner.options)
+        self.form.create_fields(runner.options, runner.finds_faces)
         self.form.set_instant_styles(runner.networks)
         if runner.last_request is not self._last_request:  # from here or the dialog: both display what was used last
             self._last_request = runner.last_request

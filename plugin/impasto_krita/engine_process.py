@@ -34,6 +34,14 @@ def preview_image(header: dict[str, Any], pixels: bytes) -> QtGui.QImage:
     return QtGui.QImage(pixels, width, height, 4 * width, QtGui.QImage.Format.Format_ARGB32).copy()
 
 
+def bgra_bytes(image: QtGui.QImage) -> bytes:
+    """The pixels of an image in the format bgra8."""
+    image = image.convertToFormat(QtGui.QImage.Format.Format_ARGB32)
+    pixels = image.constBits()
+    assert pixels is not None
+    return bytes(pixels.asarray(image.sizeInBytes()))
+
+
 class EngineProcess(QtCore.QObject):
     """A worker process.
 

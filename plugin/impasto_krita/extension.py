@@ -5,7 +5,7 @@ from __future__ import annotations
 from krita import Extension, Krita, Window
 
 from . import layers, messages, settings
-from .docker import ImpastoDocker, start_painting
+from .docker import ImpastoDocker, connect_faces, start_painting
 from .option_form import Form
 from .qt import QtCore, QtWidgets
 from .runner import get_runner
@@ -77,6 +77,7 @@ class StylizeDialog(QtWidgets.QDialog):
         self.setObjectName("impasto_dialog")
         self._form = Form()
         self._form.refresh(Krita.instance().activeDocument())
+        connect_faces(self._form)
         self._note = QtWidgets.QLabel("Starting the engine")
         standard = QtWidgets.QDialogButtonBox.StandardButton
         self._buttons = QtWidgets.QDialogButtonBox()
@@ -95,7 +96,7 @@ class StylizeDialog(QtWidgets.QDialog):
 
     def _update(self) -> None:
         runner = get_runner()
-        self._form.create_fields(runner.options)
+        self._form.create_fields(runner.options, runner.finds_faces)
         self._form.set_instant_styles(runner.networks)
         note = runner.problem if not runner.engine.running else ""
         if not self._form.has_schema and not note:

@@ -10,6 +10,7 @@ from typing import Any, Sequence
 from krita import Document
 
 from . import settings
+from .keep_faces import KeepFaces
 from .option_widgets import Field, PercentSlider, SizeChoice
 from .qt import QtCore, QtWidgets
 from .request import StyleSource
@@ -30,6 +31,7 @@ class Form(QtWidgets.QWidget):
         super().__init__()
         self._more_options = more_options
         self._fields: dict[str, Field] = {}
+        self._finds_faces = False
         self.style_picker = StylePicker()
         self.style_picker.setObjectName("impasto_style")
         self.style_picker.setToolTip(
@@ -43,6 +45,14 @@ class Form(QtWidgets.QWidget):
         self.region_picker.setToolTip(
             "The area of the second style: the opaque pixels of a layer, the light pixels of a fully opaque layer, or a mask"
         )
+        self.keep_faces = KeepFaces()
+        self.keep_faces.setVisible(False)
+        self.protect_picker = StylePicker("Nothing else", regions=True)
+        self.protect_picker.setObjectName("impasto_protect")
+        self.protect_picker.setToolTip(
+            "What else keeps its shapes, such as a dog or a name: the opaque pixels of a layer, the light pixels of a fully "
+            "opaque layer, or a mask"
+        )
         self.balance = PercentSlider(0, 1)
         self.balance.set_value(0.5)
         self.balance.setToolTip("The proportion of the second style")
@@ -53,6 +63,7 @@ class Form(QtWidgets.QWidget):
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._basic)
+        column.addWidget(self.keep_faces)
         if more_options:
             section = QtWidgets.QWidget()
             section.setLayout(self._more)
@@ -62,21 +73,31 @@ class Form(QtWidgets.QWidget):
             self._more.addRow("Second style", self.second_picker)
             self._more.addRow("Its proportion", self.balance)
             self._more.addRow("Its region", self.region_picker)
+            self._more.addRow("Protect", self.protect_picker)
         for picker in (self.style_picker, self.second_picker):
             picker.picked.connect(self._update_enabled)
         self._update_enabled()
-        for picker in (self.style_picker, self.second_picker, self.region_picker):
+        for picker in (self.style_picker, self.second_picker, self.region_picker, self.protect_picker):
             picker.picked.connect(self.changed)
+        self.keep_faces.toggled.connect(self._on_field_changed)
         self._store_timer = QtCore.QTimer(self)
         self._store_timer.setSingleShot(True)
         self._store_timer.timeout.connect(self.store)
 
-    def create_fields(self, schemas: list[dict[str, Any]]) -> None:
-        """Create the option fields from the engine's descriptions, once, with the values that were used last."""
-        if self._fields or not schemas:
+    def create_fields(self, schemas: list[dict[str, Any]], finds_faces: bool = False) -> None:
+        """Create the option fields from the engine's descriptions, once, with the values that were used last.
+
+        finds_faces: whether the engine has a face detector
+        """
+        if not schemas:
+            return
+        self._finds_faces = finds_faces
+        self.keep_faces.setVisible(finds_faces)
+        if self._fields:
             return
         by_name = {schema["name"]: schema for schema in schemas}
         last = settings.load().get("options", {})
+        self.keep_faces.setChecked(last.get("protect") != "none")
         for names, layout in ((BASIC_OPTIONS, self._basic), (self._more_options, self._more)):
             for name in names:
                 if name in by_name:
@@ -104,12 +125,14 @@ class Form(QtWidgets.QWidget):
         if self._more_options:
             self.second_picker.refresh(document)
             self.region_picker.refresh(document)
+            self.protect_picker.refresh(document)
 
     def reload(self) -> None:
         """Show the options that another form has stored."""
         last = settings.load().get("options", {})
         for name, field in self._fields.items():
             field.set(last.get(name, field.default))
+        self.keep_faces.setChecked(last.get("protect") != "none")
 
     def set_instant_styles(self, networks: list[dict[str, Any]]) -> None:
         """networks: their names, titles and thumbnails, from the engine"""
@@ -132,11 +155,18 @@ class Form(QtWidgets.QWidget):
         """The layer or mask that marks the area of the second style; None: everywhere."""
         return self.region_picker.style_source() if self._more_options and len(self.styles()) == 2 else None
 
+    def protected(self) -> StyleSource | None:
+        """The layer or mask that marks what else keeps its shapes; None: nothing."""
+        return self.protect_picker.style_source() if self._more_options else None
+
     def options(self) -> dict[str, Any]:
         """The engine's options: those that the form shows, and the stored values of the others."""
         options = {**settings.load().get("options", {}), **{name: field.value() for name, field in self._fields.items()}}
         options = {name: value for name, value in options.items() if value is not None}
-        options.pop("style_weights", None)
+        for name in ("style_weights", "protect"):
+            options.pop(name, None)
+        if self._finds_faces:
+            options["protect"] = "faces" if self.keep_faces.isChecked() else "none"
         if len(self.styles()) == 2:
             options["style_weights"] = [1 - self.balance.value(), self.balance.value()]
         return options

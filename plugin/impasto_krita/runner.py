@@ -11,12 +11,12 @@ from krita import Document, Krita
 
 from . import layers, messages, settings
 from .engine_install import find_engine_command, installed_python
-from .engine_process import EngineProcess, preview_image
+from .engine_process import EngineProcess, bgra_bytes, preview_image
 from .engine_setup import EngineSetup
 from .errors import PluginError
 from .geometry import Rect
 from .live_painting import LivePainting
-from .protocol import PROTOCOL
+from .protocol import PROTOCOL, stripes
 from .qt import QtCore, QtGui
 from .request import STRIDE, Painting, PaintRequest, painted_side
 from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
@@ -32,9 +32,13 @@ _DOCUMENT_CHECK_MS = 500
 
 
 class Runner(QtCore.QObject):
-    """The state of all work. Signal: `changed` when something visible has changed."""
+    """The state of all work.
+
+    Signals: `changed` when something visible has changed, and `faces_found` with the answer to `request_faces`.
+    """
 
     changed = QtCore.pyqtSignal()
+    faces_found = QtCore.pyqtSignal(list)
 
     def __init__(self, parent: QtCore.QObject | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +63,7 @@ class Runner(QtCore.QObject):
         self.setup.finished.connect(self._on_setup_finished)
         self._job = 0  # frames of other jobs are ignored
         self._cancelled_job = 0
+        self._faces_job = 0  # negative: its answers are not those of a painting
         self._request: PaintRequest | None = None
         self._rect = Rect(0, 0, 0, 0)  # of the result
         self._depth = "U8"
@@ -83,6 +88,11 @@ class Runner(QtCore.QObject):
         """The engine's description of its options; empty until the engine has started."""
         return list(self.engine.hello.get("options", []))
 
+    @property
+    def finds_faces(self) -> bool:
+        """Whether the engine has a face detector."""
+        return bool(self.engine.hello.get("finds_faces"))
+
     def engine_command(self) -> list[str] | None:
         """The command that runs the engine, or None if there is no engine."""
         return find_engine_command(str(settings.load().get("engine", "")), installed_python(settings.engine_folder()))
@@ -105,6 +115,20 @@ class Runner(QtCore.QObject):
         for size in dict.fromkeys(painted_side(size, (width, height)) for size in sizes):
             header = {"op": "estimate", "width": width, "height": height, "options": {**options, "size": size}}
             self.engine.send(header)
+
+    def request_faces(self, picture: QtGui.QImage) -> bool:
+        """Ask the engine where the faces of a picture are; `faces_found` brings the answer. False: it has no time for that."""
+        if self.busy or not self.engine.ready or not self.finds_faces or picture.isNull():
+            return False
+        self._faces_job -= 1
+        width, height, pixels = picture.width(), picture.height(), bgra_bytes(picture)
+        image = {"op": "image", "job": self._faces_job, "role": "content", "width": width, "height": height, "format": "bgra8"}
+        self.engine.send(image)
+        for y, rows in stripes(height):
+            part = pixels[4 * width * y : 4 * width * (y + rows)]
+            self.engine.send({"op": "rows", "job": self._faces_job, "role": "content", "y": y, "rows": rows}, part)
+        self.engine.send({"op": "faces", "job": self._faces_job})
+        return True
 
     def start(self, request: PaintRequest) -> None:
         """Begin a painting. It is refused while another one is in progress."""
@@ -219,7 +243,8 @@ class Runner(QtCore.QObject):
         selection = layers.copy_selection(request.document)
         try:
             yield NEXT_MS  # cloning the document took as long as one step may
-            sources = [source for source in (*request.styles, request.region, request.painting) if source and source.layer_key]
+            sources: list[Any] = [*request.styles, request.region, request.protected, request.painting]
+            sources = [source for source in sources if source is not None and source.layer_key]
             yield from snapshot.make_visible([request.layer_key, *(source.layer_key for source in sources)])
             while not self.engine.hello:
                 yield IDLE_MS
@@ -245,6 +270,8 @@ class Runner(QtCore.QObject):
                     self.engine.send({"op": "image", "job": job, "role": "style", **style.to_header()})
             if request.region is not None:
                 yield from send(job, "region", 0, size, *snapshot.region(request.region.layer_key, content.rect))
+            if request.protected is not None:
+                yield from send(job, "protect", 0, size, *snapshot.region(request.protected.layer_key, content.rect))
             if request.painting is not None:
                 key, rect, width, height = request.painting
                 if rect != content.rect:
@@ -285,6 +312,9 @@ class Runner(QtCore.QObject):
         elif op == "nets":
             self.networks = list(header.get("nets", []))
             self.changed.emit()
+        elif op == "faces":
+            if header.get("job") == self._faces_job:
+                self.faces_found.emit(header["faces"])
         elif op == "estimate":
             self._add_estimate(header)
             self.changed.emit()

@@ -57,7 +57,8 @@ def test_several_faces_and_half_ones_at_the_border() -> None:
 def test_large_and_small_faces_are_found() -> None:
     with Image.open(ASSETS / "astronaut.jpg") as image:
         person = image.convert("RGB")
-    close = person.crop((round(0.3 * person.width), round(0.08 * person.height), *(round(0.58 * s) for s in person.size)))
+    side = person.width
+    close = person.crop((round(0.3 * side), round(0.08 * side), round(0.58 * side), round(0.58 * side)))
     crowd = Image.new("RGB", (2400, 1600), (90, 100, 110))
     crowd.paste(person.resize((400, 400)), (1900, 100))
     assert len(find_faces(read_picture(close.resize((1400, 2500))))) == 1

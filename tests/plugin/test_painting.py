@@ -124,6 +124,27 @@ def test_result_has_the_color_space_of_the_document(krita: KritaSession, model: 
     assert color_distance(painted, style) < 0.6 * color_distance(photo, style)
 
 
+def test_faces_and_what_a_layer_marks_are_protected(krita: KritaSession) -> None:
+    result = krita.run("painting.keep_faces")
+    assert result["problem"] == ""
+    (
+        x,
+        y,
+        *_,
+    ) = result["faces"][0]
+    assert (x, y) == pytest.approx((0.435, 0.22), abs=0.05)
+    assert len(result["faces"]) == 1
+    assert result["shown"]
+    assert max(result["picture"]) == 300
+    assert result["hidden"]
+    assert [result[name]["protect"] for name in ("plain", "face", "both")] == ["none", "faces", "faces"]
+    plain, face, both = (decode(result[name]["pixels"], 256, 256)[..., :3] for name in ("plain", "face", "both"))
+    head, marked = (slice(35, 85), slice(90, 135)), (slice(180, 256), slice(0, 256))
+    changes = np.abs(face - plain).mean(2)
+    assert changes[head].mean() > 1.2 * changes[marked].mean()
+    assert np.abs(both - face).mean(2)[marked].mean() > 5  # it would be 0 without the layer
+
+
 def test_two_styles_are_mixed_or_painted_in_regions(krita: KritaSession) -> None:
     result = krita.run("painting.two_styles")
     assert result["problem"] == ""

@@ -137,6 +137,48 @@ def test_the_region_selects_the_area_of_the_second_style(client: Client, setting
     assert (paintings[0] != paintings[3]).any()
 
 
+def test_what_is_protected_is_marked_by_a_layer_or_found(client: Client, settings: dict[str, Any]) -> None:
+    from impasto import stylize
+
+    strokes = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    strokes[:, : WIDTH // 2] = (0, 0, 0, 255)
+    for number, protect in enumerate(("none", "faces"), 330):
+        client.send_image(number, "content", bgra())
+        client.send_image(number, "style", bgra(5))
+        client.send_image(number, "protect", strokes)
+        painting = received_image(client.run_job(number, {**settings, "protect": protect}))
+        styled = stylize(scene(WIDTH, HEIGHT), scene(WIDTH, HEIGHT, 5), **settings, protect=strokes[..., 3])
+        expected = styled.picture.resize(WIDTH, HEIGHT)
+        assert np.abs(painting[..., 2::-1].astype(int) - to_uint(expected, 8)).max() <= 1
+    client.send_image(332, "content", bgra())
+    client.send_image(332, "style", bgra(5))
+    client.send_image(332, "protect", np.zeros_like(strokes))
+    error = client.run_job(332, settings)[-1][0]
+    assert error["op"] == "error"
+    assert "is empty: paint on it" in error["text"]
+    client.send_image(333, "content", bgra())
+    client.send_image(333, "style", bgra(5))
+    error = client.run_job(333, {**settings, "protect": "/etc/passwd"})[-1][0]
+    assert "without pictures" in error["text"]
+
+
+def test_faces_are_shown_before_they_are_painted(client: Client) -> None:
+    with Image.open(Path(__file__).parents[2] / "gradio_app" / "assets" / "astronaut.jpg") as image:
+        person = image.convert("RGB").resize((320, 320))
+    rows = np.dstack([np.asarray(person)[..., ::-1], np.full((320, 320), 255, np.uint8)])
+    assert client.greeting[0][0]["finds_faces"]
+    client.send_image(340, "content", rows)
+    client.send({"op": "faces", "job": 340})
+    (x, y, radius_x, radius_y, angle), *others = client.read_until("faces")[-1][0]["faces"]
+    assert not others
+    assert (x, y) == pytest.approx((0.435, 0.22), abs=0.04)
+    assert 0.05 < radius_x < radius_y < 0.15
+    assert abs(angle) < 0.2
+    client.send_image(341, "content", bgra())
+    client.send({"op": "faces", "job": 341})
+    assert client.read_until("faces")[-1][0]["faces"] == []
+
+
 @pytest.mark.slow
 def test_a_tileable_painting_is_tileable_at_the_layers_size(client: Client, settings: dict[str, Any]) -> None:
     client.send_image(320, "content", bgra())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImageError, OptionError
 from ..layers import TOTAL_STRIDE
+from ..option_values import FACES, NOTHING
 from ..options import IMAGE_OPTIONS
 from .protocol import PIXEL_BYTES, Header
 
@@ -30,8 +32,8 @@ class Job:
     def announce(self, header: Header) -> None:
         """Add the image that an `image` frame announces.  Raises ImageError: the header is not valid."""
         role = header.get("role")
-        if role not in ("content", "style", "mask", "region", "painting"):
-            raise ImageError(f"unknown role {role!r}: an image is content, style, mask, region or painting")
+        if role not in ("content", "style", "mask", "region", "protect", "painting"):
+            raise ImageError(f"unknown role {role!r}: an image is content, style, mask, region, protect or painting")
         index = sum(known_role == role for known_role, _ in self._images)
         if index and role != "style":
             raise ImageError(f"a second {role}: send one {role} per job")
@@ -45,7 +47,7 @@ class Job:
         if (
             not isinstance(pixel_format, str)
             or pixel_format not in PIXEL_BYTES
-            or (role != "region" and (pixel_format == "gray8") != (role == "mask"))
+            or (role not in ("region", "protect") and (pixel_format == "gray8") != (role == "mask"))
         ):
             raise ImageError(f"a {role} in format {pixel_format!r}: send pictures as bgra8 or bgra16, masks as gray8")
         if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
@@ -137,19 +139,36 @@ class Job:
 
     def regions(self) -> list[Any] | None:
         """Return the area of the first and of the second style, each (H, W) float32 in [0, 1]; None: both everywhere."""
-        image = self._image_of_content_size("region")
-        if image is None:
+        second = self._area("region")
+        if second is None:
             return None
-        values = image.to_array()
-        values = values.astype("float32") / (65535 if values.dtype.itemsize == 2 else 255)
-        second = values[..., -1]  # alpha, or the only channel of a mask
-        if image.pixel_format != "gray8" and (second == 1).all():
-            second = values[..., :3].mean(2)
         if second.max() < 1 / 255 or second.min() > 254 / 255:
             raise ImageError(
                 "the region of the second style is empty or covers everything: paint on its layer where that style is to go"
             )
         return [1 - second, second]
+
+    def protection(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the option `protect`, with the job's image of what is protected, if it has one.  Raises ImageError.
+
+        settings: options by name
+        """
+        area = self._area("protect")
+        if area is None:
+            return {}
+        if area.max() < 1 / 255:
+            raise ImageError("the layer that marks what is protected is empty: paint on it what is to keep its shapes")
+        return {"protect": [FACES, area] if settings.get("protect") == FACES else [area]}
+
+    def _area(self, role: str) -> Any:
+        """Return the area that an image marks, by its alpha, or its brightness if it is opaque, (H, W) float32; None: none."""
+        image = self._image_of_content_size(role)
+        if image is None:
+            return None
+        values = image.to_array()
+        values = values.astype("float32") / (65535 if values.dtype.itemsize == 2 else 255)
+        area = values[..., -1]  # alpha, or the only channel of a mask
+        return values[..., :3].mean(2) if image.pixel_format != "gray8" and (area == 1).all() else area
 
     def render(self, content: Picture, painting: Picture) -> Any:
         """Return the painting in the content's depth, with the content's alpha times the job's mask.
@@ -202,11 +221,16 @@ class _IncomingImage:
 def parse_options(header: Header) -> dict[str, Any]:
     """Return the options of a frame by name.  Raises OptionError: not an object, or it contains pictures."""
     options = header.get("options", {})
-    if not isinstance(options, dict) or options.keys() & set(IMAGE_OPTIONS):
+    if not isinstance(options, dict) or {name for name in IMAGE_OPTIONS if _is_picture(name, options.get(name))}:
         raise OptionError(
             f"options must be a JSON object of option names and values, without pictures ({', '.join(IMAGE_OPTIONS)})"
         )
     return options
+
+
+def _is_picture(name: str, value: Any) -> bool:
+    """Return whether a value of IMAGE_OPTIONS names a picture: a file of this computer."""
+    return value is not None and not (name == "protect" and isinstance(value, str) and value in (FACES, NOTHING))
 
 
 def to_bgra(values: Any) -> bytes:

@@ -26,7 +26,7 @@ def paint_feedforward(job: Job, settings: dict[str, Any], channel: JobChannel) -
 
     start = time.monotonic()
     network = load_network(job.style_network)
-    options = _resolve_options(settings)
+    options = _resolve_options({**settings, **job.protection(settings)})
     content = job.picture("content")
     painting = FeedforwardStylizer(network, options).stylize(content, channel.check_cancelled)
     channel.send_rows(job.render(content, painting))

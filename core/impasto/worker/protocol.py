@@ -5,7 +5,8 @@
 Both ends use this file. It imports neither Qt, Krita nor torch, and runs on Python 3.8, that of the oldest supported Krita.
 
     to the worker                                       from the worker
-    hello {version}                                     hello {protocol, version, options, networks}, ready {device, torch}
+    hello {version}                                     hello {protocol, version, options, networks, finds_faces},
+                                                          ready {device, torch}
     image {job, role, width, height, format}            progress {job, phase, fraction, width, height, seconds, eta}
       or  {job, role, path | net}                       preview {job, width, height} + BGRA, at most 512 px
     rows {job, role, index, y, rows} + pixels           rows {job, y, rows} + pixels in the content's format
@@ -13,18 +14,20 @@ Both ends use this file. It imports neither Qt, Krita nor torch, and runs on Pyt
                                                           can_be_refined}, cancelled {job}
     cancel {job}; end of stream: quit                   error {job, code, text}
     estimate {width, height, options}                   estimate {width, height, seconds, memory, tile, size} or {text, size}
+    faces {job}: find those of its content              faces {job, faces}: center x and y, two radii and angle of each
     nets {}                                             nets {nets}: name, title and thumbnail of each; also sent after ready
     patch {job, x, y, width, height} + BGRA             patch {job, x, y, width, height, last} + BGRA
     settle {job}                                        patch ..., settled {job, done}
     train {job, name, minutes, options}                 progress, preview, done {job, net, steps, seconds}
     finish {job}: end training and save the network
 
-Images are sent in stripes of at most MAX_STRIPE_ROWS rows. A role is content, style, mask, region or painting. Styles are
-numbered by `index`, in the order of their `image` frames. A region selects the area of the second of two styles; the first
-style gets the rest. The area is the region's alpha; its brightness, if the region is opaque; or the values of a gray8 image.
-A mask limits where the result shows; a region becomes Options.masks. A painting is an earlier result that is to get finer
-strokes; its `image` frame may have the size at which it was painted, painted_width and painted_height. An estimate has the
-`size` of its options, if they are valid.
+Images are sent in stripes of at most MAX_STRIPE_ROWS rows. A role is content, style, mask, region, protect or painting. Styles
+are numbered by `index`, in the order of their `image` frames. A region selects the area of the second of two styles; the first
+style gets the rest. The area is the region's alpha; its brightness, if the region is opaque; or the values of a gray8 image. A
+mask limits where the result shows; a region becomes Options.masks. In the same way, protect marks what is protected, besides
+the faces if the option `protect` is faces; the other value that frames may have is none. A painting is an earlier result that
+is to get finer strokes; its `image` frame may have the size at which it was painted, painted_width and painted_height. An
+estimate has the `size` of its options, if they are valid. The ellipses of `faces` are in parts of the content's longest side.
 
 If the style is a trained network (`net`), the content is stylized in one pass. With `live` (8 bits) the job stays open: a
 `patch` updates the content, and the affected part of the painting comes back in one or more patches, until the job is

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from .._version import __version__
 from ..errors import ImageError, ImpastoError
 from ..layers import CONVS_PER_BLOCK
+from ..option_values import finds_faces
 from ..options import Options, option_schema
 from .channel import Cancelled, Connection, JobChannel
 from .job import Job, parse_options
 from .live_task import LiveTask, paint_feedforward
 from .protocol import PROTOCOL, Header
-from .stylize_task import send_estimate, stylize
+from .stylize_task import send_estimate, send_faces, stylize
 from .training_task import train
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Worker:
                 "version": __version__,
                 "networks": list(CONVS_PER_BLOCK),
                 "options": option_schema(),
+                "finds_faces": finds_faces(),
             }
         )
         self._connection.start_reading()
@@ -82,7 +84,7 @@ class Worker:
                 if number in self._jobs:
                     self._jobs[number].failed = True
                 self._connection.send_error(number, error)
-            if header.get("op") in ("start", "train"):
+            if header.get("op") in ("start", "train", "faces"):
                 self._jobs.pop(number, None)
         return 0
 
@@ -126,7 +128,7 @@ class Worker:
                 self._live.update(header, blob)
             else:
                 self._live.settle()
-        elif op in ("image", "rows", "start", "train"):
+        elif op in ("image", "rows", "start", "train", "faces"):
             if number not in self._jobs and len(self._jobs) == _MAX_JOBS:
                 del self._jobs[next(iter(self._jobs))]
             job = self._jobs.setdefault(number, Job(number))
@@ -139,6 +141,8 @@ class Worker:
             job.announce(header)
         elif header["op"] == "rows":
             job.add_rows(header, blob)
+        elif header["op"] == "faces":
+            send_faces(job, channel)
         elif header["op"] == "train":
             train(job, header, channel)
             self._connection.send_networks()

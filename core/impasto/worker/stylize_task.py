@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImageError, ImpastoError
+from ..option_values import finds_faces
 from .job import Job, parse_options
 from .protocol import Header
 
@@ -28,7 +29,7 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
 
     start, last_preview = time.monotonic(), 0.0
     content, styles = job.picture("content"), job.styles()
-    options = resolve_options({**settings, "masks": job.regions()})
+    options = resolve_options({**settings, "masks": job.regions(), **job.protection(settings)})
     tileable = Tileable.from_padding(options.padding)
     if (painting := job.painting(content, tileable)) is not None:
         options = options.refinement(painting)
@@ -51,6 +52,15 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
     seconds = time.monotonic() - start
     fields: dict[str, Any] = {"network": result.options.network, "can_be_refined": options.can_be_refined}
     channel.send("done", **fields, seconds=seconds, width=width, height=height)
+
+
+def send_faces(job: Job, channel: JobChannel) -> None:
+    """Send where the faces of the job's content are: none without the extra that finds them.  Raises ImageError."""
+    from ..images.faces import find_faces
+
+    content = job.picture("content")
+    outlines = [face.outline for face in find_faces(content)] if finds_faces() else []
+    channel.send("faces", faces=[[*outline.center, *outline[1:]] for outline in outlines])
 
 
 def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> None:

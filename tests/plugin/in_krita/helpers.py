@@ -52,12 +52,13 @@ def reset():
     form = get_docker().form
     for field in form._fields.values():
         field.set(field.default)
-    for picker in (form.style_picker, form.second_picker, form.region_picker):
+    for picker in (form.style_picker, form.second_picker, form.region_picker, form.protect_picker):
         picker._path = ""
         picker._outdated = True
         picker.refresh(None)
         picker.setCurrentIndex(0)
     form.balance.set_value(0.5)
+    form.keep_faces.setChecked(True)
     form._update_enabled()
     form._store_timer.stop()
     shutil.rmtree(plugin().settings.data_folder(), ignore_errors=True)

@@ -32,6 +32,8 @@ from helpers import (
 )
 from krita import InfoObject, Krita, Selection
 
+ASTRONAUT = os.path.join(os.path.dirname(__file__), "..", "..", "..", "gradio_app", "assets", "astronaut.jpg")
+
 
 def by_menu_action():
     """Stylize with the menu's dialog, and then repeat it with another layer active"""
@@ -296,6 +298,51 @@ def _to_srgb(pixels, model, depth, profile):
     doc.setModified(False)
     doc.close()
     return converted
+
+
+def keep_faces():
+    """Look at the face that was found, paint it with and without protection, and protect what a layer marks"""
+    doc = yield from document(256, 256)
+    _, style = yield from add_photo_and_painting(doc)
+    person = QtGui.QImage(ASTRONAUT).scaled(256, 256).convertToFormat(QtGui.QImage.Format.Format_ARGB32)
+    bits = person.constBits()
+    layer = add_layer(doc, "Person", photo)
+    layer.setPixelData(QtCore.QByteArray(bytes(bits.asarray(person.sizeInBytes()))), 0, 0, 256, 256)
+    doc.refreshProjection()
+    doc.waitForDone()
+    strokes = add_layer(doc, "Strokes", lambda x, y: (0, 0, 0), x=0, y=160, width=256, height=96)
+    strokes.setVisible(False)
+    yield from activate(doc, layer)
+    docker = yield from show_docker()
+    box = find_child(docker, "keep_faces")
+    found = []
+    get_runner().faces_found.connect(found.append)
+    yield (lambda: bool(get_runner().engine.ready)), 90
+    yield 0.2
+    cursor = QtGui.QCursor.pos()
+    box.looked_at.emit()
+    yield (lambda: bool(found)), 90
+    popup = find_child(docker, "faces")
+    result = {"faces": found[0], "shown": popup.isVisible(), "picture": [popup.pixmap().width(), popup.pixmap().height()]}
+    QtWidgets.QApplication.sendEvent(box, QtCore.QEvent(QtCore.QEvent.Type.Leave))
+    result["hidden"] = not popup.isVisible()
+    docker.form.refresh(doc)
+    key = plugin().layers.node_key(strokes)
+    for name, checked, marked in (("plain", False, False), ("face", True, False), ("both", True, True)):
+        docker.form.protect_picker._select(("layer", key) if marked else None)
+        if not marked:
+            docker.form.protect_picker.setCurrentIndex(0)
+        before = layer_names(doc)
+        yield from press_stylize(style, size=128, protect="faces" if checked else "none")
+        options = dict(get_runner().last_request.options)
+        yield is_idle, 90
+        yield 0.3
+        (new,) = [node for node in doc.rootNode().childNodes() if node.name() not in before]
+        result[name] = {"protect": options["protect"], "pixels": read_pixels(new, 0, 0, 256, 256).hex()}
+        new.setName("Painted, " + name)
+        yield from activate(doc, layer)
+    QtGui.QCursor.setPos(cursor)
+    return {**state(doc), **result}
 
 
 def two_styles():

@@ -16,6 +16,7 @@ import pytest
 from impasto import editor_plugins
 
 QtCore = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtCore")
+QtGui = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtGui")
 QtWidgets = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtWidgets")
 WIDTH, HEIGHT = 60, 40
 MODULES = (
@@ -24,8 +25,10 @@ MODULES = (
     "engine_process",
     "engine_setup",
     "extension",
+    "keep_faces",
     "option_form",
     "geometry",
+    "keep_faces",
     "layers",
     "live_painting",
     "request",

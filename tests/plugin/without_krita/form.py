@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tests.plugin.without_krita.fake_krita import FakeLayers, QtWidgets, delete, wait_until
+from tests.plugin.without_krita.fake_krita import FakeLayers, QtCore, QtGui, QtWidgets, delete, wait_until
 
 
 def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any, fake_layers: FakeLayers) -> None:
@@ -46,6 +46,60 @@ def test_form_has_the_fields_that_the_engine_describes(plugin: Any, runner: Any,
     schemas = {schema["name"]: schema for schema in runner.options}
     for name, field in form._fields.items():
         assert field.widget.toolTip() == schemas[name]["help"]
+
+
+def test_keep_faces_is_on_where_the_engine_finds_faces(plugin: Any, runner: Any, fake_layers: FakeLayers) -> None:
+    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
+    runner.start_engine()
+    wait_until(lambda: bool(runner.options))
+    form.create_fields(runner.options)
+    assert form.keep_faces.isHidden()
+    assert "protect" not in form.options()
+    form.create_fields(runner.options, runner.finds_faces)
+    assert not form.keep_faces.isHidden()
+    assert form.options()["protect"] == "faces"
+    form.keep_faces.setChecked(False)
+    form.store()
+    other = plugin.option_form.Form()
+    other.create_fields(runner.options, runner.finds_faces)
+    assert other.options()["protect"] == "none"
+    assert not other.keep_faces.isChecked()
+
+
+def test_faces_are_shown_while_the_pointer_rests_on_keep_faces(plugin: Any, runner: Any) -> None:
+    person = QtGui.QImage(str(Path(__file__).parents[3] / "gradio_app" / "assets" / "astronaut.jpg"))
+    picture = person.scaledToWidth(plugin.keep_faces.PICTURE_SIDE)
+    box = plugin.keep_faces.KeepFaces()
+    found: list[list[list[float]]] = []
+    runner.faces_found.connect(found.append)
+    runner.faces_found.connect(box.show_faces)
+    runner.start_engine()
+    wait_until(lambda: bool(runner.engine.ready))
+    box.expect(picture)
+    assert runner.request_faces(picture)
+    wait_until(lambda: bool(found))
+    assert len(found[0]) == 1
+    assert not box._popup.isHidden()
+    plain, shown = plugin.keep_faces.outlined(picture, []), box._popup.pixmap().toImage()
+    changed = [
+        (x, y) for y in range(shown.height()) for x in range(shown.width()) if shown.pixelColor(x, y) != plain.pixelColor(x, y)
+    ]
+    x, _, radius_x, _, _ = found[0][0]
+    left, right = min(x for x, _ in changed) / shown.width(), max(x for x, _ in changed) / shown.width()
+    assert abs(left - (x - radius_x)) < 0.04
+    assert abs(right - (x + radius_x)) < 0.04
+    assert len(changed) < 0.1 * shown.width() * shown.height()  # an outline, not a disk
+    box.leaveEvent(QtCore.QEvent(QtCore.QEvent.Type.Leave))
+    assert box._popup.isHidden()
+    box.show_faces(found[0])  # an answer that comes too late
+    assert box._popup.isHidden()
+    blank = QtGui.QImage(64, 48, QtGui.QImage.Format.Format_ARGB32)
+    blank.fill(QtGui.QColor(90, 120, 150))
+    box.expect(blank)
+    assert runner.request_faces(blank)
+    wait_until(lambda: len(found) == 2)
+    assert box._popup.text() == "There is no face in this layer."
+    delete(box)
 
 
 def test_sizes_show_their_times_and_never_exceed_the_layer(plugin: Any, runner: Any) -> None:
