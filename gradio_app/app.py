@@ -12,6 +12,7 @@ import logging
 import os
 from typing import Any
 
+from impasto.option_values import finds_faces
 from impasto.runtime.signals import raise_on_sigterm
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page contacts no other server
@@ -28,6 +29,7 @@ from page.api import stylize
 from page.gallery import ASSETS, EXAMPLES, PAINTINGS, STYLE_LOSS_CHOICES, STYLES
 from page.handlers import Handlers, Page
 from page.jobs import estimate_message
+from page.messages import KEEP_FACES
 from page.middleware import BodySizeLimit
 from page.sessions import CLEANUP_SECONDS, RETENTION_SECONDS, start_cleanup, use_private_folder
 
@@ -88,6 +90,8 @@ def _add_inputs() -> dict[str, Any]:
         "gallery": gallery,
         "strength": components.option_field("strength"),
         "colors": components.option_field("colors", info=None),
+        "keep_faces": gr.Checkbox(True, label="Keep faces", info=KEEP_FACES, elem_id="keep_faces", visible=finds_faces()),
+        "face_outlines": gr.HTML("", elem_id="face_outlines"),
         "stylize_button": gr.Button("Stylize", variant="primary", elem_id="go"),
         "estimate": gr.Markdown("", elem_id="takes"),
         "stop_button": gr.Button("Stop and keep the result", variant="stop", elem_id="stop", visible=False),
@@ -106,8 +110,9 @@ def _add_more_options() -> dict[str, Any]:
             with gr.Column(min_width=150):
                 use = gr.Radio(SECOND_STYLE_USES, label="Use it for", value="mixed", elem_id="together")
                 share = gr.Slider(0, 1, 0.5, step=0.05, label="Share of the second style", elem_id="share")
-        with gr.Accordion("Brush: paint only part of the photo", open=False, elem_id="mask_fold"):
+        with gr.Accordion("Brush: paint only part of the photo, or protect it", open=False, elem_id="mask_fold"):
             mask = components.mask_editor()
+            mask_use = gr.Radio(components.MASK_USES, label="The brushed area", value=components.PAINT, elem_id="mask_use")
         padding = components.option_field("padding", info="Make a tile: copies side by side show no seam.")
         preset = components.option_field("preset")
         style_loss = components.option_field("style_loss", info="How the style is measured.")
@@ -125,6 +130,7 @@ def _add_more_options() -> dict[str, Any]:
         "second_style_use": use,
         "second_style_share": share,
         "mask": mask,
+        "mask_use": mask_use,
         "padding": padding,
         "preset": preset,
         "style_loss": style_loss,
@@ -174,7 +180,8 @@ def _connect_events(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
         picture.upload(handlers.validate_upload, picture, picture, **PRIVATE)
     estimate: dict[str, Any] = {"fn": estimate_message, "inputs": page.estimate_inputs, "outputs": page.estimate}
     estimate |= {**UNQUEUED, "preprocess": False}
-    photo_changed = page.photo.change(handlers.photo_changed, page.photo, [page.mask, page.photo_size], **PRIVATE)
+    shown = [page.mask, page.photo_size, page.keep_faces, page.face_outlines]
+    photo_changed = page.photo.change(handlers.photo_changed, page.photo, shown, **PRIVATE)
     photo_changed.then(**estimate)
     for field in (page.preset, page.quality, page.size, page.style_loss, page.padding):
         field.change(**estimate)
@@ -235,6 +242,7 @@ def _add_api() -> None:
         pictures = [components.picture_upload("photo"), components.picture_upload("style")]
         names = ("strength", "colors", "quality", "size", "seed")
         fields = [components.option_field(name, elem_id=None) for name in names]
+        fields.append(gr.Checkbox(True, label="keep_faces"))
         painting = gr.Image(label="painting", type="filepath", format="png")
         gr.Button().click(stylize, [*pictures, *fields], painting, api_name="stylize", concurrency_limit=MAX_VISITORS)
 

@@ -81,3 +81,8 @@ def validate_protect(regions: tuple[Any, ...] | None, *, faces_by_default: bool)
             "protect faces needs a face detector, which is not installed: pip install 'impasto[faces]', or give protect none"
         )
     return regions
+
+
+def add_protected(protect: Any, mask: Any) -> list[Any]:
+    """Return the option `protect`, FACES or NOTHING, with a mask added."""
+    return [FACES, mask] if protect == FACES else [mask]

@@ -10,6 +10,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from impasto.option_values import FACES, NOTHING, finds_faces
+
 from . import painter, uploads
 from .jobs import make_job, require_pictures
 from .messages import error_message, progress_message, waiting_message
@@ -24,6 +26,7 @@ def stylize(
     quality: str = "normal",
     size: int = 512,
     seed: int = 0,
+    keep_faces: bool = True,
     request: gr.Request | None = None,
     progress: gr.Progress = gr.Progress(),  # noqa: B008  -- Gradio looks for a default of this class
 ) -> str:
@@ -37,6 +40,7 @@ def stylize(
         quality: how much work: "instant", "draft", "normal" or "fine"
         size: longest side of the result in pixels, at most that of the photo; 0 is the photo's own size
         seed: the same seed gives the same picture
+        keep_faces: whether faces that are found keep the shapes of their eyes, noses and mouths
 
     Returns:
         A PNG file with the painting and its recipe.
@@ -46,6 +50,7 @@ def stylize(
     try:
         photo, styles = require_pictures(photo, style)
         settings = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
+        settings["protect"] = FACES if keep_faces and finds_faces() else NOTHING
         paint = painter.paint_instant if quality == "instant" else painter.paint
         with sessions.painting(session, address) as painting, paint.turn() as paintings_ahead:
             for count in paintings_ahead:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,12 +16,16 @@ from gradio.data_classes import ImageData
 from PIL import Image
 
 from impasto import ImageError
+from impasto.images.faces import Face
 from impasto.options import option_schema
 
 from . import uploads
 
 _SCHEMA = {field["name"]: field for field in option_schema()}
 _SLIDER_STEPS = {"strength": 0.05, "style_scale": 0.05}
+#: Uses of the mask editor
+PAINT, PROTECT = "paint", "protect"
+MASK_USES = [("Paint only there", PAINT), ("Keep its shapes, as those of faces", PROTECT)]
 _WEB_FOLDER = Path(__file__).parents[1] / "web"
 
 
@@ -137,6 +143,12 @@ def reset_mask_editor(photo: Any) -> dict[str, Any]:
     if not isinstance(photo, Image.Image):
         return gr.update(value="", photo="")
     return gr.update(value="", photo="data:image/jpeg;base64," + base64.b64encode(uploads.encode_jpeg(photo)).decode())
+
+
+def face_outlines(faces: Sequence[Face]) -> str:
+    """Return the HTML that passes the outlines of faces to page.js, which shows them."""
+    outlines = [[*face.outline.center, *face.outline[1:]] for face in faces]
+    return f'<i data-faces="{json.dumps(outlines)}"></i>'
 
 
 def web_file(name: str) -> str:

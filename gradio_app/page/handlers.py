@@ -11,18 +11,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 
 from impasto import ImageError, ImpastoError
+from impasto.images.faces import find_faces
+from impasto.images.picture import read_picture
+from impasto.option_values import FACES, NOTHING, finds_faces
 
 from . import painter, uploads
-from .components import Upload, reset_mask_editor
+from .components import PROTECT, Upload, face_outlines, reset_mask_editor
 from .gallery import ASSETS, EXAMPLES, STYLE_LOSS_CHOICES, STYLES
 from .jobs import make_job, refinement, require_pictures, style_masks
 from .messages import (
+    KEEP_FACES,
     RESULT_DELETED,
     STOPPED_WAITING,
     error_message,
+    faces_message,
     first_result_message,
     kept_message,
     progress_message,
@@ -48,6 +54,7 @@ class PaintingRequest(NamedTuple):
     styles: list[Image.Image]
     settings: dict[str, Any]
     style_masks: list[painter.Pixels] | None  # where each style applies
+    protected: painter.Pixels | None  # what keeps its shapes, besides faces
     mask: Image.Image | None  # where the photo is painted; None: everywhere
     network: str  # for the first result; "": none
     refined: painter.Pixels | None = None  # a smaller painting of the same, which is to get finer strokes
@@ -62,6 +69,8 @@ class Page:
     gallery: gr.Gallery
     strength: gr.Slider
     colors: gr.Radio
+    keep_faces: gr.Checkbox
+    face_outlines: gr.HTML
     stylize_button: gr.Button
     estimate: gr.Markdown
     stop_button: gr.Button
@@ -73,6 +82,7 @@ class Page:
     second_style_use: gr.Radio
     second_style_share: gr.Slider
     mask: gr.HTML
+    mask_use: gr.Radio
     padding: gr.Radio
     preset: gr.Radio
     style_loss: gr.Radio
@@ -113,7 +123,7 @@ class Page:
         return {
             *(self.photo, self.style, self.second_style, self.second_style_share, self.strength, self.second_style_use),
             *(self.colors, self.style_loss, self.padding, self.preset, self.quality, self.size, self.seed),
-            *(self.style_scale, self.mask, self.results, self.network, self.refined_result),
+            *(self.style_scale, self.mask, self.mask_use, self.keep_faces, self.results, self.network, self.refined_result),
         }
 
 
@@ -169,9 +179,12 @@ def _require_request(photo: Any, style: Any, second_style: Any, network: str = "
     return gr.update(visible=False), None, None
 
 
-def photo_changed(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None]:
-    """Show the new photo in the mask editor, and store its size."""
-    return reset_mask_editor(photo), photo.size if isinstance(photo, Image.Image) else None
+def photo_changed(photo: Any) -> tuple[dict[str, Any], tuple[int, int] | None, dict[str, Any], str]:
+    """Show the new photo in the mask editor, store its size, say how many faces it has, and pass their outlines on."""
+    if not isinstance(photo, Image.Image):
+        return reset_mask_editor(photo), None, gr.update(info=KEEP_FACES), ""
+    faces = find_faces(read_picture(np.asarray(photo))) if finds_faces() else []
+    return reset_mask_editor(photo), photo.size, gr.update(info=faces_message(len(faces))), face_outlines(faces)
 
 
 def validate_upload(picture: Any) -> Any:
@@ -276,6 +289,7 @@ class Handlers:
                 return None
             folder = painting.new_folder()
             more = {"masks": asked.style_masks, "network": asked.network, "painting": asked.refined}
+            more["protected"] = asked.protected
             job = make_job(asked.photo, asked.styles, asked.settings, folder, **more)
             photo_file = uploads.write_jpeg(asked.photo, folder / "before.jpg")
             start, last = time.monotonic(), None
@@ -325,14 +339,17 @@ class Handlers:
             network = ""
         fields = ("preset", "strength", "colors", "style_loss", "padding", "quality", "size", "seed", "style_scale")
         settings = {name: values[getattr(page, name)] for name in fields}
-        mask, masks = uploads.read_mask(values[page.mask], photo.size), None
+        settings["protect"] = FACES if values[page.keep_faces] and finds_faces() else NOTHING
+        mask, masks, protected = uploads.read_mask(values[page.mask], photo.size), None, None
         use, share = values[page.second_style_use], values[page.second_style_share]
         if len(styles) == 2 and use == "brush":
             masks, mask = style_masks(mask), None
-        elif len(styles) == 2:
+        elif mask is not None and values[page.mask_use] == PROTECT:
+            protected, mask = np.asarray(mask), None
+        if len(styles) == 2 and masks is None:
             settings["style_weights"] = (1 - share, share)
             settings["style_layers"] = painter.FINE_AND_COARSE_LAYERS if use == "coarse" else None
-        return PaintingRequest(photo, styles, settings, masks, mask, network)
+        return PaintingRequest(photo, styles, settings, masks, protected, mask, network)
 
     def painting_finished(self, result: PaintingResult | None, results: list[PaintingResult], request: gr.Request) -> Updates:
         """Reset the buttons, and show the painting if there is one, unless the next painting is in progress already."""

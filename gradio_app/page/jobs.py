@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from impasto import ImageError, ImpastoError, OptionError
 from impasto.formatting import format_bytes, format_duration
 from impasto.images.picture import read_picture
+from impasto.option_values import FACES, NOTHING
 
 from . import painter, uploads
 from .messages import error_message
@@ -55,12 +56,14 @@ def refinement(result: PaintingResult, photo: Image.Image, styles: list[Image.Im
     if given != [recipe["content"], *recipe["styles"]]:
         raise ImageError("The photo or the painting on Style was changed since: press Stylize instead.")
     options = {name: recipe["options"].get(name) for name in painter.ALLOWED_OPTIONS}
+    options["protect"] = FACES if recipe.get("faces") else NOTHING
     mask = open_picture(result.mask).resize(photo.size) if result.mask else None
     return {
         "photo": photo,
         "styles": styles,
         "settings": {**options, "strength": result.strength, "size": result.full_size},
         "style_masks": None,
+        "protected": None,
         "mask": mask,
         "network": "",
         "refined": np.asarray(uploads.resize(open_picture(result.painting), result.painted_at)),

@@ -44,6 +44,21 @@ def waiting_message(paintings_ahead: int, *, refine: bool = False) -> str:
     return f"This is refined after {others}…" if refine else f"Waiting for {others}…"
 
 
+KEEP_FACES = "Eyes, noses and mouths keep their shapes, in the strokes of the style."
+
+
+def faces_message(count: int) -> str:
+    """Say how many faces the photo has."""
+    found = (
+        "No face was found in this photo."
+        if not count
+        else "One face was found."
+        if count == 1
+        else f"{count} faces were found."
+    )
+    return f"{KEEP_FACES} {found}"
+
+
 def progress_message(progress: Progress) -> str:
     """The status line of a painting in progress"""
     width, height = progress.size

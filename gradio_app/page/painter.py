@@ -27,12 +27,14 @@ from typing import IO, Any, NamedTuple
 
 from impasto import ImpastoError, OptionError, Options, WeightsError
 from impasto.api import create_run
+from impasto.errors import validate_choice
 from impasto.feedforward.registry import available_networks, load_network
 from impasto.feedforward.stylizer import FeedforwardStylizer
 from impasto.feedforward.training import STROKE_SIZES
 from impasto.optimization.cache import ModelCache
 from impasto.optimization.forecast import forecast
 from impasto.optimization.pyramid import pyramid_levels
+from impasto.option_values import FACES, NOTHING, add_protected
 from impasto.options import FEEDFORWARD_OPTIONS, resolve_options
 
 try:
@@ -56,7 +58,7 @@ TIME_LIMIT_SECONDS = float(os.environ.get("IMPASTO_SECONDS") or (100 if ON_ZERO_
 #: The fields of `Options` that visitors may set. The others keep their defaults.
 ALLOWED_OPTIONS = (
     *("preset", "strength", "colors", "quality", "size", "seed"),
-    *("style_scale", "style_weights", "style_layers", "style_loss", "padding"),
+    *("style_scale", "style_weights", "style_layers", "style_loss", "padding", "protect"),
 )
 #: Fine strokes from the first style, large shapes from the second.
 FINE_AND_COARSE_LAYERS = "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"
@@ -87,9 +89,16 @@ class Job(NamedTuple):
     folder: str  # of this job alone; a file `stop` in it ends the painting
     time_limit: float = TIME_LIMIT_SECONDS
     masks: list[Pixels] | None = None  # where each style applies, (height, width); None: everywhere
+    protected: Pixels | None = None  # what keeps its shapes, besides faces, (height, width); None: nothing
     network: str = ""  # name of a feed-forward network, which uses only FEEDFORWARD_OPTIONS, and no styles
     painting: Pixels | None = None  # a smaller painting of the same, which is to get finer strokes
     pause_file: str = ""  # path: while this file exists, the painting pauses; "": never
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        """The options, with what is protected besides faces"""
+        protect = {} if self.protected is None else {"protect": add_protected(self.options.get("protect"), self.protected)}
+        return {**self.options, **protect}
 
 
 class Progress(NamedTuple):
@@ -127,6 +136,7 @@ def validated_options(photo_size: tuple[int, int], settings: dict[str, Any]) -> 
     if unknown:
         raise OptionError(f"{min(unknown)!r} cannot be set here; these can: {', '.join(ALLOWED_OPTIONS)}")
     chosen = {name: value for name, value in settings.items() if value not in (None, "")}
+    validate_choice("protect", chosen.get("protect", NOTHING), (FACES, NOTHING))  # no path of a file on this computer
     size = min(resolve_options(chosen).size or max(photo_size), max(photo_size), MAX_SIZE)
     return {**chosen, "size": max(32, size)}
 
@@ -175,7 +185,7 @@ def _paint(job: Job) -> Generator[Progress]:
         return
     start = time.perf_counter()
     folder = Path(job.folder)
-    options = resolve_options({**job.options, "masks": job.masks})
+    options = resolve_options({**job.all_options, "masks": job.masks})
     if job.painting is not None:
         options = options.refinement(job.painting)
     run = create_run(job.photo, job.styles, options, cache=_model_cache)
@@ -215,7 +225,7 @@ def _wait_while_paused(job: Job) -> float:
 
 def _paint_feedforward(job: Job) -> Progress:
     """Paint in one pass, with a stroke size within the range that networks are trained for.  Raises ImpastoError."""
-    options = resolve_options({name: value for name, value in job.options.items() if name in FEEDFORWARD_OPTIONS})
+    options = resolve_options({name: value for name, value in job.all_options.items() if name in FEEDFORWARD_OPTIONS})
     stroke_sizes = tuple(np.clip(options.style_scale or 1.0, STROKE_SIZES[0], STROKE_SIZES[-1]).reshape(-1).tolist())
     start = time.perf_counter()
     network = load_network(available_networks()[job.network])  # by name only, never by path

@@ -41,7 +41,8 @@ class PaintingResult(NamedTuple):
         """Longest side in pixels at which it can be refined; 0 if it cannot, or is as large already"""
         options, content_size = self.recipe.get("options"), self.recipe.get("content_size")
         is_done = self.recipe.get("page", {}).get("ended") == "done"
-        if not options or not content_size or "masks" in self.recipe or not is_done:
+        has_masks = "masks" in self.recipe or "protect" in self.recipe  # which are not kept
+        if not options or not content_size or has_masks or not is_done:
             return 0
         settings = {name: options[name] for name in painter.ALLOWED_OPTIONS if options.get(name) is not None}
         size = min(max(content_size), painter.MAX_SIZE)

@@ -46,4 +46,33 @@
         new MutationObserver(announce).observe(status, {childList: true, subtree: true, characterData: true});
     };
     observeStatus();
+
+    // Show the faces that were found on the photo while the pointer, or the focus, rests on "Keep faces".
+    const outlines = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+    outlines.id = 'outlines';
+    document.body.append(outlines);
+    const showFaces = () => {
+        const image = document.querySelector('#photo img'), data = document.querySelector('#face_outlines [data-faces]');
+        const faces = JSON.parse(data?.dataset.faces || '[]');
+        if (!image?.naturalWidth || !faces.length) return;
+        const box = image.getBoundingClientRect();
+        const scale = Math.min(box.width / image.naturalWidth, box.height / image.naturalHeight);
+        const [width, height] = [scale * image.naturalWidth, scale * image.naturalHeight];
+        Object.assign(outlines.style, {
+            left: `${scrollX + box.left + (box.width - width) / 2}px`, top: `${scrollY + box.top + (box.height - height) / 2}px`,
+            width: `${width}px`, height: `${height}px`, display: 'block',
+        });
+        const side = Math.max(width, height);
+        outlines.replaceChildren(...faces.map(([x, y, radiusX, radiusY, angle]) => {
+            const ellipse = document.createElementNS(outlines.namespaceURI, 'ellipse');
+            for (const [name, value] of Object.entries({cx: x * side, cy: y * side, rx: radiusX * side, ry: radiusY * side}))
+                ellipse.setAttribute(name, value);
+            ellipse.setAttribute('transform', `rotate(${angle * 180 / Math.PI} ${x * side} ${y * side})`);
+            return ellipse;
+        }));
+    };
+    const hideFaces = () => { outlines.style.display = 'none'; };
+    const isKeepFaces = event => event.target.closest?.('#keep_faces');
+    for (const name of ['pointerover', 'focusin']) document.addEventListener(name, event => isKeepFaces(event) && showFaces());
+    for (const name of ['pointerout', 'focusout']) document.addEventListener(name, event => isKeepFaces(event) && hideFaces());
 }

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import png_text
-from tests.gradio_app.conftest import ON_ONE_SERVER, OpenPage, rgb_values
+from tests.gradio_app.conftest import APP, ON_ONE_SERVER, OpenPage, rgb_values
 
 pytestmark = pytest.mark.browser
 
@@ -117,6 +117,11 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     change = np.abs(rgb_values(visitor.download(tmp_path / "keys.png")) - photo).mean(2)
     assert change[24:30, 50:56].mean() > 10
     assert change[:, :30].max() <= 1
+    visitor.find("mask_use").get_by_label("Keep its shapes").check()
+    visitor.paint()
+    painting = visitor.download(tmp_path / "protected.png")
+    assert np.abs(rgb_values(painting) - photo).mean(2)[:, :30].mean() > 10  # the whole photo is painted
+    assert len(json.loads(png_text(painting)["impasto"])["protect"]) == 1
 
     visitor.upload("second", small)  # now the mask is for the second style, and the whole photo is painted
     visitor.find("together").get_by_label("The brushed area").check()
@@ -128,6 +133,37 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor.wait_for_rendering()
     visitor.find("go").click()
     visitor.wait_until(lambda: visitor.status().startswith("Brush the area of the second style first"))
+
+
+def test_faces_are_found_shown_and_kept(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
+    with Image.open(APP / "assets" / "astronaut.jpg") as image:
+        image.convert("RGB").resize((128, 128)).save(tmp_path / "person.png")
+    visitor = open_page()
+    visitor.upload("photo", small)
+    visitor.wait_until(lambda: "No face was found in this photo." in visitor.find("keep_faces").inner_text(), 10)
+    visitor.find("keep_faces").hover()
+    assert not visitor.find("outlines").is_visible()
+    visitor.upload("photo", tmp_path / "person.png")
+    visitor.wait_until(lambda: "One face was found." in visitor.find("keep_faces").inner_text(), 10)
+    visitor.find("title").hover()
+    visitor.find("keep_faces").hover()
+    visitor.wait_until(lambda: visitor.find("outlines").is_visible(), 5)
+    outline = visitor.find("outlines").locator("ellipse").bounding_box()
+    photo = visitor.find("photo").locator("img").first.bounding_box()
+    assert outline is not None
+    assert photo is not None
+    side = min(photo["width"], photo["height"])  # the photo is square, and shown whole
+    left, top = photo["x"] + (photo["width"] - side) / 2, photo["y"] + (photo["height"] - side) / 2
+    assert (outline["x"] + outline["width"] / 2 - left) / side == pytest.approx(0.435, abs=0.05)
+    assert (outline["y"] + outline["height"] / 2 - top) / side == pytest.approx(0.22, abs=0.05)
+    visitor.find("title").hover()
+    visitor.wait_until(lambda: not visitor.find("outlines").is_visible(), 5)
+    visitor.choose_small("Draft")
+    visitor.paint()
+    assert json.loads(png_text(visitor.download(tmp_path / "kept.png"))["impasto"])["faces"] == 1
+    visitor.find("keep_faces").get_by_role("checkbox").uncheck()
+    visitor.paint()
+    assert "faces" not in json.loads(png_text(visitor.download(tmp_path / "plain.png"))["impasto"])
 
 
 @ON_ONE_SERVER

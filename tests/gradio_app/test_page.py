@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto import WeightsError
+from impasto import OptionError, WeightsError
 from impasto.feedforward import registry
 from impasto.feedforward.network import TransformNet
 from impasto.options import option_schema
@@ -88,6 +88,14 @@ def test_fields_match_the_options(load_module: LoadModule) -> None:
         assert parameters[name].default == schema[name]["default"]
     public = [fn.api_name for fn in app.demo.fns.values() if fn.api_visibility == "public"]
     assert public == ["stylize"]
+
+
+def test_visitors_name_no_file_to_protect(load_module: LoadModule) -> None:
+    painter = load_module("page.painter")
+    settings = {"size": 64, "protect": "/etc/passwd"}
+    with pytest.raises(OptionError, match="protect"):
+        painter.validated_options((64, 64), settings)
+    assert painter.validated_options((64, 64), {**settings, "protect": "none"})["protect"] == "none"
 
 
 def test_examples_are_complete(load_module: LoadModule) -> None:

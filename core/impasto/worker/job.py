@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ImageError, OptionError
 from ..layers import TOTAL_STRIDE
-from ..option_values import FACES, NOTHING
+from ..option_values import FACES, NOTHING, add_protected
 from ..options import IMAGE_OPTIONS
 from .protocol import PIXEL_BYTES, Header
 
@@ -158,7 +158,7 @@ class Job:
             return {}
         if area.max() < 1 / 255:
             raise ImageError("the layer that marks what is protected is empty: paint on it what is to keep its shapes")
-        return {"protect": [FACES, area] if settings.get("protect") == FACES else [area]}
+        return {"protect": add_protected(settings.get("protect"), area)}
 
     def _area(self, role: str) -> Any:
         """Return the area that an image marks, by its alpha, or its brightness if it is opaque, (H, W) float32; None: none."""
