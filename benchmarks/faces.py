@@ -31,8 +31,11 @@ import impasto
 from impasto.images.faces import face_mask, find_faces
 from impasto.images.picture import read_picture
 
-#: Lowest score of a face, and the longest side of the images that are searched, in pixels: eyes have whole coordinates
-_LOWEST_SCORE, _SEARCHED_SIDE = 0.5, 1024
+#: Lowest score of a face
+_LOWEST_SCORE = 0.5
+#: Longest side of the photos that are searched first, in pixels, and the distance of the eyes in the images that are measured:
+#: large, as eyes have whole coordinates, and within the range of faces that the detector was made for
+_FIRST_SIDE, _EYE_DISTANCE = 640, 80
 _PROTECTIONS = ("none", "faces")
 
 
@@ -46,11 +49,14 @@ class Eyes(NamedTuple):
         return float(np.linalg.norm(self.positions[0] - self.positions[1]))
 
 
-def find_eyes(path: Path) -> list[Eyes]:
-    """Find the eyes of all faces of a picture, the surest first."""
+def find_eyes(path: Path, side: int) -> list[Eyes]:
+    """Find the eyes of all faces of a picture, the surest first.
+
+    side: longest side of the image that is searched, in pixels
+    """
     with Image.open(path) as image:
         picture = image.convert("RGB")
-    factor = _SEARCHED_SIDE / max(picture.size)
+    factor = side / max(picture.size)
     resized = picture.resize((round(picture.width * factor), round(picture.height * factor)), Image.Resampling.LANCZOS)
     faces = sorted(detect_faces(np.asarray(resized), score_threshold=_LOWEST_SCORE), key=lambda face: -face.score)
     return [Eyes(np.array([(point.x, point.y) for point in face.landmarks[:2]]) / max(resized.size)) for face in faces]
@@ -67,13 +73,13 @@ def movement(seen: Eyes, candidates: list[Eyes]) -> float:
 
 def measure(portrait: Path, style: Path, painting: Path) -> dict[str, Any]:
     """Measure one painting: the movement of the eyes, and the distances outside of the faces."""
-    found = find_eyes(painting)
+    side = round(_EYE_DISTANCE / find_eyes(portrait, _FIRST_SIDE)[0].distance)
     with Image.open(painting) as image:
         size = image.size
     outside = (face_mask(find_faces(read_picture(portrait)), *size) == 0).float()
     style_distance, content_distance, patches = picture_quality.scores(str(portrait), str(style), str(painting), outside)
     return {
-        "moved": movement(find_eyes(portrait)[0], found),
+        "moved": movement(find_eyes(portrait, side)[0], find_eyes(painting, side)),
         "style": style_distance,
         "content": content_distance,
         "patches": math.sqrt(patches / 1e4),

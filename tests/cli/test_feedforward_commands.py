@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,7 +17,7 @@ from impasto.cli.main import main
 from impasto.feedforward.network import Style, TransformNet
 from impasto.feedforward.training import Trainer, TrainingStep
 from tests.conftest import png_text, scene
-from tests.feedforward.helpers import SMALL_PHASES
+from tests.feedforward.helpers import SMALL_PHASES, random_net
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +177,16 @@ def test_errors_are_one_line_and_write_nothing(
     assert message in errors
     assert errors.count("\n") == 1
     assert sorted(folder.rglob("*")) == before
+
+
+def test_faces_are_protected_in_pictures_and_not_in_frames(folder: Path) -> None:
+    random_net(1).save(folder / "net.safetensors")
+    photo = str(Path(__file__).parents[2] / "gradio_app" / "assets" / "astronaut.jpg")
+    results = {}
+    for name, flags in (("plain", ["--protect", "none"]), ("face", []), ("frame", ["--steady", "0.5"])):
+        assert main(["apply", "net.safetensors", photo, "-o", f"{name}.png", "--size", "128", *flags]) == 0
+        with Image.open(folder / f"{name}.png") as image:
+            results[name] = np.asarray(image).astype(int)
+    assert np.abs(results["face"] - results["plain"])[20:36, 48:64].mean() > 2
+    assert np.abs(results["face"] - results["plain"])[80:].max() == 0
+    assert np.array_equal(results["frame"], results["plain"])

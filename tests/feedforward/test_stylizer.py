@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -47,6 +49,26 @@ def test_masks_place_the_styles_and_keep_the_content() -> None:
     assert torch.allclose(masked[:, 32:], second[:, 32:], atol=1e-5)
     with pytest.raises(OptionError, match="give one of the two"):
         FeedforwardStylizer(net, Options(size=0, masks=[left, left], style_weights=(1, 1)))
+
+
+def test_protected_areas_are_painted_with_a_weaker_style() -> None:
+    net, content = random_net(), scene(60, 48)
+    left = scene(60, 48) * 0
+    left[:, :30] = 255
+    plain, weaker = (
+        FeedforwardStylizer(net, Options(size=0, strength=strength)).stylize(content).pixels for strength in (0.5, 0.1)
+    )
+    assert float((plain - weaker).abs().mean()) > 0.01
+    settings: dict[str, Any] = {"size": 0, "protect": left, "protect_strength": 1}
+    protected = FeedforwardStylizer(net, Options(**settings)).stylize(content).pixels
+    assert torch.allclose(protected[:, :28], weaker[:, :28], atol=1e-5)
+    assert torch.allclose(protected[:, 32:], plain[:, 32:], atol=1e-5)
+    half = FeedforwardStylizer(net, Options(**{**settings, "protect_strength": 0.5})).stylize(content).pixels
+    assert torch.allclose(half[:, :28], (plain + weaker)[:, :28] / 2, atol=1e-5)
+    masks = [left, 255 - left]
+    both = FeedforwardStylizer(net, Options(**settings, masks=masks)).stylize(content).pixels
+    first = FeedforwardStylizer(net, Options(size=0, style_weights=(1, 0), strength=0.1)).stylize(content).pixels
+    assert torch.allclose(both[:, :28], first[:, :28], atol=1e-5)
 
 
 def test_temporal_smoothing_averages_over_frames() -> None:

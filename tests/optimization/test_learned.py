@@ -22,6 +22,7 @@ from impasto.learned_optimizer.transport import Transport, project, style_root, 
 from impasto.losses.moments import compute_moments
 from impasto.optimization.learned import LearnedOptimizer
 from impasto.optimization.objective import Objective, Region
+from impasto.optimization.protection import Protection
 from impasto.vgg.network import VGG
 from tests.conftest import pixels, random_weights, scene
 
@@ -92,8 +93,9 @@ def test_step_in_a_run_equals_that_in_training() -> None:
     torch.testing.assert_close(stepped, expected, rtol=0, atol=2e-3)
 
 
+@pytest.mark.parametrize("is_protected", [False, True])
 @pytest.mark.parametrize("padding", ["replicate", "circular-x"])
-def test_step_in_tiles_equals_that_on_the_whole_image(padding: str) -> None:
+def test_step_in_tiles_equals_that_on_the_whole_image(padding: str, is_protected: bool) -> None:
     layers = ["conv1_1", "conv2_1", "conv3_1"]
     network = make_network()
     content, style, image = torch.rand(3, 128, 192, 3, generator=torch.Generator().manual_seed(0))
@@ -105,6 +107,11 @@ def test_step_in_tiles_equals_that_on_the_whole_image(padding: str) -> None:
         guides = {name: weights[:: layer_stride(name), :: layer_stride(name)].contiguous() for name in layers}
         regions.append(Region({name: (1.0, compute_moments(style_maps[name])) for name in layers}, guides))
     settings: dict[str, Any] = {"style_loss": "covariance", "relative": True, "observed_halo": receptive_radius(layers)}
+    if is_protected:
+        mask = torch.zeros(128, 192)
+        mask[20:60, 90:150] = 0.8
+        tileable = Tileable.from_padding(padding)
+        settings["protection"] = Protection.of(mask, content.flip(2), {"conv3_1": 1.0}, "conv3_1", "vgg16", tileable)
     whole, tiled = (Objective(vgg, content, {"conv3_1": 1.0}, regions, tile=tile, **settings)(image) for tile in (None, 64))
     # The first direction of Adam is the sign of the gradient, which rounding may change.
     expected, in_tiles = (
@@ -115,6 +122,11 @@ def test_step_in_tiles_equals_that_on_the_whole_image(padding: str) -> None:
     )
     assert float((expected - image).abs().mean()) > 0.01
     torch.testing.assert_close(in_tiles, expected, rtol=0, atol=1e-4)
+    if is_protected:  # the network sees where
+        assert whole.observed is not None
+        hidden = whole._replace(observed=whole.observed._replace(protection=None))
+        other = LearnedOptimizer(network, 0.3, Tileable.from_padding(padding)).step(image, hidden)
+        assert not torch.allclose(other[20:60, 90:150], expected[20:60, 90:150], atol=1e-3)
 
 
 def test_regions_that_cover_everything_equal_no_regions() -> None:

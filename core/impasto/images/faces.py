@@ -26,9 +26,9 @@ _LOWEST_SCORE = 0.8
 #: Shortest face that is protected, in parts of the longest side: a smaller one has no eyes to keep
 _SHORTEST = 0.015
 #: How much the face around its features is protected: enough for its shape, while its skin is painted
-_SKIN = 0.3
-#: Width of the soft edges, relative to the radius of the ellipse
-_SKIN_EDGE, _FEATURE_EDGE = 0.5, 0.9
+_SKIN = 0.25
+#: Width of the soft edge, relative to the radius of an ellipse
+_EDGE = 0.5
 
 
 class Point(NamedTuple):
@@ -117,17 +117,17 @@ def face_mask(faces: Sequence[Face], width: int, height: int) -> Tensor:
     y, x = torch.meshgrid((torch.arange(height) + 0.5) / side, (torch.arange(width) + 0.5) / side, indexing="ij")
     mask = torch.zeros(height, width)
     for face in faces:
-        mask = torch.maximum(mask, _SKIN * _soft_ellipse(x, y, face.outline, _SKIN_EDGE))
+        mask = torch.maximum(mask, _SKIN * _soft_ellipse(x, y, face.outline))
         for feature in face.features:
-            mask = torch.maximum(mask, _soft_ellipse(x, y, feature, _FEATURE_EDGE))
+            mask = torch.maximum(mask, _soft_ellipse(x, y, feature))
     return mask
 
 
-def _soft_ellipse(x: Tensor, y: Tensor, ellipse: Ellipse, edge: float) -> Tensor:
-    """Return 1 inside an ellipse, falling to 0 at 1 + edge times its radii."""
+def _soft_ellipse(x: Tensor, y: Tensor, ellipse: Ellipse) -> Tensor:
+    """Return 1 inside an ellipse, falling to 0 at 1 + _EDGE times its radii."""
     right, down = x - ellipse.center.x, y - ellipse.center.y
     cosine, sine = math.cos(ellipse.angle), math.sin(ellipse.angle)
     along, across = right * cosine + down * sine, down * cosine - right * sine
     distance = ((along / ellipse.radius_x).square() + (across / ellipse.radius_y).square()).sqrt()
-    share = ((1 + edge - distance) / edge).clamp(0, 1)
+    share = ((1 + _EDGE - distance) / _EDGE).clamp(0, 1)
     return share * share * (3 - 2 * share)
