@@ -115,7 +115,7 @@ def main() -> int:
         print(f"{steps} steps in {minutes:g} minutes")
         if arguments.model:
             torch.save(example_net.state_dict(), arguments.model)
-    painter = FeedforwardStylizer(net, Options(size=arguments.size))
+    painter = FeedforwardStylizer(net, Options(size=arguments.size, protect="none"))
     stylizers: list[Callable[[], Picture]] = [lambda: painter.stylize(photo), lambda: stylize(example_net, photo)]
     parameters = [sum(tensor.numel() for tensor in state.values()) for state in (net.state, example_net.state_dict())]
     for name, run, count in zip(("Impasto", "PyTorch's example"), stylizers, parameters, strict=True):

@@ -44,7 +44,7 @@ def waiting_message(paintings_ahead: int, *, refine: bool = False) -> str:
     return f"This is refined after {others}…" if refine else f"Waiting for {others}…"
 
 
-KEEP_FACES = "Eyes, noses and mouths keep their shapes, in the strokes of the style."
+KEEP_FACES = "Eyes, noses and mouths keep their shapes."
 
 
 def faces_message(count: int) -> str:

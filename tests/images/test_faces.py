@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 
 from impasto.errors import ImageError, OptionError
-from impasto.images.faces import Face, Point, face_mask, find_faces
-from impasto.images.mask import read_protection
+from impasto.images.faces import Face, Point, face_mask, find_faces, read_protection
 from impasto.images.picture import read_picture
 from impasto.options import Options
 from tests.conftest import scene
@@ -76,6 +75,12 @@ def test_mask_is_soft_and_strongest_at_the_features() -> None:
     large = face_mask([FACE], 512, 512)
     assert max(large.diff(dim=0).abs().max(), large.diff(dim=1).abs().max()) < 0.15  # no hard edge
     torch.testing.assert_close(torch.nn.functional.avg_pool2d(large[None], 4)[0], mask, rtol=0, atol=0.12)
+
+
+def test_mask_of_a_large_picture_is_that_of_a_smaller_one() -> None:
+    large, smaller = face_mask([FACE, FACE._replace(center=Point(0.05, 0.2))], 4096, 3072), face_mask([FACE], 2048, 1536)
+    assert large.shape == (3072, 4096)
+    torch.testing.assert_close(large[1::2, 1::2][400:, 800:], smaller[400:, 800:], rtol=0, atol=0.01)
 
 
 def test_mask_follows_the_tilt_of_the_head() -> None:

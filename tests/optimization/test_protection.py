@@ -91,12 +91,9 @@ def test_protected_face_keeps_its_shapes(settings: dict[str, Any]) -> None:
         side = image.width
         head = image.convert("RGB").crop((round(0.28 * side), 0, round(0.6 * side), round(0.4 * side)))
     content = np.asarray(head.resize((102, 128), Image.Resampling.LANCZOS))
+    settings = {"quality": "draft", "size": 128, "protect_strength": 1, **settings}
     plain, protected = (
-        pixels(
-            impasto.stylize(
-                content, ASSETS / "koi_small.jpg", size=128, protect=each, **{"quality": "draft", **settings}
-            ).image
-        )
+        pixels(impasto.stylize(content, ASSETS / "koi_small.jpg", protect=each, **settings).image)
         for each in ("none", "faces")
     )
 

