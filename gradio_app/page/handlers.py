@@ -339,7 +339,9 @@ class Handlers:
             network = ""
         fields = ("preset", "strength", "colors", "style_loss", "padding", "quality", "size", "seed", "style_scale")
         settings = {name: values[getattr(page, name)] for name in fields}
-        settings["protect"] = FACES if values[page.keep_faces] and finds_faces() else NOTHING
+        # The other presets do as other programs do.
+        keeps_faces = values[page.keep_faces] and finds_faces() and settings["preset"] == "impasto"
+        settings["protect"] = FACES if keeps_faces else NOTHING
         mask, masks, protected = uploads.read_mask(values[page.mask], photo.size), None, None
         use, share = values[page.second_style_use], values[page.second_style_share]
         if len(styles) == 2 and use == "brush":

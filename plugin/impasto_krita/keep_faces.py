@@ -7,8 +7,8 @@ from typing import Any, Sequence
 
 from .qt import QtCore, QtGui, QtWidgets
 
-#: Longest side of the picture, in pixels. Faces are searched in it, so it is larger than it has to be for the eye.
-PICTURE_SIDE = 512
+#: Longest side of the picture, in pixels. Faces are searched in it as in the layer itself, so it is larger than for the eye.
+PICTURE_SIDE = 1280
 _SHOWN_SIDE = 300
 _GLOW = ((9, 40), (6, 70), (3, 150), (1, 255))  # width in pixels and opacity of the strokes of an outline
 

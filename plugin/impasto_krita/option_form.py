@@ -163,9 +163,8 @@ class Form(QtWidgets.QWidget):
         """The engine's options: those that the form shows, and the stored values of the others."""
         options = {**settings.load().get("options", {}), **{name: field.value() for name, field in self._fields.items()}}
         options = {name: value for name, value in options.items() if value is not None}
-        for name in ("style_weights", "protect"):
-            options.pop(name, None)
-        if self._finds_faces:
+        options.pop("style_weights", None)
+        if self._finds_faces:  # elsewhere what was chosen last stays stored
             options["protect"] = "faces" if self.keep_faces.isChecked() else "none"
         if len(self.styles()) == 2:
             options["style_weights"] = [1 - self.balance.value(), self.balance.value()]

@@ -210,7 +210,10 @@ class Runner(QtCore.QObject):
         yield from self._send_layers(request, job)
         self._set_state("painting", "Painting")
         side = painted_side(request.options.get("size", 0), (self._rect.width, self._rect.height))
-        self.engine.send({"op": "start", "job": job, "options": {**request.options, "size": side}})
+        options = {**request.options, "size": side}
+        if options.get("preset", "impasto") != "impasto":  # the other presets do as other programs do
+            options.pop("protect", None)
+        self.engine.send({"op": "start", "job": job, "options": options})
         result: layers.ResultLayer | None = None
         last_check = QtCore.QElapsedTimer()
         while True:

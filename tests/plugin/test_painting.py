@@ -127,11 +127,7 @@ def test_result_has_the_color_space_of_the_document(krita: KritaSession, model: 
 def test_faces_and_what_a_layer_marks_are_protected(krita: KritaSession) -> None:
     result = krita.run("painting.keep_faces")
     assert result["problem"] == ""
-    (
-        x,
-        y,
-        *_,
-    ) = result["faces"][0]
+    x, y, *_ = result["faces"][0]
     assert (x, y) == pytest.approx((0.435, 0.22), abs=0.05)
     assert len(result["faces"]) == 1
     assert result["shown"]

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ImageError
+from ..errors import ImageError, OptionError
+from ..option_values import NOTHING
 from ..options import FIGURE_DEFAULTS, FIGURES, IMAGE_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
 from .option_flags import BALANCE_OPTIONS, AddCommand, add_folder_flags, add_option_flags, given_options
@@ -34,8 +35,9 @@ def add_commands(command: AddCommand) -> None:
         help="one of " + ", ".join(FIGURES) + "; repeat for more (default: all)",
     )
     add_folder_flags(paper)
-    fixed = ("preset", "content_layers", "style_layers", "init", "seed", "colors", "color_match", "guides", *BALANCE_OPTIONS)
-    add_option_flags(paper, exclude=(*fixed, *IMAGE_OPTIONS), preset="paper", defaults=FIGURE_DEFAULTS)
+    fixed = ("preset", "content_layers", "style_layers", "init", "seed", "colors", "color_match", "guides")
+    excluded = (*fixed, "protect_strength", *BALANCE_OPTIONS, *IMAGE_OPTIONS)
+    add_option_flags(paper, exclude=excluded, preset="paper", defaults=FIGURE_DEFAULTS)
 
     batch = command("batch", batch_command, "paint many pictures in many styles")
     batch.add_argument("--contents", metavar="DIR", nargs="+", required=True, help="folders with pictures, or pictures")
@@ -57,7 +59,10 @@ def batch_command(arguments: argparse.Namespace) -> int:
     files, styles = find_images(arguments.contents), find_images(arguments.styles)
     contents: list[Path | Frame] = expand_frames(files) if arguments.frames else list(files)
     targets = output_paths(contents, styles, Path(arguments.output), format_suffix(arguments))
-    options, cache = Options(**given_options(arguments)), ModelCache()
+    moving = {"protect": NOTHING} if arguments.frames else {}  # a face that is not found in each frame would flicker
+    options, cache = Options(**{**moving, **given_options(arguments)}), ModelCache()
+    if options.protect_masks:
+        raise OptionError("protect: a mask belongs to one picture; give faces or none here")
 
     def item(target: Path, content: Path | Frame, style: Path) -> BatchItem:
         return BatchItem(target, lambda: create_run(content, style, options, cache=cache))

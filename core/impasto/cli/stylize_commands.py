@@ -71,7 +71,8 @@ def add_commands(command: AddCommand) -> None:
         "--inputs", metavar="DIR", action="append", help="a folder with its pictures, besides its own and the current one"
     )
     add_output_flags(rerun, optional=True)
-    add_option_flags(rerun, exclude=("preset", *IMAGE_OPTIONS), recipe=True)
+    pictures = [name for name in IMAGE_OPTIONS if name != "protect"]
+    add_option_flags(rerun, exclude=("preset", *pictures), recipe=True)
 
 
 def stylize_command(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ from ..optimization.synthesis import blank_content
 from ..option_values import FACES, NOTHING
 from ..options import NETWORK_PREFIX, resolve_options
 from ..runtime.files import file_sha256
+
+logger = logging.getLogger("impasto")
 
 #: Options that do not change what is painted
 _TECHNICAL_OPTIONS = {"device", "precision", "memory", "max_megapixels"}
@@ -144,10 +147,14 @@ def recreate_run(
             raise WeightsError(f"the painting was made with the weights {entry['name']!r}: name that file with --weights")
     if weights is not None:
         options["weights"] = weights
-    inputs["protect"] = [*([FACES] if recipe.get("faces") else []), *inputs.get("protect", [])] or NOTHING
+    recorded = [*([FACES] if recipe.get("faces") else []), *inputs.get("protect", [])] or NOTHING
+    inputs["protect"] = settings.get("protect", recorded)
     content, styles = inputs.pop("content"), inputs.pop("styles", [])
     changed = resolve_options(settings, resolve_options({**options, **inputs}))
-    return create_run(content, styles, changed.refinement(painting) if goes_on else changed)
+    run = create_run(content, styles, changed.refinement(painting) if goes_on else changed)
+    if FACES in recorded and changed.protects_faces and run.inputs.num_faces != recipe["faces"]:
+        logger.warning("the painting has %s protected faces, and %s are found now", recipe["faces"], run.inputs.num_faces)
+    return run
 
 
 def _can_go_on(

@@ -20,6 +20,7 @@ from ..images.picture import Picture, read_picture
 from ..images.resize import fit_size
 from ..images.tileable import NOT_TILEABLE
 from ..optimization.recipe import NOT_RECORDED
+from ..option_values import FACES, NOTHING
 from ..options import FEEDFORWARD_OPTIONS, Options
 from ..runtime.device import choose_device
 from ..runtime.memory import out_of_memory_error, retain_freed_memory, used_memory
@@ -165,6 +166,7 @@ class FeedforwardStylizer:
         options = {
             name: getattr(self.options, name) for name in FEEDFORWARD_OPTIONS if name not in NOT_RECORDED and name != "device"
         }
+        options["protect"] = FACES if self.options.protects_faces else NOTHING
         net = {"name": self._name, "sha256": self._net.digest, "styles": [style.name for style in self._net.styles]}
         return json.dumps({"impasto": __version__, "net": net, "options": options})
 

@@ -10,19 +10,26 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 if TYPE_CHECKING:
     from autocrop.diagnostics import DetectedFace
 
+from ..errors import OptionError
 from ..options import Options
 from .mask import read_mask, resize_mask
 from .picture import Picture
-from .resize import fit_size
+from .resize import fit_size, scale_size
 
 #: Longest sides at which faces are searched, in pixels: small faces are found in the large image, large ones in the small
-_SEARCHED_SIDES = (320, 1280)
+_SEARCHED_SIDES = (320, 640, 1280)
+#: Smallest side of an image that is searched, in pixels: with less, the detector invents faces
+_SMALLEST_SEARCHED = 64
+#: Height of a face at which its features are seen best, in pixels: of a face found at several sizes, the nearest counts
+_BEST_HEIGHT = 200
 #: Lowest score of a face. Measured: paintings and photos without faces reach 0.75.
 _LOWEST_SCORE = 0.8
 #: Shortest face that is protected, in parts of the longest side: a smaller one has no eyes to keep
@@ -80,31 +87,48 @@ class Face(NamedTuple):
 
 
 def find_faces(picture: Picture) -> list[Face]:
-    """Return the faces of a picture, the surest first.  Needs the extra `faces`."""
-    from autocrop.yunet import YuNetDetector, decode_detections
+    """Return the faces of a picture.
 
-    detector = YuNetDetector(score_threshold=_LOWEST_SCORE)
+    Raises OptionError: the extra `faces` is missing or broken.
+    """
     found: list[tuple[float, Face]] = []
-    largest = max(*picture.size, min(_SEARCHED_SIDES))  # more pixels than the picture has show nothing more
-    for side in sorted({min(side, largest) for side in _SEARCHED_SIDES}):
-        width, height = fit_size(picture.size, side)
-        pixels = (picture.resize(width, height).filled * 255).round().byte().numpy()
-        rows = detector.detect(pixels[..., ::-1].copy(), details=True)  # blue comes first
-        found += [_face(detected, side) for detected in decode_detections(rows) if len(detected.landmarks) == 5]
+    for side in _SEARCHED_SIDES:  # also larger than the picture: the detector was made for large faces
+        width, height = scale_size(picture.size, side / max(picture.size))
+        image = np.full((max(height, _SMALLEST_SEARCHED), max(width, _SMALLEST_SEARCHED), 3), 128, np.uint8)
+        image[:height, :width] = (picture.resize(width, height).filled * 255).round().byte().numpy()
+        for detected in _detect(image):
+            face = _face(detected, side)
+            if face is not None and 0 <= face.center.x * side <= width and 0 <= face.center.y * side <= height:
+                found.append((abs(math.log(face.height * side / _BEST_HEIGHT)), face))
     faces: list[Face] = []
-    for _, face in sorted(found, reverse=True):
+    for _, face in sorted(found):
         if face.height >= _SHORTEST and not any(_is_same(face, other) for other in faces):
             faces.append(face)
     return faces
 
 
-def _face(detected: DetectedFace, side: int) -> tuple[float, Face]:
-    """Return the score of a face that was found in an image with this longest side, and the face."""
+def _detect(image: NDArray[np.uint8]) -> Iterable[DetectedFace]:
+    """Return what the detector finds in an image (H, W, 3).  Raises OptionError."""
+    try:
+        from autocrop.yunet import YuNetDetector, decode_detections
+
+        blue_first = np.ascontiguousarray(image[..., ::-1])
+        return decode_detections(YuNetDetector(score_threshold=_LOWEST_SCORE).detect(blue_first, details=True))
+    except Exception as error:  # what OpenCV raises has no other base
+        remedy = "install it again, with pip install 'impasto[faces]', or give protect none"
+        raise OptionError(f"the face detector does not work ({error}): {remedy}") from None
+
+
+def _face(detected: DetectedFace, side: int) -> Face | None:
+    """Return a face that was found in an image with this longest side; None: it makes no sense."""
     box = detected.box
+    numbers = [box.x, box.y, box.width, box.height, *(value for point in detected.landmarks for value in (point.x, point.y))]
+    if len(numbers) != 14 or not all(map(math.isfinite, numbers)) or not 0 < max(box.width, box.height) < 2 * side:
+        return None
     right_eye, left_eye, nose, *corners = (Point(point.x / side, point.y / side) for point in detected.landmarks)
     mouth = Point(sum(corner.x for corner in corners) / 2, sum(corner.y for corner in corners) / 2)
     center = Point((box.x + box.width / 2) / side, (box.y + box.height / 2) / side)
-    return detected.score or 0.0, Face(center, box.width / side, box.height / side, right_eye, left_eye, nose, mouth)
+    return Face(center, box.width / side, box.height / side, right_eye, left_eye, nose, mouth)
 
 
 def _is_same(a: Face, b: Face) -> bool:
@@ -150,10 +174,10 @@ def read_protection(content: Picture, masks: Iterable[Picture], options: Options
     """Return how much each pixel of a content is protected, (H, W) in [0, 1], and the number of faces; None, 0: nothing is.
 
     masks: the pictures that the options name
-    Raises ImageError: as in `read_mask`.
+    Raises ImageError: as in `read_mask`; OptionError: as in `find_faces`.
     """
     regions = [read_mask(mask, content, f"protect mask {n}") for n, mask in enumerate(masks, 1)]
-    faces = find_faces(content) if options.protects_faces else []
+    faces = find_faces(content) if options.protects_faces and options.protect_strength else []
     if faces:
         regions.append(face_mask(faces, *content.size))
     if not regions or not options.protect_strength:

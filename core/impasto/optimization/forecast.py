@@ -49,7 +49,13 @@ def forecast(
     precision = choose_precision(options.precision, device)
     content_bytes = 12 * size[0] * size[1]
     _, levels, plan = plan_levels(
-        size, options, device, precision, network_loaded=network_loaded, reserved_bytes=content_bytes
+        size,
+        options,
+        device,
+        precision,
+        network_loaded=network_loaded,
+        reserved_bytes=content_bytes,
+        protected=bool(options.protect) and options.protect_strength > 0,  # there may be faces
     )
     expected = forecast_plan(plan, levels[-1], device, precision)
     if first is not None:

@@ -87,7 +87,7 @@ class _ContentTarget(NamedTuple):
     structure: float  # share of the squared norms that is not the mean over positions
     #: For each tile of this process, in the order of `_tiles`: layer -> function that loads its features
     features: Sequence[Mapping[str, Callable[[], Tensor]]]
-    is_protected: bool
+    is_detail: bool  # whether it is that of the finer layers of what is protected
 
     @property
     def norm(self) -> float:
@@ -151,7 +151,7 @@ class Objective:
             alpha *= min(1.0, self._targets[0].structure / FULL_STRUCTURE if self._targets else 0.0)
         content_norm = sum(target.norm for target in self._targets) * CAFFE_SCALE**2 / 2
         if protection is not None and self._targets:
-            details = self._content_target(protection.target, protection.layers, protection.guides, is_protected=True)
+            details = self._content_target(protection.target, protection.layers, protection.guides, is_detail=True)
             self._targets.append(details)
         style_norm = sum(
             region.weight * weight * CAFFE_SCALE**4 * float(target.second.square().sum()) / (4 * len(target.mean) ** 2)
@@ -203,8 +203,8 @@ class Objective:
                         loss_value, difference = content_loss(features, goal, weights)
                         scale = weight * self._content_scale(target, name)
                         content[0] += scale * loss_value
-                        if not target.is_protected:
-                            loss_value = loss_value if weights is None else content_loss(features, goal)[0]
+                        if not target.is_detail:
+                            loss_value = loss_value if weights is None else (features - goal).square().sum() / 2
                             content[1] += weight * CAFFE_SCALE**2 * loss_value
                         hooks[name] = _content_gradient_hook(tile, name, maps[name], difference, scale, hooks.get(name))
                 tile.add_gradient(self.network.backward(maps, hooks), gradient)
@@ -239,12 +239,12 @@ class Objective:
         """Return the factor of a layer's content loss, apart from the layer's weight."""
         if not self._is_gram:
             return self._alpha * 2 / target.norms[layer]
-        # A protected layer has the weight that the content has, relative to the norms.
-        factor = self._targets[0].norm / target.norms[layer] if target.is_protected else 1.0
+        # A finer layer has the weight that the content has, relative to the norms.
+        factor = self._targets[0].norm / target.norms[layer] if target.is_detail else 1.0
         return self._alpha * CAFFE_SCALE**2 * factor
 
     def _content_target(
-        self, image: Tensor, layers: Mapping[str, float], guides: Mapping[str, Tensor] | None, *, is_protected: bool = False
+        self, image: Tensor, layers: Mapping[str, float], guides: Mapping[str, Tensor] | None, *, is_detail: bool = False
     ) -> _ContentTarget:
         """Compute the features of each tile, on disk if there are several, and their norms and structure.
 
@@ -264,7 +264,7 @@ class Objective:
                     features = tile.crop_features(maps[name], name)
                     norms[n] += at_least_float32(features).square().sum()
                     sums[n] += at_least_float32(features).sum((0, 1))
-                    if not is_protected or (guides is not None and tile.crop_guide(guides[name], name).any()):
+                    if not is_detail or (guides is not None and tile.crop_guide(guides[name], name).any()):
                         load[name] = disk_cache.store(features) if disk_cache else partial(Tensor.detach, features.clone())
                 loaders.append(load)
         totals = {name: 1e-12 + norm for name, norm in zip(layers, self._processes.sum(norms).tolist(), strict=True)}
@@ -275,7 +275,7 @@ class Objective:
         )
         weights = torch.tensor(list(layers.values()), device=norms.device, dtype=norms.dtype)
         structure = float((weights * (1 - means / norms.clamp(min=1e-12))).sum() / weights.sum())
-        return _ContentTarget(layers, guides, totals, structure, loaders, is_protected)
+        return _ContentTarget(layers, guides, totals, structure, loaders, is_detail)
 
 
 class _StyleTerm(NamedTuple):

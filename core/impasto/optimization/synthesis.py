@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import OptionError
 from ..layers import SMALLEST_SIDE
+from ..option_values import NOTHING
 from ..options import Options, resolve_options
 from .recipe import BLANK_GRAY
 
@@ -17,7 +18,8 @@ _MAX_SIDE = 16384
 def reconstruction_options(layer: str, options: Options | None, settings: dict[str, Any]) -> Options:
     """Return options for an image with the same features in `layer`; by default those of the preset `paper`, from noise."""
     defaults = {"preset": "paper"} if options is None else {}
-    return resolve_options({**defaults, **_from_noise(settings), "content_layers": layer, "style_layers": "none"}, options)
+    fixed = {"content_layers": layer, "style_layers": "none", "protect": NOTHING}
+    return resolve_options({**defaults, **_from_noise(settings), **fixed}, options)
 
 
 def texture_options(size: tuple[int, int], options: Options | None, settings: dict[str, Any]) -> Options:

@@ -143,9 +143,10 @@ class TargetBuilder:
     def transfer_style_colors(self, image: Tensor) -> Tensor:
         """Give an image the distribution of the styles' colors, each in its region, if the result is to have these.
 
+        A painting that is refined has them already.
         (H, W, 3) -> (H, W, 3)
         """
-        if not self._has_style_colors:
+        if not self._has_style_colors or self.options.init == "painting":
             return image
         (height, width), pixels = image.shape[:2], image.cpu()  # some devices have no double precision
         samples = [style.sample for style in self._style_colors()]
@@ -162,9 +163,9 @@ class TargetBuilder:
 
     @property
     def _has_style_colors(self) -> bool:
-        """Whether the result is to have the colors of the styles, and does not have them already"""
+        """Whether the result is to have the colors of the styles"""
         has_styles = bool(self.inputs.styles) and any(self.options.style_layer_weights())
-        return self.options.colors == "style" and has_styles and self.options.init != "painting"
+        return self.options.colors == "style" and has_styles
 
     def _style_colors(self) -> list[StyleColors]:
         return [self.styles.colors(index, max(self._final)) for index in range(len(self.inputs.styles))]
@@ -186,6 +187,7 @@ class TargetBuilder:
         max_tile = self.tile_limit.side or (size if level.learned else math.isqrt(width * height))
         statistics = [self.styles.at(network, index, size, max_tile, list(weights)) for index, weights in enumerate(layers)]
         paintable = self._paintable(width, height)
+        paintable_area = 1.0 if paintable is None else max(float(paintable.mean()), 1e-6)
         if (protected := self._protected(width, height)) is not None:
             share = style_share(protected)
             paintable = share if paintable is None else paintable * share
@@ -203,13 +205,15 @@ class TargetBuilder:
                         sum(weight for weight, _ in parts),
                         mix_moments([moments for _, moments in parts], [weight for weight, _ in parts]),
                     )
-            return [Region(mixed, None if paintable is None else self._guides(paintable, names, network))]
+            guides = None if paintable is None else self._guides(paintable, names, network)
+            # What is protected has less of the style; the rest of the picture has no more of it for that.
+            weight = 1.0 if paintable is None or protected is None else float(paintable.mean()) / paintable_area
+            return [Region(mixed, guides, weight)]
         regions = []
-        paintable_area = 1.0 if paintable is None else float(paintable.mean())
         masks = [mask for _, mask in self._masks(width, height, paintable)]
         for weight, layer_weights, moments, mask in zip(self._style_weights, layers, statistics, masks, strict=True):
             # Weight a region by its area, so that a style is as strong in a small region as in a large one.
-            weight *= len(layers) * float(mask.mean()) / max(paintable_area, 1e-6)
+            weight *= len(layers) * float(mask.mean()) / paintable_area
             style = {name: (layer_weight, moments[name]) for name, layer_weight in layer_weights.items()}
             regions.append(Region(style, self._guides(mask, names, network), weight))
         return regions

@@ -149,15 +149,14 @@ class Job:
         return [1 - second, second]
 
     def protection(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the option `protect`, with the job's image of what is protected, if it has one.  Raises ImageError.
+        """Return the option `protect`, with the job's image of what is protected, if there is any within the content.
 
         settings: options by name
+        Raises ImageError.
         """
         area = self._area("protect")
-        if area is None:
+        if area is None or not (area * (self._images["content", 0].to_array()[..., 3] > 0) >= 1 / 255).any():
             return {}
-        if area.max() < 1 / 255:
-            raise ImageError("the layer that marks what is protected is empty: paint on it what is to keep its shapes")
         return {"protect": add_protected(settings.get("protect"), area)}
 
     def _area(self, role: str) -> Any:

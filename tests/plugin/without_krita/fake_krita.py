@@ -25,7 +25,6 @@ MODULES = (
     "engine_process",
     "engine_setup",
     "extension",
-    "keep_faces",
     "option_form",
     "geometry",
     "keep_faces",
