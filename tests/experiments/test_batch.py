@@ -109,6 +109,7 @@ def test_formats_and_colliding_names(tmp_path: Path) -> None:
         (("--format", "xyz"), "no format 'xyz': choose png"),
         (("--contents", "nowhere"), "there is no file or folder 'nowhere'"),
         (("-o", __file__), "is a file: name a folder"),
+        (("--protect", "dog.png"), "a mask belongs to one picture"),
     ],
 )
 def test_bad_input_is_reported_before_the_first_run(

@@ -82,7 +82,7 @@ class Face(NamedTuple):
     @property
     def features(self) -> list[Ellipse]:
         """Ellipses around both eyes, the nose and the mouth"""
-        sizes = [(self.right_eye, 0.2, 0.13), (self.left_eye, 0.2, 0.13), (self.nose, 0.14, 0.16), (self.mouth, 0.24, 0.12)]
+        sizes = [(self.right_eye, 0.22, 0.16), (self.left_eye, 0.22, 0.16), (self.nose, 0.14, 0.16), (self.mouth, 0.24, 0.12)]
         return [Ellipse(center, x * self.width, y * self.height, self.angle) for center, x, y in sizes]
 
 

@@ -16,7 +16,7 @@ from ..layers import layer_stride, limit_depth
 from .spatial_guidance import propagate_mask
 
 #: Finer layers that keep their features, with their weights relative to that of the content. Measured, as are those below.
-_LAYERS = {"conv2_2": 0.4, "conv3_2": 0.4}
+_LAYERS = {"conv2_2": 0.5, "conv3_2": 0.5}
 #: Their channels
 _CHANNELS = {"conv2_2": 128, "conv3_2": 256}
 #: By how much the factor of the content grows, from no protection to full protection
