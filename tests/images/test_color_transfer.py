@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from impasto.images.color import color_statistics, map_colors
-from impasto.images.color_transfer import sample_colors, transfer_colors
+from impasto.images.color_transfer import is_gray, sample_colors, tint, transfer_colors
 
 
 def two_colors(height: int, width: int) -> Tensor:
@@ -72,3 +72,19 @@ def test_samples_are_drawn_in_proportion_to_the_weights() -> None:
     weights[:, :5] = 0
     assert float(sample_colors(image, weights).min()) == 1
     assert torch.equal(sample_colors(image, weights), sample_colors(image, weights))
+
+
+def test_tint_takes_the_targets_colors_by_lightness() -> None:
+    target = torch.stack(
+        [torch.linspace(0, 1, 1000), torch.linspace(0, 0.6, 1000), torch.full((1000,), 0.3)], 1
+    )  # blue to orange
+    gray = torch.rand(24, 32, 1, generator=torch.Generator().manual_seed(0)).expand(24, 32, 3).contiguous()
+    assert is_gray(gray)
+    tinted = tint(gray, target[torch.randperm(1000, generator=torch.Generator().manual_seed(1))])
+    assert not is_gray(tinted)
+    order = gray[..., 0].flatten().argsort()
+    assert (tinted[..., 0].flatten()[order].diff() >= -1e-6).all()  # darker stays darker
+    dark, light = tinted[gray[..., 0] < 0.2], tinted[gray[..., 0] > 0.8]
+    assert (dark[:, 2] > dark[:, 0]).float().mean() > 0.9
+    assert (light[:, 0] > light[:, 2]).all()
+    assert not is_gray(torch.rand(8, 8, 3))

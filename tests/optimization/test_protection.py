@@ -176,6 +176,23 @@ def test_protected_colors_are_the_styles_also_in_a_refinement(tmp_path: Path) ->
         assert red > blue + 0.3
 
 
+@pytest.mark.parametrize("regions", [False, True])
+def test_protected_gray_photos_are_tinted(all_layers_settings: dict[str, Any], regions: bool) -> None:
+    gray = np.repeat(scene(64, 48)[..., :1], 3, axis=2)
+    left = np.zeros((48, 64), np.uint8)
+    left[:, :32] = 255
+    masks: dict[str, Any] = {"masks": [left, 255 - left]} if regions else {}
+    styles = [scene(48, 48, 1)] * (2 if regions else 1)
+    chroma = []
+    for protect in ("none", np.full((48, 64), 255, np.uint8)):
+        run = Run(gray, styles, **all_layers_settings, **masks, protect=protect)
+        run.load_weights()
+        targets = TargetBuilder(run.inputs, run.options, (64, 48), run.device, {})
+        start = targets._recolored(run.inputs.content)
+        chroma.append(float((start - start.mean(2, keepdim=True)).std((0, 1)).mean()))
+    assert chroma[1] > 1.2 * chroma[0]
+
+
 def test_plan_counts_what_is_protected() -> None:
     options = impasto.Options(size=2048, network="vgg16")
     levels = pyramid_levels((2048, 1536), options)

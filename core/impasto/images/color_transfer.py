@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
-from .color import color_statistics, map_colors
+from .color import color_statistics, map_colors, to_oklab
 
 #: Colors drawn from an image to represent its distribution
 SAMPLES = 4096
@@ -23,6 +24,9 @@ _SMALLEST_DISTANCE = 2e-3
 _RANGE, _BINS = 2.0, 4096
 #: Pixels that are mapped at a time
 _BAND_PIXELS = 1 << 16
+#: Mean difference of a pixel's channels in a gray image, of 1; parts into which a tint divides the lightness; and the greatest
+#: factor by which it is made more vivid
+_GRAY, _TINTS, _MOST_VIVID = 0.02, 24, 2.5
 #: Greatest factor between differences of color after and before: more would show the noise of a flat image
 MAX_COLOR_STRETCH = 4.0
 
@@ -74,6 +78,31 @@ def transfer_colors(image: Tensor, weights: Tensor | None, target: Tensor) -> Te
             colors = axes @ _look_up(axes.T @ colors, table)
         mapped.copy_(colors.T)
     return result.clamp_(0, 1)
+
+
+def is_gray(image: Tensor) -> bool:
+    """Return whether an image (H, W, 3) has no colors, such as a black-and-white photo."""
+    return float((image.amax(2) - image.amin(2)).mean()) < _GRAY
+
+
+def tint(image: Tensor, target: Tensor) -> Tensor:
+    """Give a gray image the colors of a target by lightness: dark where the target is dark, and so on.
+
+    image: (H, W, 3) in [0, 1]; target: from `sample_colors`, (N, 3) -> (H, W, 3)
+    """
+    ramp = target[to_oklab(target[None])[0, :, 0].argsort()]
+    margin = len(ramp) // _TINTS
+    padded = functional.pad(ramp.T[None], (margin, margin), mode="replicate")
+    ramp = functional.avg_pool1d(padded, 2 * margin + 1, 1)[0].T
+    lightness = ramp.mean(1, keepdim=True)
+    chroma = ramp - lightness  # averages of many hues are dull: as vivid as the target's colors are
+    wanted = (target - target.mean(1, keepdim=True)).norm(dim=1).mean()
+    factor = (wanted / chroma.norm(dim=1).mean().clamp(min=_SMALLEST_DISTANCE)).clamp(1, _MOST_VIVID)
+    ramp = (lightness + factor * chroma).clamp(0, 1)
+    values = image.mean(2).flatten()
+    ranks = torch.searchsorted(values.sort().values, values) / len(values)
+    tinted: Tensor = ramp[(ranks * (len(ramp) - 1)).long()].view_as(image)
+    return tinted
 
 
 @lru_cache

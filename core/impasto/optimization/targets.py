@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ..images.color import ColorStatistics, color_statistics, map_colors, mix_color_statistics, to_gray
-from ..images.color_transfer import MAX_COLOR_STRETCH, SAMPLES, transfer_colors
+from ..images.color_transfer import MAX_COLOR_STRETCH, SAMPLES, is_gray, tint, transfer_colors
 from ..images.mask import mix_regions, resize_mask
 from ..images.picture import Picture
 from ..images.resize import restore_forms
@@ -31,6 +31,8 @@ from .style_statistics import StyleCache, StyleColors, StyleStatistics
 #: How much of the change of the large forms is taken back, after each step and in the result: at levels that keep them, and
 #: for a finished painting. The rest lets strokes settle: with all of it, the smaller image's pixels stay visible. Measured.
 _FORMS_SHARE, _PAINTING_SHARE = 0.5, 0.6
+#: Where a gray photo is protected, it is tinted: times the protection, up to 1
+_TINTED = 4.0
 
 
 class TargetBuilder:
@@ -122,23 +124,34 @@ class TargetBuilder:
         if not self._has_style_colors:
             return self.network_input(content)
 
-        def match(target: ColorStatistics, weights: Tensor) -> Tensor:
+        protected = self._protected(width, height)
+        tinted = None if protected is None or not is_gray(pixels) else (_TINTED * protected).clamp(max=1)[..., None]
+
+        def match(target: ColorStatistics, sample: Tensor, weights: Tensor) -> Tensor:
             if not weights.any():
                 return pixels
             current, lowest = color_statistics(pixels, weights), target.deviation / MAX_COLOR_STRETCH
             matched = map_colors(pixels, current.with_noise(lowest), target)  # so that a flat image's own noise stays small
-            return torch.add(matched, noise, alpha=max(0.0, lowest - current.deviation)).clamp_(0, 1)
+            matched = torch.add(matched, noise, alpha=max(0.0, lowest - current.deviation)).clamp_(0, 1)
+            # What is protected would stay gray, since little of the style reaches it.
+            return matched if tinted is None else torch.lerp(matched, tint(pixels, sample), tinted)
 
         # A flat content gives strokes nothing to start from: noise does.
         noise = torch.randn(height, width, 3, generator=torch.Generator().manual_seed(self.options.seed))
-        colors = [style.statistics for style in self._style_colors()]
+        colors = self._style_colors()
         paintable = self._paintable(width, height)
         if not self.inputs.masks:
             paintable = torch.ones(height, width) if paintable is None else paintable
-            return match(mix_color_statistics(colors, self._style_weights), paintable).to(self.device)
+            mixed = mix_color_statistics([style.statistics for style in colors], self._style_weights)
+            return match(mixed, self._mixed_sample(colors), paintable).to(self.device)
         masks = self._masks(width, height, paintable)
-        regions = ((match(target, weights), mask) for target, (mask, weights) in zip(colors, masks, strict=True))
+        regions = ((match(*style, weights), mask) for style, (mask, weights) in zip(colors, masks, strict=True))
         return mix_regions(regions, pixels).to(self.device)
+
+    def _mixed_sample(self, colors: Sequence[StyleColors]) -> Tensor:
+        """Return colors drawn from all styles, in proportion to their weights."""
+        shares = (round(SAMPLES * weight) for weight in self._style_weights)
+        return torch.cat([style.sample[:share] for style, share in zip(colors, shares, strict=True)])
 
     def transfer_style_colors(self, image: Tensor) -> Tensor:
         """Give an image the distribution of the styles' colors, each in its region, if the result is to have these.
@@ -149,15 +162,14 @@ class TargetBuilder:
         if not self._has_style_colors or self.options.init == "painting":
             return image
         (height, width), pixels = image.shape[:2], image.cpu()  # some devices have no double precision
-        samples = [style.sample for style in self._style_colors()]
+        colors = self._style_colors()
         paintable = self._paintable(width, height)
         if not self.inputs.masks:
-            shares = (round(SAMPLES * weight) for weight in self._style_weights)
-            target = torch.cat([sample[:share] for sample, share in zip(samples, shares, strict=True)])
-            return transfer_colors(pixels, paintable, target).to(self.device)
+            return transfer_colors(pixels, paintable, self._mixed_sample(colors)).to(self.device)
         masks = self._masks(width, height, paintable)
         regions = (
-            (transfer_colors(pixels, weights, sample), mask) for (mask, weights), sample in zip(masks, samples, strict=True)
+            (transfer_colors(pixels, weights, style.sample), mask)
+            for (mask, weights), style in zip(masks, colors, strict=True)
         )
         return mix_regions(regions, pixels).to(self.device)
 
