@@ -58,8 +58,8 @@ def status_code(request: urllib.request.Request | str) -> int:
     return 200
 
 
-#: Strength, colors, quality, size and seed
-DEFAULTS = (0.5, "style", "normal", 512, 0)
+#: Strength, colors, quality, size, seed and whether faces are kept
+DEFAULTS = (0.5, "style", "normal", 512, 0, True)
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ peak = lambda: 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status
 scene = np.random.default_rng(0).integers(0, 255, (432, 576, 3), np.uint8)
 file, memory = sys.argv[1:]
 settings = {"device": "cpu", "precision": "float32", "iterations": 2, "ladder": False}
-settings |= {"style_layers": "conv1_1,conv2_1,conv3_1", "content_layers": "conv2_2"}
+settings |= {"style_layers": "conv1_1,conv2_1,conv3_1", "content_layers": "conv2_2", "protect": "none"}
 run = Run(scene, scene[:300, :300], weights=file, size=0, memory=memory, **settings)
 before = peak()
 for step in run.steps(): pass
