@@ -264,7 +264,7 @@ class Options:
 
     @property
     def protect_masks(self) -> tuple[Any, ...]:
-        """The pictures of what is protected besides faces"""
+        """The pictures of what is protected in addition to faces"""
         return tuple(region for region in self.protect if not (isinstance(region, str) and region == FACES))
 
     def first_result(self, longest: int) -> Options | None:

@@ -54,7 +54,7 @@ class PaintingRequest(NamedTuple):
     styles: list[Image.Image]
     settings: dict[str, Any]
     style_masks: list[painter.Pixels] | None  # where each style applies
-    protected: painter.Pixels | None  # what keeps its shapes, besides faces
+    protected: painter.Pixels | None  # what keeps its shapes, in addition to faces
     mask: Image.Image | None  # where the photo is painted; None: everywhere
     network: str  # for the first result; "": none
     refined: painter.Pixels | None = None  # a smaller painting of the same, which is to get finer strokes

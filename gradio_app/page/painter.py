@@ -89,14 +89,14 @@ class Job(NamedTuple):
     folder: str  # of this job alone; a file `stop` in it ends the painting
     time_limit: float = TIME_LIMIT_SECONDS
     masks: list[Pixels] | None = None  # where each style applies, (height, width); None: everywhere
-    protected: Pixels | None = None  # what keeps its shapes, besides faces, (height, width); None: nothing
+    protected: Pixels | None = None  # what keeps its shapes, in addition to faces, (height, width); None: nothing
     network: str = ""  # name of a feed-forward network, which uses only FEEDFORWARD_OPTIONS, and no styles
     painting: Pixels | None = None  # a smaller painting of the same, which is to get finer strokes
     pause_file: str = ""  # path: while this file exists, the painting pauses; "": never
 
     @property
     def all_options(self) -> dict[str, Any]:
-        """The options, with what is protected besides faces"""
+        """The options, with what is protected in addition to faces"""
         protect = {} if self.protected is None else {"protect": add_protected(self.options.get("protect"), self.protected)}
         return {**self.options, **protect}
 

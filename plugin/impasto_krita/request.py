@@ -45,7 +45,7 @@ class PaintRequest(NamedTuple):
     styles: list[StyleSource]
     options: dict[str, Any]  # the engine's options by name
     region: StyleSource | None = None  # the layer that marks the area of the second style; the first gets the rest
-    protected: StyleSource | None = None  # the layer that marks what keeps its shapes, besides faces
+    protected: StyleSource | None = None  # the layer that marks what keeps its shapes, in addition to faces
     painting: Painting | None = None  # an earlier result, smaller than its layer, that is to get finer strokes
 
     @property

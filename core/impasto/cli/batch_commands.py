@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError, OptionError
-from ..option_values import NOTHING
 from ..options import FIGURE_DEFAULTS, FIGURES, IMAGE_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
-from .option_flags import BALANCE_OPTIONS, AddCommand, add_folder_flags, add_option_flags, given_options
+from .option_flags import (
+    BALANCE_OPTIONS,
+    FRAME_SETTINGS,
+    PICTURE_OPTIONS,
+    AddCommand,
+    add_folder_flags,
+    add_option_flags,
+    given_options,
+)
 from .output import format_suffix, print_outcomes, require_single_process, save_result
 from .progress import ProgressBar
 
@@ -45,9 +52,8 @@ def add_commands(command: AddCommand) -> None:
     batch.add_argument("--format", metavar="SUFFIX", help="png (the default), jpg, webp or tif")
     batch.add_argument("--frames", action="store_true", help="paint all frames of animations, and all pages")
     add_folder_flags(batch)
-    no_masks = [name for name in IMAGE_OPTIONS if name != "protect"]
     protect = {"protect": "what stays recognizable while it is painted: faces, which are found by themselves, or none"}
-    add_option_flags(batch, exclude=("style_weights", *no_masks), help_overrides=protect)
+    add_option_flags(batch, exclude=("style_weights", *PICTURE_OPTIONS), help_overrides=protect)
 
 
 def batch_command(arguments: argparse.Namespace) -> int:
@@ -59,8 +65,8 @@ def batch_command(arguments: argparse.Namespace) -> int:
     files, styles = find_images(arguments.contents), find_images(arguments.styles)
     contents: list[Path | Frame] = expand_frames(files) if arguments.frames else list(files)
     targets = output_paths(contents, styles, Path(arguments.output), format_suffix(arguments))
-    moving = {"protect": NOTHING} if arguments.frames else {}  # a face that is not found in each frame would flicker
-    options, cache = Options(**{**moving, **given_options(arguments)}), ModelCache()
+    defaults = FRAME_SETTINGS if arguments.frames else {}
+    options, cache = Options(**{**defaults, **given_options(arguments)}), ModelCache()
     if options.protect_masks:
         raise OptionError("protect: a mask belongs to one picture; give faces or none here")
 

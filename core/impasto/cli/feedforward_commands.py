@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import ImageError, OptionError
 from ..formatting import format_duration
-from ..option_values import NOTHING, parse_number
+from ..option_values import parse_number
 from ..options import FEEDFORWARD_OPTIONS, Options
 from ..runtime.signals import defer_interrupts
-from .option_flags import AddCommand, add_option_flags, add_overwrite_flags, given_options
+from .option_flags import FRAME_SETTINGS, AddCommand, add_option_flags, add_overwrite_flags, given_options
 from .output import (
     Interruptible,
     format_suffix,
@@ -177,9 +177,8 @@ def apply_command(arguments: argparse.Namespace) -> int:
     path, output = resolve_network(arguments.net), Path(arguments.output)
     files = find_images(arguments.content)
     films = [file for file in files if is_film(file)]
-    # A face that is not found in each frame would flicker.
-    moving = {"protect": NOTHING} if films or arguments.frames or arguments.steady is not None else {}
-    options = Options(**{"size": 0, **moving, **given_options(arguments)})
+    defaults = FRAME_SETTINGS if films or arguments.frames or arguments.steady is not None else {}
+    options = Options(**{"size": 0, **defaults, **given_options(arguments)})
     if films and len(files) > 1:
         raise OptionError(f"{str(films[0])!r} is a film: stylize films one by one")
     smoothing = None

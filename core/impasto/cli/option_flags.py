@@ -8,13 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ..errors import OptionError
-from ..options import Options, default_value
+from ..option_values import NOTHING
+from ..options import IMAGE_OPTIONS, Options, default_value
 from ..presets import PRESETS
 
 #: Adds a command: its name, its function and its help
 AddCommand = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 #: The two options for the balance between content and style
 BALANCE_OPTIONS = ("strength", "ratio")
+#: Options that take nothing but pictures, which belong to one content
+PICTURE_OPTIONS = tuple(name for name in IMAGE_OPTIONS if name != "protect")
+#: Settings for frames: a face that is not found in each of them would flicker
+FRAME_SETTINGS = {"protect": NOTHING}
 
 
 def add_output_flags(command: argparse.ArgumentParser, *, optional: bool = False) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ImageError, OptionError
-from ..options import IMAGE_OPTIONS, Options
+from ..options import Options
 from ..runtime.signals import defer_interrupts
-from .option_flags import BALANCE_OPTIONS, AddCommand, add_option_flags, add_output_flags, given_options
+from .option_flags import BALANCE_OPTIONS, PICTURE_OPTIONS, AddCommand, add_option_flags, add_output_flags, given_options
 from .output import (
     Interruptible,
     describe_forecast,
@@ -71,8 +71,7 @@ def add_commands(command: AddCommand) -> None:
         "--inputs", metavar="DIR", action="append", help="a folder with its pictures, besides its own and the current one"
     )
     add_output_flags(rerun, optional=True)
-    pictures = [name for name in IMAGE_OPTIONS if name != "protect"]
-    add_option_flags(rerun, exclude=("preset", *pictures), recipe=True)
+    add_option_flags(rerun, exclude=("preset", *PICTURE_OPTIONS), recipe=True)
 
 
 def stylize_command(arguments: argparse.Namespace) -> int:

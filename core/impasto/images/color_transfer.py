@@ -24,9 +24,10 @@ _SMALLEST_DISTANCE = 2e-3
 _RANGE, _BINS = 2.0, 4096
 #: Pixels that are mapped at a time
 _BAND_PIXELS = 1 << 16
-#: Mean difference of a pixel's channels in a gray image, of 1; parts into which a tint divides the lightness; and the greatest
-#: factor by which it is made more vivid
-_GRAY, _TINTS, _MOST_VIVID = 0.02, 24, 2.5
+#: Below this mean difference between the channels of a pixel, an image is gray
+_GRAY = 0.02
+#: Parts into which a tint divides the lightness, and the largest factor of its chroma
+_TINTS, _MOST_VIVID = 24, 2.5
 #: Greatest factor between differences of color after and before: more would show the noise of a flat image
 MAX_COLOR_STRETCH = 4.0
 

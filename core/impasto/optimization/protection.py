@@ -1,4 +1,4 @@
-"""Protection: a region, such as a face, that is painted in the style, and keeps the shapes by which it is recognized.
+"""Protection: a region, such as a face, that is painted in the style, and keeps the shapes that make it recognizable.
 
 Within it the content weighs more; finer layers keep the features of the content in the style's colors; and the style weighs
 less, since its busiest texture settles where the content has most detail.

@@ -24,9 +24,9 @@ Both ends use this file. It imports neither Qt, Krita nor torch, and runs on Pyt
 Images are sent in stripes of at most MAX_STRIPE_ROWS rows. A role is content, style, mask, region, protect or painting. Styles
 are numbered by `index`, in the order of their `image` frames. A region selects the area of the second of two styles; the first
 style gets the rest. The area is the region's alpha; its brightness, if the region is opaque; or the values of a gray8 image. A
-mask limits where the result shows; a region becomes Options.masks. In the same way, protect marks what is protected, besides
-the faces if the option `protect` is faces; the other value that frames may have is none. A painting is an earlier result that
-is to get finer strokes; its `image` frame may have the size at which it was painted, painted_width and painted_height. An
+mask limits where the result shows; a region becomes Options.masks. In the same way, protect marks what is protected, together
+with the faces if the option `protect` is faces; the other value that frames may have is none. A painting is an earlier result
+that is to get finer strokes; its `image` frame may have the size at which it was painted, painted_width and painted_height. An
 estimate has the `size` of its options, if they are valid. The ellipses of `faces` are in parts of the content's longest side.
 
 If the style is a trained network (`net`), the content is stylized in one pass. With `live` (8 bits) the job stays open: a
