@@ -88,3 +88,12 @@ def test_tint_takes_the_targets_colors_by_lightness() -> None:
     assert (dark[:, 2] > dark[:, 0]).float().mean() > 0.9
     assert (light[:, 0] > light[:, 2]).all()
     assert not is_gray(torch.rand(8, 8, 3))
+
+
+def test_tint_by_a_target_of_many_hues_is_not_gray() -> None:
+    lightness = torch.linspace(0.1, 0.9, 400)[:, None]
+    hues = torch.tensor([[0.3, -0.15, -0.15], [-0.15, 0.3, -0.15], [-0.15, -0.15, 0.3]])  # their average is gray
+    target = (lightness[:, None] + 0.5 * hues).clamp(0, 1).flatten(0, 1)
+    gray = torch.linspace(0.2, 0.8, 96)[:, None, None].expand(96, 4, 3).contiguous()
+    tinted = tint(gray, target)
+    assert (tinted.amax(2) - tinted.amin(2)).mean() > 0.15

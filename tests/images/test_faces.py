@@ -86,9 +86,9 @@ def test_mask_is_soft_and_strongest_at_the_features() -> None:
     mask = face_mask([FACE], 128, 128)
     for feature in (FACE.right_eye, FACE.left_eye, FACE.nose, FACE.mouth):
         assert mask[round(feature.y * 128), round(feature.x * 128)] == 1
-    forehead, outside = mask[38, 64], mask[2, 2]
-    assert 0.15 < forehead < 0.35
-    assert outside == 0
+    eyelid, forehead, cheek = mask[42, 51], mask[38, 64], mask[76, 40]
+    assert 0.1 < eyelid < 0.4
+    assert forehead == cheek == 0  # the skin is painted
     large = face_mask([FACE], 512, 512)
     assert max(large.diff(dim=0).abs().max(), large.diff(dim=1).abs().max()) < 0.15  # no hard edge
     torch.testing.assert_close(torch.nn.functional.avg_pool2d(large[None], 4)[0], mask, rtol=0, atol=0.12)
@@ -97,7 +97,7 @@ def test_mask_is_soft_and_strongest_at_the_features() -> None:
 def test_mask_of_a_large_picture_is_that_of_a_smaller_one() -> None:
     large, smaller = face_mask([FACE, FACE._replace(center=Point(0.05, 0.2))], 4096, 3072), face_mask([FACE], 2048, 1536)
     assert large.shape == (3072, 4096)
-    torch.testing.assert_close(large[1::2, 1::2][400:, 800:], smaller[400:, 800:], rtol=0, atol=0.01)
+    torch.testing.assert_close(large[1::2, 1::2][400:, 800:], smaller[400:, 800:], rtol=0, atol=0.02)
 
 
 def test_mask_follows_the_tilt_of_the_head() -> None:
@@ -105,10 +105,11 @@ def test_mask_follows_the_tilt_of_the_head() -> None:
         turned = image.convert("RGB").rotate(-20, Image.Resampling.BICUBIC, fillcolor=(150, 140, 140))
     (face,) = find_faces(read_picture(turned))
     assert np.degrees(face.angle) == pytest.approx(20, abs=7)
-    tilted = FACE._replace(width=0.2, right_eye=Point(0.44, 0.36), left_eye=Point(0.56, 0.48))  # by 45 degrees
+    tilted = FACE._replace(right_eye=Point(0.44, 0.36), left_eye=Point(0.56, 0.48))  # by 45 degrees
     mask = face_mask([tilted], 128, 128)
-    assert mask[88, 40] > 0.15  # along the face, down to the left
-    assert mask[88, 88] == 0
+    x, y = round(tilted.mouth.x * 128), round(tilted.mouth.y * 128)
+    assert mask[y + 7, x + 7] > 0.8  # along the mouth, down to the right
+    assert mask[y + 7, x - 7] == 0
 
 
 def test_masks_and_faces_are_united() -> None:

@@ -6,13 +6,14 @@ along the axes of a few rotations, the quantiles of the image's colors are mappe
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from .color import color_statistics, map_colors, to_oklab
+from .color import color_statistics, from_oklab, map_colors, to_oklab
 
 #: Colors drawn from an image to represent its distribution
 SAMPLES = 4096
@@ -26,8 +27,8 @@ _RANGE, _BINS = 2.0, 4096
 _BAND_PIXELS = 1 << 16
 #: Below this mean difference between the channels of a pixel, an image is gray
 _GRAY = 0.02
-#: Parts into which a tint divides the lightness, and the largest factor of its chroma
-_TINTS, _MOST_VIVID = 24, 2.5
+#: Parts into which a tint divides the lightness and the hues, and how sharply it distinguishes the hues
+_TINTS, _HUES, _HUE_SHARPNESS = 24, 12, 4.0
 #: Greatest factor between differences of color after and before: more would show the noise of a flat image
 MAX_COLOR_STRETCH = 4.0
 
@@ -91,15 +92,18 @@ def tint(image: Tensor, target: Tensor) -> Tensor:
 
     image: (H, W, 3) in [0, 1]; target: from `sample_colors`, (N, 3) -> (H, W, 3)
     """
-    ramp = target[to_oklab(target[None])[0, :, 0].argsort()]
-    margin = len(ramp) // _TINTS
-    padded = functional.pad(ramp.T[None], (margin, margin), mode="replicate")
-    ramp = functional.avg_pool1d(padded, 2 * margin + 1, 1)[0].T
-    lightness = ramp.mean(1, keepdim=True)
-    chroma = ramp - lightness  # averages of many hues are dull: as vivid as the target's colors are
-    wanted = (target - target.mean(1, keepdim=True)).norm(dim=1).mean()
-    factor = (wanted / chroma.norm(dim=1).mean().clamp(min=_SMALLEST_DISTANCE)).clamp(1, _MOST_VIVID)
-    ramp = (lightness + factor * chroma).clamp(0, 1)
+    lab = to_oklab(target[None])[0]
+    lab = lab[lab[:, 0].argsort()][: len(lab) // _TINTS * _TINTS].view(_TINTS, -1, 3)
+    # The average of many hues is gray: of each lightness, the colors near its strongest hue count.
+    hues = torch.linspace(0, 2 * math.pi, _HUES + 1)[:-1]
+    chroma = lab[..., 1:].norm(dim=2, keepdim=True)
+    nearness = torch.exp(_HUE_SHARPNESS * (lab[..., 1:] @ torch.stack([hues.cos(), hues.sin()]) / (chroma + 1e-6) - 1))
+    shares = chroma * nearness + 1e-6  # (_TINTS, N, _HUES)
+    strongest = shares.sum(1).argmax(1)
+    weights = shares.gather(2, strongest[:, None, None].expand(-1, lab.shape[1], 1))
+    colors = (weights * lab).sum(1) / weights.sum(1)
+    ramp = functional.interpolate(colors.T[None], len(target), mode="linear")[0].T
+    ramp = from_oklab(ramp).clamp(0, 1)
     values = image.mean(2).flatten()
     ranks = torch.searchsorted(values.sort().values, values) / len(values)
     tinted: Tensor = ramp[(ranks * (len(ramp) - 1)).long()].view_as(image)

@@ -34,12 +34,10 @@ _BEST_HEIGHT = 200
 _LOWEST_SCORE = 0.8
 #: Shortest face that is protected, in parts of the longest side: a smaller one has no eyes to keep
 _SHORTEST = 0.015
-#: How much the face around its features is protected: enough for its shape, while its skin is painted
-_SKIN = 0.25
 #: How far from its center a mask reaches, in parts of the face, and the longest side at which masks are drawn, in pixels
 _REACH, _MASK_SIDE = 1.0, 2048
 #: Width of the soft edge, relative to the radius of an ellipse
-_EDGE = 0.7
+_EDGE = 0.5
 
 
 class Point(NamedTuple):
@@ -81,8 +79,8 @@ class Face(NamedTuple):
 
     @property
     def features(self) -> list[Ellipse]:
-        """Ellipses around both eyes, the nose and the mouth"""
-        sizes = [(self.right_eye, 0.22, 0.16), (self.left_eye, 0.22, 0.16), (self.nose, 0.14, 0.16), (self.mouth, 0.24, 0.12)]
+        """Ellipses around both eyes, the nose and the mouth. With larger ones, the skin would be a recolored photo."""
+        sizes = [(self.right_eye, 0.18, 0.13), (self.left_eye, 0.18, 0.13), (self.nose, 0.11, 0.13), (self.mouth, 0.19, 0.1)]
         return [Ellipse(center, x * self.width, y * self.height, self.angle) for center, x, y in sizes]
 
 
@@ -137,7 +135,7 @@ def _is_same(a: Face, b: Face) -> bool:
 
 
 def face_mask(faces: Sequence[Face], width: int, height: int) -> Tensor:
-    """Return a mask over faces: 1 at their eyes, noses and mouths, less on the skin, with soft edges.
+    """Return a mask over faces: 1 at their eyes, noses and mouths, with soft edges. Their skin is painted.
 
     -> (height, width) in [0, 1]
     """
@@ -154,9 +152,8 @@ def face_mask(faces: Sequence[Face], width: int, height: int) -> Tensor:
         y, x = torch.meshgrid(
             (torch.arange(height) + 0.5)[rows] / side, (torch.arange(width) + 0.5)[columns] / side, indexing="ij"
         )
-        ellipses = [(_SKIN, face.outline), *((1.0, feature) for feature in face.features)]
-        for amount, ellipse in ellipses:
-            mask[rows, columns] = torch.maximum(mask[rows, columns], amount * _soft_ellipse(x, y, ellipse))
+        for ellipse in face.features:
+            mask[rows, columns] = torch.maximum(mask[rows, columns], _soft_ellipse(x, y, ellipse))
     return mask
 
 
