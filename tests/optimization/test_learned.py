@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_step_in_tiles_equals_that_on_the_whole_image(padding: str, is_protected
     # The first direction of Adam is the sign of the gradient, which rounding may change.
     expected, in_tiles = (
         LearnedOptimizer(network, 0.3, Tileable.from_padding(padding)).step(
-            image, evaluation._replace(gradient=whole.gradient)
+            image, replace(evaluation, gradient=whole.gradient)
         )
         for evaluation in (whole, tiled)
     )
@@ -124,7 +125,7 @@ def test_step_in_tiles_equals_that_on_the_whole_image(padding: str, is_protected
     torch.testing.assert_close(in_tiles, expected, rtol=0, atol=1e-4)
     if is_protected:  # the network sees where
         assert whole.observed is not None
-        hidden = whole._replace(observed=whole.observed._replace(protection=None))
+        hidden = replace(whole, observed=whole.observed._replace(protection=None))
         other = LearnedOptimizer(network, 0.3, Tileable.from_padding(padding)).step(image, hidden)
         assert not torch.allclose(other[20:60, 90:150], expected[20:60, 90:150], atol=1e-3)
 

@@ -121,7 +121,7 @@ def test_banded_updates_equal_whole_updates(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("impasto.optimization.optimizers._BAND_ELEMENTS", 50)
     assert _dot(a, b) == pytest.approx(float((a * b).sum()), rel=1e-12)
     result = a.clone()
-    _add_scaled(result, b, -2.5)
+    _add_scaled(result, b, torch.tensor(-2.5))
     torch.testing.assert_close(result, a - 2.5 * b)
     assert _dot(b.bfloat16(), a) == pytest.approx(float((b.bfloat16() * a).sum()), rel=1e-12)
 

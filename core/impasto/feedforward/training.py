@@ -212,12 +212,12 @@ class Trainer:
                     modulation = net.modulation_tensors(*sample.conditions)
                     stylized = net.forward(sample.crop.permute(2, 0, 1)[None], modulation, sample.offset)
                 evaluation = self._build_objective(sample)(stylized.detach()[0].permute(1, 2, 0).contiguous())
-                if evaluation.is_finite():
+                if evaluation.losses.is_finite:
                     optimizer.zero_grad()
                     torch.autograd.backward(stylized, evaluation.gradient.permute(2, 0, 1)[None])
                     torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT_NORM)
                     optimizer.step()
-                    losses.append(float(evaluation.value))
+                    losses.append(evaluation.losses.value)
                     for average, tensor in zip(averaged_net.parameters.values(), parameters, strict=True):
                         average.lerp_(tensor, max(1 / step, 1 / _EMA_STEPS))
                 elapsed = time.perf_counter() - started

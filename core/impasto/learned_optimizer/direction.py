@@ -24,14 +24,14 @@ class AdamDirection:
         self.add(gradient)
         return self.direction()
 
-    def add(self, gradient: Tensor, scale: float = 1.0) -> None:
-        """Add a gradient times `scale` to the averages."""
+    def add(self, gradient: Tensor) -> None:
+        """Add a gradient to the averages."""
         if self._first is None or self._second is None:
             self._first, self._second = torch.zeros_like(gradient), torch.zeros_like(gradient)
         self._steps += 1
         first, second = _BETAS
-        self._first.mul_(first).add_(gradient, alpha=(1 - first) * scale)
-        self._second.mul_(second).addcmul_(gradient, gradient, value=(1 - second) * scale**2)
+        self._first.mul_(first).add_(gradient, alpha=1 - first)
+        self._second.mul_(second).addcmul_(gradient, gradient, value=1 - second)
 
     def direction(self, crop: Callable[[Tensor], Tensor] = Tensor.detach) -> Tensor:
         """Return the mean gradient divided by its root mean square, of the part that `crop` returns."""

@@ -71,8 +71,8 @@ def conditions(side: float, step: int, decades: Tensor) -> Tensor:
     side: longest side of the image in pixels; step: at this level of the pyramid, from 0
     decades: powers of ten by which the weight of the content differs from that at strength 0.5, (B,)
     """
-    values = decades.new_tensor([math.log2(side / 128), min(step, 5) / 2])
-    return torch.cat([values.expand(len(decades), 2), decades[:, None]], 1)
+    values = (math.log2(side / 128), min(step, 5) / 2)
+    return torch.stack([*(torch.full_like(decades, value) for value in values), decades], 1)
 
 
 class _Convolution(nn.Conv2d):

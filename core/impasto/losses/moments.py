@@ -39,7 +39,7 @@ class MomentAccumulator:
     def __init__(self, like: Tensor) -> None:
         """like: features with the same number of channels, device and type, (..., N)"""
         channels = like.shape[-1]
-        self.total_weight = 0.0  # of all positions
+        self.total_weight: float | Tensor = 0.0  # of all positions; with weights a scalar on their device
         self.sum = at_least_float32(like.new_zeros(channels))
         self.second_sum = at_least_float32(like.new_zeros(channels, channels))
 
@@ -47,7 +47,7 @@ class MomentAccumulator:
         """Add a piece of the map.  features: (..., N); weights: (...), one per position, or None for 1"""
         for band, weight, _ in _iterate_bands(features, weights):
             weighted = band if weight is None else band * weight[:, None]
-            self.total_weight += len(band) if weight is None else float(weight.sum())
+            self.total_weight = self.total_weight + (len(band) if weight is None else weight.sum())
             self.sum += weighted.sum(0)
             self.second_sum.addmm_(weighted.T, band)
 
@@ -69,7 +69,7 @@ def feature_gradient(
     scale: float,
     weights: Tensor | None = None,
     *,
-    total_weight: float | None = None,
+    total_weight: float | Tensor | None = None,
     add_to: Tensor | None = None,
 ) -> Tensor:
     """Return scale dphi/dF for features F.  (..., N) -> (..., N)
@@ -81,10 +81,11 @@ def feature_gradient(
     add_to: a gradient of the same shape; this gradient is added to it in place, and it is returned
     """
     if total_weight is None:
-        total_weight = features[..., 0].numel() if weights is None else float(weights.sum())
+        total_weight = features[..., 0].numel() if weights is None else weights.sum()
     if add_to is None:
         add_to = torch.zeros_like(at_least_float32(features))
     second = loss.second_gradient * (2 * scale / total_weight)
+    mean = None if loss.mean_gradient is None else loss.mean_gradient * (scale / total_weight)
     for band, weight, rows in _iterate_bands(features, weights):
         target = add_to[rows]
         if weight is None and target.is_contiguous() and target.dtype == band.dtype:
@@ -92,8 +93,8 @@ def feature_gradient(
             gradient = None
         else:
             gradient = band @ second
-        if loss.mean_gradient is not None:
-            (target if gradient is None else gradient).add_(loss.mean_gradient, alpha=scale / total_weight)
+        if mean is not None:
+            (target if gradient is None else gradient).add_(mean)
         if gradient is not None:
             gradient = gradient if weight is None else gradient.mul_(weight[:, None])
             target.add_(gradient.view(target.shape))

@@ -61,12 +61,12 @@ class LearnedOptimizer:
         observed = evaluation.observed
         assert observed is not None, "the objective has no observed_halo"
         gradient = evaluation.gradient
-        scale = 1 / (float(torch.linalg.vector_norm(gradient)) / math.sqrt(gradient.numel()) + 1e-12)
-        self._direction.add(_to_batch(gradient), scale)
+        scale = 1 / (torch.linalg.vector_norm(gradient) / math.sqrt(gradient.numel()) + 1e-12)
+        self._direction.add(_to_batch(gradient) * scale)
         used = {term.layer for term in observed.terms}
         layers = [layer for layer in TRANSPORT_LAYERS if layer in used]
         regions = self._regions(observed.terms, layers)
-        step = conditions(max(image.shape[:2]), self._step, image.new_tensor([self._decades]))
+        step = conditions(max(image.shape[:2]), self._step, image.new_full((1,), self._decades))
         padding = ("circular" if self._tileable.y else "replicate", "circular" if self._tileable.x else "replicate")
         protection = None if observed.protection is None else observed.protection[..., None]
         proposed = torch.empty_like(image)

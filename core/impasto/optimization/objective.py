@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import torch
@@ -52,7 +53,17 @@ class Observed(NamedTuple):
     protection: Tensor | None = None  # how much each pixel is protected, (H, W) in [0, 1]; None: not at all
 
 
-class Evaluation(NamedTuple):
+class Losses(NamedTuple):
+    """The losses of an evaluation, in host memory"""
+
+    value: float
+    content_loss: float
+    style_loss: float
+    is_finite: bool  # whether the value and the whole gradient are finite
+
+
+@dataclass(frozen=True)
+class Evaluation:
     """The objective at an image. The content and style losses are in the paper's units, whatever the style loss."""
 
     gradient: Tensor  # of the objective, (H, W, 3)
@@ -61,13 +72,12 @@ class Evaluation(NamedTuple):
     style_loss: Tensor  # sum_l w_l |S - S*|^2 / 4 N^2, over the regions
     observed: Observed | None = None  # if the objective has an `observed_halo`
 
-    def is_finite(self) -> bool:
-        """Return whether the value and the whole gradient are finite."""
-        return all(math.isfinite(number) for number in (float(self.value), *map(float, self.gradient.aminmax())))
-
-    def losses(self) -> tuple[float, float]:
-        """Return the content and the style loss."""
-        return float(self.content_loss), float(self.style_loss)
+    @cached_property
+    def losses(self) -> Losses:
+        """The losses. The first access waits for the device, once."""
+        numbers = [self.value, self.content_loss, self.style_loss, *self.gradient.aminmax()]
+        value, content_loss, style_loss, *range_ = torch.stack([number.to(self.value) for number in numbers]).tolist()
+        return Losses(value, content_loss, style_loss, all(map(math.isfinite, (value, *range_))))
 
 
 class Region(NamedTuple):
@@ -295,7 +305,7 @@ def _style_gradient_hook(
     features: Tensor,
     loss: LossAndGradient,
     scale: float,
-    total: float,
+    total: float | Tensor,
     guide: Tensor | None,
     previous: GradientHook | None,
 ) -> GradientHook:

@@ -20,7 +20,7 @@ from torch import Tensor
 from ..errors import WeightsError
 
 if TYPE_CHECKING:
-    from .objective import Evaluation
+    from .objective import Evaluation, Losses
 
 logger = logging.getLogger("impasto")
 
@@ -87,7 +87,7 @@ class LBFGS:
 
     def step(self, image: Tensor, evaluation: Evaluation) -> Tensor:
         """Return the next image, given an image (H, W, 3) and the objective there."""
-        gradient, loss = evaluation.gradient, float(evaluation.value)
+        gradient, loss = evaluation.gradient, evaluation.losses.value
         if self._last is not None:
             length = self._update_history(image - self._last[0], gradient - self._last[1])
             accepted = self.accepts_loss(loss)
@@ -102,21 +102,20 @@ class LBFGS:
         if self._pairs:
             direction *= min(1.0, len(self._pairs) / 3)
         else:
-            direction *= self._initial_step / (float(direction.abs().mean()) + 1e-30)
-        length = _dot(direction, direction) ** 0.5
-        if length > self._max_step:
-            direction *= self._max_step / length
+            direction *= self._initial_step / (direction.abs().mean() + 1e-30)
+        if self._max_step < math.inf:
+            direction *= (self._max_step / _dot(direction, direction).sqrt()).clamp(max=1)
         return (image + direction).clamp_(0, 1)
 
     def _update_history(self, s: Tensor, y: Tensor) -> float:
         """Add a step's pair to the history if its curvature is positive, and return the length of the step."""
         if self.bfloat16_history:
             s, y = s.bfloat16(), y.bfloat16()
-        length, curvature = math.sqrt(_dot(s, s)), _dot(s, y)
-        if curvature > 1e-10 * _dot(y, y) ** 0.5 * length:
+        length, norm, curvature = torch.stack([_dot(s, s).sqrt(), _dot(y, y).sqrt(), _dot(s, y)]).tolist()
+        if curvature > 1e-10 * norm * length:
             device = self._history_device(s.device)
             self._pairs.append((s.to(device), y.to(device), curvature))
-        return length
+        return float(length)
 
     def _history_device(self, device: torch.device) -> torch.device:
         return torch.device("cpu") if self.offload_history else device
@@ -279,8 +278,8 @@ def take_step(
     objective: Callable[[Tensor], Evaluation],
     optimizer: Optimizer,
     restore_kept: Callable[[Tensor], Tensor],
-) -> tuple[Tensor, tuple[float, float]]:
-    """Return the next image, and the content and style losses of this one.
+) -> tuple[Tensor, Losses]:
+    """Return the next image, and the losses of this one.
 
     restore_kept: applied to each iterate, to put back what must not change
     If the loss or the gradient is not finite, retry from the current image with a reset optimizer.
@@ -289,8 +288,8 @@ def take_step(
     for _ in range(_MAX_RETRIES):
         with contextlib.suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]  # some losses raise it
             evaluation = objective(image)
-            if evaluation.is_finite():
-                next_image, losses = optimizer.step(image, evaluation), evaluation.losses()
+            if evaluation.losses.is_finite:
+                next_image, losses = optimizer.step(image, evaluation), evaluation.losses
                 del evaluation  # its gradient is as large as the image
                 return restore_kept(next_image), losses
             del evaluation
@@ -309,17 +308,17 @@ def _iterate_bands(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(torch.split(tensor, rows) for tensor in tensors), strict=True)
 
 
-def _dot(a: Tensor, b: Tensor) -> float:
-    """Return a'b, computed on the device of b, in float32 or wider."""
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Return a'b, a scalar on the device of b, in float32 or wider."""
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     bands = ((band_a.to(band_b.device).to(dtype), band_b.to(dtype)) for band_a, band_b in _iterate_bands(a, b))
-    return float(sum(torch.dot(band_a.flatten(), band_b.flatten()) for band_a, band_b in bands))
+    return torch.stack([torch.dot(band_a.flatten(), band_b.flatten()) for band_a, band_b in bands]).sum()
 
 
-def _add_scaled(a: Tensor, b: Tensor, factor: float) -> None:
-    """Compute a += factor b in place, on the device of a."""
+def _add_scaled(a: Tensor, b: Tensor, factor: Tensor) -> None:
+    """Compute a += factor b in place, on the device of a. The factor is a scalar there."""
     for band_a, band_b in _iterate_bands(a, b):
-        band_a.add_(band_b.to(band_a.device), alpha=factor)
+        band_a.addcmul_(band_b.to(band_a), factor.to(a.dtype))
 
 
 def _resize(values: Tensor, width: int, height: int, mode: str) -> Tensor:

@@ -286,21 +286,20 @@ class Run:
                 candidate = level.restore_kept(level.transfer_style_colors(state.image))
             elif is_last:
                 candidate, evaluation = _finish(state.image, optimizer, level)
-                losses = evaluation.losses() if evaluation.is_finite() else losses
+                losses = evaluation.losses if evaluation.losses.is_finite else losses
                 del evaluation  # its gradient is as large as the image
             else:
                 candidate = level.restore_kept(optimizer.current_image(state.image))
                 if writer:
                     writer.maybe_write(index, iteration, state.image, optimizer, seconds, targets.forms)
-            content_loss, style_loss = losses
             yield Step(
                 fraction=progress.fraction,
                 size=(width, height),
                 scale=index,
                 iteration=iteration,
-                loss=level.objective.ratio * content_loss + style_loss,
-                content_loss=content_loss,
-                style_loss=style_loss,
+                loss=level.objective.ratio * losses.content_loss + losses.style_loss,
+                content_loss=losses.content_loss,
+                style_loss=losses.style_loss,
                 seconds=seconds,
                 eta=progress.eta(seconds),
                 snapshot=Snapshot(candidate, targets.content, targets.tileable, self.inputs.keep, targets.gray),
@@ -380,7 +379,7 @@ def _finish(image: Tensor, optimizer: Optimizer, level: LevelTargets) -> tuple[T
     optimizer.drop_history()
     final = level.restore_kept(optimizer.final_image(image))
     evaluation = level.objective(_quantize_8_bit(final))
-    if not optimizer.accepts_loss(float(evaluation.value)):
+    if not optimizer.accepts_loss(evaluation.losses.value):
         final = level.restore_kept(optimizer.current_image(image))
         evaluation = level.objective(_quantize_8_bit(final))
     return final, evaluation

@@ -181,9 +181,9 @@ def accumulate_moments(
     if not return_maps:
         maps = {}
     if processes.size > 1:
-        totals = torch.tensor([accumulator.total_weight for accumulator in sums], device=network.device, dtype=torch.float64)
-        for accumulator, total in zip(sums, processes.sum(totals).tolist(), strict=True):
-            accumulator.total_weight = total
+        for accumulator in sums:
+            total = torch.as_tensor(accumulator.total_weight, device=network.device)
+            accumulator.total_weight = processes.sum(total.to(accumulator.sum.dtype))
             processes.sum(accumulator.sum)
             processes.sum(accumulator.second_sum)
     return sums, maps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def infinite_gradient(evaluation: Evaluation) -> Evaluation:
 
 
 def nan_loss(evaluation: Evaluation) -> Evaluation:
-    return evaluation._replace(value=torch.tensor(torch.nan))
+    return replace(evaluation, value=torch.tensor(torch.nan))
 
 
 def linalg_error(evaluation: Evaluation) -> Evaluation:

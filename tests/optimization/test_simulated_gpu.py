@@ -1,0 +1,208 @@
+"""Runs on a simulated GPU: the right device, the CPU's picture to the last bit, and what a step costs a GPU and its host."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from impasto.optimization.objective import Evaluation, Objective
+from impasto.optimization.run import Run
+from tests.conftest import scene
+from tests.simulated_gpu import simulated_gpu
+
+CONTENT, STYLES = scene(64, 48), [scene(60, 64, 3), scene(68, 64, 4)]
+LEFT = np.zeros((48, 64), np.uint8)
+LEFT[:, :32] = 255
+#: Kernels that a step may start
+LAUNCHES = 500
+
+
+class Counts(NamedTuple):
+    """What a step has made the device and its host do, by line of the engine"""
+
+    synchronizations: Counter[str]
+    uploads: Counter[str]
+    launches: Counter[str]
+
+
+@pytest.fixture(autouse=True)
+def _same_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the CPU compute the convolutions as a GPU would: with Winograd's it would round differently."""
+    monkeypatch.setattr("impasto.vgg.convolution._uses_winograd", lambda *_: False)
+
+
+def paint(device: str, settings: dict[str, Any], *, styles: int = 1, tile: int | None = None, **more: Any) -> Run:
+    run = Run(settings.pop("content", CONTENT), STYLES[:styles], device=device, **settings, **more)
+    if tile:
+        run.plan = run.plan._replace(tiles=(tile,) * len(run.levels))
+    return run
+
+
+def assert_same_picture(settings: dict[str, Any], **more: Any) -> list[Counts]:
+    """Compare a run with that on the CPU, and return the counts of its steps."""
+    *_, expected = paint("cpu", {**settings}, **more).steps()
+    counts = []
+    with simulated_gpu() as gpu:
+        for step in paint("cuda", {**settings}, **more).steps():
+            counts.append(Counts(Counter(gpu.synchronizations), Counter(gpu.uploads), Counter(gpu.launches)))
+            gpu.reset()
+        actual = step.image
+    np.testing.assert_array_equal(np.asarray(actual), np.asarray(expected.image))
+    return counts
+
+
+def assert_within_budget(
+    settings: dict[str, Any], synchronizations: int = 1, uploads: int = 0, launches: int = LAUNCHES, **more: Any
+) -> None:
+    """Compare a run with that on the CPU, and what its steps do with a budget: all but the first, which prepares, and the
+    last, which also evaluates the finished image."""
+    for step in assert_same_picture(settings, **more)[1:-1]:
+        assert step.synchronizations.total() <= synchronizations, step.synchronizations
+        assert step.uploads.total() <= uploads, step.uploads
+        assert step.launches.total() <= launches, step.launches
+
+
+@pytest.fixture
+def settings(random_weights_file: Path) -> dict[str, Any]:
+    """Settings of a run of three steps at one size"""
+    return {
+        "weights": str(random_weights_file),
+        "size": 64,
+        "iterations": 3,
+        "precision": "float32",
+        "ladder": False,
+        "init": "content",
+        "protect": "none",
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="covariance"),
+        pytest.param({"style_loss": "gram"}, id="gram"),
+        pytest.param({"style_loss": "moments", "launches": 560}, id="moments"),
+        pytest.param({"style_loss": "wasserstein", "synchronizations": 6, "launches": 560}, id="wasserstein"),
+        pytest.param({"preset": "paper", "iterations": 8, "synchronizations": 2}, id="lbfgs"),
+        pytest.param({"masks": [LEFT, 255 - LEFT], "styles": 2, "launches": 800}, id="masks"),
+        pytest.param({"masks": [LEFT, 255 - LEFT], "styles": 2, "guides": "inside", "launches": 800}, id="masks-inside"),
+        pytest.param({"keep": LEFT, "launches": 550}, id="keep"),
+        pytest.param({"protect": [LEFT], "launches": 570}, id="protect"),
+        pytest.param({"content": np.dstack([CONTENT, LEFT]), "launches": 550}, id="alpha"),
+        pytest.param({"colors": "content"}, id="colors-content"),
+        pytest.param({"colors": "match"}, id="colors-match"),
+        pytest.param({"padding": "circular"}, id="circular"),
+        pytest.param({"pooling": "max"}, id="max-pooling"),
+        pytest.param({"styles": 2, "style_weights": (2, 1)}, id="two-styles"),
+        pytest.param({"init": "noise"}, id="noise"),
+        pytest.param({"tv": 1e-3}, id="tv"),
+    ],
+)
+def test_step_waits_once_and_uploads_nothing(settings: dict[str, Any], changes: dict[str, Any]) -> None:
+    assert_within_budget(**{"settings": settings, **_split(settings, changes)})
+
+
+def _split(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Separate a run's settings from the arguments of `assert_within_budget`."""
+    names = ("synchronizations", "uploads", "launches", "styles", "tile")
+    return {
+        "settings": {**settings, **{name: value for name, value in changes.items() if name not in names}},
+        **{name: value for name, value in changes.items() if name in names},
+    }
+
+
+@pytest.mark.parametrize("changes", [{}, {"padding": "circular"}, {"masks": [LEFT, 255 - LEFT], "styles": 2}])
+def test_tiles(settings: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Tiles wait no more often. Each uploads its content features, and circular ones make indices on the device."""
+    changes = {**changes, "content": scene(192, 128), "size": 192, "tile": 96, "launches": 8000, "uploads": 4}
+    if "masks" in changes:
+        left = np.repeat(np.repeat(LEFT, 4, 0), 4, 1)[:128, :192]
+        changes["masks"] = [left, 255 - left]
+    assert_within_budget(**_split(settings, changes))
+
+
+def test_pyramid(settings: dict[str, Any]) -> None:
+    assert_same_picture({**settings, "ladder": True, "size": 192, "content": scene(192, 128)})
+
+
+@pytest.mark.slow
+def test_learned_optimizer() -> None:
+    """Colors are transferred on the host, at the start of a level."""
+    settings = {"network": "vgg16", "quality": "instant", "size": 128, "precision": "float32", "protect": "none"}
+    for step in assert_same_picture(settings)[1:-1]:
+        assert step.synchronizations.total() <= 1, step.synchronizations
+        assert step.uploads.total() == 0, step.uploads
+        assert step.launches.total() <= 850, step.launches
+
+
+@pytest.mark.parametrize("preset", ["impasto", "paper"])
+def test_resume(settings: dict[str, Any], tmp_path: Path, preset: str) -> None:
+    settings |= {"preset": preset, "iterations": 6}
+    *_, expected = paint("cpu", settings).steps()
+    with simulated_gpu():
+        run = paint("cuda", settings, checkpoint=tmp_path / "run.checkpoint").steps()
+        next(run)
+        next(run)
+        run.close()
+        *_, actual = paint("cuda", settings, resume=tmp_path / "run.checkpoint").steps()
+        image = actual.image
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(expected.image))
+
+
+def test_memory_of_a_finished_run_is_given_back(settings: dict[str, Any]) -> None:
+    with simulated_gpu() as gpu:
+        before = gpu.allocated
+        run: Run | None = paint("cuda", settings)
+        assert run is not None
+        for _ in run.steps():
+            released = gpu.released
+        del _, run
+        assert gpu.released > released
+        assert gpu.allocated == before
+
+
+# Faults that the tests above must find
+
+
+def _host_copy(evaluation: Evaluation) -> Evaluation:
+    return replace(evaluation, gradient=evaluation.gradient.cpu().to(evaluation.gradient.device))
+
+
+def _item(evaluation: Evaluation) -> Evaluation:
+    evaluation.value.item()
+    return evaluation
+
+
+def _wrong_device(evaluation: Evaluation) -> Evaluation:
+    return replace(evaluation, gradient=evaluation.gradient + torch.zeros(48, 64, 3))
+
+
+def _constant(evaluation: Evaluation) -> Evaluation:
+    return replace(evaluation, gradient=evaluation.gradient * evaluation.gradient.new_tensor([1.0, 1.0, 1.0]))
+
+
+def _other_result(evaluation: Evaluation) -> Evaluation:
+    return replace(evaluation, gradient=evaluation.gradient * (1 if evaluation.gradient.device.type == "cpu" else -1))
+
+
+def _many_kernels(evaluation: Evaluation) -> Evaluation:
+    for _ in range(100):
+        evaluation.gradient.mul_(1)
+    return evaluation
+
+
+@pytest.mark.parametrize("fault", [_host_copy, _item, _wrong_device, _constant, _other_result, _many_kernels])
+def test_faults_are_found(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, fault: Callable[[Evaluation], Evaluation]
+) -> None:
+    evaluate = Objective.__call__
+    monkeypatch.setattr(Objective, "__call__", lambda self, image: fault(evaluate(self, image)))
+    with pytest.raises((AssertionError, RuntimeError)):
+        assert_within_budget(settings)
