@@ -15,6 +15,7 @@ from impasto.errors import ImageError
 from impasto.images.color import color_statistics
 from impasto.images.mask import read_mask
 from impasto.images.picture import read_picture
+from impasto.images.resize import halve
 from tests.conftest import scene
 
 
@@ -43,6 +44,30 @@ def test_transparent_pixels_do_not_bleed_when_resized() -> None:
     visible = small.alpha > 0.01
     assert float(small.pixels[visible][:, 1].max()) < 0.01
     assert float(small.filled[~visible][:, 0].min()) > 0.99  # the network sees the mean visible color there
+
+
+@pytest.mark.parametrize("size", [(512, 384), (509, 383)])
+def test_a_large_picture_is_halved_once_for_all_sizes(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which changes next to nothing, and keeps transparent pixels out"""
+    values = np.dstack([scene(*size), np.full(size[::-1], 255, np.uint8)])
+    values[:, : size[0] // 3, :] = 0
+    picture, sizes = read_picture(values), [(90, 60), (64, 48), (50, 40)]
+    with monkeypatch.context() as patch:
+        patch.setattr("impasto.images.picture._HALVED_FROM", 1e9)
+        expected = [picture.resize(*small) for small in sizes]
+    halved = []
+    patched = "impasto.images.picture.halve"
+    monkeypatch.setattr(patched, lambda tensor: halved.append(tensor.shape) or halve(tensor))
+    for small, other in zip(sizes, expected, strict=True):
+        resized = picture.resize(*small)
+        assert resized.alpha is not None
+        assert other.alpha is not None
+        assert (resized.alpha - other.alpha).abs().max() < 0.03
+        visible = other.alpha > 0.5
+        assert (resized.pixels - other.pixels)[visible].abs().mean() < 0.004
+        assert (resized.pixels - other.pixels)[visible].abs().max() < 0.05
+    # Pixels and alpha, once from the picture and once from its half. Halves of odd sides would be shifted.
+    assert len(halved) == (4 if size[0] % 2 == 0 else 0)
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,13 @@ from ..layers import SMALLEST_SIDE
 from ..runtime.torch_state import plain_torch
 from .decode import decode_array, decode_file, decode_pillow, decoding_errors, ensure_allowed_size
 from .folder import Frame
-from .resize import resize
+from .resize import halve, resize
 from .tileable import NOT_TILEABLE, Tileable
 
 #: Opacity from which on a pixel is shown to the network in its own color
 _FULLY_SHOWN = 0.25
+#: A picture is halved before it is resized by at least this factor
+_HALVED_FROM = 4
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,23 @@ class Picture:
         """8-bit Pillow image, RGB or RGBA"""
         return Image.fromarray(to_uint(self, 8))
 
+    @cached_property
+    def _half(self) -> Picture:
+        """The picture at half of its size"""
+        if self.alpha is None:
+            return replace(self, pixels=halve(self.pixels))
+        alpha = halve(self.alpha[..., None])
+        return replace(self, pixels=halve(self.pixels * self.alpha[..., None]) / alpha.clamp(min=1e-4), alpha=alpha[..., 0])
+
     def resize(self, width: int, height: int, tileable: Tileable = NOT_TILEABLE) -> Picture:
-        """Return a resized copy (antialiased bicubic); transparent pixels do not bleed into visible ones."""
+        """Return a resized copy (antialiased bicubic); transparent pixels do not bleed into visible ones.
+
+        Runs resize a large photo for each level of their pyramid: where its sides are even it is halved once for all of them.
+        """
         if (width, height) == self.size:
             return self
+        if all(old % 2 == 0 and old >= _HALVED_FROM * new for old, new in zip(self.size, (width, height), strict=True)):
+            return self._half.resize(width, height, tileable)
         if self.alpha is None:
             return replace(self, pixels=resize(self.pixels, width, height, tileable))
         premultiplied = resize(self.pixels * self.alpha[..., None], width, height, tileable)

@@ -37,6 +37,12 @@ def _interpolate(values: Tensor, width: int, height: int, tileable: Tileable) ->
     return resized[top : top + height, left : left + width].clone(memory_format=torch.contiguous_format)
 
 
+def halve(values: Tensor) -> Tensor:
+    """Return the average of each 2 x 2 pixels, for even sides.  (H, W, C) -> (H/2, W/2, C)"""
+    rows = values[0::2] + values[1::2]
+    return (rows[:, 0::2] + rows[:, 1::2]).mul_(0.25)
+
+
 def restore_forms(image: Tensor, smaller: Tensor, share: float, tileable: Tileable = NOT_TILEABLE) -> Tensor:
     """Bring an image closer to what a smaller one shows, and keep its finer detail.
 
