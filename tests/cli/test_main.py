@@ -306,3 +306,13 @@ def test_links_are_files_that_exist(
     assert main([*line, "--force"]) == 0
     assert (tmp_path / "link.png").is_symlink()
     assert (tmp_path / "target.png").is_file()
+
+
+def test_console_that_cannot_show_a_name(tmp_path: Path) -> None:
+    """A console of code page 1252, and a folder with a name in another script"""
+    folder = tmp_path / "картины"
+    environment = os.environ | {"IMPASTO_CACHE": str(folder), "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "impasto", "weights"]
+    finished = subprocess.run(command, env=environment, capture_output=True, timeout=60)
+    assert finished.returncode == 0, finished.stderr
+    assert rb"\u043a\u0430\u0440" in finished.stdout

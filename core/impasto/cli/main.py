@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import logging
 import os
 import sys
@@ -23,6 +24,9 @@ from .output import print_message
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, and return the exit status: 0, 2 after an error, 130 after Ctrl-C, 143 after SIGTERM."""
+    for stream in (sys.stdout, sys.stderr):  # of a console that cannot show a file's name
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         raise_on_sigterm()
         logging.basicConfig(format="impasto: %(message)s", stream=sys.stderr)

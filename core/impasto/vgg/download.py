@@ -29,7 +29,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ..errors import WeightsError, validate_choice
-from ..runtime.files import cache_folder, file_sha256, temporary_path
+from ..runtime.files import cache_folder, file_sha256, move, temporary_path
 from .weight_files import kernel_shapes, layers_from_state, read_weight_file, save_weights
 
 #: Called with (bytes so far, total bytes)
@@ -117,7 +117,7 @@ def fetch_weights(network: str, progress: ProgressCallback | None = None) -> Pat
             complete = folder / "complete"
             convention = "caffe" if network == "vgg16" else "torchvision"
             save_weights(complete, layers, {"network": network, "input": convention, "credit": source.credit})
-            os.replace(complete, target)
+            move(complete, target)
     except (OSError, SafetensorError) as error:  # a full disk raises either
         reason = getattr(error, "strerror", None) or error
         raise WeightsError(
