@@ -115,7 +115,8 @@ def main() -> int:
         found = [record["moved"] for record in measured if record["moved"] < math.inf]
         means = [statistics.mean(record[name] for record in measured) for name in ("style", "content", "patches")]
         scores = f"{means[0]:.3f} | {means[1]:.3f} | {means[2]:.4f}"
-        print(f"| {len(found)} of {len(measured)} found | all | {protect} | {statistics.mean(found or [math.nan]):.1%} | {scores} |")
+        moved = statistics.mean(found) if found else math.nan
+        print(f"| {len(found)} of {len(measured)} found | all | {protect} | {moved:.1%} | {scores} |")
     if arguments.json:
         arguments.json.write_text(json.dumps(records))
     return 0

@@ -38,7 +38,7 @@ _WITHOUT_KERNEL = {
 class SimulatedTensor(torch.Tensor):
     """A tensor that claims to be on the simulated device"""
 
-    values: torch.Tensor
+    content: torch.Tensor
     gpu: SimulatedGpu
 
     @staticmethod
@@ -49,22 +49,22 @@ class SimulatedTensor(torch.Tensor):
         )
 
     def __init__(self, values: torch.Tensor, gpu: SimulatedGpu) -> None:
-        self.values, self.gpu = values, gpu
+        self.content, self.gpu = values, gpu
         gpu.count_memory(self)
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @classmethod
-    def __torch_dispatch__(cls, operation: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
-        flat, _ = tree_flatten((arguments, keywords or {}))
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        flat, _ = tree_flatten((args, kwargs or {}))
         gpu = next(value.gpu for value in flat if isinstance(value, SimulatedTensor))
-        return gpu.run(operation, arguments, keywords or {})
+        return gpu.run(func, args, kwargs or {})
 
     def tolist(self) -> Any:
         self.gpu.synchronizations[f"{caller()} (tolist)"] += 1
-        return self.values.tolist()
+        return self.content.tolist()
 
-    def __repr__(self, **_: Any) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]
         return f"SimulatedTensor({tuple(self.shape)}, {self.dtype})"
 
 
@@ -76,6 +76,7 @@ class SimulatedGpu(TorchDispatchMode):
         self._storages: dict[int, list[int]] = {}  # storage -> bytes, and the number of tensors that share it
         self.allocated = self.peak = 0  # bytes
         self.released = 0  # how often the allocator's cache was emptied
+        self.pinned = 0  # tensors in pinned host memory
         self.synchronizations: Counter[str] = Counter()
         self.uploads: Counter[str] = Counter()
         self.launches: Counter[str] = Counter()
@@ -88,7 +89,7 @@ class SimulatedGpu(TorchDispatchMode):
 
     def count_memory(self, tensor: SimulatedTensor) -> None:
         """Count the memory of a new tensor until it is freed."""
-        storage = tensor.values.untyped_storage()
+        storage = tensor.content.untyped_storage()
         entry = self._storages.setdefault(key := storage._cdata, [storage.nbytes(), 0])
         if not entry[1]:
             self.allocated += entry[0]
@@ -112,13 +113,15 @@ class SimulatedGpu(TorchDispatchMode):
         device = keywords.get("device")
         creates_on_device = device is not None and torch.device(device).type == DEVICE.type
         if not on_device and not creates_on_device:
+            if keywords.pop("pin_memory", False):
+                self.pinned += 1
             return operation(*arguments, **keywords)
         name = operation._schema.name.split("::")[1]
         if name == "_local_scalar_dense":
             self.synchronizations[caller()] += 1
-            return arguments[0].values.item()
+            return arguments[0].content.item()
         if name == "_to_copy":
-            return self._to_copy(operation, *arguments, keywords)
+            return self._to_copy(operation, arguments[0], keywords)
         if name == "copy_":
             return self._copy(*arguments[:2])
         if on_device and any(tensor.dim() for tensor in tensors if not isinstance(tensor, SimulatedTensor)):
@@ -132,7 +135,7 @@ class SimulatedGpu(TorchDispatchMode):
             if "pin_memory" not in keywords:
                 del inner_keywords["pin_memory"]
         result = operation(*inner_arguments, **inner_keywords)
-        wrapped = {id(tensor.values): tensor for tensor in on_device}  # results in place
+        wrapped = {id(tensor.content): tensor for tensor in on_device}  # results in place
         result = tree_map(lambda value: wrapped[id(value)] if id(value) in wrapped else self._wrap(value), result)
         if not operation.is_view and name not in _WITHOUT_KERNEL:
             self.launches[caller()] += 1
@@ -169,7 +172,7 @@ class SimulatedGpu(TorchDispatchMode):
 
 
 def _values(value: Any) -> Any:
-    return value.values if isinstance(value, SimulatedTensor) else value
+    return value.content if isinstance(value, SimulatedTensor) else value
 
 
 def caller() -> str:

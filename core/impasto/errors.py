@@ -7,6 +7,7 @@
     |-- CheckpointError     a checkpoint cannot be read or belongs to another run
     |-- NetError            the file of a feed-forward network cannot be read
     |-- DeviceError         a compute device is not available
+    |   `-- BrokenDeviceError    a compute device has stopped working; this process cannot use it any more
     `-- OutOfMemoryError    the image does not fit into memory
 
 Every message says in one or two sentences what is wrong, with what, and what to do.
@@ -44,6 +45,10 @@ class NetError(ImpastoError):
 
 class DeviceError(ImpastoError):
     """A compute device is not available."""
+
+
+class BrokenDeviceError(DeviceError):
+    """A compute device has stopped working. This process cannot use it any more; another one can."""
 
 
 class OutOfMemoryError(ImpastoError):

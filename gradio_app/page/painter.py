@@ -27,7 +27,7 @@ from typing import IO, Any, NamedTuple
 
 from impasto import ImpastoError, OptionError, Options, WeightsError
 from impasto.api import create_run
-from impasto.errors import validate_choice
+from impasto.errors import BrokenDeviceError, validate_choice
 from impasto.feedforward.registry import available_networks, load_network
 from impasto.feedforward.stylizer import FeedforwardStylizer
 from impasto.feedforward.training import STROKE_SIZES
@@ -389,6 +389,9 @@ def serve() -> None:
         except Exception as error:
             traceback.print_exception(error)
             pickle.dump(("error", error if isinstance(error, ImpastoError) else RuntimeError(repr(error))), output)
+            if isinstance(error, BrokenDeviceError):  # the next job starts another process, which can use the device
+                output.flush()
+                return
         else:
             pickle.dump(("end", None), output)
         output.flush()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 
 from impasto import ImageError, OptionError, Options
+from impasto.errors import BrokenDeviceError
 from impasto.feedforward.stylizer import FeedforwardStylizer
 from tests.conftest import scene
 from tests.gradio_app.conftest import page_modules, save_network
@@ -139,6 +143,27 @@ def test_a_painter_that_dies_is_reported_and_replaced(painter: Any, tmp_path: Pa
         assert next(progress).fraction < 1
     with pytest.raises(ImageError, match="too small"):  # closed early, the process takes the next job
         list(painter.paint(job._replace(photo=photo[:9])))
+
+
+def test_a_painter_whose_device_is_broken_is_replaced(painter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends by itself after the error; it would fail in every later job, too."""
+    code = """
+import pickle, sys
+from impasto.errors import BrokenDeviceError
+from page import painter
+def paint(job):
+    raise BrokenDeviceError("cuda:0 has stopped working")
+    yield
+painter._paint, painter.warm_up = paint, lambda: None
+painter.serve()
+"""
+    job = painter.Job(scene(64, 48), [scene(64, 48)], painter.validated_options((64, 48), {}), str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(painter.__file__).parents[1], stdin=-1, stdout=-1)
+    output, _ = process.communicate(pickle.dumps(job) + pickle.dumps(job), timeout=60)
+    assert process.returncode == 0
+    kind, error = pickle.loads(output)
+    assert (kind, type(error), str(error)) == ("error", BrokenDeviceError, "cuda:0 has stopped working")
+    assert output.count(b"stopped working") == 1
 
 
 def test_a_feedforward_network_paints_in_one_step(painter: Any, networks: Path, tmp_path: Path) -> None:

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from impasto.optimization.forecast import Speed, measure_speed
 from impasto.optimization.objective import Evaluation, Objective
+from impasto.optimization.pyramid import Level
 from impasto.optimization.run import Run
+from impasto.optimization.run_plan import plan_run
 from tests.conftest import scene
 from tests.simulated_gpu import simulated_gpu
 
@@ -50,9 +53,11 @@ def assert_same_picture(settings: dict[str, Any], **more: Any) -> list[Counts]:
     *_, expected = paint("cpu", {**settings}, **more).steps()
     counts = []
     with simulated_gpu() as gpu:
-        for step in paint("cuda", {**settings}, **more).steps():
+        step = None
+        for step in paint("cuda", {**settings}, **more).steps():  # noqa: B007
             counts.append(Counts(Counter(gpu.synchronizations), Counter(gpu.uploads), Counter(gpu.launches)))
             gpu.reset()
+        assert step is not None
         actual = step.image
     np.testing.assert_array_equal(np.asarray(actual), np.asarray(expected.image))
     return counts
@@ -126,6 +131,42 @@ def test_tiles(settings: dict[str, Any], changes: dict[str, Any]) -> None:
         left = np.repeat(np.repeat(LEFT, 4, 0), 4, 1)[:128, :192]
         changes["masks"] = [left, 255 - left]
     assert_within_budget(**_split(settings, changes))
+
+
+@pytest.mark.parametrize("room", [1 << 30, 1000])
+def test_content_features_of_tiles_are_in_pinned_memory_or_on_disk(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr("impasto.optimization.feature_cache.available_memory", lambda device: room)
+    settings |= {"content": scene(192, 128), "size": 192}
+    *_, expected = paint("cpu", {**settings}, tile=96).steps()
+    with simulated_gpu() as gpu:
+        *_, actual = paint("cuda", {**settings}, tile=96).steps()
+        image = actual.image
+    assert gpu.pinned == (4 if room > 1000 else 0)
+    np.testing.assert_array_equal(np.asarray(image), np.asarray(expected.image))
+
+
+def test_forecast_counts_launches_and_bandwidth(settings: dict[str, Any]) -> None:
+    """A small image takes as long as its kernels take to start, a large one as long as its bytes take to move."""
+    run = paint("cpu", settings)
+    small, large = (
+        plan_run(run.options, [Level(side, side, 10)], run.device, torch.float32, network_loaded=True) for side in (64, 512)
+    )
+    gpu = Speed(flops=1e15, traffic=1e12, launches=1e5)
+    assert gpu.seconds(small.level_work[0]) == pytest.approx(10 * LAUNCHES / 1e5, rel=0.15)
+    assert gpu.seconds(large.level_work[0]) > 1.5 * gpu.seconds(small.level_work[0])
+    cpu = Speed(flops=1e12)
+    assert cpu.seconds(large.level_work[0]) == pytest.approx(large.flops / 1e12)
+
+
+def test_speed_is_measured_and_pace_follows_the_work(settings: dict[str, Any]) -> None:
+    with simulated_gpu():
+        speed = measure_speed(torch.device("cuda", 0), torch.float32)
+        run = paint("cuda", {**settings, "ladder": True, "size": 192, "content": scene(192, 128)})
+        costs = run._step_costs()
+    assert all(0 < value < float("inf") for value in speed)
+    assert costs[-1] / costs[0] < 1.2 < run.levels[-1].step_cost / run.levels[0].step_cost
 
 
 def test_pyramid(settings: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from impasto import OutOfMemoryError
 from impasto.images.tileable import Tileable
 from impasto.layers import receptive_radius
 from impasto.losses.moments import Moments
-from impasto.optimization.disk_cache import DiskCache
+from impasto.optimization.feature_cache import FeatureCache
 from impasto.optimization.objective import Evaluation, Objective, Region
 from impasto.optimization.tiling import TilingCost, make_tiles
 from impasto.vgg.network import VGG
@@ -154,8 +154,8 @@ def test_tiled_gradient_equals_untiled_on_the_real_network(vgg16: Weights) -> No
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-def test_disk_cache_returns_stored_tensors(dtype: torch.dtype) -> None:
-    cache = DiskCache()
+def test_feature_cache_returns_stored_tensors(dtype: torch.dtype) -> None:
+    cache = FeatureCache()
     tensors = [torch.randn(3, n, 5).to(dtype) for n in (4, 7, 2)]
     for get, tensor in reversed([(cache.store(tensor), tensor) for tensor in tensors]):
         assert torch.equal(get(), tensor)
@@ -166,9 +166,9 @@ def test_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     (tmp_path / "file").touch()
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(OutOfMemoryError, match="IMPASTO_CACHE"):
-        DiskCache()
+        FeatureCache()
     monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path))
-    cache = DiskCache()
+    cache = FeatureCache()
     cache._file.close()
     cache._file = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115
     with cache._file, pytest.raises(OutOfMemoryError, match="No space left"):

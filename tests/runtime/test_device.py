@@ -10,7 +10,7 @@ import torch
 from impasto.errors import DeviceError
 from impasto.losses.moments import compute_moments
 from impasto.optimization.objective import Objective, Region
-from impasto.runtime.device import _bfloat16_speedup, choose_device, choose_precision
+from impasto.runtime.device import _bfloat16_speedup, choose_device, choose_precision, has_kernels, warn_once
 from impasto.vgg.network import VGG
 from tests.conftest import random_weights
 
@@ -25,6 +25,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a card")
+        monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_90"] if capability < (8, 0) else ["sm_80"])
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: speedup is not None)
@@ -89,3 +91,31 @@ def test_device_computes_the_same_gradient_as_the_cpu(kind: str, monkeypatch: py
         objective = Objective(network, target, {"conv4_2": 1.0}, [Region(style)], style_loss="covariance", tv=1.0)
         gradients.append(objective(image).gradient.cpu())
     assert float((gradients[1] - gradients[0]).norm() / gradients[0].norm()) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("capability", "architectures", "expected"),
+    [
+        ((8, 6), ["sm_75", "sm_80", "sm_90"], True),
+        ((6, 1), ["sm_75", "sm_80", "sm_90"], False),
+        ((7, 0), ["sm_75", "sm_80"], False),
+        ((12, 0), ["sm_75", "sm_80", "sm_90", "sm_120"], True),
+        ((10, 3), ["sm_80", "sm_90a"], False),
+        ((10, 3), ["sm_80", "compute_90"], True),
+        ((9, 0), ["gfx90a", "gfx1100"], True),
+        ((9, 0), [], True),
+    ],
+)
+def test_build_has_kernels_for_a_card(capability: tuple[int, int], architectures: list[str], expected: bool) -> None:
+    assert has_kernels(capability, architectures) == expected
+
+
+def test_card_without_kernels_is_left_out(machine: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    warn_once.cache_clear()
+    machine(cuda=1, capability=(6, 1))
+    assert choose_device("auto").type == "cpu"
+    assert (
+        "a card has compute capability 6.1, but this build of torch is for sm_75, sm_90: computing on the CPU" in caplog.text
+    )
+    with pytest.raises(DeviceError, match="a card has compute capability 6"):
+        choose_device("cuda")

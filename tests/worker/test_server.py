@@ -114,3 +114,22 @@ def test_prints_go_to_standard_error() -> None:
     client = Client()
     client.read_until("ready")
     assert "noise" in client.close()
+
+
+def test_worker_ends_when_its_device_is_broken() -> None:
+    """Every later job would fail, too; the program that uses the worker starts another one."""
+    code = """
+import io
+from impasto.errors import BrokenDeviceError
+from impasto.worker.protocol import encode_frame
+from impasto.worker.server import Worker
+def fail(self, header, blob, cache):
+    raise BrokenDeviceError("cuda:0 has stopped working")
+Worker._warm_up, Worker._handle = lambda self: None, fail
+outgoing = io.BytesIO()
+frames = encode_frame({"op": "estimate", "job": 1}) + encode_frame({"op": "estimate", "job": 2})
+status = Worker(io.BytesIO(frames), outgoing).serve()
+print(status, outgoing.getvalue().count(b"BrokenDeviceError"))
+"""
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert output.split() == ["1", "1"]

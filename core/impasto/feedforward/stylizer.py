@@ -20,10 +20,10 @@ from ..images.picture import Picture, read_picture
 from ..images.resize import fit_size
 from ..images.tileable import NOT_TILEABLE
 from ..optimization.recipe import NOT_RECORDED
+from ..optimization.self_check import choose_working_device
 from ..option_values import FACES, NOTHING
 from ..options import FEEDFORWARD_OPTIONS, Options
-from ..runtime.device import choose_device
-from ..runtime.memory import out_of_memory_error, retain_freed_memory, used_memory
+from ..runtime.memory import device_errors, retain_freed_memory, used_memory
 from ..runtime.memory_budget import memory_budget
 from ..runtime.torch_state import plain_torch
 from .bands import SIDE_MULTIPLE, Offset
@@ -112,7 +112,7 @@ class FeedforwardStylizer:
         Raises OptionError, DeviceError.
         """
         self.options = options or Options(size=0)
-        self.device = choose_device(self.options.device)
+        self.device = choose_working_device(self.options.device)
         self._net, self._name = net.copy(self.device), network_name
         self._statistics_filter = statistics_filter
         count = len(net.styles)
@@ -151,7 +151,7 @@ class FeedforwardStylizer:
         picture = original.resize(width, height)
         gray = options.colors == "content"
         message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
-        with out_of_memory_error(message), retain_freed_memory(self.device, used_memory(self.device) + required):
+        with device_errors(self.device, message), retain_freed_memory(self.device, used_memory(self.device) + required):
             image = to_gray(picture.filled) if gray else picture.filled
             opacity = None if picture.alpha is None else picture.alpha.to(self.device)
             result = self._apply_network(image.to(self.device), opacity, masks, protected, check_cancelled, offset).cpu()

@@ -27,10 +27,11 @@ from ..layers import parse_layers
 from ..optimization.cache import ModelCache
 from ..optimization.inputs import Inputs
 from ..optimization.objective import Objective, Region
+from ..optimization.self_check import choose_working_device
 from ..optimization.style_statistics import StyleStatistics
 from ..options import Options
-from ..runtime.device import choose_device, choose_precision
-from ..runtime.memory import out_of_memory_error, retain_freed_memory
+from ..runtime.device import choose_precision
+from ..runtime.memory import device_errors, retain_freed_memory
 from ..runtime.torch_state import plain_torch, plain_torch_steps
 from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG
@@ -157,7 +158,7 @@ class Trainer:
         if not all(options.style_layer_weights()):
             raise OptionError("style_layers is none, but training needs a style: name at least one layer")
         self.options, self.photos = options, photos
-        self.device = choose_device(options.device)
+        self.device = choose_working_device(options.device)
         self._precision = choose_precision(options.precision, self.device)
         self.inputs = Inputs.read(photos[0].numpy(), list(styles), options)
         if style_info is None:
@@ -202,7 +203,7 @@ class Trainer:
         optimizer = torch.optim.Adam(parameters, betas=(0.9, 0.99))
         losses: deque[float] = deque(maxlen=_LOSS_WINDOW)
         message = f"there is not enough memory on {self.device} to train with"
-        with out_of_memory_error(message), retain_freed_memory(self.device):
+        with device_errors(self.device, message), retain_freed_memory(self.device):
             for step in itertools.count(1):
                 phase, phase_fraction = _phase_at(max((time.perf_counter() - started) / seconds, (step - 1) / count))
                 decay = math.cos(math.pi / 2 * phase_fraction) ** 2

@@ -88,8 +88,8 @@ def feature_gradient(
     mean = None if loss.mean_gradient is None else loss.mean_gradient * (scale / total_weight)
     for band, weight, rows in _iterate_bands(features, weights):
         target = add_to[rows]
-        if weight is None and target.is_contiguous() and target.dtype == band.dtype:
-            target.view_as(band).addmm_(band, second)  # no temporary for the product
+        if weight is None and target.is_contiguous() and target.dtype == band.dtype and target.device.type != "mps":
+            target.view_as(band).addmm_(band, second)  # no temporary for the product; wrong on MPS in some versions of macOS
             gradient = None
         else:
             gradient = band @ second

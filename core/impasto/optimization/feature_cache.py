@@ -1,4 +1,4 @@
-"""Tensors on disk: the content features of tiles, which are needed once per step."""
+"""The content features of tiles, which are needed once per step: in host memory that a GPU can read, or on disk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from torch import Tensor
 
 from ..errors import OutOfMemoryError
 from ..runtime.files import cache_folder
+from ..runtime.memory_budget import available_memory
+
+#: Share of the free host memory that the features may take
+_HOST_SHARE = 1 / 3
 
 
 @contextlib.contextmanager
@@ -30,8 +34,11 @@ def _as_bytes(tensor: Tensor) -> memoryview:
     return memoryview(tensor.view(torch.uint8).numpy().reshape(-1).data)
 
 
-class DiskCache:
-    """Stores tensors in an unnamed temporary file, which the system deletes with the process."""
+class FeatureCache:
+    """Stores tensors of a CUDA device in pinned host memory while there is room, which the device reads at full speed.
+
+    Others go to an unnamed temporary file, which the system deletes with the process.
+    """
 
     def __init__(self) -> None:
         with _disk_errors():
@@ -43,6 +50,10 @@ class DiskCache:
     def store(self, tensor: Tensor) -> Callable[[], Tensor]:
         """Store a tensor, and return a function that loads it.  Raises OutOfMemoryError: the disk is full."""
         shape, dtype, device = tensor.shape, tensor.dtype, tensor.device
+        if device.type == "cuda" and tensor.nbytes < _HOST_SHARE * available_memory(torch.device("cpu")):
+            with contextlib.suppress(RuntimeError):  # the system pins no more memory
+                pinned = torch.empty(shape, dtype=dtype, pin_memory=True).copy_(tensor)
+                return lambda: pinned.to(device, non_blocking=True)
         remaining = _as_bytes(tensor.contiguous().cpu())
         with _disk_errors():
             offset = self._file.seek(0, 2)

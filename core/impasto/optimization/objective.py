@@ -30,7 +30,7 @@ from ..numerics import at_least_float32
 from ..runtime.distributed import ProcessGroup
 from ..vgg.network import VGG, GradientHook
 from ..vgg.weight_files import CAFFE_SCALE
-from .disk_cache import DiskCache
+from .feature_cache import FeatureCache
 from .protection import Protection
 from .tiling import Tile, accumulate_moments, make_tiles, release_between_tiles
 
@@ -256,13 +256,13 @@ class Objective:
     def _content_target(
         self, image: Tensor, layers: Mapping[str, float], guides: Mapping[str, Tensor] | None, *, is_detail: bool = False
     ) -> _ContentTarget:
-        """Compute the features of each tile, on disk if there are several, and their norms and structure.
+        """Compute the features of each tile, outside of the device if there are several, and their norms and structure.
 
         guides: layer -> weight of each position (h, w); None: 1 everywhere
         structure: 1 - M |mean P|^2 / |P|^2, 0 for a flat image
         """
         tiles = self._tiles(image)
-        disk_cache = DiskCache() if len(tiles) > 1 else None
+        cache = FeatureCache() if len(tiles) > 1 else None
         loaders: list[Mapping[str, Callable[[], Tensor]]] = []
         norms = torch.zeros(len(layers), device=image.device, dtype=at_least_float32(image).dtype)
         sums = [at_least_float32(self.network.empty_features(name)).sum(0) for name in layers]
@@ -275,7 +275,7 @@ class Objective:
                     norms[n] += at_least_float32(features).square().sum()
                     sums[n] += at_least_float32(features).sum((0, 1))
                     if not is_detail or (guides is not None and tile.crop_guide(guides[name], name).any()):
-                        load[name] = disk_cache.store(features) if disk_cache else partial(Tensor.detach, features.clone())
+                        load[name] = cache.store(features) if cache else partial(Tensor.detach, features.clone())
                 loaders.append(load)
         totals = {name: 1e-12 + norm for name, norm in zip(layers, self._processes.sum(norms).tolist(), strict=True)}
         height, width = image.shape[:2]

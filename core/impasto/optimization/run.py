@@ -20,16 +20,16 @@ from ..images.resize import resize
 from ..images.tileable import Tileable
 from ..options import LOSS_BALANCE, Options, resolve_options
 from ..presets import PAPER_RATIO
-from ..runtime.device import choose_device, choose_precision
+from ..runtime.device import choose_precision
 from ..runtime.distributed import ProcessGroup
-from ..runtime.memory import out_of_memory_error, release_memory, retain_freed_memory
+from ..runtime.memory import device_errors, release_memory, retain_freed_memory
 from ..runtime.torch_state import plain_torch, plain_torch_steps
 from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG
 from ..vgg.weight_files import Weights
 from .cache import ModelCache
 from .checkpoint import CheckpointWriter, ensure_writable_checkpoint, read_checkpoint
-from .forecast import Forecast, forecast_plan
+from .forecast import TYPICAL_GPU, Forecast, forecast_plan
 from .initialization import Initializer
 from .inputs import Inputs
 from .learned import LearnedOptimizer, content_decades, load_update_network
@@ -38,6 +38,7 @@ from .optimizers import LBFGS, Adam, Optimizer, take_step
 from .pyramid import Level
 from .recipe import make_recipe
 from .run_plan import plan_levels
+from .self_check import choose_working_device
 from .targets import LevelTargets, TargetBuilder
 
 #: Settings of Adam after the learned optimizer: less of its noise is left to remove. Measured.
@@ -127,7 +128,7 @@ class Run:
         self.options = resolve_options(settings, options)
         self._cache = cache or ModelCache()
         self.inputs = Inputs.read(content, styles, self.options, initializer)
-        self.device = choose_device(self.options.device)
+        self.device = choose_working_device(self.options.device)
         self._dtype = choose_precision(self.options.precision, self.device)
         self._checkpoint_path = None if checkpoint is None else ensure_writable_checkpoint(checkpoint)
         self._resumed = None if resume is None else read_checkpoint(resume)
@@ -207,11 +208,11 @@ class Run:
         """Run, yielding a Step after each step. `close()` ends the run.  Raises ImpastoError."""
         width, height, *_ = self.levels[-1]
         message = f"{width} x {height} pixels do not fit into the memory of {self.device}: give a smaller size"
-        with out_of_memory_error(message), retain_freed_memory(self.device, self.plan.budget):
+        with device_errors(self.device, message), retain_freed_memory(self.device, self.plan.budget):
             yield from self._steps()
 
     def _steps(self) -> Generator[Step]:
-        progress = _Progress(self.levels)
+        progress = _Progress(self.levels, self._step_costs())
         network = self._network()
         resumed = self._resumed.for_run(self.recipe, self.levels).to(self.device) if self._resumed else None
         if resumed:  # tile sizes and the history affect the last bits: resume with the checkpoint's
@@ -305,6 +306,12 @@ class Run:
                 snapshot=Snapshot(candidate, targets.content, targets.tileable, self.inputs.keep, targets.gray),
             )
 
+    def _step_costs(self) -> list[float]:
+        """Return the costs of a step, per level: by size, or on a GPU, which small levels leave idle, by a typical one."""
+        if self.device.type == "cpu":
+            return [level.step_cost for level in self.levels]
+        return [TYPICAL_GPU.seconds(work) / level.steps for work, level in zip(self.plan.level_work, self.levels, strict=True)]
+
     def _make_optimizer(self, level: Level) -> Optimizer:
         options = self.options
         if level.learned:
@@ -334,9 +341,10 @@ class _State:
 class _Progress:
     """How much of a run's work is done, in the cost of steps, and how long the rest will take"""
 
-    def __init__(self, levels: Sequence[Level]) -> None:
+    def __init__(self, levels: Sequence[Level], costs: Sequence[float]) -> None:
+        """costs: of a step, per level, in any unit"""
         self._started = time.perf_counter()
-        self._costs = [level.step_cost for level in levels]
+        self._costs = costs
         self._total = sum(cost * level.steps for cost, level in zip(self._costs, levels, strict=True))
         self._done = 0.0
         self._first: tuple[float, float] | None = None  # work and seconds after the first step

@@ -42,10 +42,15 @@ _MASK_BYTES = 12.0
 _PROTECTION_BYTES = _MASK_BYTES + 12.0
 #: Channels of the first layers, which have the largest feature maps
 _FIRST_CHANNELS = 64
+#: Numbers that a feature map may have: indices of cuDNN have 32 bits, and buffers of MPS 2^32 bytes
+_LARGEST_MAP = {"cuda": 2.0**31, "mps": 2.0**30}
 #: Temporaries of a block besides its features, in feature maps of conv1_1. Measured.
 _WORKSPACE_MAPS = 4.0
 #: Bytes of a block of any size: temporaries of layers and losses, and fragmentation. Measured.
 _FIXED_BYTES = 250_000_000
+#: How often a step reads or writes each feature, and the kernels that it starts: on its own, for each convolution of a tile,
+#: and for the learned optimizer of a tile. Counted on the tests' simulated GPU.
+_PASSES, _STEP_LAUNCHES, _CONVOLUTION_LAUNCHES, _LEARNED_LAUNCHES = 29.0, 100.0, 35.0, 330.0
 #: Maximum side of the tiles of levels that are always tiled, in pixels
 _SHALLOW_TILE = 448
 #: The L-BFGS history is shortened, within this range of pairs, to make room for tiles of this side in pixels.
@@ -53,6 +58,18 @@ _PREFERRED_TILE = 512
 _HISTORY_RANGE = (5, 50)
 #: Bytes per pixel of one pair of the history, in float32 and in bfloat16
 _PAIR_BYTES, _BFLOAT16_PAIR_BYTES = 24, 12
+
+
+class Work(NamedTuple):
+    """What a device has to do"""
+
+    flops: float = 0.0  # floating-point operations of the convolutions
+    traffic: float = 0.0  # bytes read and written
+    launches: float = 0.0  # kernels started
+
+    def times(self, factor: float) -> Work:
+        """Return this work, `factor` times."""
+        return Work(*(factor * value for value in self))
 
 
 class RunPlan(NamedTuple):
@@ -63,8 +80,13 @@ class RunPlan(NamedTuple):
     bfloat16_history: bool
     offload_history: bool  # to host memory
     memory: int  # peak, in bytes of the device
-    flops: float  # floating-point operations of all convolutions
+    level_work: tuple[Work, ...]  # of all steps of each level
     budget: float = math.inf  # bytes that the process may use: freed memory is kept up to this
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of all convolutions"""
+        return sum(work.flops for work in self.level_work)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a checkpoint stores: everything that affects the last bits of the result."""
@@ -157,7 +179,7 @@ def plan_run(
         precision,
         memory,
         host_memory=host_memory,
-        large_maps=device.type == "cpu",
+        largest_map=_LARGEST_MAP.get(device.type, math.inf),
         processes=processes.size,
         protected=protected,
     )
@@ -173,19 +195,19 @@ def fit_plan(
     memory: float,
     *,
     host_memory: float = 0,
-    large_maps: bool = True,
+    largest_map: float = math.inf,
     processes: int = 1,
     protected: bool = False,
 ) -> RunPlan:
     """Return the plan of a run that fits into `memory` bytes of the device, or of each of several devices.
 
     host_memory: bytes of host memory for the history
-    large_maps: whether convolutions support feature maps with more than 2^31 elements
+    largest_map: numbers that a feature map may have
     processes: number of processes that share the tiles
     protected: whether a region is protected
     Raises OutOfMemoryError: the image does not fit; the message names the largest size that does.
     """
-    try_levels = partial(_try_plan, options, network, precision, memory, host_memory, large_maps, processes, protected)
+    try_levels = partial(_try_plan, options, network, precision, memory, host_memory, largest_map, processes, protected)
     plan = try_levels(levels)
     if plan is None:
         width, height, *_ = levels[-1]
@@ -230,7 +252,7 @@ def _try_plan(
     precision: torch.dtype,
     memory: float,
     host_memory: float,
-    large_maps: bool,
+    largest_map: float,
     processes: int,
     protected: bool,
     levels: Sequence[Level],
@@ -248,7 +270,7 @@ def _try_plan(
         remaining = memory - per_pixel * pixels - _FIXED_BYTES - deep_bytes * min(_PREFERRED_TILE**2, pixels)
         history, bfloat16, offload = _history_that_fits(remaining / pixels, host_memory / pixels)
         per_pixel += 0 if offload else history * (_BFLOAT16_PAIR_BYTES if bfloat16 else _PAIR_BYTES)
-    sides, peak, flops = [], 0.0, 0.0
+    sides, peak, level_work = [], 0.0, []
     for level in levels:
         width, height, steps, shallow, learned = level
         fixed = (learned_per_pixel if learned else per_pixel) * width * height
@@ -265,7 +287,7 @@ def _try_plan(
                 for radius in (halo, halo + network_halo)
             )
             needed = fixed + bytes_per_block_pixel * observed.largest_block + _FIXED_BYTES
-            fits = needed <= memory and (large_maps or observed.largest_block * _FIRST_CHANNELS < 2**31)
+            fits = needed <= memory and observed.largest_block * _FIRST_CHANNELS < largest_map
             if fits and (cost.tiles >= processes or longest < 2 * SMALLEST_TILE * processes):
                 choice = side, cost, observed, needed
                 break
@@ -279,8 +301,16 @@ def _try_plan(
             step_flops *= LEARNED_COST
             if cost.tiles > 1:  # another forward pass
                 step_flops += forward_flops(network, layers, observed)
-        flops += steps * step_flops * math.ceil(cost.tiles / processes) / cost.tiles
-    return RunPlan(tuple(sides), history, bfloat16, offload, round(peak), flops)
+        convolutions = _conv_shapes(network, layers)
+        features = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in convolutions)
+        tile_launches = _CONVOLUTION_LAUNCHES * len(convolutions) + (_LEARNED_LAUNCHES if learned else 0)
+        step = Work(
+            step_flops,
+            _PASSES * features * precision.itemsize * cost.total_pixels * (LEARNED_COST if learned else 1),
+            _STEP_LAUNCHES + tile_launches * cost.tiles,
+        )
+        level_work.append(step.times(steps * math.ceil(cost.tiles / processes) / cost.tiles))
+    return RunPlan(tuple(sides), history, bfloat16, offload, round(peak), tuple(level_work))
 
 
 def _bytes_per_block_pixel(options: Options, network: str, precision: torch.dtype, shallow: bool) -> float:

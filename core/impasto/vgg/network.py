@@ -148,15 +148,31 @@ def pool_gradient(features: Tensor, gradient: Tensor, kind: str) -> Tensor:
     # The first of equal values gets the gradient, as in torch: the second gets it if second > first, the first the rest.
     rows = torch.empty_like(pairs)
     _relu_gradient(gradient, pairs[1::2] - pairs[0::2], out=rows[1::2])
-    torch.sub(gradient, rows[1::2], out=rows[0::2])
+    _subtract(gradient, rows[1::2], out=rows[0::2])
     _relu_gradient(rows, right - left, out=even[:, 1::2])
-    torch.sub(rows, even[:, 1::2], out=even[:, 0::2])
+    _subtract(rows, even[:, 1::2], out=even[:, 0::2])
     return result
 
 
 def _relu_gradient(gradient: Tensor, values: Tensor, *, out: Tensor) -> None:
     """Write gradient [values > 0] to `out`, in one pass over memory; a product with a mask takes three."""
-    torch.ops.aten.threshold_backward.grad_input(gradient, values, 0, grad_input=out)
+    if _writes_in_place(out):
+        torch.ops.aten.threshold_backward.grad_input(gradient, values, 0, grad_input=out)
+    else:
+        out.copy_(torch.ops.aten.threshold_backward(gradient, values, 0))
+
+
+def _subtract(a: Tensor, b: Tensor, *, out: Tensor) -> None:
+    """Write a - b to `out`."""
+    if _writes_in_place(out):
+        torch.sub(a, b, out=out)
+    else:
+        out.copy_(a - b)
+
+
+def _writes_in_place(out: Tensor) -> bool:
+    """Return whether operations may write their result to `out`: on MPS, strided ones have got wrong values."""
+    return out.device.type != "mps" or out.is_contiguous()
 
 
 def _block(layer: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from .._version import __version__
-from ..errors import ImageError, ImpastoError
+from ..errors import BrokenDeviceError, ImageError, ImpastoError
 from ..layers import CONVS_PER_BLOCK
 from ..option_values import finds_faces
 from ..options import Options, option_schema
@@ -84,6 +84,8 @@ class Worker:
                 if number in self._jobs:
                     self._jobs[number].failed = True
                 self._connection.send_error(number, error)
+                if isinstance(error, BrokenDeviceError):
+                    return 1  # every later job would fail, too: the next process can use the device
             if header.get("op") in ("start", "train", "faces"):
                 self._jobs.pop(number, None)
         return 0
@@ -93,11 +95,11 @@ class Worker:
         import torch
 
         from ..optimization.cache import ModelCache
-        from ..runtime.device import choose_device
+        from ..optimization.self_check import choose_working_device
         from ..vgg.download import SOURCES, cache_path
 
         cache = ModelCache()
-        self._connection.send_frame({"op": "ready", "device": str(choose_device()), "torch": torch.__version__})
+        self._connection.send_frame({"op": "ready", "device": str(choose_working_device()), "torch": torch.__version__})
         self._connection.send_networks()
         if any(cache_path(name).exists() for name in SOURCES):
             with contextlib.suppress(ImpastoError):  # the job that needs them reports the error
