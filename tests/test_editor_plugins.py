@@ -12,8 +12,11 @@ import pytest
 from impasto import __version__
 from impasto.cli.main import main
 from impasto.editor_plugins import build_zip, install_plugin
+from impasto.installation import this_local_folder
 
 ROOT = Path(__file__).parents[1]
+#: Modules of the engine of which the plugin contains a copy
+COPIES = [ROOT / "core/impasto/worker/protocol.py", ROOT / "core/impasto/installation.py"]
 
 
 @pytest.fixture
@@ -34,7 +37,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
 def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(build_zip(tmp_path / "dist", wheel)) as archive:
         names = archive.namelist()
-        assert archive.read("impasto_krita/protocol.py") == (ROOT / "core/impasto/worker/protocol.py").read_bytes()
+        for copy in COPIES:
+            assert archive.read(f"impasto_krita/{copy.name}") == copy.read_bytes()
         desktop = archive.read("impasto_krita.desktop").decode()
     assert "impasto_krita/" in names  # without the folder's own entry: "No plugins found in archive"
     assert {"impasto_krita.desktop", "impasto_krita.action", "impasto_krita/__init__.py", "impasto_krita/Manual.html"} <= set(
@@ -52,7 +56,7 @@ def test_zip_is_reproducible(wheel: Path, tmp_path: Path) -> None:
 
 
 def modules() -> list[Path]:
-    return [*sorted((ROOT / "plugin" / "impasto_krita").glob("*.py")), ROOT / "core/impasto/worker/protocol.py"]
+    return [*sorted((ROOT / "plugin" / "impasto_krita").glob("*.py")), *COPIES]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
@@ -94,8 +98,11 @@ def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.Captur
     ]
     assert main(["krita", "install"]) == 0  # a second time changes nothing
     assert settings.read_text().splitlines() == lines
+    engine = Path(this_local_folder()) / "engine"
+    engine.mkdir(parents=True)
     assert main(["krita", "uninstall"]) == 0
     assert not [path for path in data.rglob("*") if "impasto" in path.name]
+    assert not engine.exists()
     assert settings.read_text() == before
     capsys.readouterr()
     assert main(["krita", "uninstall"]) == 0

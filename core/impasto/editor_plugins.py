@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ._version import __version__
 from .errors import ImpastoError
+from .installation import this_local_folder
 
 PLUGIN_NAME = "impasto_krita"
 _PACKAGE_FOLDER = Path(__file__).parent
@@ -20,7 +21,7 @@ _SOURCES = (_PACKAGE_FOLDER / "plugin", _PACKAGE_FOLDER.parents[1] / "plugin")
 
 
 def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
-    """Return the files of the plugin's zip: path -> content. `protocol.py` is the engine's own `worker/protocol.py`.
+    """Return the files of the plugin's zip: path -> content. Two are the engine's own: `protocol.py` and `installation.py`.
 
     wheel: the engine that the plugin can set up, to be included
     Raises ImpastoError: this installation does not include the plugin.
@@ -32,7 +33,8 @@ def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
     for path in source.joinpath(PLUGIN_NAME).rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyi":
             contents[path.relative_to(source).as_posix()] = path.read_bytes()
-    contents[f"{PLUGIN_NAME}/protocol.py"] = (_PACKAGE_FOLDER / "worker" / "protocol.py").read_bytes()
+    for copy in (_PACKAGE_FOLDER / "worker" / "protocol.py", _PACKAGE_FOLDER / "installation.py"):
+        contents[f"{PLUGIN_NAME}/{copy.name}"] = copy.read_bytes()
     if wheel is not None:
         contents[f"{PLUGIN_NAME}/engine/{wheel.name}"] = wheel.read_bytes()
     return contents
@@ -111,6 +113,7 @@ def uninstall_plugin() -> list[Path]:
         data / "pykrita" / f"{PLUGIN_NAME}.desktop",
         data / "actions" / f"{PLUGIN_NAME}.action",
         data / "impasto",
+        Path(this_local_folder()),
     ]
     removed = [path for path in paths if path.exists()]
     try:

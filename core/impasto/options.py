@@ -209,7 +209,8 @@ class Options:
     device: str = option("auto", "compute device: auto, cpu, cuda, cuda:N or mps")
     precision: str = option(
         "auto",
-        "number format of the convolutions; auto is bfloat16 on devices that are fast at it, else float32",
+        "number format of the convolutions; auto is bfloat16 on devices that are fast at it, else float32, which NVIDIA cards "
+        "from Ampere on round to TF32",
         choices=("auto", "float32", "bfloat16"),
     )
     memory: str = option("auto", "memory limit, such as 4GB; auto is three quarters of the free memory")

@@ -10,6 +10,7 @@ from krita import DockWidget, Document, Krita
 from . import layers, messages
 from .engine_install import bundled_wheel
 from .errors import PluginError
+from .installation import Computer, describe, this_local_folder
 from .keep_faces import PICTURE_SIDE
 from .option_form import Form
 from .qt import QtCore, QtGui, QtWidgets
@@ -151,6 +152,7 @@ class ImpastoDocker(DockWidget):
         self.form.style_picker.picked.connect(self._update)
         connect_faces(self.form)
         self._runner.setup.log.connect(self._setup.add_log_line)
+        self._runner.setup.progress.connect(self._setup.show_progress)
         self._poll_timer = QtCore.QTimer(self)
         self._poll_timer.timeout.connect(self._poll)
         self._poll_timer.start(_POLL_MS)
@@ -259,7 +261,7 @@ class ImpastoDocker(DockWidget):
             remedy = "update the program that IMPASTO_ENGINE names" if os.environ.get("IMPASTO_ENGINE") else remedy
             return f"The engine is version {version} and the plugin {VERSION}: {remedy}."
         if version is None and runner.engine_command() is None:
-            return "Painting needs the engine, a separate program (about 6 GB with all its packages)."
+            return describe(Computer.this(), this_local_folder())
         return ""
 
     def _toggle_setup(self) -> None:
@@ -347,14 +349,20 @@ class _ProblemPanel(QtWidgets.QWidget):
 
 
 class _SetupPanel(QtWidgets.QWidget):
-    """Why the engine has to be set up, the button that does it, and its log."""
+    """Why the engine has to be set up, the button that does it, its progress, and its log on demand."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._text = QtWidgets.QLabel()
-        self._text.setWordWrap(True)
+        self._text = _label("setup_hint")
         self.button = QtWidgets.QPushButton()
         self.button.setObjectName("impasto_set_up")
+        self.bar = QtWidgets.QProgressBar()
+        self.bar.setObjectName("impasto_setup_progress")
+        self.bar.setRange(0, 1000)
+        self._log_button = QtWidgets.QPushButton("Show the log")
+        self._log_button.setObjectName("impasto_show_log")
+        self._log_button.setFlat(True)
+        self._log_button.clicked.connect(self._toggle_log)
         self._log = QtWidgets.QPlainTextEdit()
         self._log.setReadOnly(True)
         self._log.setMaximumBlockCount(500)
@@ -362,16 +370,26 @@ class _SetupPanel(QtWidgets.QWidget):
         self._log.hide()
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._text, self.button, self._log):
+        for widget in (self._text, self.bar, self.button, self._log_button, self._log):
             column.addWidget(widget)
 
     def add_log_line(self, line: str) -> None:
-        self._log.show()
         self._log.appendPlainText(line)
+        self._log_button.show()
+
+    def show_progress(self, fraction: float, text: str) -> None:
+        self.bar.setValue(round(1000 * fraction))
+        self.bar.setFormat(text)
 
     def show_hint(self, hint: str) -> None:
         running = get_runner().setup.running
         _show_text(self._text, hint)
         self.setVisible(bool(hint))
+        self.bar.setVisible(running)
+        self._log_button.setVisible(bool(self._log.toPlainText()))
         self.button.setText("Stop the setup" if running else "Set up the engine")
         self.button.setEnabled(running or bundled_wheel() is not None)
+
+    def _toggle_log(self) -> None:
+        self._log.setVisible(self._log.isHidden())
+        self._log_button.setText("Show the log" if self._log.isHidden() else "Hide the log")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
-from .engine_install import EDITOR_VARIABLES
+from .installation import EDITOR_VARIABLES
 from .protocol import FrameError, FrameReader, encode_frame
 from .qt import QtCore, QtGui
 from .steps import IDLE_MS, NEXT_MS, Steps

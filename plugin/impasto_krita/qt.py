@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,4 +12,10 @@ if TYPE_CHECKING or "PyQt6.QtCore" not in sys.modules:
 else:
     from PyQt6 import QtCore, QtGui, QtWidgets
 
-__all__ = ["QtCore", "QtGui", "QtWidgets"]
+with contextlib.suppress(ImportError):  # distributions may package it on its own
+    if TYPE_CHECKING or "PyQt6.QtCore" not in sys.modules:
+        from PyQt5 import QtNetwork
+    else:
+        from PyQt6 import QtNetwork
+
+__all__ = ["QtCore", "QtGui", "QtNetwork", "QtWidgets"]

@@ -5,16 +5,18 @@ States: idle -> starting (the engine) -> reading (send layers to the engine) -> 
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from krita import Document, Krita
 
 from . import layers, messages, settings
-from .engine_install import find_engine_command, installed_python
+from .engine_install import find_engine_command
 from .engine_process import EngineProcess, bgra_bytes, preview_image
 from .engine_setup import EngineSetup
 from .errors import PluginError
 from .geometry import Rect
+from .installation import delete_in_background, installed_python, this_local_folder
 from .live_painting import LivePainting
 from .protocol import PROTOCOL, stripes
 from .qt import QtCore, QtGui
@@ -59,7 +61,7 @@ class Runner(QtCore.QObject):
         self.live = LivePainting(self.engine, lambda: self.busy, self)
         self.training = StyleTraining(self.engine_command, self)
         self.training.trained.connect(lambda: self.engine.send({"op": "nets"}))
-        self.setup = EngineSetup(settings.engine_folder(), self)
+        self.setup = EngineSetup(this_local_folder(), self)
         self.setup.finished.connect(self._on_setup_finished)
         self._job = 0  # frames of other jobs are ignored
         self._cancelled_job = 0
@@ -95,7 +97,8 @@ class Runner(QtCore.QObject):
 
     def engine_command(self) -> list[str] | None:
         """The command that runs the engine, or None if there is no engine."""
-        return find_engine_command(str(settings.load().get("engine", "")), installed_python(settings.engine_folder()))
+        installed = installed_python(os.path.join(this_local_folder(), "engine")) or installed_python(settings.engine_folder())
+        return find_engine_command(str(settings.load().get("engine", "")), installed)
 
     def start_engine(self) -> None:
         """Start the engine, so that it is ready when it is needed."""
@@ -361,7 +364,9 @@ class Runner(QtCore.QObject):
             self._show_problem(message, self.engine.stderr_tail)
 
     def _on_setup_finished(self, problem: str) -> None:
-        self._show_problem(problem, self.setup.output if problem else "")
+        if not problem:
+            delete_in_background(settings.engine_folder())
+        self._show_problem(problem, self.setup.details if problem else "")
         if not problem:
             settings.store(engine="")  # use the new engine, whichever was set before
             self.start_engine()

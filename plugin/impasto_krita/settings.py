@@ -10,12 +10,12 @@ from krita import Krita
 
 
 def data_folder() -> str:
-    """The folder for the settings and for the engine that the plugin has installed."""
+    """The folder for the settings."""
     return os.path.join(Krita.instance().getAppDataLocation(), "impasto")
 
 
 def engine_folder() -> str:
-    """The folder of the virtual environment with the engine."""
+    """Where earlier versions of the plugin have installed the engine."""
     return os.path.join(data_folder(), "engine")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import runpy
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,13 +12,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.plugin.krita_session import INSTALL, KRITA, PATH, KritaSession, create_profile, virtual_display
+from tests.plugin.krita_session import INSTALL, KRITA, KritaSession, create_profile, virtual_display
 from tests.plugin.linked_wheels import write_linked_wheels
+from tests.uv_server import UvServer, uv_server
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 import build_krita_plugin
 
-ENGINE_INSTALL = Path(__file__).parents[2] / "plugin" / "impasto_krita" / "engine_install.py"
 THREADS = 1  # of the engine: its pictures are tiny, and other tests run beside it
 
 
@@ -59,23 +58,27 @@ def krita(krita_profile: Path, display: str, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def krita_without_engine(
-    krita_profile: Path, display: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[KritaSession]:
-    """A shared Krita in which no engine is installed.
+def setup_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UvServer]:
+    """What the set-up downloads, from this machine"""
+    with uv_server(tmp_path_factory.mktemp("uv")) as server:
+        yield server
 
-    Where it finds a Python of this version, pip links to the packages that are installed here. Otherwise, as in
-    `make test-kritas`, it downloads them.
+
+@pytest.fixture(scope="session")
+def krita_without_engine(
+    krita_profile: Path, display: str, setup_server: UvServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KritaSession]:
+    """A shared Krita on a computer without an engine and without any Python on the PATH.
+
+    uv links to the packages that are installed here, instead of downloading several gigabytes.
     """
-    pip = {}
-    if "IMPASTO_KRITA" not in os.environ and _plugin_chooses_this_version():
-        wheels = tmp_path_factory.mktemp("wheels")
-        write_linked_wheels(wheels, "impasto", "demo,faces")
-        pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    wheels, empty = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("empty")
+    write_linked_wheels(wheels, "impasto", "demo,faces")
     home = _copy(krita_profile, tmp_path_factory.mktemp("krita"))
-    with KritaSession(home, display, None, THREADS, **pip) as session:
+    variables = {**setup_server.environment, "UV_FIND_LINKS": str(wheels), "PATH": str(empty)}
+    with KritaSession(home, display, None, THREADS, **variables) as session:
         yield session
-    shutil.rmtree(session.home, ignore_errors=True)  # an engine with its packages takes about 6 GB
+    shutil.rmtree(session.home, ignore_errors=True)
 
 
 @pytest.fixture
@@ -83,14 +86,6 @@ def own_krita(krita_profile: Path, display: str, tmp_path: Path) -> Iterator[Kri
     """A Krita that only this test uses."""
     with KritaSession(_copy(krita_profile, tmp_path), display, sys.executable, THREADS) as session:
         yield session
-
-
-def _plugin_chooses_this_version() -> bool:
-    """Whether the first Python that the plugin tries, with Krita's PATH, has the version of this one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", PATH)
-        candidates = runpy.run_path(str(ENGINE_INSTALL))["python_candidates"]()
-    return [Path(command[0]).name for command in candidates[:1]] == [f"python3.{sys.version_info.minor}"]
 
 
 def _copy(profile: Path, folder: Path) -> Path:

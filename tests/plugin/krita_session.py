@@ -154,7 +154,12 @@ class KritaSession:
         variables["IMPASTO_TEST_RUNNER"] = json.dumps(settings)
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [*KRITA, "--nosplash"], env=variables, cwd=self.home, stdout=log, stderr=log, pass_fds=[requests, results]
+                [shutil.which(KRITA[0]) or KRITA[0], *KRITA[1:], "--nosplash"],  # the PATH of the variables may not have it
+                env=variables,
+                cwd=self.home,
+                stdout=log,
+                stderr=log,
+                pass_fds=[requests, results],
             )
         os.close(requests)
         os.close(results)

@@ -9,12 +9,12 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 
-def write_linked_wheels(folder: Path, package: str, extra: str) -> None:
-    """Write a wheel for each package that `package` with this extra requires, as it is installed here.
+def write_linked_wheels(folder: Path, package: str, extras: str) -> None:
+    """Write a wheel for each package that `package` with these extras requires, as it is installed here.
 
     Each has the name, version and requirements of the real one, but contains only the path of the folder it is in.
     """
-    waiting = [Requirement(f"{package}[{extra}]")]
+    waiting = [Requirement(f"{package}[{extras}]")]
     done = {package}
     while waiting:
         requirement = waiting.pop()

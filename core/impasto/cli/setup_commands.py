@@ -6,6 +6,7 @@ import argparse
 
 from ..layers import NORMALIZED_SUFFIX, canonical_network
 from ..presets import PRESETS
+from . import setup_engine
 from .option_flags import AddCommand, OneLineErrorParser
 from .output import print_message
 from .progress import ProgressBar
@@ -30,6 +31,9 @@ def add_commands(command: AddCommand) -> None:
     actions = krita.add_subparsers(metavar="ACTION", dest="action", required=True, parser_class=OneLineErrorParser)
     actions.add_parser("install", help="copy the plugin to Krita's folder and enable it")
     actions.add_parser("uninstall", help="remove the plugin, its settings and the engine that it has set up")
+
+    setup = command("setup", setup_engine.setup_command, "set up the engine for an editor's plugin, as its button does")
+    setup_engine.add_arguments(setup)
 
     command("worker", worker_command, "serve another program through standard input and output")
 

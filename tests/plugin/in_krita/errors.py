@@ -200,27 +200,55 @@ def engine_missing():
     }
 
 
-def set_up_engine():
-    """Press the setup button: a real virtual environment and a real pip. Then paint with the installed engine."""
+def replace_constants(constants):
+    """Let the setup download from a server of the test."""
+    installation = plugin().installation
+    for name, value in constants.items():
+        setattr(installation, name, value)
+    installation.Computer.needed_bytes = 1e8
+
+
+def set_up_engine(constants, tries=1):
+    """Press the setup button: the real uv, a Python of its own and a real environment. Then paint with the engine."""
+    replace_constants(constants)
     docker, runner = get_docker(), get_runner()
     docker.setVisible(True)
     yield 0.5
+    hint, shown = find_child(docker, "setup_hint").text(), []
+    runner.setup.progress.connect(lambda fraction, text: shown.append((fraction, text)))
     find_child(docker, "set_up").click()
-    started = runner.setup.running
+    started, bar = runner.setup.running, find_child(docker, "setup_progress").isVisible()
     yield (lambda: not runner.setup.running), 1800
+    problems = [runner.problem]
+    for _ in range(tries - 1):
+        find_child(docker, "set_up").click()
+        yield (lambda: not runner.setup.running), 1800
+        problems.append(runner.problem)
     problem, log = runner.problem, docker._setup._log.toPlainText()
+    setup = {
+        "started": started,
+        "bar": bar,
+        "hint": hint,
+        "shown": shown,
+        "setup_problem": problem,
+        "problems": problems,
+        "log": log[-2000:],
+    }
+    if problem:
+        return setup
     doc = yield from document()
     _, style = yield from add_photo_and_painting(doc)
     yield from paint(style, limit=120)
-    return {**state(doc), "started": started, "setup_problem": problem, "log": log[-2000:], "command": runner.engine_command()}
+    return {**state(doc), **setup, "command": runner.engine_command()}
 
 
-def stop_setup():
+def stop_setup(constants):
+    replace_constants(constants)
     docker, runner = get_docker(), get_runner()
     docker.setVisible(True)
     yield 0.5
     find_child(docker, "set_up").click()
-    folder = plugin().settings.engine_folder()
+    folder = os.path.join(plugin().installation.this_local_folder(), "engine")
     yield (lambda: os.path.exists(folder)), 60
     find_child(docker, "set_up").click()
     yield 0.5

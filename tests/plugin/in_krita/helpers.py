@@ -62,6 +62,7 @@ def reset():
     form._update_enabled()
     form._store_timer.stop()
     shutil.rmtree(plugin().settings.data_folder(), ignore_errors=True)
+    shutil.rmtree(plugin().installation.this_local_folder(), ignore_errors=True)
     get_docker().setVisible(False)
     runner.changed.emit()
     yield 0.1

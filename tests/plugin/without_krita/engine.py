@@ -223,60 +223,71 @@ def test_steps_can_stop_themselves_and_report_errors(plugin: Any) -> None:
     steps.stop()
 
 
+def run_setup(plugin: Any, monkeypatch: Any, folder: Path, uv: str) -> tuple[str, list[str]]:
+    """Run the setup with this script as uv. Returns its message and its log."""
+    monkeypatch.setattr(plugin.engine_setup, "bundled_wheel", lambda: "engine.whl")
+    monkeypatch.setattr(plugin.installation.Computer, "needed_bytes", 1e6)
+    program = folder / f"uv-{plugin.installation.UV_VERSION}" / "uv"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\n{uv}\n")
+    program.chmod(0o755)
+    setup = plugin.engine_setup.EngineSetup(str(folder))
+    messages: list[str] = []
+    lines: list[str] = []
+    setup.finished.connect(messages.append)
+    setup.log.connect(lines.append)
+    setup.start()
+    assert setup.running
+    wait_until(lambda: bool(messages))
+    assert not setup.running
+    return messages[0], lines
+
+
 @pytest.mark.parametrize(
-    ("step", "output", "sentence"),
+    ("output", "sentence"),
     [
-        ("install", "ERROR: [Errno 28] No space left on device", "The disk is full"),
-        ("install", "Temporary failure in name resolution", "could not be downloaded"),
-        (
-            "install",
-            "Collecting networkx\nERROR: No matching distribution found for torch>=2.8",
-            "do not exist for this computer",
-        ),
-        ("venv", "Error: [Errno 13] Permission denied: '/x'", "cannot be written to"),
-        ("check", "a\nImportError: libfoo.so\n", "Setting up the engine failed: ImportError: libfoo.so"),
+        ("No space left on device (os error 28)", "The disk is full"),
+        ("Permission denied (os error 13)", "cannot be written to"),
+        ("something else", "Setting up the engine failed: something else"),
     ],
 )
-def test_setup_failures_are_explained(plugin: Any, step: str, output: str, sentence: str) -> None:
-    assert sentence in plugin.engine_install.explain_failure(step, output)
+def test_failed_setup_keeps_the_previous_engine(
+    plugin: Any, monkeypatch: Any, tmp_path: Path, output: str, sentence: str
+) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "complete").write_text("impasto 0.0.1")
+    message, log = run_setup(plugin, monkeypatch, tmp_path, f"mkdir -p {tmp_path}/engine; echo '{output}'; exit 1")
+    assert sentence in message
+    assert output in log
+    assert plugin.installation.installed_python(str(tmp_path / "engine"))
+    assert not (tmp_path / "engine.old").exists()
 
 
-def run_setup(plugin: Any, monkeypatch: Any, folder: Path, pythons: list[str]) -> str:
-    """Run the setup with these candidates for Python. Returns its message."""
+def test_uv_that_cannot_be_started_is_reported(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setattr(plugin.engine_setup, "bundled_wheel", lambda: "engine.whl")
-    monkeypatch.setattr(plugin.engine_setup, "python_candidates", lambda: [[python] for python in pythons])
-    setup = plugin.engine_setup.EngineSetup(str(folder))
+    monkeypatch.setattr(plugin.installation.Computer, "needed_bytes", 1e6)
+    program = tmp_path / f"uv-{plugin.installation.UV_VERSION}" / "uv"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(b"no program")
+    setup = plugin.engine_setup.EngineSetup(str(tmp_path))
     messages: list[str] = []
     setup.finished.connect(messages.append)
     setup.start()
     wait_until(lambda: bool(messages))
-    return messages[0]
+    assert "ermission" in messages[0]
 
 
-def write_script(path: Path, text: str) -> str:
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return str(path)
-
-
-def test_setup_without_a_suitable_python_says_what_to_install(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
-    old = write_script(tmp_path / "python3", "echo 3.8")
-    message = run_setup(plugin, monkeypatch, tmp_path / "environment", ["/nowhere/python3", old, "false"])
-    assert "Install Python 3.10 or newer" in message
-    assert not (tmp_path / "environment").exists()
-
-
-def test_failed_setup_keeps_the_previous_engine(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
-    # This Python reports its version and creates the folder, and then fails.
-    script = 'case "$1" in -c) echo 3.12;; *) mkdir -p "$3"; echo No space left on device; exit 1;; esac'
-    broken = write_script(tmp_path / "python3", script)
-    folder = tmp_path / "environment"
-    folder.mkdir()
-    (folder / "complete").write_text("impasto 0.0.1")
-    message = run_setup(plugin, monkeypatch, folder, [broken])
-    assert message.startswith("The disk is full")
-    assert plugin.engine_install.installed_python(str(folder))
-    assert not (tmp_path / "environment.old").exists()
+def test_setup_without_room_or_wheel_says_so(plugin: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    setup = plugin.engine_setup.EngineSetup(str(tmp_path / "new"))
+    messages: list[str] = []
+    setup.finished.connect(messages.append)
+    setup.start()
+    assert "does not contain the engine" in messages.pop()
+    monkeypatch.setattr(plugin.engine_setup, "bundled_wheel", lambda: "engine.whl")
+    monkeypatch.setattr(plugin.installation.Computer, "needed_bytes", 1e18)
+    setup.start()
+    assert "The disk is too full" in messages.pop()
+    assert not setup.running
 
 
 def test_no_painting_starts_during_setup(runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any) -> None:

@@ -27,6 +27,7 @@ MODULES = (
     "extension",
     "option_form",
     "geometry",
+    "installation",
     "keep_faces",
     "layers",
     "live_painting",

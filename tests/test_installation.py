@@ -1,0 +1,276 @@
+"""Setting up the engine: decisions by value for each system, sentences about failures, and `impasto setup` with a real uv."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from impasto import installation
+from impasto.cli.main import main
+from impasto.installation import Command, Computer, Download, Setup, SetupError, describe, explain_failure, local_folder
+from tests.plugin.linked_wheels import write_linked_wheels
+from tests.uv_server import PYTHON, UvServer, uv_server
+
+LINUX, WINDOWS, MAC = Computer("Linux", "x86_64"), Computer("Windows", "amd64", "NVIDIA"), Computer("Darwin", "arm64")
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture(autouse=True)
+def _foreground(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let folders be deleted before the test goes on."""
+    monkeypatch.setattr(installation, "delete_in_background", lambda folder: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.mark.parametrize(
+    ("computer", "archive", "kind"),
+    [
+        (LINUX, "uv-x86_64-unknown-linux-gnu.tar.gz", "CPU"),
+        (LINUX._replace(graphics="NVIDIA"), "uv-x86_64-unknown-linux-gnu.tar.gz", "NVIDIA GPU"),
+        (LINUX._replace(graphics="AMD"), "uv-x86_64-unknown-linux-gnu.tar.gz", "AMD GPU"),
+        (Computer("Linux", "aarch64"), "uv-aarch64-unknown-linux-gnu.tar.gz", "CPU"),
+        (WINDOWS, "uv-x86_64-pc-windows-msvc.zip", "NVIDIA GPU"),
+        (Computer("Windows", "amd64", "AMD"), "uv-x86_64-pc-windows-msvc.zip", "CPU"),
+        (Computer("Windows", "arm64"), "uv-x86_64-pc-windows-msvc.zip", "CPU"),
+        (MAC, "uv-aarch64-apple-darwin.tar.gz", "Apple GPU"),
+    ],
+)
+def test_each_computer_gets_its_uv_and_torch(computer: Computer, archive: str, kind: str) -> None:
+    assert computer.uv_archive() == archive
+    assert archive in installation.UV_ARCHIVES
+    assert computer.torch_kind == kind
+    assert 1e9 < computer.needed_bytes < 20e9
+
+
+@pytest.mark.parametrize(
+    ("computer", "sentence"),
+    [
+        (Computer("Darwin", "x86_64"), "no longer made for Macs with Intel processors: its last version, 2.2, is too old"),
+        (Computer("Windows", "x86"), "processors of the kind x86"),
+        (Computer("Linux", "riscv64"), "processors of the kind riscv64"),
+        (Computer("FreeBSD", "amd64"), "does not exist for FreeBSD"),
+    ],
+)
+def test_computers_without_torch_are_told_so_before_anything_is_downloaded(
+    computer: Computer, sentence: str, tmp_path: Path
+) -> None:
+    assert sentence in describe(computer, str(tmp_path))
+    with pytest.raises(SetupError, match=sentence):
+        next(Setup(str(tmp_path / "impasto"), "engine.whl", computer).steps())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("system", "environment", "expected"),
+    [
+        ("Windows", {"LOCALAPPDATA": r"C:\Users\Ana\AppData\Local"}, r"C:\Users\Ana\AppData\Local\impasto-engine"),
+        ("Windows", {}, r"HOME\AppData\Local\impasto-engine"),
+        ("Darwin", {}, "HOME/Library/Application Support/impasto-engine"),
+        ("Linux", {}, "HOME/.local/share/impasto-engine"),
+        ("Linux", {"XDG_DATA_HOME": "/flatpak/data"}, "/flatpak/data/impasto-engine"),
+        ("Linux", {"XDG_DATA_HOME": "/x", "SNAP_USER_COMMON": "/snap/common"}, "/snap/common/impasto-engine"),
+    ],
+)
+def test_the_engine_is_in_a_folder_of_this_computer(system: str, environment: dict[str, str], expected: str) -> None:
+    assert local_folder(system, environment, "HOME") == expected
+
+
+def test_commands_on_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(0, 0, 9e9))
+    uv = tmp_path / f"uv-{installation.UV_VERSION}" / "uv.exe"
+    uv.parent.mkdir()
+    uv.write_bytes(b"")
+    setup = Setup(str(tmp_path), "engine.whl", WINDOWS)
+    venv, install, check = (step for _, step in zip(range(3), setup.steps(), strict=False))
+    assert isinstance(venv, Command)
+    assert isinstance(install, Command)
+    assert isinstance(check, Command)
+    assert venv.arguments[:5] == [str(uv), "venv", "--python", "3.12", "--managed-python"]
+    assert install.arguments[4] == f"{setup.engine}\\Scripts\\python.exe" == check.arguments[0]
+    assert install.arguments[5:] == ["--torch-backend", "auto", "engine.whl[demo,faces]"]
+    assert "torch" in check.arguments[2]
+    assert install.environment["UV_CACHE_DIR"].startswith(str(tmp_path))
+
+
+def test_room_and_long_paths_are_checked_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(0, 0, 1e9))
+    with pytest.raises(SetupError, match=r"The disk is too full: the engine needs 1\.5 GB in .*, and 1\.0 GB are free"):
+        next(Setup(str(tmp_path), "engine.whl", LINUX).steps())
+    assert "Only 1.0 GB are free: make some room first" in describe(WINDOWS, str(tmp_path / "not" / "there"))
+    assert "PyTorch for your NVIDIA GPU: about 7.0 GB" in describe(WINDOWS, str(tmp_path))
+    with pytest.raises(SetupError, match="too long for Windows"):
+        next(Setup("C:\\" + "x" * 70, "engine.whl", WINDOWS).steps())
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("error: failed to write\n  Caused by: No space left on device (os error 28)", "The disk is full"),
+        ("There is not enough space on the disk. (os error 112)", "The disk is full"),
+        ("Operation did not complete successfully because the file contains a virus (os error 225)", "antivirus program has"),
+        ("The process cannot access the file because it is being used by another process. (os error 32)", "has a file"),
+        ("The filename or extension is too long. (os error 206)", "enable long paths"),
+        ("Access is denied. (os error 5)", "cannot be written to"),
+        ("client error (Connect)\ntunnel error: unsuccessful", "HTTPS_PROXY"),
+        ("HTTP status client error (407 Proxy Authentication Required)", "HTTPS_PROXY"),
+        ("HTTP status client error (403 Forbidden) for url (https://x)", "refused the download (403)"),
+        ("invalid peer certificate: UnknownIssuer", "not trusted"),
+        ("dns error\n failed to lookup address information", "Check the network connection"),
+        ("Failed to download torch\n error decoding response body", "goes on from where it was"),
+        ("ImportError: DLL load failed while importing _C: The specified module could not be found.", "Visual C++"),
+        ('OSError: [WinError 126] ... Error loading "C:\\x\\torch\\lib\\c10.dll"', "Visual C++"),
+        (
+            "No solution found when resolving dependencies:\n  torch has no wheels",
+            "do not exist for this computer: torch has no",
+        ),
+        ("a\nsomething else\n", "Setting up the engine failed: something else"),
+        ("", "no reason was given"),
+    ],
+)
+def test_failures_are_sentences_with_a_remedy(output: str, sentence: str) -> None:
+    assert sentence in explain_failure(output, "FOLDER", WINDOWS)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UvServer]:
+    with uv_server(tmp_path_factory.mktemp("uv")) as server:
+        yield server
+
+
+@pytest.fixture
+def machine(server: UvServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> UvServer:
+    """A computer without Python, where uv and its Pythons come from the server"""
+    for name, value in server.constants.items():
+        monkeypatch.setattr(installation, name, value)
+    for name, value in {**server.environment, "PATH": str(tmp_path / "empty")}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Computer, "needed_bytes", 1e8)
+    server.fault = ""
+    server.ranges.clear()
+    return server
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The engine's wheel, and linked ones of all packages that it needs"""
+    folder = tmp_path_factory.mktemp("wheels")
+    write_linked_wheels(folder, "impasto", "demo,faces")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
+    subprocess.run([*pip, str(Path(__file__).parents[1])], check=True)
+    return folder
+
+
+def set_up(folder: Path, engine: str) -> int:
+    return main(["setup", "--folder", str(folder), "--engine", engine])
+
+
+def engine_wheel(wheels: Path) -> str:
+    (wheel,) = wheels.glob("impasto-*.whl")
+    return str(wheel)
+
+
+def test_setup_with_the_real_uv(machine: UvServer, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    assert set_up(tmp_path / "engine", engine_wheel(wheels)) == 0
+    python = installation.installed_python(str(tmp_path / "engine" / "engine"))
+    assert python
+    version = subprocess.run(
+        [python, "-c", "import sys; print(sys.version, sys.base_prefix)"], check=True, capture_output=True
+    )
+    assert version.stdout.decode().startswith(PYTHON)
+    assert str(tmp_path / "engine" / "python") in version.stdout.decode()  # a Python of its own
+    subprocess.run([python, "-m", "impasto", "--version"], check=True, capture_output=True)
+    assert not (tmp_path / "engine" / "cache").exists()
+    assert machine.ranges == [None]
+    assert set_up(tmp_path / "engine", engine_wheel(wheels)) == 0  # an update downloads uv no second time
+    assert machine.ranges == [None]
+    assert not (tmp_path / "engine" / "engine.old").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("forbidden", "The server refused the download (403)"),
+        ("login page", "is something else, as behind the login page"),
+        ("broken off", "The download broke off"),
+        ("no server", "The download broke off"),
+        ("no index", "The download broke off"),
+        ("forbidden index", "The server refused the download (403)"),
+        ("no package", "do not exist for this computer"),
+        ("no proxy", "The proxy of this network"),
+    ],
+)
+def test_failed_setup_says_what_to_do_and_keeps_the_previous_engine(
+    machine: UvServer,
+    wheels: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fault: str,
+    sentence: str,
+) -> None:
+    machine.fault = fault
+    if fault == "no server":
+        monkeypatch.setattr(installation, "UV_PAGE", "http://127.0.0.1:9/uv")
+    if fault in ("no index", "forbidden index", "no proxy"):
+        address = {"no index": "http://127.0.0.1:9/simple", "forbidden index": f"{machine.address}/forbidden/simple"}
+        monkeypatch.setenv("UV_DEFAULT_INDEX", address.get(fault, "https://packages.invalid/simple"))
+    if fault == "no proxy":  # to PyTorch's server, for the build that fits this machine
+        monkeypatch.setattr(installation, "TORCH_ARGUMENTS", ("--torch-backend", "auto"))
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    folder = tmp_path / "engine"
+    (folder / "engine").mkdir(parents=True)
+    (folder / "engine" / "complete").write_text("impasto 0.0.1")
+    assert set_up(folder, engine_wheel(wheels)) == 2
+    output = capsys.readouterr().err
+    assert sentence in output.splitlines()[-1]
+    assert fault != "no proxy" or "/whl/" in output  # the index of a build: uv has looked for the card's driver
+    assert (folder / "engine" / "complete").read_text() == "impasto 0.0.1"
+    assert not (folder / "engine.old").exists()
+
+
+def test_broken_download_goes_on_from_where_it_was(
+    machine: UvServer, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    machine.fault = "broken off"
+    assert set_up(tmp_path / "engine", engine_wheel(wheels)) == 2
+    machine.fault = ""
+    assert set_up(tmp_path / "engine", engine_wheel(wheels)) == 0
+    assert machine.ranges == [None, f"bytes={len(machine.uv) // 2}-"]
+
+
+def test_pinned_uv_is_the_tested_one() -> None:
+    uv = pytest.importorskip("uv")
+    version = subprocess.run([uv.find_uv_bin(), "--version"], check=True, capture_output=True, text=True).stdout
+    assert version.split()[1] == installation.UV_VERSION
+
+
+def test_progress_is_that_of_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    free, now = [9e9], [100.0]
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(0, 0, free[0]))
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    progress = installation.DiskProgress(str(tmp_path), 2e9)
+    assert progress.update() == "0.0 of 2.0 GB"
+    free[0], now[0] = 8.5e9, 160.0
+    assert progress.update() == "0.5 of 2.0 GB, 3 min left"
+    assert progress.fraction == 0.25
+    free[0] = 8.9e9  # something else was deleted
+    progress.update()
+    assert progress.fraction == 0.25
+    free[0], now[0] = 7.4e9, 190.0
+    assert progress.update() == "1.6 of 2.0 GB, 22 s left"
+
+
+def test_download_that_is_complete_is_only_checked(tmp_path: Path) -> None:
+    download = Download("http://127.0.0.1:9/uv", str(tmp_path / "uv"), "0" * 64)
+    Path(download.part).write_bytes(b"something else")
+    with pytest.raises(SetupError, match="something else"):
+        download.finish()
+    assert not os.listdir(tmp_path)
