@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class SimulatedTensor(torch.Tensor):
         return gpu.run(func, args, kwargs or {})
 
     def tolist(self) -> Any:
-        self.gpu.synchronizations[f"{caller()} (tolist)"] += 1
+        self.gpu._synchronize(f"{caller()} (tolist)")
         return self.content.tolist()
 
     def __repr__(self) -> str:  # type: ignore[override]
@@ -80,6 +80,8 @@ class SimulatedGpu(TorchDispatchMode):
         self.synchronizations: Counter[str] = Counter()
         self.uploads: Counter[str] = Counter()
         self.launches: Counter[str] = Counter()
+        self.recording: list[Callable[[], object]] | None = None  # operations of a graph that is being recorded
+        self.replays = 0
 
     def reset(self) -> None:
         """Forget what was counted."""
@@ -118,7 +120,7 @@ class SimulatedGpu(TorchDispatchMode):
             return operation(*arguments, **keywords)
         name = operation._schema.name.split("::")[1]
         if name == "_local_scalar_dense":
-            self.synchronizations[caller()] += 1
+            self._synchronize(caller())
             return arguments[0].content.item()
         if name == "_to_copy":
             return self._to_copy(operation, arguments[0], keywords)
@@ -128,7 +130,7 @@ class SimulatedGpu(TorchDispatchMode):
             raise RuntimeError(f"{name} at {caller()}: expected all tensors to be on the same device")
         is_boolean_index = name == "index" and any(index is not None and index.dtype == torch.bool for index in arguments[1])
         if name in _WAITING or is_boolean_index:
-            self.synchronizations[f"{caller()} ({name})"] += 1
+            self._synchronize(f"{caller()} ({name})")
         inner_arguments, inner_keywords = tree_map(_values, (arguments, keywords))
         if "device" in inner_keywords and (creates_on_device or on_device):
             inner_keywords |= {"device": torch.device("cpu"), "pin_memory": None}
@@ -138,8 +140,32 @@ class SimulatedGpu(TorchDispatchMode):
         wrapped = {id(tensor.content): tensor for tensor in on_device}  # results in place
         result = tree_map(lambda value: wrapped[id(value)] if id(value) in wrapped else self._wrap(value), result)
         if not operation.is_view and name not in _WITHOUT_KERNEL:
-            self.launches[caller()] += 1
+            self._launch(lambda: operation(*inner_arguments, **inner_keywords), result)
         return result
+
+    def _launch(self, operation: Callable[[], Any], result: Any) -> None:
+        """Count a kernel. In a graph it is started again by each replay, and writes to the same memory."""
+        if self.recording is None:
+            self.launches[caller()] += 1
+            return
+        targets = [value.content for value in tree_flatten(result)[0] if isinstance(value, SimulatedTensor)]
+
+        def replay() -> None:
+            for target, value in zip(targets, tree_flatten(operation())[0], strict=True):
+                if target is not value:
+                    target.copy_(value)
+
+        self.recording.append(replay)
+
+    def _synchronize(self, line: str) -> None:
+        if self.recording is not None:
+            raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing, at {line}")
+        self.synchronizations[line] += 1
+
+    def _upload(self) -> None:
+        if self.recording is not None:
+            raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing, at {caller()}")
+        self.uploads[caller()] += 1
 
     def _wrap(self, value: Any) -> Any:
         return SimulatedTensor(value, self) if isinstance(value, torch.Tensor) else value
@@ -151,24 +177,50 @@ class SimulatedGpu(TorchDispatchMode):
         values = values.clone() if values is _values(source) else values
         device = torch.device(keywords["device"]) if keywords.get("device") is not None else source.device
         if device.type == "cpu":
-            self.synchronizations[f"{caller()} (copy to the host)"] += 1
+            self._synchronize(f"{caller()} (copy to the host)")
             return values
+        result = SimulatedTensor(values, self)
         if isinstance(source, SimulatedTensor):
-            self.launches[caller()] += 1
+            self._launch(lambda: operation(source.content, **others), result)
         else:
-            self.uploads[caller()] += 1
-        return SimulatedTensor(values, self)
+            self._upload()
+        return result
 
     def _copy(self, target: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
         """Copy values into a tensor."""
         if not isinstance(target, SimulatedTensor):
-            self.synchronizations[f"{caller()} (copy to the host)"] += 1
+            self._synchronize(f"{caller()} (copy to the host)")
         elif isinstance(source, SimulatedTensor) or not source.dim():
-            self.launches[caller()] += 1
+            self._launch(lambda: _values(target).copy_(_values(source)), target)
         else:
-            self.uploads[caller()] += 1
+            self._upload()
         _values(target).copy_(_values(source))
         return target
+
+
+class SimulatedGraph:
+    """A CUDA graph: the operations of a recording, on the tensors of the recording"""
+
+    def __init__(self, gpu: SimulatedGpu) -> None:
+        self._gpu = gpu
+        self._operations: list[Callable[[], object]] = []
+
+    @contextmanager
+    def record(self) -> Iterator[None]:
+        self._gpu.recording = self._operations
+        try:
+            yield
+        finally:
+            self._gpu.recording = None
+
+    def replay(self) -> None:
+        self._gpu.replays += 1
+        self._gpu.launches["replay"] += 1
+        for operation in self._operations:
+            operation()
+
+    def reset(self) -> None:
+        self._operations.clear()
 
 
 def _values(value: Any) -> Any:
@@ -210,6 +262,8 @@ def simulated_gpu(*, memory: int = 10 << 30, capability: tuple[int, int] = (8, 9
         "synchronize": lambda device=None: None,
         "is_bf16_supported": lambda including_emulation=True: True,
         "_lazy_init": lambda: None,
+        "CUDAGraph": lambda: SimulatedGraph(gpu),
+        "graph": lambda graph: graph.record(),
     }
     lifts_only_cpu = torch._C._only_lift_cpu_tensors()
     overwrites = torch.__future__.get_overwrite_module_params_on_conversion()

@@ -41,6 +41,12 @@ def _same_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("impasto.vgg.convolution._uses_winograd", lambda *_: False)
 
 
+@pytest.fixture
+def _without_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each step start its kernels one by one, so that they are counted."""
+    monkeypatch.setenv("IMPASTO_CUDA_GRAPHS", "0")
+
+
 def paint(device: str, settings: dict[str, Any], *, styles: int = 1, tile: int | None = None, **more: Any) -> Run:
     run = Run(settings.pop("content", CONTENT), STYLES[:styles], device=device, **settings, **more)
     if tile:
@@ -110,6 +116,7 @@ def settings(random_weights_file: Path) -> dict[str, Any]:
         pytest.param({"tv": 1e-3}, id="tv"),
     ],
 )
+@pytest.mark.usefixtures("_without_graphs")
 def test_step_waits_once_and_uploads_nothing(settings: dict[str, Any], changes: dict[str, Any]) -> None:
     assert_within_budget(**{"settings": settings, **_split(settings, changes)})
 
@@ -123,6 +130,55 @@ def _split(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"style_loss": "gram"},
+        {"preset": "paper", "synchronizations": 2, "launches": 130},
+        {"masks": [LEFT, 255 - LEFT], "styles": 2},
+        {"protect": [LEFT], "keep": LEFT},
+        {"padding": "circular", "pooling": "max", "tv": 1e-3},
+    ],
+)
+def test_steps_are_recorded_and_replayed(settings: dict[str, Any], changes: dict[str, Any]) -> None:
+    """With graphs the picture is the same, and a step starts few kernels of its own."""
+    changes = {"iterations": 8, "launches": 30, **changes}
+    assert_within_budget(**_split(settings, changes))
+    with simulated_gpu() as gpu:
+        for step in paint("cuda", {**_split(settings, changes)["settings"]}, styles=changes.get("styles", 1)).steps():
+            assert gpu.replays == max(0, step.iteration - 1) + (step.iteration == 8)  # the last also evaluates the result
+
+
+@pytest.mark.parametrize("changes", [{"style_loss": "wasserstein"}, {"tile": 32}])
+def test_losses_that_wait_and_tiles_are_not_recorded(settings: dict[str, Any], changes: dict[str, Any]) -> None:
+    arguments = _split(settings, changes)
+    with simulated_gpu() as gpu:
+        list(paint("cuda", arguments.pop("settings"), **arguments).steps())
+    assert not gpu.replays
+
+
+@pytest.mark.parametrize("fault", ["wait", "upload"])
+def test_what_cannot_be_recorded_goes_on_without(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
+    evaluate = Objective.__call__
+
+    def faulty(self: Objective, image: torch.Tensor) -> Evaluation:
+        evaluation = evaluate(self, image)
+        if fault == "wait":
+            float(evaluation.value)
+        else:
+            evaluation.value.new_tensor([1.0, 2.0])
+        return evaluation
+
+    monkeypatch.setattr(Objective, "__call__", faulty)
+    caplog.set_level("INFO", logger="impasto")
+    assert_same_picture({**settings, "iterations": 4})
+    assert "no CUDA graph: CUDA error: operation not permitted when stream is capturing" in caplog.text
+
+
+@pytest.mark.usefixtures("_without_graphs")
 @pytest.mark.parametrize("changes", [{}, {"padding": "circular"}, {"masks": [LEFT, 255 - LEFT], "styles": 2}])
 def test_tiles(settings: dict[str, Any], changes: dict[str, Any]) -> None:
     """Tiles wait no more often. Each uploads its content features, and circular ones make indices on the device."""
@@ -239,6 +295,7 @@ def _many_kernels(evaluation: Evaluation) -> Evaluation:
     return evaluation
 
 
+@pytest.mark.usefixtures("_without_graphs")
 @pytest.mark.parametrize("fault", [_host_copy, _item, _wrong_device, _constant, _other_result, _many_kernels])
 def test_faults_are_found(
     settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, fault: Callable[[Evaluation], Evaluation]

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from ..numerics import to_float64
+
 #: Image sides are padded to multiples of this: the network works at a quarter of the size.
 SIDE_MULTIPLE = 4
 #: x and y in pixels
@@ -75,26 +77,25 @@ class ChannelStatistics:
     """
 
     def __init__(self) -> None:
-        self._bands: list[tuple[float, Tensor, Tensor]] = []
+        self._bands: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def add(self, band: Tensor, weights: Tensor | None = None) -> None:
         """band: (1, C, h, w); weights: of each position, (h, w), 0 or more; None: 1"""
         values = band[0].permute(1, 2, 0).flatten(0, 1)
         if weights is None:
             variance, mean = torch.var_mean(values, 0, correction=0)
-            total = float(len(values))
+            total = values.new_full((), len(values))
         else:
-            total = float(weights.sum())
-            shares = weights.flatten()[:, None] / max(total, torch.finfo(weights.dtype).tiny)
+            total = weights.sum()
+            shares = weights.flatten()[:, None] / total.clamp(min=torch.finfo(weights.dtype).tiny)
             mean = (shares * values).sum(0)
             variance = (shares * (values - mean).square()).sum(0)
         self._bands.append((total, mean, variance))
 
     def mean_and_variance(self) -> tuple[Tensor, Tensor]:
         """Return mean and variance (biased) over all bands.  (C,) each"""
-        totals, means, variances = zip(*self._bands, strict=True)
-        weights = torch.tensor(totals, dtype=torch.float64)[:, None] / sum(totals)
-        mean, variance = (torch.stack(values).cpu().double() for values in (means, variances))
+        totals, mean, variance = (to_float64(torch.stack(values)) for values in zip(*self._bands, strict=True))
+        weights = totals[:, None] / totals.sum()
         variance += (mean - (weights * mean).sum(0)).square()
         mean, variance = ((weights * values).sum(0) for values in (mean, variance))
         like = self._bands[0][1]

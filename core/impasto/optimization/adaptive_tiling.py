@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..runtime.distributed import ProcessGroup
 from ..runtime.memory import is_out_of_memory, release_memory
+from .cuda_graph import GraphedObjective
 from .objective import Evaluation, Objective
 from .tiling import SMALLEST_TILE
 
@@ -32,13 +33,13 @@ class AdaptiveTilingObjective:
     def __init__(self, build: Callable[[], Objective], size: tuple[int, int], limit: TileLimit) -> None:
         """build: makes the objective with tiles within `limit`; size: width and height of the image"""
         self._build, self._size, self._limit = build, size, limit
-        self._objective: Objective | None = None
+        self._objective: GraphedObjective | None = None
 
     @property
     def ratio(self) -> float:
         """alpha/beta in the paper's units, known after the first evaluation"""
         assert self._objective is not None
-        return self._objective.ratio
+        return self._objective.objective.ratio
 
     def __call__(self, image: Tensor) -> Evaluation:
         """Evaluate the objective at an image (H, W, 3).  Raises MemoryError: not even the smallest tiles fit."""
@@ -56,7 +57,7 @@ class AdaptiveTilingObjective:
         try:
             if self._objective is None:
                 self._release_if_tiled(image.device)
-                self._objective = self._build()
+                self._objective = GraphedObjective(self._build())
             self._release_if_tiled(image.device)
             evaluation = self._objective(image)
             self._release_if_tiled(image.device)  # the optimizer works on whole images

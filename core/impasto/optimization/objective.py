@@ -139,6 +139,7 @@ class Objective:
         self.network, self.tv, self._tile = network, tv, tile
         self._processes = ProcessGroup()
         self._is_gram = style_loss == "gram"
+        self._waits = style_loss == "wasserstein"  # for eigenvalues
         self._terms = [
             _StyleTerm(
                 name,
@@ -163,10 +164,12 @@ class Objective:
         if protection is not None and self._targets:
             details = self._content_target(protection.target, protection.layers, protection.guides, is_detail=True)
             self._targets.append(details)
-        style_norm = sum(
-            region.weight * weight * CAFFE_SCALE**4 * float(target.second.square().sum()) / (4 * len(target.mean) ** 2)
-            for region in regions
-            for weight, target in region.style.values()
+        style_norm = float(
+            sum(
+                region.weight * weight * CAFFE_SCALE**4 * target.second.square().sum() / (4 * len(target.mean) ** 2)
+                for region in regions
+                for weight, target in region.style.values()
+            )
         )
         #: alpha/beta in the paper's units
         self.ratio = alpha * (style_norm or 1.0) / (content_norm or 1.0) if relative else alpha
@@ -225,6 +228,11 @@ class Objective:
             value = value + variation
         return Evaluation(gradient, value, content[1], style_total, observed)
 
+    @property
+    def is_recordable(self) -> bool:
+        """Whether an evaluation could be recorded as a CUDA graph: a single tile, in one process, and no loss that waits"""
+        return self._tile is None and self._observed_content is None and self._processes.size == 1 and not self._waits
+
     def _tiles(self, image: Tensor, extra_halo: int = 0) -> list[Tile]:
         """Split the image into tiles. Their order must be the same each time: `_ContentTarget.features` follows it."""
         layers = {*self._layers, *(term.layer for term in self._terms)}
@@ -277,15 +285,17 @@ class Objective:
                     if not is_detail or (guides is not None and tile.crop_guide(guides[name], name).any()):
                         load[name] = cache.store(features) if cache else partial(Tensor.detach, features.clone())
                 loaders.append(load)
-        totals = {name: 1e-12 + norm for name, norm in zip(layers, self._processes.sum(norms).tolist(), strict=True)}
         height, width = image.shape[:2]
         positions = [(height // stride) * (width // stride) for stride in map(layer_stride, layers)]
         means = torch.stack(
             [self._processes.sum(total).square().sum() / count for total, count in zip(sums, positions, strict=True)]
         )
-        weights = torch.tensor(list(layers.values()), device=norms.device, dtype=norms.dtype)
-        structure = float((weights * (1 - means / norms.clamp(min=1e-12))).sum() / weights.sum())
-        return _ContentTarget(layers, guides, totals, structure, loaders, is_detail)
+        norms = self._processes.sum(norms)
+        shares = means / norms.clamp(min=1e-12)
+        norm_values, share_values = torch.stack([norms, shares]).tolist()
+        totals = {name: 1e-12 + norm for name, norm in zip(layers, norm_values, strict=True)}
+        structure = sum(weight * (1 - share) for weight, share in zip(layers.values(), share_values, strict=True))
+        return _ContentTarget(layers, guides, totals, structure / sum(layers.values()), loaders, is_detail)
 
 
 class _StyleTerm(NamedTuple):
