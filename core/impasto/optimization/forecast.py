@@ -126,6 +126,8 @@ def _repetitions_per_second(function: Callable[[], object], result: Tensor) -> f
 
     result: a tensor on the device, to wait for
     """
+    function()  # the first time, libraries start and choose their kernels
+    float(result.flatten()[0])
     best, start = math.inf, time.perf_counter()
     while (trial_start := time.perf_counter()) - start < _PROBE_SECONDS:
         function()
