@@ -25,7 +25,12 @@ Usage = namedtuple("Usage", "total used free")
 @pytest.fixture(autouse=True)
 def _foreground(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let folders be deleted before the test goes on."""
-    monkeypatch.setattr(installation, "delete_in_background", lambda folder: shutil.rmtree(folder, ignore_errors=True))
+
+    def delete(folder: str) -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+    monkeypatch.setattr(installation, "delete_in_background", delete)
 
 
 @pytest.mark.parametrize(
@@ -86,16 +91,44 @@ def test_commands_on_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     uv = tmp_path / f"uv-{installation.UV_VERSION}" / "uv.exe"
     uv.parent.mkdir()
     uv.write_bytes(b"")
-    setup = Setup(str(tmp_path), "engine.whl", WINDOWS)
+    wheel = tmp_path / "a folder" / "engine.whl"
+    wheel.parent.mkdir()
+    wheel.write_bytes(b"")
+    setup = Setup(str(tmp_path), str(wheel), WINDOWS)
     venv, install, check = (step for _, step in zip(range(3), setup.steps(), strict=False))
     assert isinstance(venv, Command)
     assert isinstance(install, Command)
     assert isinstance(check, Command)
     assert venv.arguments[:5] == [str(uv), "venv", "--python", "3.12", "--managed-python"]
     assert install.arguments[4] == f"{setup.engine}\\Scripts\\python.exe" == check.arguments[0]
-    assert install.arguments[5:] == ["--torch-backend", "auto", "engine.whl[demo,faces]"]
+    assert install.arguments[5:7] == ["--torch-backend", "auto"]
+    assert install.arguments[7].startswith("impasto[demo,faces] @ file:///")
+    assert install.arguments[7].endswith("/a%20folder/engine.whl")
     assert "torch" in check.arguments[2]
     assert install.environment["UV_CACHE_DIR"].startswith(str(tmp_path))
+
+
+def test_a_version_of_the_engine_is_installed_from_the_package_index() -> None:
+    assert installation._requirement("impasto==0.1.0") == "impasto[demo,faces]==0.1.0"
+
+
+def test_an_unfinished_engine_that_is_in_use_is_not_built_upon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As on Windows, where open files keep their folder"""
+    monkeypatch.setattr(installation, "delete_in_background", lambda folder: False)
+    monkeypatch.setattr(Computer, "needed_bytes", 1e6)
+    (tmp_path / f"uv-{installation.UV_VERSION}").mkdir()
+    (tmp_path / f"uv-{installation.UV_VERSION}" / "uv").write_bytes(b"")
+    (tmp_path / "engine").mkdir()
+    with pytest.raises(SetupError, match="is in use"):
+        next(Setup(str(tmp_path), "engine.whl", LINUX).steps())
+
+
+def test_a_missing_disk_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(folder: str) -> Usage:
+        raise FileNotFoundError(folder)
+
+    monkeypatch.setattr("shutil.disk_usage", missing)
+    assert "Only 0.0 GB are free" in describe(LINUX, "/unplugged/disk")
 
 
 def test_room_and_long_paths_are_checked_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -121,6 +154,7 @@ def test_room_and_long_paths_are_checked_first(monkeypatch: pytest.MonkeyPatch, 
         ("HTTP status client error (407 Proxy Authentication Required)", "HTTPS_PROXY"),
         ("HTTP status client error (403 Forbidden) for url (https://x)", "refused the download (403)"),
         ("invalid peer certificate: UnknownIssuer", "not trusted"),
+        ("TLS initialization failed", "in a terminal, with impasto setup"),
         ("dns error\n failed to lookup address information", "Check the network connection"),
         ("Failed to download torch\n error decoding response body", "goes on from where it was"),
         ("ImportError: DLL load failed while importing _C: The specified module could not be found.", "Visual C++"),

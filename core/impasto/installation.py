@@ -19,6 +19,7 @@ import tarfile
 import threading
 import time
 import zipfile
+from pathlib import Path
 from typing import Iterator, Mapping, NamedTuple
 
 PYTHON_VERSION = "3.12"
@@ -200,8 +201,7 @@ class Setup:
         self._move_aside()
         yield Command([uv, "venv", "--python", PYTHON_VERSION, "--managed-python", self.engine], environment)
         python = python_in(self.engine, self.computer.system)
-        install = [uv, "pip", "install", "--python", python, *TORCH_ARGUMENTS, f"{self.wheel}[{EXTRAS}]"]
-        yield Command(install, environment)
+        yield Command([uv, "pip", "install", "--python", python, *TORCH_ARGUMENTS, _requirement(self.wheel)], environment)
         yield Command([python, "-c", _CHECK], {})
         with open(os.path.join(self.engine, _COMPLETE_MARKER), "w", encoding="utf-8") as file:
             file.write(os.path.basename(self.wheel))
@@ -221,13 +221,16 @@ class Setup:
                 os.replace(self._backup, self.engine)
 
     def _move_aside(self) -> None:
-        """Make room for the new engine. A working one is kept as a backup until the new one is complete."""
+        """Make room for the new engine. A working one is kept as a backup until the new one is complete.
+
+        Raises SetupError, OSError: a file of the old one is in use.
+        """
         self._started = True
         if installed_python(self.engine):
             delete_in_background(self._backup)
             os.replace(self.engine, self._backup)
-        else:
-            delete_in_background(self.engine)
+        elif os.path.exists(self.engine) and not delete_in_background(self.engine):
+            raise SetupError("An earlier, unfinished engine is in use. Close other Kritas, and try again.")
 
     def _ensure_possible(self) -> None:
         """Raises SetupError: there is too little room, or the folder's path is too long; OSError."""
@@ -251,9 +254,7 @@ def describe(computer: Computer, folder: str) -> str:
         computer.uv_archive()
     except SetupError as error:
         return str(error)
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    free, needed = shutil.disk_usage(folder).free, computer.needed_bytes
+    free, needed = _free_bytes(folder), computer.needed_bytes
     room = f"{gigabytes(free)} are free." if free >= needed else f"Only {gigabytes(free)} are free: make some room first."
     return (
         f"Painting needs the engine, a separate program with Python and PyTorch for your {computer.torch_kind}: about "
@@ -266,17 +267,28 @@ def gigabytes(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size < 9.95e9 else f"{size / 1e9:.0f} GB"
 
 
+def _free_bytes(folder: str) -> int:
+    """The room on the disk of a folder that may not exist yet; 0 if its disk does not."""
+    while True:
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            folder, child = os.path.dirname(folder), folder
+            if folder == child:
+                return 0
+
+
 class DiskProgress:
     """How far an installation is, by how much it has written to the disk."""
 
     def __init__(self, folder: str, needed: float) -> None:
         self._folder, self._needed = folder, needed
-        self._started, self._free = time.monotonic(), self._free_bytes()
+        self._started, self._free = time.monotonic(), _free_bytes(folder)
         self.fraction = 0.0  # never falls
 
     def update(self) -> str:
         """Look at the disk, and return the state as text, such as "0.4 of 1.5 GB, 2 min left"."""
-        written = max(0.0, self._free - self._free_bytes())
+        written = max(0.0, self._free - _free_bytes(self._folder))
         self.fraction = max(self.fraction, min(0.99, written / self._needed))
         text = f"{min(written, self._needed) / 1e9:.1f} of {gigabytes(self._needed)}"
         seconds = time.monotonic() - self._started
@@ -285,15 +297,13 @@ class DiskProgress:
         left = seconds * (1 / self.fraction - 1)
         return f"{text}, {f'{left / 60:.0f} min' if left > 90 else f'{left:.0f} s'} left"
 
-    def _free_bytes(self) -> int:
-        while True:
-            with contextlib.suppress(OSError):
-                return shutil.disk_usage(self._folder).free
-            self._folder = os.path.dirname(self._folder)
-
 
 #: Sentences about failures, by what programs print, in the order in which they are looked for
 _FAILURES = [
+    (
+        r"tls initialization failed|without qt's network",
+        "This Krita cannot download. Set the engine up in a terminal, with impasto setup, as the manual describes.",
+    ),
     (
         r"no space left|not enough space|disk full|disk quota|os error 112\b",
         "The disk is full: the engine needs {needed} in {folder}. Free some space and try again.",
@@ -355,6 +365,13 @@ def explain_failure(output: str, folder: str, computer: Computer) -> str:
     return f"Setting up the engine failed: {values['last'] or 'no reason was given'}"
 
 
+def _requirement(engine: str) -> str:
+    """What uv installs: the engine's wheel or source, as an address, since paths may have spaces; or a version of it."""
+    if os.path.exists(engine):
+        return f"impasto[{EXTRAS}] @ {Path(engine).resolve().as_uri()}"
+    return re.sub(r"^impasto", f"impasto[{EXTRAS}]", engine)
+
+
 def _extract_program(archive: str, program: str) -> None:
     """Take one program out of an archive, and delete the archive.  Raises SetupError: it does not contain the program."""
     name, content = os.path.basename(program), None
@@ -377,10 +394,10 @@ def _extract_program(archive: str, program: str) -> None:
     os.remove(archive)
 
 
-def delete_in_background(folder: str) -> None:
-    """Delete a folder of several gigabytes in another thread, if it exists."""
+def delete_in_background(folder: str) -> bool:
+    """Delete a folder of several gigabytes in another thread, if it exists.  Returns whether its path is free at once."""
     if not os.path.isdir(folder):
-        return
+        return True
     with contextlib.suppress(OSError):  # a partly deleted environment must not count as complete
         os.remove(os.path.join(folder, _COMPLETE_MARKER))
     renamed = f"{folder}.{time.time_ns()}"
@@ -389,3 +406,4 @@ def delete_in_background(folder: str) -> None:
     except OSError:
         renamed = folder
     threading.Thread(target=shutil.rmtree, args=(renamed,), kwargs={"ignore_errors": True}, daemon=True).start()
+    return renamed != folder
