@@ -44,7 +44,7 @@ for version in "${versions[@]}"; do
         {
             chroot "$root" apt-get update -qq
             DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends \
-                "${packages[@]}" python3-venv libgl1-mesa-dri fonts-dejavu-core ca-certificates
+                "${packages[@]}" libgl1-mesa-dri fonts-dejavu-core ca-certificates
         } >>"$root.log" 2>&1
         touch "$root/complete"
     fi
@@ -57,7 +57,7 @@ for version in "${versions[@]}"; do
         mounted+=("$root$folder")
     done
     echo "== Krita $version: $(chroot "$root" dpkg-query -W -f '${Version}' krita)"
-    IMPASTO_KRITA="$(command -v chroot) $root krita" "$python" -m pytest tests/plugin --ignore tests/plugin/test_without_krita.py "$@" || failed+=("$version")
+    IMPASTO_KRITA="$(command -v chroot) $root /usr/bin/krita" "$python" -m pytest tests/plugin --ignore tests/plugin/test_without_krita.py "$@" || failed+=("$version")
     release
 done
 [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}" >&2; exit 1; }

@@ -88,6 +88,7 @@ def test_the_engine_is_in_a_folder_of_this_computer(system: str, environment: di
 
 def test_commands_on_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage(0, 0, 9e9))
+    monkeypatch.setattr(installation, "_LONGEST_INNER_PATH", 0)  # the test's own folder may be long
     uv = tmp_path / f"uv-{installation.UV_VERSION}" / "uv.exe"
     uv.parent.mkdir()
     uv.write_bytes(b"")
@@ -161,7 +162,7 @@ def test_room_and_long_paths_are_checked_first(monkeypatch: pytest.MonkeyPatch, 
         ('OSError: [WinError 126] ... Error loading "C:\\x\\torch\\lib\\c10.dll"', "Visual C++"),
         (
             "No solution found when resolving dependencies:\n  torch has no wheels",
-            "do not exist for this computer: torch has no",
+            "do not exist for this computer. The log says which.",
         ),
         ("a\nsomething else\n", "Setting up the engine failed: something else"),
         ("", "no reason was given"),

@@ -350,7 +350,7 @@ _FAILURES = [
     ),
     (
         r"no solution found|no matching distribution|has no wheels|not found in the package registry",
-        "Some of the engine's packages do not exist for this computer: {last}",
+        "Some of the engine's packages do not exist for this computer. The log says which.",
     ),
 ]
 

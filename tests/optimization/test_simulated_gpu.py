@@ -236,7 +236,7 @@ def test_learned_optimizer() -> None:
     for step in assert_same_picture(settings)[1:-1]:
         assert step.synchronizations.total() <= 1, step.synchronizations
         assert step.uploads.total() == 0, step.uploads
-        assert step.launches.total() <= 850, step.launches
+        assert step.launches.total() <= 400, step.launches
 
 
 @pytest.mark.parametrize("preset", ["impasto", "paper"])

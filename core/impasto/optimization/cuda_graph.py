@@ -43,7 +43,7 @@ class GraphedObjective:
             return self.objective(image)
         self._image.copy_(image)
         self._graph.replay()
-        result = self._evaluation  # which the next replay overwrites
+        result = self._evaluation  # which the next replay overwrites, with what a learned optimizer sees in this step
         return replace(
             result,
             gradient=result.gradient.clone(),

@@ -231,7 +231,7 @@ class Objective:
     @property
     def is_recordable(self) -> bool:
         """Whether an evaluation could be recorded as a CUDA graph: a single tile, in one process, and no loss that waits"""
-        return self._tile is None and self._observed_content is None and self._processes.size == 1 and not self._waits
+        return self._tile is None and self._processes.size == 1 and not self._waits
 
     def _tiles(self, image: Tensor, extra_halo: int = 0) -> list[Tile]:
         """Split the image into tiles. Their order must be the same each time: `_ContentTarget.features` follows it."""
