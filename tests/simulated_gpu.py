@@ -6,6 +6,7 @@ mixes tensors of the host and of the device raises an error, as CUDA would. Kern
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import weakref
 from collections import Counter
@@ -263,7 +264,11 @@ def simulated_gpu(*, memory: int = 10 << 30, capability: tuple[int, int] = (8, 9
         "is_bf16_supported": lambda including_emulation=True: True,
         "_lazy_init": lambda: None,
         "CUDAGraph": lambda: SimulatedGraph(gpu),
-        "graph": lambda graph: graph.record(),
+        "graph": lambda graph, stream: graph.record(),
+        "device": lambda device: contextlib.nullcontext(),
+        "Stream": lambda device=None: None,
+        "current_stream": lambda device=None: None,
+        "set_stream": lambda stream: None,
     }
     lifts_only_cpu = torch._C._only_lift_cpu_tensors()
     overwrites = torch.__future__.get_overwrite_module_params_on_conversion()

@@ -46,10 +46,8 @@ class UvServer:
         """What replaces the constants of the module `installation`."""
         archives = {self.archive_name: hashlib.sha256(self.uv).hexdigest()}
         constants = {"UV_PAGE": f"{self.address}/uv", "UV_ARCHIVES": archives, "PYTHON_VERSION": PYTHON}
-        return constants | {
-            "EXTRAS": "demo,faces",
-            "TORCH_ARGUMENTS": (),
-        }  # PyTorch's own server, which has the builds, cannot be replaced
+        # PyTorch's own server, which has the builds, cannot be replaced.
+        return constants | {"EXTRAS": "demo,faces", "TORCH_OPTION": ""}
 
     @property
     def environment(self) -> dict[str, str]:

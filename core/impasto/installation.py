@@ -15,12 +15,14 @@ import os
 import platform
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 import threading
 import time
 import zipfile
 from pathlib import Path
-from typing import Iterator, Mapping, NamedTuple
+from typing import IO, Any, Generator, Mapping, NamedTuple
 
 PYTHON_VERSION = "3.12"
 UV_VERSION = "0.11.12"
@@ -32,8 +34,10 @@ UV_ARCHIVES = {
     "uv-x86_64-pc-windows-msvc.zip": "e46956a6b088a0382101c797eef945c1b03826e629e968d434cf838d42d85b6b",
     "uv-x86_64-unknown-linux-gnu.tar.gz": "9acdecddacba550ee616c02bb4616d894352022550c5977524556fd5077ce1d4",
 }
-#: Lets uv choose the build of PyTorch by the card's driver
-TORCH_ARGUMENTS = ("--torch-backend", "auto")
+#: uv's option for the build of PyTorch
+TORCH_OPTION = "--torch-backend"
+#: The last build of PyTorch for cards before this compute capability
+_OLD_CARDS, _OLD_BUILD = 7.5, "cu126"
 #: Photos to train networks on, and the face detector
 EXTRAS = "demo,faces"
 #: Environment variables that an editor sets for itself and that would break the engine's Python
@@ -68,26 +72,35 @@ class Computer(NamedTuple):
         system, machine = platform.system(), platform.machine().lower()
         if system == "Darwin" and "ARM64" in platform.version():  # also where an editor for Intel processors is translated
             machine = "arm64"
-        driver_files = {
-            "NVIDIA": ("/proc/driver/nvidia/version", os.path.expandvars(r"%SystemRoot%\System32\nvcuda.dll")),
-            "AMD": ("/dev/kfd",),
-        }
-        found = (name for name, paths in driver_files.items() if any(os.path.exists(path) for path in paths))
-        return cls(system, machine, next(found, ""))
+        drivers = ("/proc/driver/nvidia/version", os.path.expandvars(r"%SystemRoot%\System32\nvcuda.dll"))
+        if any(map(os.path.exists, drivers)):
+            return cls(system, machine, "NVIDIA")
+        # uv looks for ROCm by this program; a graphics processor without ROCm computes nothing.
+        return cls(system, machine, "AMD" if system == "Linux" and shutil.which("rocm_agent_enumerator") else "")
 
     @property
     def torch_kind(self) -> str:
         """The kind of PyTorch that uv chooses, as users know it."""
         if self.system == "Darwin":
             return "Apple GPU"
-        if self.graphics == "AMD" and self.system != "Linux":
-            return "CPU"
         return f"{self.graphics} GPU" if self.graphics else "CPU"
 
     @property
     def needed_bytes(self) -> float:
         """What the engine takes on the disk."""
         return _SIZES[self.torch_kind]
+
+    def torch_backend(self, capability: float | None = None) -> str:
+        """The build of PyTorch for uv. It chooses that for a card by the driver, but Intel's only if the engine could use it.
+
+        capability: compute capability of the oldest NVIDIA card; None: ask the driver
+        """
+        if self.system == "Darwin":
+            return "auto"
+        if self.graphics != "NVIDIA":
+            return "auto" if self.graphics else "cpu"
+        capability = _compute_capability() if capability is None else capability
+        return _OLD_BUILD if 0 < capability < _OLD_CARDS else "auto"
 
     def uv_archive(self) -> str:
         """The name of uv's archive for this computer.  Raises SetupError: PyTorch does not exist for it."""
@@ -137,6 +150,12 @@ def installed_python(folder: str) -> str | None:
     return python_in(folder) if os.path.isfile(os.path.join(folder, _COMPLETE_MARKER)) else None
 
 
+def engine_python(folder: str) -> str | None:
+    """The interpreter of the engine that was set up in a folder, or of the previous one if an update has not ended."""
+    engine = os.path.join(folder, "engine")
+    return installed_python(engine) or installed_python(engine + ".old")
+
+
 class Download(NamedTuple):
     """A file to be downloaded, and checked"""
 
@@ -159,7 +178,7 @@ class Download(NamedTuple):
                 "What was downloaded as uv is something else, as behind the login page of a network: open a page in your "
                 "browser, and try again."
             )
-        os.replace(self.part, self.path)
+        _rename(self.part, self.path)
 
 
 class Command(NamedTuple):
@@ -172,65 +191,99 @@ class Command(NamedTuple):
 class Setup:
     """One installation, in place, since an environment cannot be moved. The previous engine is kept until it is complete."""
 
-    def __init__(self, folder: str, wheel: str, computer: Computer) -> None:
-        """folder: where everything goes; wheel: the engine"""
-        self.folder, self.wheel, self.computer = folder, wheel, computer
+    def __init__(self, folder: str, engine: str, computer: Computer) -> None:
+        """folder: where everything goes; engine: the engine's wheel or source, or a version of it"""
+        self.folder, self.computer = folder, computer
         self.engine = os.path.join(folder, "engine")
+        self._source = engine
         self._backup = self.engine + ".old"
+        self._cache = os.path.join(folder, "cache")
+        self._pythons = os.path.join(folder, "python")
         self._started = False
+        self._lock: IO[str] | None = None
+        self._steps = self._make_steps()
 
-    def steps(self) -> Iterator[Download | Command]:
-        """Yield what to do, one after another, each after the one before has succeeded.
+    def next_step(self) -> Download | Command | None:
+        """What to do next, after the step before has succeeded; None: the engine is ready.
 
-        Raises SetupError, OSError; call `undo` after these, and after the failure of a step.
+        Raises SetupError: it cannot go on. Call `undo` after that, and after the failure of a step.
         """
+        try:
+            return next(self._steps, None)
+        except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
+            raise SetupError(self.explain(str(error))) from error
+
+    def explain(self, output: str) -> str:
+        """One sentence, with a remedy, about a step that failed.  output: what it has printed"""
+        return explain_failure(output, self.folder, self.computer)
+
+    def _make_steps(self) -> Generator[Download | Command, None, None]:
         archive_name = self.computer.uv_archive()
         self._ensure_possible()
+        self._lock = _lock(os.path.join(self.folder, "lock"))
+        _delete_leftovers(self.folder)
+        self._restore()
         uv_folder = os.path.join(self.folder, f"uv-{UV_VERSION}")
         uv = os.path.join(uv_folder, "uv.exe" if archive_name.endswith(".zip") else "uv")
         if not os.path.isfile(uv):
             os.makedirs(uv_folder, exist_ok=True)
             archive = os.path.join(uv_folder, archive_name)
-            yield Download(f"{UV_PAGE}/{UV_VERSION}/{archive_name}", archive, UV_ARCHIVES[archive_name])
+            download = Download(f"{UV_PAGE}/{UV_VERSION}/{archive_name}", archive, UV_ARCHIVES[archive_name])
+            yield download
+            download.finish()
             _extract_program(archive, uv)
-        environment = {
-            "UV_CACHE_DIR": os.path.join(self.folder, "cache"),  # packages that have arrived are not downloaded again
-            "UV_PYTHON_INSTALL_DIR": os.path.join(self.folder, "python"),
-            "UV_NO_PROGRESS": "1",
-        }
+        # Packages that are complete are not downloaded again.
+        environment = {"UV_CACHE_DIR": self._cache, "UV_PYTHON_INSTALL_DIR": self._pythons, "UV_NO_PROGRESS": "1"}
         self._move_aside()
         yield Command([uv, "venv", "--python", PYTHON_VERSION, "--managed-python", self.engine], environment)
         python = python_in(self.engine, self.computer.system)
-        yield Command([uv, "pip", "install", "--python", python, *TORCH_ARGUMENTS, _requirement(self.wheel)], environment)
+        torch = [TORCH_OPTION, self.computer.torch_backend()] if TORCH_OPTION else []
+        yield Command([uv, "pip", "install", "--python", python, *torch, _requirement(self._source)], environment)
         yield Command([python, "-c", _CHECK], {})
         with open(os.path.join(self.engine, _COMPLETE_MARKER), "w", encoding="utf-8") as file:
-            file.write(os.path.basename(self.wheel))
+            file.write(os.path.basename(self._source))
         self._started = False
-        delete_in_background(self._backup)
-        delete_in_background(environment["UV_CACHE_DIR"])
-        for other in glob.glob(os.path.join(glob.escape(self.folder), "uv-*")):
-            if other != uv_folder:
-                delete_in_background(other)
+        for folder in (self._backup, self._cache, *glob.glob(os.path.join(glob.escape(self.folder), "uv-*"))):
+            if folder != uv_folder:
+                delete_in_background(folder)
+        self._unlock()
 
     def undo(self) -> None:
         """Delete the unfinished engine, and bring the previous one back. What was downloaded stays for the next try."""
+        self._steps.close()
         if self._started:
             self._started = False
             delete_in_background(self.engine)
-            if os.path.isdir(self._backup) and not os.path.exists(self.engine):
-                os.replace(self._backup, self.engine)
+            with contextlib.suppress(OSError):  # then the next setup does it, and until then the backup is used
+                self._restore()
+        self._unlock()
+
+    def _restore(self) -> None:
+        """Put the previous engine back in its place, if an installation has left it aside.  Raises OSError."""
+        if installed_python(self._backup) and not installed_python(self.engine) and delete_in_background(self.engine):
+            _rename(self._backup, self.engine)
 
     def _move_aside(self) -> None:
         """Make room for the new engine. A working one is kept as a backup until the new one is complete.
 
-        Raises SetupError, OSError: a file of the old one is in use.
+        Raises SetupError: a file of the old one is in use.
         """
-        self._started = True
+        in_use = "The engine is in use. Close other Kritas, and try again."
         if installed_python(self.engine):
-            delete_in_background(self._backup)
-            os.replace(self.engine, self._backup)
-        elif os.path.exists(self.engine) and not delete_in_background(self.engine):
-            raise SetupError("An earlier, unfinished engine is in use. Close other Kritas, and try again.")
+            if not delete_in_background(self._backup):
+                raise SetupError(in_use)
+            try:
+                _rename(self.engine, self._backup)
+            except OSError:
+                raise SetupError(in_use) from None
+        elif not delete_in_background(self.engine):
+            raise SetupError(in_use)
+        self._started = True
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _ensure_possible(self) -> None:
         """Raises SetupError: there is too little room, or the folder's path is too long; OSError."""
@@ -240,25 +293,36 @@ class Setup:
                 r"variable LOCALAPPDATA to a short folder, such as C:\Local, for Krita."
             )
         os.makedirs(self.folder, exist_ok=True)
-        free = shutil.disk_usage(self.folder).free
-        if free < self.computer.needed_bytes:
+        free, needed = _free_bytes(self.folder), missing_bytes(self.computer, self.folder)
+        if free < needed:
             raise SetupError(
-                f"The disk is too full: the engine needs {gigabytes(self.computer.needed_bytes)} in {self.folder}, and "
-                f"{gigabytes(free)} are free. Free some space and try again."
+                f"The disk is too full: the engine needs {gigabytes(needed)} in {self.folder}, and only {gigabytes(free)} is "
+                "free. Free some space and try again."
             )
 
 
+def missing_bytes(computer: Computer, folder: str) -> float:
+    """What an installation still writes to the disk: less after one that was interrupted."""
+    present = 0
+    for name in ("cache", "python"):
+        for parent, _, files in os.walk(os.path.join(folder, name)):
+            for file in files:
+                with contextlib.suppress(OSError):
+                    present += os.lstat(os.path.join(parent, file)).st_size
+    return max(0.1 * computer.needed_bytes, computer.needed_bytes - present)
+
+
 def describe(computer: Computer, folder: str) -> str:
-    """What a set-up would install, and whether there is room for it: one or two sentences."""
+    """What a setup would install, and whether there is room for it: one or two sentences."""
     try:
         computer.uv_archive()
     except SetupError as error:
         return str(error)
-    free, needed = _free_bytes(folder), computer.needed_bytes
-    room = f"{gigabytes(free)} are free." if free >= needed else f"Only {gigabytes(free)} are free: make some room first."
+    free, missing = _free_bytes(folder), missing_bytes(computer, folder)
+    room = f"{gigabytes(free)} is free." if free >= missing else f"Only {gigabytes(free)} is free: make some room first."
     return (
         f"Painting needs the engine, a separate program with Python and PyTorch for your {computer.torch_kind}: about "
-        f"{gigabytes(needed)}. {room}"
+        f"{gigabytes(computer.needed_bytes)}. {room}"
     )
 
 
@@ -305,24 +369,24 @@ _FAILURES = [
         "This Krita cannot download. Set the engine up in a terminal, with impasto setup, as the manual describes.",
     ),
     (
-        r"no space left|not enough space|disk full|disk quota|os error 112\b",
+        r"no space left|not enough space|disk full|disk quota|(os |win)error 112\b|(errno|os error) 28\b",
         "The disk is full: the engine needs {needed} in {folder}. Free some space and try again.",
     ),
     (
-        r"contains a virus|os error 225\b",
+        r"contains a virus|(os |win)error 225\b",
         "The antivirus program has stopped the installation. Allow the folder {folder} there, and try again.",
     ),
     (
-        r"being used by another process|os error 32\b",
-        "Another program, such as an antivirus program, has a file of the engine open. Close other Kritas, and try again.",
+        r"being used by another process|(os |win)error (5|32)\b",
+        "A file in {folder} is in use, or may not be changed: close other Kritas, wait for antivirus programs, and try again.",
     ),
     (
-        r"filename or extension is too long|file name too long|os error 206\b",
+        r"filename or extension is too long|file name too long|(os |win)error 206\b",
         "The paths of the engine's files are too long for Windows: enable long paths in Windows, or set LOCALAPPDATA to a "
         "short folder for Krita.",
     ),
     (
-        r"permission denied|access is denied|read-only file system",
+        r"permission denied|access is denied|read-only file system|(errno|os error) (13|30)\b",
         "{folder} cannot be written to. Change its permissions and try again.",
     ),
     (
@@ -342,7 +406,7 @@ _FAILURES = [
     (
         r"dns error|failed to lookup|name resolution|host .*not found|host not found|error sending request|could not connect"
         r"|connection (error|reset|refused|closed|timed out)|timed out|timeout|unreachable|error decoding response body",
-        "The download broke off. Check the network connection and try again: it goes on from where it was.",
+        "The download was interrupted. Check the network connection and try again: what is complete is not downloaded again.",
     ),
     (
         r"dll load failed|winerror 126|c10\.dll|vcruntime|msvcp140",
@@ -394,16 +458,78 @@ def _extract_program(archive: str, program: str) -> None:
     os.remove(archive)
 
 
+_deletions: list[threading.Thread] = []
+
+
 def delete_in_background(folder: str) -> bool:
-    """Delete a folder of several gigabytes in another thread, if it exists.  Returns whether its path is free at once."""
+    """Delete a folder of several gigabytes in another thread.  Returns whether its path is free: False if a file is in use."""
     if not os.path.isdir(folder):
         return True
-    with contextlib.suppress(OSError):  # a partly deleted environment must not count as complete
-        os.remove(os.path.join(folder, _COMPLETE_MARKER))
     renamed = f"{folder}.{time.time_ns()}"
     try:
-        os.replace(folder, renamed)
+        _rename(folder, renamed)
     except OSError:
-        renamed = folder
-    threading.Thread(target=shutil.rmtree, args=(renamed,), kwargs={"ignore_errors": True}, daemon=True).start()
-    return renamed != folder
+        return False
+    _delete(renamed)
+    return True
+
+
+def wait_for_deletions() -> None:
+    """Wait until what was to be deleted is deleted, before a program ends."""
+    while _deletions:
+        _deletions.pop().join()
+
+
+def _delete(folder: str) -> None:
+    thread = threading.Thread(target=shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, daemon=True)
+    thread.start()
+    _deletions.append(thread)
+
+
+def _delete_leftovers(folder: str) -> None:
+    """Delete what programs that ended early have left of folders to be deleted."""
+    for path in glob.glob(os.path.join(glob.escape(folder), "*.*")):
+        if re.search(r"\.\d{16,}$", path):
+            _delete(path)
+
+
+def _rename(old: str, new: str) -> None:
+    """Rename a file or folder, and wait a little for a program that has it open, as virus scanners do.  Raises OSError."""
+    for seconds in (0.1, 0.2, 0.4):
+        try:
+            os.replace(old, new)
+            return
+        except PermissionError:
+            time.sleep(seconds)
+    os.replace(old, new)
+
+
+def _lock(path: str) -> IO[str]:
+    """Hold a lock until the file is closed.  Raises SetupError: another program holds it."""
+    file = open(path, "a")  # noqa: SIM115
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise SetupError("The engine is being set up in another window. Wait until that has ended.") from None
+    return file
+
+
+def _compute_capability() -> float:
+    """The compute capability of the oldest NVIDIA card, by its driver; 0 if that does not answer."""
+    command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    hidden: dict[str, Any] = {}
+    if sys.platform == "win32":
+        hidden["creationflags"] = subprocess.CREATE_NO_WINDOW
+    try:
+        output = subprocess.run(command, capture_output=True, timeout=10, check=True, **hidden).stdout
+        return min(float(line) for line in output.split())
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0.0

@@ -5,17 +5,15 @@ Krita's own Python is never used: it has no pip, and packages installed into it 
 
 from __future__ import annotations
 
-from typing import Any, Iterator
-
 from .engine_install import bundled_wheel
 from .engine_process import engine_environment
 from .file_download import FileDownload
-from .installation import Command, Computer, DiskProgress, Download, Setup, SetupError, explain_failure
+from .installation import Command, Computer, DiskProgress, Download, Setup, SetupError, missing_bytes
 from .qt import QtCore
 
 _MAX_OUTPUT = 65536  # characters that are kept of a program's output
 _PROGRESS_MS = 500
-_STOPPED = "Setting up the engine was stopped. The next time it goes on from where it was."
+_STOPPED = "Setting up the engine was stopped. What is complete is not downloaded again."
 
 
 class EngineSetup(QtCore.QObject):
@@ -33,7 +31,6 @@ class EngineSetup(QtCore.QObject):
         super().__init__(parent)
         self._folder = folder
         self._setup: Setup | None = None
-        self._steps: Iterator[Any] = iter(())
         self._running_step: QtCore.QProcess | FileDownload | None = None
         self._disk_progress: DiskProgress | None = None
         self._output = ""  # the end of what the last program has printed
@@ -59,8 +56,7 @@ class EngineSetup(QtCore.QObject):
             return
         computer = Computer.this()
         self._setup = Setup(self._folder, wheel, computer)
-        self._steps = self._setup.steps()
-        self._disk_progress = DiskProgress(self._folder, computer.needed_bytes)
+        self._disk_progress = DiskProgress(self._folder, missing_bytes(computer, self._folder))
         self._timer.start(_PROGRESS_MS)
         self.log.emit(f"Installing into {self._folder}")
         self._next()
@@ -80,9 +76,11 @@ class EngineSetup(QtCore.QObject):
 
     def _next(self) -> None:
         """Begin the next step."""
+        setup = self._setup
+        assert setup is not None
         self._output = ""
         try:
-            step = next(self._steps, None)
+            step = setup.next_step()
             if step is None:
                 self.log.emit("The engine is ready")
                 self._end("")
@@ -92,13 +90,14 @@ class EngineSetup(QtCore.QObject):
                 self._run(step)
         except SetupError as error:
             self._end(str(error))
-        except Exception as error:  # of the file system, or a damaged archive
-            self._output = str(error)
-            self._fail()
+        except (OSError, RuntimeError) as error:  # of the download
+            self._fail(str(error))
 
-    def _fail(self) -> None:
+    def _fail(self, output: str) -> None:
+        """End because of what a step has printed."""
         assert self._setup is not None
-        self._end(explain_failure(self._output, self._folder, self._setup.computer))
+        self._output = output
+        self._end(self._setup.explain(output))
 
     def _end(self, problem: str) -> None:
         setup, self._setup = self._setup, None
@@ -125,16 +124,10 @@ class EngineSetup(QtCore.QObject):
             self._running_step = None
             download.deleteLater()
             if problem:
-                self._output = problem
                 self.log.emit(problem)
-                self._fail()
-                return
-            try:
-                step.finish()
-            except SetupError as error:
-                self._end(str(error))
-                return
-            self._next()
+                self._fail(problem)
+            else:
+                self._next()
 
         download.progress.connect(self._report_download)
         download.finished.connect(on_end)
@@ -162,10 +155,12 @@ class EngineSetup(QtCore.QObject):
             if self._running_step is not process:
                 return
             read_output()
-            self._output = self._output or process.errorString()
             self._running_step = None
             process.deleteLater()
-            (self._next if succeeded else self._fail)()
+            if succeeded:
+                self._next()
+            else:
+                self._fail(self._output or process.errorString())
 
         process.readyReadStandardOutput.connect(read_output)
         process.finished.connect(lambda code, status: on_end(code == 0 and status == QtCore.QProcess.ExitStatus.NormalExit))

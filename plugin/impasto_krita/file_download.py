@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -33,6 +34,9 @@ class FileDownload(QtCore.QObject):
         self._reply: Any = None
         self._file: Any = None
         self._start = 0
+        self._problem = ""
+        self._timer = QtCore.QTimer(self)
+        self._timer.timeout.connect(lambda: self._abort("connection timed out"))
 
     def start(self) -> None:
         """Begin or go on.  Raises OSError: the file cannot be written; RuntimeError: Qt has no network."""
@@ -45,8 +49,6 @@ class FileDownload(QtCore.QObject):
         redirects = QtNetwork.QNetworkRequest.RedirectPolicy.NoLessSafeRedirectPolicy
         attribute = QtNetwork.QNetworkRequest.Attribute.RedirectPolicyAttribute
         request.setAttribute(attribute, getattr(redirects, "value", redirects))
-        if hasattr(request, "setTransferTimeout"):  # from Qt 5.15 on
-            request.setTransferTimeout(_TIMEOUT_MS)
         if self._start:
             request.setRawHeader(b"Range", f"bytes={self._start}-".encode())
         self._manager = QtNetwork.QNetworkAccessManager(self)
@@ -54,13 +56,22 @@ class FileDownload(QtCore.QObject):
         self._reply.readyRead.connect(self._read)
         self._reply.downloadProgress.connect(self._report)
         self._reply.finished.connect(self._end)
+        self._timer.start(_TIMEOUT_MS)
 
     def stop(self) -> None:
         """Break it off, without a signal. What has arrived stays."""
         reply, self._reply = self._reply, None
+        self._timer.stop()
         if reply is not None:
             reply.abort()
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def _abort(self, problem: str) -> None:
+        """Break it off because of a problem."""
+        self._problem = self._problem or problem
+        if self._reply is not None:
+            self._reply.abort()  # which ends it
 
     def _status(self) -> int:
         status = self._reply.attribute(QtNetwork.QNetworkRequest.Attribute.HttpStatusCodeAttribute)
@@ -69,25 +80,34 @@ class FileDownload(QtCore.QObject):
     def _read(self) -> None:
         if self._reply is None or self._status() not in (0, 200, _PARTIAL):
             return
-        if self._start and self._status() == 200:  # the server sends the whole file
-            self._file.truncate(0)
-            self._start = 0
-        self._file.write(bytes(self._reply.readAll()))
+        self._timer.start(_TIMEOUT_MS)
+        try:
+            if self._start and self._status() == 200:  # the server sends the whole file
+                self._file.truncate(0)
+                self._start = 0
+            self._file.write(bytes(self._reply.readAll()))
+        except OSError as error:
+            self._abort(str(error))
 
     def _report(self, received: float, total: float) -> None:
         if self._reply is not None and total > 0:
             self.progress.emit(self._start + received, self._start + total)
 
     def _end(self) -> None:
-        if self._reply is None:
+        reply = self._reply
+        if reply is None:
             return
         self._read()
-        reply, status = self._reply, self._status()
+        status = self._status()
         self._reply = None
-        self._file.close()
+        self._timer.stop()
+        try:
+            self._file.close()
+        except OSError as error:
+            self._problem = self._problem or str(error)
         reply.deleteLater()
-        is_error = reply.error() != QtNetwork.QNetworkReply.NetworkError.NoError
-        if status == _RANGE_REFUSED:  # all of it is there already
-            is_error = False
-        problem = f"{reply.errorString()} (HTTP {status})" if status else f"connection error: {reply.errorString()}"
-        self.finished.emit(problem if is_error else "")
+        problem = self._problem
+        has_failed = reply.error() != QtNetwork.QNetworkReply.NetworkError.NoError and status != _RANGE_REFUSED
+        if has_failed and not problem:  # a range is refused when all of it is there already
+            problem = f"{reply.errorString()} (HTTP {status})" if status else f"connection error: {reply.errorString()}"
+        self.finished.emit(problem)

@@ -8,6 +8,7 @@ from impasto.installation import Setup as Setup
 from impasto.installation import SetupError as SetupError
 from impasto.installation import delete_in_background as delete_in_background
 from impasto.installation import describe as describe
-from impasto.installation import explain_failure as explain_failure
+from impasto.installation import engine_python as engine_python
 from impasto.installation import installed_python as installed_python
+from impasto.installation import missing_bytes as missing_bytes
 from impasto.installation import this_local_folder as this_local_folder

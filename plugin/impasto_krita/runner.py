@@ -5,7 +5,6 @@ States: idle -> starting (the engine) -> reading (send layers to the engine) -> 
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from krita import Document, Krita
@@ -16,7 +15,7 @@ from .engine_process import EngineProcess, bgra_bytes, preview_image
 from .engine_setup import EngineSetup
 from .errors import PluginError
 from .geometry import Rect
-from .installation import delete_in_background, installed_python, this_local_folder
+from .installation import delete_in_background, engine_python, installed_python, this_local_folder
 from .live_painting import LivePainting
 from .protocol import PROTOCOL, stripes
 from .qt import QtCore, QtGui
@@ -97,7 +96,7 @@ class Runner(QtCore.QObject):
 
     def engine_command(self) -> list[str] | None:
         """The command that runs the engine, or None if there is no engine."""
-        installed = installed_python(os.path.join(this_local_folder(), "engine")) or installed_python(settings.engine_folder())
+        installed = engine_python(this_local_folder()) or installed_python(settings.engine_folder())
         return find_engine_command(str(settings.load().get("engine", "")), installed)
 
     def start_engine(self) -> None:

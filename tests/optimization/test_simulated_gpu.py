@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 
+from impasto.optimization.cuda_graph import GraphedObjective
 from impasto.optimization.forecast import Speed, measure_speed
 from impasto.optimization.objective import Evaluation, Objective
 from impasto.optimization.pyramid import Level
 from impasto.optimization.run import Run
 from impasto.optimization.run_plan import plan_run
 from tests.conftest import scene
-from tests.simulated_gpu import simulated_gpu
+from tests.simulated_gpu import DEVICE, SimulatedTensor, simulated_gpu
 
 CONTENT, STYLES = scene(64, 48), [scene(60, 64, 3), scene(68, 64, 4)]
 LEFT = np.zeros((48, 64), np.uint8)
@@ -39,6 +40,12 @@ class Counts(NamedTuple):
 def _same_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the CPU compute the convolutions as a GPU would: with Winograd's it would round differently."""
     monkeypatch.setattr("impasto.vgg.convolution._uses_winograd", lambda *_: False)
+
+
+@pytest.fixture(autouse=True)
+def _checked_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the device count as one on which a replay has been compared with an evaluation."""
+    monkeypatch.setattr(GraphedObjective, "_checked", {DEVICE})
 
 
 @pytest.fixture
@@ -174,8 +181,36 @@ def test_what_cannot_be_recorded_goes_on_without(
 
     monkeypatch.setattr(Objective, "__call__", faulty)
     caplog.set_level("INFO", logger="impasto")
-    assert_same_picture({**settings, "iterations": 4})
+    assert_same_picture({**settings, "iterations": 6})
     assert "no CUDA graph: CUDA error: operation not permitted when stream is capturing" in caplog.text
+
+
+def test_replay_that_gives_another_gradient_is_not_used(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first recording on a device is compared with an evaluation."""
+    monkeypatch.setattr(GraphedObjective, "_checked", set())
+    evaluate = Objective.__call__
+
+    def faulty(self: Objective, image: torch.Tensor) -> Evaluation:
+        evaluation = evaluate(self, image)
+        if isinstance(image, SimulatedTensor) and image.gpu.recording is not None:
+            evaluation.gradient.mul_(1.2)
+        return evaluation
+
+    monkeypatch.setattr(Objective, "__call__", faulty)
+    caplog.set_level("INFO", logger="impasto")
+    assert_same_picture({**settings, "iterations": 6})
+    assert "no CUDA graph: a replay gives another gradient, by 20%" in caplog.text
+    monkeypatch.setattr(Objective, "__call__", evaluate)
+    assert_same_picture({**settings, "iterations": 6})
+    assert GraphedObjective._checked == {DEVICE}
+
+
+def test_short_levels_are_not_recorded(settings: dict[str, Any]) -> None:
+    with simulated_gpu() as gpu:
+        list(paint("cuda", {**settings, "iterations": 4}).steps())
+    assert not gpu.replays
 
 
 @pytest.mark.usefixtures("_without_graphs")

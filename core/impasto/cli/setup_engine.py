@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import subprocess
 import urllib.error
@@ -10,12 +11,11 @@ import urllib.request
 from pathlib import Path
 
 from .. import installation
-from .._version import __version__
 from ..errors import ImpastoError
 from ..installation import Command, Computer, Download, Setup, SetupError
 from .output import print_message
 
-#: The repository that this package is part of, unless it is installed
+#: The repository that this package is part of, in a clone
 _REPOSITORY = Path(__file__).parents[3]
 _BLOCK, _TIMEOUT_SECONDS = 1 << 18, 30
 _RANGE_REFUSED = 416
@@ -23,60 +23,59 @@ _RANGE_REFUSED = 416
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--engine", metavar="WHEEL", help="the engine's wheel or source (default: that of this program)")
+    parser.add_argument("--engine", metavar="WHEEL", help="the engine's wheel or source (default: this clone)")
     parser.add_argument("--folder", metavar="DIR", help="where it is installed (default: where the plugin looks for it)")
 
 
 def setup_command(arguments: argparse.Namespace) -> int:
     """Set the engine up.  Raises ImpastoError."""
+    engine = arguments.engine or str(_REPOSITORY)
+    if not os.path.exists(engine if arguments.engine else _REPOSITORY / "pyproject.toml"):
+        raise ImpastoError(f"there is no engine at {engine!r}: name its wheel with --engine; the plugin's zip contains it")
     computer, folder = Computer.this(), os.path.abspath(arguments.folder or installation.this_local_folder())
     print_message(f"installing the engine with PyTorch for your {computer.torch_kind} into {folder}")
-    setup = Setup(folder, arguments.engine or _engine_source(), computer)
+    setup = Setup(folder, engine, computer)
     output: list[str] = []
+    succeeded = False
     try:
-        for step in setup.steps():
+        while (step := setup.next_step()) is not None:
             output.clear()
             if isinstance(step, Download):
                 print_message(f"downloading {step.url}")
                 download(step)
             else:
                 run(step, output)
+        succeeded = True
     except SetupError as error:
-        setup.undo()
         raise ImpastoError(str(error)) from None
-    except (OSError, subprocess.CalledProcessError) as error:
-        setup.undo()
+    except (OSError, http.client.HTTPException, subprocess.CalledProcessError) as error:
         text = "\n".join(output) or str(getattr(error, "reason", error))
-        raise ImpastoError(installation.explain_failure(text, folder, computer)) from None
-    except KeyboardInterrupt:
-        setup.undo()
-        raise
+        raise ImpastoError(setup.explain(text)) from None
+    finally:
+        if not succeeded:
+            setup.undo()
+        installation.wait_for_deletions()
     print(setup.engine)
     print_message("the engine is ready")
     return 0
 
 
-def _engine_source() -> str:
-    """Return what uv installs: the repository, or this version of the package."""
-    return str(_REPOSITORY) if (_REPOSITORY / "pyproject.toml").exists() else f"impasto=={__version__}"
-
-
 def download(step: Download) -> None:
-    """Download a file, going on from what has arrived before.  Raises OSError, SetupError."""
+    """Download a file, going on from what has arrived before.  Raises OSError, HTTPException."""
     start = os.path.getsize(step.part) if os.path.exists(step.part) else 0
     request = urllib.request.Request(step.url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
-        with response, open(step.part, "ab" if response.status == 206 else "wb") as file:
-            missing = int(response.headers.get("Content-Length") or 0)
-            while block := response.read(_BLOCK):
-                missing -= file.write(block)
-            if missing > 0:
-                raise OSError("connection closed before the end")
     except urllib.error.HTTPError as error:
-        if error.code != _RANGE_REFUSED:  # otherwise all of it is there already
-            raise OSError(f"HTTP {error.code}: {error.reason}") from None
-    step.finish()
+        if error.code == _RANGE_REFUSED:  # all of it is there already
+            return
+        raise OSError(f"HTTP {error.code}: {error.reason}") from None
+    with response, open(step.part, "ab" if response.status == 206 else "wb") as file:
+        missing = int(response.headers.get("Content-Length") or 0)
+        while block := response.read(_BLOCK):
+            missing -= file.write(block)
+        if missing > 0:
+            raise OSError("connection closed before the end")
 
 
 def run(step: Command, output: list[str]) -> None:

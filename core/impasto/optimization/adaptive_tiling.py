@@ -30,9 +30,11 @@ class TileLimit:
 class AdaptiveTilingObjective:
     """The objective of one pyramid level, rebuilt with tiles of half the size when memory runs out."""
 
-    def __init__(self, build: Callable[[], Objective], size: tuple[int, int], limit: TileLimit) -> None:
-        """build: makes the objective with tiles within `limit`; size: width and height of the image"""
-        self._build, self._size, self._limit = build, size, limit
+    def __init__(self, build: Callable[[], Objective], size: tuple[int, int], limit: TileLimit, evaluations: int = 1) -> None:
+        """build: makes the objective with tiles within `limit`; size: width and height of the image
+        evaluations: how many there will be
+        """
+        self._build, self._size, self._limit, self._evaluations = build, size, limit, evaluations
         self._objective: GraphedObjective | None = None
 
     @property
@@ -57,7 +59,7 @@ class AdaptiveTilingObjective:
         try:
             if self._objective is None:
                 self._release_if_tiled(image.device)
-                self._objective = GraphedObjective(self._build())
+                self._objective = GraphedObjective(self._build(), self._evaluations)
             self._release_if_tiled(image.device)
             evaluation = self._objective(image)
             self._release_if_tiled(image.device)  # the optimizer works on whole images

@@ -10,10 +10,12 @@ import contextlib
 import logging
 import os
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from ..runtime.memory import release_memory
 from .objective import Evaluation, Objective
 
 logger = logging.getLogger("impasto")
@@ -21,22 +23,32 @@ logger = logging.getLogger("impasto")
 _SWITCH = "IMPASTO_CUDA_GRAPHS"
 
 
+#: A level with fewer evaluations is not recorded: that takes as long as a few of them.
+_LEAST_EVALUATIONS = 5
+#: Largest error of the gradient of a replay: sums in another order round differently, in bfloat16 to 1e-2
+_TOLERANCE = 0.05
+
+
 class GraphedObjective:
     """An objective for images of one size whose second evaluation on a CUDA device is recorded, and replayed from then on"""
 
-    def __init__(self, objective: Objective) -> None:
+    #: Devices on which a replay has given the gradient of an evaluation
+    _checked: ClassVar[set[torch.device]] = set()
+
+    def __init__(self, objective: Objective, evaluations: int) -> None:
+        """evaluations: how many there will be"""
         self.objective = objective
-        self._evaluations = 0
         self._graph: torch.cuda.CUDAGraph | None = None
         self._image: Tensor | None = None  # where the graph reads the image
         self._evaluation: Evaluation | None = None  # where it writes
-        self._is_possible = objective.is_recordable and os.environ.get(_SWITCH) != "0"
+        self._is_first = True
+        self._is_possible = objective.is_recordable and evaluations >= _LEAST_EVALUATIONS and os.environ.get(_SWITCH) != "0"
 
     def __call__(self, image: Tensor) -> Evaluation:
         """Evaluate the objective at an image (H, W, 3).  Raises MemoryError, torch.OutOfMemoryError."""
-        self._evaluations += 1
-        if image.device.type != "cuda" or not self._is_possible or self._evaluations == 1:
-            return self.objective(image)  # the first one also initializes the device's libraries
+        if image.device.type != "cuda" or not self._is_possible or self._is_first:
+            self._is_first = False  # it also initializes the device's libraries
+            return self.objective(image)
         if self._graph is None:
             self._record(image)
         if self._graph is None or self._image is None or self._evaluation is None:
@@ -53,17 +65,28 @@ class GraphedObjective:
         )
 
     def _record(self, image: Tensor) -> None:
-        """Record an evaluation, unless something in it cannot be recorded."""
+        """Record an evaluation, unless something in it cannot be recorded, or a replay gives another gradient."""
+        device = image.device
         graph, static_image = torch.cuda.CUDAGraph(), image.clone()
+        stream = torch.cuda.current_stream(device)
+        evaluation: Evaluation | None = None
         try:
-            with torch.cuda.graph(graph):
+            with torch.cuda.device(device), torch.cuda.graph(graph, stream=torch.cuda.Stream(device)):  # type: ignore[no-untyped-call]
                 evaluation = self.objective(static_image)
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
+            if device not in self._checked:
+                graph.replay()
+                expected = self.objective(static_image).gradient
+                error = (evaluation.gradient - expected).norm() / expected.norm().clamp(min=1e-30)
+                if not bool(error < _TOLERANCE):
+                    raise RuntimeError(f"a replay gives another gradient, by {float(error):.0%}")
+                self._checked.add(device)
+        except RuntimeError as error:  # also of memory: an evaluation as before may fit
             self._is_possible = False
             logger.info("no CUDA graph: %s", str(error).splitlines()[0])
+            torch.cuda.set_stream(stream)  # which a recording that fails leaves
+            del evaluation
             with contextlib.suppress(RuntimeError):
                 graph.reset()
+            release_memory(device)
             return
         self._graph, self._image, self._evaluation = graph, static_image, evaluation

@@ -46,13 +46,15 @@ class FeatureCache:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         weakref.finalize(self, self._file.close)  # every `load` keeps this object alive
+        self._room = _HOST_SHARE * available_memory(torch.device("cpu"))  # for pinned memory, in bytes
 
     def store(self, tensor: Tensor) -> Callable[[], Tensor]:
         """Store a tensor, and return a function that loads it.  Raises OutOfMemoryError: the disk is full."""
         shape, dtype, device = tensor.shape, tensor.dtype, tensor.device
-        if device.type == "cuda" and tensor.nbytes < _HOST_SHARE * available_memory(torch.device("cpu")):
+        if device.type == "cuda" and tensor.nbytes < self._room:
             with contextlib.suppress(RuntimeError):  # the system pins no more memory
                 pinned = torch.empty(shape, dtype=dtype, pin_memory=True).copy_(tensor)
+                self._room -= tensor.nbytes
                 return lambda: pinned.to(device, non_blocking=True)
         remaining = _as_bytes(tensor.contiguous().cpu())
         with _disk_errors():

@@ -223,6 +223,7 @@ class Run:
         if self._checkpoint_path:
             writer = CheckpointWriter(self._checkpoint_path, self.recipe, self.plan.to_dict())
         state = _State(None, self._make_optimizer(self.levels[0]))
+        level: LevelTargets | None = None
         for index, pyramid_level in enumerate(self.levels):
             width, height, steps, *_ = pyramid_level
             if resumed and index < resumed.scale:
@@ -230,6 +231,7 @@ class Run:
                 continue
             if pyramid_level.is_tiled:  # memory is short: use none for layers that no level needs any more
                 network.forget_transforms_beyond(self.options.all_layers(network.name, shallow=True))
+            level = None  # with its targets, and what was recorded
             release_memory(self.device)  # what the level below has left
             targets.tile_limit.lower(self.plan.tiles[index])
             level = targets.at(network, pyramid_level)

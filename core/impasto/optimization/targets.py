@@ -264,7 +264,9 @@ class LevelTargets:
     def __init__(self, builder: TargetBuilder, network: VGG, level: Level) -> None:
         width, height = level.width, level.height
         self._builder, self._size = builder, (width, height)
-        self.objective = AdaptiveTilingObjective(lambda: builder.objective(network, level), self._size, builder.tile_limit)
+        self.objective = AdaptiveTilingObjective(
+            lambda: builder.objective(network, level), self._size, builder.tile_limit, level.steps
+        )
         #: Where the content stays (H, W, 1), and the content (H, W, 3)
         self._kept_mask_and_content: tuple[Tensor, Tensor] | None = None
         if builder.inputs.keep is not None:

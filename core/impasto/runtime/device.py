@@ -49,7 +49,10 @@ def warn_once(message: str) -> None:
 
 def _missing_kernels(device: torch.device) -> str:
     """Return why torch cannot compute on a CUDA device, or ''."""
-    capability, architectures = torch.cuda.get_device_capability(device), torch.cuda.get_arch_list()
+    try:
+        capability, architectures = torch.cuda.get_device_capability(device), torch.cuda.get_arch_list()
+    except RuntimeError as error:
+        return f"CUDA does not start ({str(error).splitlines()[0]})"
     if has_kernels(capability, architectures):
         return ""
     name, (major, minor) = torch.cuda.get_device_name(device), capability

@@ -117,6 +117,8 @@ def release_memory(device: torch.device) -> None:
         libc.malloc_trim(0)
     if device.type == "cuda":
         torch.cuda.empty_cache()
+        with contextlib.suppress(AttributeError, RuntimeError):  # pinned memory of the host
+            torch._C._host_emptyCache()
     elif device.type == "mps":
         torch.mps.empty_cache()
 
