@@ -103,6 +103,15 @@ def test_tiles_cost_flops_and_processes_share_them() -> None:
     assert shared.flops < 0.85 * whole.flops
 
 
+def test_maps_stay_within_what_a_device_can_index() -> None:
+    options = Options(network="vgg16", size=4096, ladder=False, iterations=3)
+    arguments = (options, "vgg16", pyramid_levels((4096, 4096), options), torch.float32, 1e12)
+    assert fit_plan(*arguments).tiles[-1] is None
+    side = fit_plan(*arguments, largest_map=2.0**30).tiles[-1]  # of MPS: buffers of 2^32 bytes
+    assert side is not None
+    assert side**2 * 64 < 2**30
+
+
 def test_flops_are_those_of_the_convolutions() -> None:
     """VGG-16 up to conv5_1 at 64 x 64, counted by hand: 2 x 9 x inputs x outputs x positions, both ways."""
     options = Options(network="vgg16", size=64, ladder=False, iterations=3)

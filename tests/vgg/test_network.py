@@ -55,3 +55,12 @@ def test_transforms_of_deeper_layers_can_be_freed() -> None:
     transformed = {name: layer._forward.transformed is not None for name, layer in network._convolutions.items()}
     assert transformed == {"conv1_1": False, "conv1_2": False, "conv2_1": True, "conv2_2": False, "conv3_1": False}
     torch.testing.assert_close(network.forward(torch.full((64, 64, 3), 0.4))["conv3_1"], before)
+
+
+@pytest.mark.parametrize("kind", ["average", "max"])
+def test_pooling_without_writing_in_place_is_the_same(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on MPS, where operations that write to strided results have got them wrong"""
+    features, gradient = torch.rand(9, 12, 5), torch.rand(4, 6, 5)
+    expected = pool_gradient(features, gradient, kind)
+    monkeypatch.setattr("impasto.vgg.network._writes_in_place", lambda out: False)
+    torch.testing.assert_close(pool_gradient(features, gradient, kind), expected, rtol=0, atol=0)
