@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
@@ -351,6 +352,65 @@ def test_failed_setup_says_what_to_do_and_keeps_the_previous_engine(
     assert sentence in output.splitlines()[-1]
     assert (folder / "engine" / "complete").read_text() == "impasto 0.0.1"
     assert not (folder / "engine.old").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 48 MB: room for uv, and not for a Python"""
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = [str(mount), "-t", "tmpfs", "-o", "size=48m", "impasto", str(folder)]
+    if mount is None or unmount is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        yield folder
+    finally:
+        subprocess.run([unmount, "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(("disk", "sentence"), [("full", "The disk is full"), ("read-only", "cannot be written to")])
+def test_full_and_read_only_disks(
+    small_disk: Path,
+    machine: UvServer,
+    wheels: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    disk: str,
+    sentence: str,
+) -> None:
+    """What uv itself says when it cannot write"""
+    monkeypatch.setattr(Computer, "needed_bytes", 1e6)
+    folder = small_disk / "engine"
+    (folder / "engine").mkdir(parents=True)
+    (folder / "engine" / "complete").write_text("impasto 0.0.1")
+    if disk == "read-only":
+        (folder / f"uv-{installation.UV_VERSION}").mkdir()
+        subprocess.run(["/bin/mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert set_up(folder, engine_wheel(wheels)) == 2
+    assert sentence in capsys.readouterr().err.splitlines()[-1]
+    assert (folder / "engine" / "complete").read_text() == "impasto 0.0.1"
+
+
+def test_missing_library_of_windows(
+    machine: UvServer, wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A torch that cannot be imported is found before the engine counts as complete."""
+    others = tmp_path / "wheels"
+    shutil.copytree(wheels, others)
+    (torch,) = others.glob("torch-*.whl")
+    name = torch.name.removesuffix("-py3-none-any.whl")
+    with zipfile.ZipFile(torch) as old:
+        files = {member: old.read(member) for member in old.namelist() if not member.endswith(".pth")}
+    files["torch.py"] = b"raise ImportError('DLL load failed while importing _C: The specified module could not be found.')"
+    files[f"{name}.dist-info/RECORD"] = "".join(f"{file},,\n" for file in files).encode()
+    with zipfile.ZipFile(torch, "w") as new:
+        for member, content in files.items():
+            new.writestr(member, content)
+    monkeypatch.setenv("UV_FIND_LINKS", str(others))
+    assert set_up(tmp_path / "engine", engine_wheel(wheels)) == 2
+    assert "Visual C++ Redistributable" in capsys.readouterr().err.splitlines()[-1]
+    assert installation.engine_python(str(tmp_path / "engine")) is None
 
 
 def test_broken_download_goes_on_from_where_it_was(
