@@ -159,3 +159,8 @@ def test_options_load_neither_torch_nor_numpy() -> None:
 
 def test_package_declares_its_types() -> None:
     assert importlib.resources.files("impasto").joinpath("py.typed").is_file()
+
+
+def test_help_names_what_float32_means_on_cards_with_tensor_cores() -> None:
+    (precision,) = (field for field in dataclasses.fields(Options) if field.name == "precision")
+    assert "TF32" in precision.metadata["help"]
