@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -80,10 +81,7 @@ class Picture:
     @cached_property
     def _half(self) -> Picture:
         """The picture at half of its size"""
-        if self.alpha is None:
-            return replace(self, pixels=halve(self.pixels))
-        alpha = halve(self.alpha[..., None])
-        return replace(self, pixels=halve(self.pixels * self.alpha[..., None]) / alpha.clamp(min=1e-4), alpha=alpha[..., 0])
+        return self._transform(halve)
 
     def resize(self, width: int, height: int, tileable: Tileable = NOT_TILEABLE) -> Picture:
         """Return a resized copy (antialiased bicubic); transparent pixels do not bleed into visible ones.
@@ -94,10 +92,14 @@ class Picture:
             return self
         if all(old % 2 == 0 and old >= _HALVED_FROM * new for old, new in zip(self.size, (width, height), strict=True)):
             return self._half.resize(width, height, tileable)
+        return self._transform(lambda values: resize(values, width, height, tileable))
+
+    def _transform(self, resized: Callable[[Tensor], Tensor]) -> Picture:
+        """Return a copy of another size, by a linear function of images (H, W, C); transparent pixels count for nothing."""
         if self.alpha is None:
-            return replace(self, pixels=resize(self.pixels, width, height, tileable))
-        premultiplied = resize(self.pixels * self.alpha[..., None], width, height, tileable)
-        alpha = resize(self.alpha[..., None], width, height, tileable)
+            return replace(self, pixels=resized(self.pixels))
+        premultiplied = resized(self.pixels * self.alpha[..., None])
+        alpha = resized(self.alpha[..., None])
         pixels = (premultiplied / alpha.clamp(min=1e-4)).clamp(0, 1)
         return replace(self, pixels=pixels, alpha=alpha[..., 0])
 

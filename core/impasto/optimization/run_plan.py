@@ -61,7 +61,7 @@ _PAIR_BYTES, _BFLOAT16_PAIR_BYTES = 24, 12
 
 
 class Work(NamedTuple):
-    """What a device has to do"""
+    """The work of a run on a device"""
 
     flops: float = 0.0  # floating-point operations of the convolutions
     traffic: float = 0.0  # bytes read and written
@@ -301,14 +301,10 @@ def _try_plan(
             step_flops *= LEARNED_COST
             if cost.tiles > 1:  # another forward pass
                 step_flops += forward_flops(network, layers, observed)
-        convolutions = _conv_shapes(network, layers)
-        features = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in convolutions)
-        tile_launches = _CONVOLUTION_LAUNCHES * len(convolutions) + (_LEARNED_LAUNCHES if learned else 0)
-        step = Work(
-            step_flops,
-            _PASSES * features * precision.itemsize * cost.total_pixels * (LEARNED_COST if learned else 1),
-            _STEP_LAUNCHES + tile_launches * cost.tiles,
-        )
+        tile_launches = _CONVOLUTION_LAUNCHES * len(_conv_shapes(network, layers)) + (_LEARNED_LAUNCHES if learned else 0)
+        passes = _PASSES * (LEARNED_COST if learned else 1)
+        traffic = passes * _features_per_pixel(network, layers) * precision.itemsize * cost.total_pixels
+        step = Work(step_flops, traffic, _STEP_LAUNCHES + tile_launches * cost.tiles)
         level_work.append(step.times(steps * math.ceil(cost.tiles / processes) / cost.tiles))
     return RunPlan(tuple(sides), history, bfloat16, offload, round(peak), tuple(level_work))
 
@@ -316,8 +312,12 @@ def _try_plan(
 def _bytes_per_block_pixel(options: Options, network: str, precision: torch.dtype, shallow: bool) -> float:
     """Return the bytes per pixel of the block of a tile: features and temporaries."""
     layers = options.all_layers(network, shallow=shallow)
-    features = sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, layers))
-    return (features + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize
+    return (_features_per_pixel(network, layers) + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize
+
+
+def _features_per_pixel(network: str, layers: Iterable[str]) -> float:
+    """Return the number of features of all convolutions per pixel of the image."""
+    return sum(outputs / layer_stride(name) ** 2 for name, _, outputs in _conv_shapes(network, layers))
 
 
 def _history_that_fits(device_bytes: float, host_bytes: float) -> tuple[int, bool, bool]:
