@@ -29,7 +29,7 @@ _WAITING = {
     *("nonzero", "masked_select", "equal", "is_nonzero", "_unique2", "unique_dim", "unique_consecutive", "bincount"),
     *("repeat_interleave", "_linalg_eigh", "_linalg_svd", "linalg_cholesky_ex", "linalg_inv_ex", "_linalg_solve_ex"),
 }
-#: Operations that start no kernel, besides views
+#: Operations other than views that start no kernel
 _WITHOUT_KERNEL = {
     *("detach", "alias", "empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "lift_fresh"),
     *("_unsafe_view", "_reshape_alias"),

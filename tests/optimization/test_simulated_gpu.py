@@ -29,7 +29,7 @@ LAUNCHES = 500
 
 
 class Counts(NamedTuple):
-    """What a step has made the device and its host do, by line of the engine"""
+    """The events of a step, by line of the engine"""
 
     synchronizations: Counter[str]
     uploads: Counter[str]

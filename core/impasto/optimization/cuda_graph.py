@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,14 +19,21 @@ from ..runtime.memory import release_memory
 from .objective import Evaluation, Objective
 
 logger = logging.getLogger("impasto")
-#: Set to 0, for comparisons, it switches graphs off.
+
+#: Set to 0, for comparisons, this environment variable switches graphs off.
 _SWITCH = "IMPASTO_CUDA_GRAPHS"
-
-
 #: A level with fewer evaluations is not recorded: that takes as long as a few of them.
 _LEAST_EVALUATIONS = 5
 #: Largest error of the gradient of a replay: sums in another order round differently, in bfloat16 to 1e-2
 _TOLERANCE = 0.05
+
+
+class _Recording(NamedTuple):
+    """A graph, and the tensors that each replay reads and overwrites"""
+
+    graph: torch.cuda.CUDAGraph
+    image: Tensor
+    evaluation: Evaluation
 
 
 class GraphedObjective:
@@ -38,9 +45,7 @@ class GraphedObjective:
     def __init__(self, objective: Objective, evaluations: int) -> None:
         """evaluations: how many there will be"""
         self.objective = objective
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._image: Tensor | None = None  # where the graph reads the image
-        self._evaluation: Evaluation | None = None  # where it writes
+        self._recording: _Recording | None = None
         self._is_first = True
         self._is_possible = objective.is_recordable and evaluations >= _LEAST_EVALUATIONS and os.environ.get(_SWITCH) != "0"
 
@@ -49,23 +54,24 @@ class GraphedObjective:
         if image.device.type != "cuda" or not self._is_possible or self._is_first:
             self._is_first = False  # it also initializes the device's libraries
             return self.objective(image)
-        if self._graph is None:
-            self._record(image)
-        if self._graph is None or self._image is None or self._evaluation is None:
+        self._recording = self._recording or self._record(image)
+        if self._recording is None:
+            self._is_possible = False
             return self.objective(image)
-        self._image.copy_(image)
-        self._graph.replay()
-        result = self._evaluation  # which the next replay overwrites, with what a learned optimizer sees in this step
+        graph, static_image, evaluation = self._recording
+        static_image.copy_(image)
+        graph.replay()
+        # The next replay overwrites these. What a learned optimizer sees is used before that.
         return replace(
-            result,
-            gradient=result.gradient.clone(),
-            value=result.value.clone(),
-            content_loss=result.content_loss.clone(),
-            style_loss=result.style_loss.clone(),
+            evaluation,
+            gradient=evaluation.gradient.clone(),
+            value=evaluation.value.clone(),
+            content_loss=evaluation.content_loss.clone(),
+            style_loss=evaluation.style_loss.clone(),
         )
 
-    def _record(self, image: Tensor) -> None:
-        """Record an evaluation, unless something in it cannot be recorded, or a replay gives another gradient."""
+    def _record(self, image: Tensor) -> _Recording | None:
+        """Record an evaluation; None: something in it cannot be recorded, or a replay gives another gradient."""
         device = image.device
         graph, static_image = torch.cuda.CUDAGraph(), image.clone()
         stream = torch.cuda.current_stream(device)
@@ -81,12 +87,11 @@ class GraphedObjective:
                     raise RuntimeError(f"a replay gives another gradient, by {float(error):.0%}")
                 self._checked.add(device)
         except RuntimeError as error:  # also of memory: an evaluation as before may fit
-            self._is_possible = False
             logger.info("no CUDA graph: %s", str(error).splitlines()[0])
             torch.cuda.set_stream(stream)  # which a recording that fails leaves
             del evaluation
             with contextlib.suppress(RuntimeError):
                 graph.reset()
             release_memory(device)
-            return
-        self._graph, self._image, self._evaluation = graph, static_image, evaluation
+            return None
+        return _Recording(graph, static_image, evaluation)

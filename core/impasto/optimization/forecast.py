@@ -77,7 +77,7 @@ def forecast_plan(plan: RunPlan, final: Level, device: torch.device, precision: 
 
 
 class Speed(NamedTuple):
-    """What a device does in a second. A CPU starts its work at once, and its memory counts in its convolutions."""
+    """The speed of a device, per second. For a CPU, launches cost nothing, and the traffic is part of its convolutions."""
 
     flops: float
     traffic: float = math.inf  # bytes read and written

@@ -23,7 +23,7 @@ _CGROUP_FILES = [
     ("memory/memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 ]
 
-#: How the libraries of the devices, and torch on a CPU, say that memory ran out, besides torch.OutOfMemoryError
+#: Messages of out-of-memory errors that are not a torch.OutOfMemoryError
 _OUT_OF_MEMORY = re.compile("out of memory|(can't|not enough).* memory|_STATUS_ALLOC_FAILED|[Ii]nvalid buffer size")
 
 #: Memory limit of this process in bytes while freed memory is kept, and the fraction of it above which memory is released.
