@@ -11,12 +11,10 @@ import pytest
 
 from impasto import __version__
 from impasto.cli.main import main
-from impasto.editor_plugins import build_zip, install_plugin
+from impasto.editor_plugins import SHARED_MODULES, build_zip, install_plugin
 from impasto.installation import this_local_folder
 
 ROOT = Path(__file__).parents[1]
-#: Modules of the engine of which the plugin contains a copy
-COPIES = [ROOT / "core/impasto/worker/protocol.py", ROOT / "core/impasto/installation.py"]
 
 
 @pytest.fixture
@@ -37,7 +35,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
 def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(build_zip(tmp_path / "dist", wheel)) as archive:
         names = archive.namelist()
-        for copy in COPIES:
+        for copy in SHARED_MODULES:
             assert archive.read(f"impasto_krita/{copy.name}") == copy.read_bytes()
         desktop = archive.read("impasto_krita.desktop").decode()
     assert "impasto_krita/" in names  # without the folder's own entry: "No plugins found in archive"
@@ -56,7 +54,7 @@ def test_zip_is_reproducible(wheel: Path, tmp_path: Path) -> None:
 
 
 def modules() -> list[Path]:
-    return [*sorted((ROOT / "plugin" / "impasto_krita").glob("*.py")), *COPIES]
+    return [*sorted((ROOT / "plugin" / "impasto_krita").glob("*.py")), *SHARED_MODULES]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)

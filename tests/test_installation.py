@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from impasto import installation
+from impasto import disk, installation
 from impasto.cli.main import main
-from impasto.installation import Command, Computer, Download, Setup, SetupError, describe, explain_failure, local_folder
+from impasto.installation import Command, Computer, Download, Setup, SetupError, describe, local_folder
+from impasto.setup_failures import explain_failure
 from tests.plugin.linked_wheels import write_linked_wheels
 from tests.uv_server import PYTHON, UvServer, uv_server
 
@@ -27,7 +28,7 @@ Usage = namedtuple("Usage", "total used free")
 def _foreground(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let folders be deleted before the test goes on."""
 
-    monkeypatch.setattr(installation, "_delete", lambda folder: shutil.rmtree(folder, ignore_errors=True))
+    monkeypatch.setattr(disk, "_delete", lambda folder: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_an_engine_in_use_survives_its_update(monkeypatch: pytest.MonkeyPatch, t
     def busy(old: str, new: str) -> None:
         raise PermissionError(13, "in use")
 
-    monkeypatch.setattr(installation, "_rename", busy)
+    monkeypatch.setattr(installation, "move", busy)
     with pytest.raises(SetupError, match="The engine is in use"):
         setup.next_step()
     setup.undo()
@@ -174,7 +175,7 @@ def test_an_update_that_a_crash_has_ended_is_undone_by_the_next(monkeypatch: pyt
     another = Setup(str(tmp_path), "engine.whl", LINUX)
     another.next_step()
     another.undo()
-    installation.wait_for_deletions()
+    disk.wait_for_deletions()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["engine", "lock", f"uv-{installation.UV_VERSION}"]
     assert (tmp_path / "engine" / "complete").exists()
 
@@ -254,7 +255,7 @@ def test_room_and_long_paths_are_checked_first(monkeypatch: pytest.MonkeyPatch, 
     ],
 )
 def test_failures_are_sentences_with_a_remedy(output: str, sentence: str) -> None:
-    assert sentence in explain_failure(output, "FOLDER", WINDOWS)
+    assert sentence in explain_failure(output, "FOLDER", "7.0 GB")
 
 
 @pytest.fixture(scope="module")

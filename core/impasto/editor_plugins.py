@@ -16,12 +16,16 @@ from .installation import this_local_folder
 
 PLUGIN_NAME = "impasto_krita"
 _PACKAGE_FOLDER = Path(__file__).parent
+#: Modules of the engine of which the plugin contains a copy. They need the standard library only.
+SHARED_MODULES = tuple(
+    _PACKAGE_FOLDER / name for name in ("worker/protocol.py", "disk.py", "installation.py", "setup_failures.py")
+)
 #: The plugin's folder: inside the package in the wheel, beside `core` in the repository
 _SOURCES = (_PACKAGE_FOLDER / "plugin", _PACKAGE_FOLDER.parents[1] / "plugin")
 
 
 def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
-    """Return the files of the plugin's zip: path -> content. Two are the engine's own: `protocol.py` and `installation.py`.
+    """Return the files of the plugin's zip: path -> content. Some are the engine's own modules.
 
     wheel: the engine that the plugin can set up, to be included
     Raises ImpastoError: this installation does not include the plugin.
@@ -33,8 +37,8 @@ def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
     for path in source.joinpath(PLUGIN_NAME).rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyi":
             contents[path.relative_to(source).as_posix()] = path.read_bytes()
-    for copy in (_PACKAGE_FOLDER / "worker" / "protocol.py", _PACKAGE_FOLDER / "installation.py"):
-        contents[f"{PLUGIN_NAME}/{copy.name}"] = copy.read_bytes()
+    for module in SHARED_MODULES:
+        contents[f"{PLUGIN_NAME}/{module.name}"] = module.read_bytes()
     if wheel is not None:
         contents[f"{PLUGIN_NAME}/engine/{wheel.name}"] = wheel.read_bytes()
     return contents

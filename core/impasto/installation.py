@@ -1,5 +1,4 @@
-"""Setting up the engine for an editor's plugin on a computer without Python: what is installed, in which steps, and what
-failures mean.
+"""Setting up the engine for an editor's plugin on a computer without Python: what is installed, and in which steps.
 
 uv (https://docs.astral.sh/uv) brings a Python of its own and installs the engine with the build of PyTorch that fits the
 computer. This module says what to do; the Krita plugin, which contains a copy, does it in Qt's event loop, and `impasto setup`
@@ -18,11 +17,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Generator, Mapping, NamedTuple
+
+from .disk import delete_in_background, delete_leftovers, free_bytes, lock, move
+from .setup_failures import explain_failure
 
 PYTHON_VERSION = "3.12"
 UV_VERSION = "0.11.12"
@@ -67,6 +69,7 @@ class Computer(NamedTuple):
     graphics: str = ""  # NVIDIA, AMD, or neither
 
     @classmethod
+    @lru_cache(maxsize=None)
     def this(cls) -> Computer:
         """The computer that this program runs on."""
         system, machine = platform.system(), platform.machine().lower()
@@ -178,7 +181,7 @@ class Download(NamedTuple):
                 "What was downloaded as uv is something else, as behind the login page of a network: open a page in your "
                 "browser, and try again."
             )
-        _rename(self.part, self.path)
+        move(self.part, self.path)
 
 
 class Command(NamedTuple):
@@ -215,13 +218,15 @@ class Setup:
 
     def explain(self, output: str) -> str:
         """One sentence, with a remedy, about a step that failed.  output: what it has printed"""
-        return explain_failure(output, self.folder, self.computer)
+        return explain_failure(output, self.folder, gigabytes(self.computer.needed_bytes))
 
     def _make_steps(self) -> Generator[Download | Command, None, None]:
         archive_name = self.computer.uv_archive()
         self._ensure_possible()
-        self._lock = _lock(os.path.join(self.folder, "lock"))
-        _delete_leftovers(self.folder)
+        self._lock = lock(os.path.join(self.folder, "lock"))
+        if self._lock is None:
+            raise SetupError("The engine is being set up in another window. Wait until that has ended.")
+        delete_leftovers(self.folder)
         self._restore()
         uv_folder = os.path.join(self.folder, f"uv-{UV_VERSION}")
         uv = os.path.join(uv_folder, "uv.exe" if archive_name.endswith(".zip") else "uv")
@@ -261,7 +266,7 @@ class Setup:
     def _restore(self) -> None:
         """Put the previous engine back in its place, if an installation has left it aside.  Raises OSError."""
         if installed_python(self._backup) and not installed_python(self.engine) and delete_in_background(self.engine):
-            _rename(self._backup, self.engine)
+            move(self._backup, self.engine)
 
     def _move_aside(self) -> None:
         """Make room for the new engine. A working one is kept as a backup until the new one is complete.
@@ -273,7 +278,7 @@ class Setup:
             if not delete_in_background(self._backup):
                 raise SetupError(in_use)
             try:
-                _rename(self.engine, self._backup)
+                move(self.engine, self._backup)
             except OSError:
                 raise SetupError(in_use) from None
         elif not delete_in_background(self.engine):
@@ -293,7 +298,7 @@ class Setup:
                 r"variable LOCALAPPDATA to a short folder, such as C:\Local, for Krita."
             )
         os.makedirs(self.folder, exist_ok=True)
-        free, needed = _free_bytes(self.folder), missing_bytes(self.computer, self.folder)
+        free, needed = free_bytes(self.folder), missing_bytes(self.computer, self.folder)
         if free < needed:
             raise SetupError(
                 f"The disk is too full: the engine needs {gigabytes(needed)} in {self.folder}, and only {gigabytes(free)} is "
@@ -318,7 +323,7 @@ def describe(computer: Computer, folder: str) -> str:
         computer.uv_archive()
     except SetupError as error:
         return str(error)
-    free, missing = _free_bytes(folder), missing_bytes(computer, folder)
+    free, missing = free_bytes(folder), missing_bytes(computer, folder)
     room = f"{gigabytes(free)} is free." if free >= missing else f"Only {gigabytes(free)} is free: make some room first."
     return (
         f"Painting needs the engine, a separate program with Python and PyTorch for your {computer.torch_kind}: about "
@@ -331,28 +336,17 @@ def gigabytes(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size < 9.95e9 else f"{size / 1e9:.0f} GB"
 
 
-def _free_bytes(folder: str) -> int:
-    """The room on the disk of a folder that may not exist yet; 0 if its disk does not."""
-    while True:
-        try:
-            return shutil.disk_usage(folder).free
-        except OSError:
-            folder, child = os.path.dirname(folder), folder
-            if folder == child:
-                return 0
-
-
 class DiskProgress:
     """How far an installation is, by how much it has written to the disk."""
 
     def __init__(self, folder: str, needed: float) -> None:
         self._folder, self._needed = folder, needed
-        self._started, self._free = time.monotonic(), _free_bytes(folder)
+        self._started, self._free = time.monotonic(), free_bytes(folder)
         self.fraction = 0.0  # never falls
 
     def update(self) -> str:
         """Look at the disk, and return the state as text, such as "0.4 of 1.5 GB, 2 min left"."""
-        written = max(0.0, self._free - _free_bytes(self._folder))
+        written = max(0.0, self._free - free_bytes(self._folder))
         self.fraction = max(self.fraction, min(0.99, written / self._needed))
         text = f"{min(written, self._needed) / 1e9:.1f} of {gigabytes(self._needed)}"
         seconds = time.monotonic() - self._started
@@ -360,73 +354,6 @@ class DiskProgress:
             return text
         left = seconds * (1 / self.fraction - 1)
         return f"{text}, {f'{left / 60:.0f} min' if left > 90 else f'{left:.0f} s'} left"
-
-
-#: Sentences about failures, by what programs print, in the order in which they are looked for
-_FAILURES = [
-    (
-        r"tls initialization failed|without qt's network",
-        "This Krita cannot download. Set the engine up in a terminal, with impasto setup, as the manual describes.",
-    ),
-    (
-        r"no space left|not enough space|disk full|disk quota|(os |win)error 112\b|(errno|os error) 28\b",
-        "The disk is full: the engine needs {needed} in {folder}. Free some space and try again.",
-    ),
-    (
-        r"contains a virus|(os |win)error 225\b",
-        "The antivirus program has stopped the installation. Allow the folder {folder} there, and try again.",
-    ),
-    (
-        r"being used by another process|(os |win)error (5|32)\b",
-        "A file in {folder} is in use, or may not be changed: close other Kritas, wait for antivirus programs, and try again.",
-    ),
-    (
-        r"filename or extension is too long|file name too long|(os |win)error 206\b",
-        "The paths of the engine's files are too long for Windows: enable long paths in Windows, or set LOCALAPPDATA to a "
-        "short folder for Krita.",
-    ),
-    (
-        r"permission denied|access is denied|read-only file system|(errno|os error) (13|30)\b",
-        "{folder} cannot be written to. Change its permissions and try again.",
-    ),
-    (
-        r"\b407\b|proxy|tunnel error",
-        "The proxy of this network did not let the download through. Set the environment variable HTTPS_PROXY, with user and "
-        "password if it needs them, for Krita.",
-    ),
-    (
-        r"\b40[13]\b|forbidden|unauthorized",
-        "The server refused the download (403). A firewall may block it: try another network, or ask who runs this one.",
-    ),
-    (
-        r"certificate|\bssl\b|\btls\b",
-        "The connection is not trusted: something on this network replaces certificates. Try another network, or set "
-        "SSL_CERT_FILE for Krita.",
-    ),
-    (
-        r"dns error|failed to lookup|name resolution|host .*not found|host not found|error sending request|could not connect"
-        r"|connection (error|reset|refused|closed|timed out)|timed out|timeout|unreachable|error decoding response body",
-        "The download was interrupted. Check the network connection and try again: what is complete is not downloaded again.",
-    ),
-    (
-        r"dll load failed|winerror 126|c10\.dll|vcruntime|msvcp140",
-        "A library of Windows is missing: install the Microsoft Visual C++ Redistributable (x64), and try again.",
-    ),
-    (
-        r"no solution found|no matching distribution|has no wheels|not found in the package registry",
-        "Some of the engine's packages do not exist for this computer. The log says which.",
-    ),
-]
-
-
-def explain_failure(output: str, folder: str, computer: Computer) -> str:
-    """One sentence, with a remedy, about a step that failed.  output: what it has printed"""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    values = {"folder": folder, "needed": gigabytes(computer.needed_bytes), "last": lines[-1] if lines else ""}
-    for pattern, sentence in _FAILURES:
-        if re.search(pattern, output.lower()):
-            return sentence.format(**values)
-    return f"Setting up the engine failed: {values['last'] or 'no reason was given'}"
 
 
 def _requirement(engine: str) -> str:
@@ -456,70 +383,6 @@ def _extract_program(archive: str, program: str) -> None:
     os.chmod(program + ".new", 0o755)
     os.replace(program + ".new", program)
     os.remove(archive)
-
-
-_deletions: list[threading.Thread] = []
-
-
-def delete_in_background(folder: str) -> bool:
-    """Delete a folder of several gigabytes in another thread.  Returns whether its path is free: False if a file is in use."""
-    if not os.path.isdir(folder):
-        return True
-    renamed = f"{folder}.{time.time_ns()}"
-    try:
-        _rename(folder, renamed)
-    except OSError:
-        return False
-    _delete(renamed)
-    return True
-
-
-def wait_for_deletions() -> None:
-    """Wait until what was to be deleted is deleted, before a program ends."""
-    while _deletions:
-        _deletions.pop().join()
-
-
-def _delete(folder: str) -> None:
-    thread = threading.Thread(target=shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, daemon=True)
-    thread.start()
-    _deletions.append(thread)
-
-
-def _delete_leftovers(folder: str) -> None:
-    """Delete what programs that ended early have left of folders to be deleted."""
-    for path in glob.glob(os.path.join(glob.escape(folder), "*.*")):
-        if re.search(r"\.\d{16,}$", path):
-            _delete(path)
-
-
-def _rename(old: str, new: str) -> None:
-    """Rename a file or folder, and wait a little for a program that has it open, as virus scanners do.  Raises OSError."""
-    for seconds in (0.1, 0.2, 0.4):
-        try:
-            os.replace(old, new)
-            return
-        except PermissionError:
-            time.sleep(seconds)
-    os.replace(old, new)
-
-
-def _lock(path: str) -> IO[str]:
-    """Hold a lock until the file is closed.  Raises SetupError: another program holds it."""
-    file = open(path, "a")  # noqa: SIM115
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise SetupError("The engine is being set up in another window. Wait until that has ended.") from None
-    return file
 
 
 def _compute_capability() -> float:

@@ -39,7 +39,7 @@ class EngineSetup(QtCore.QObject):
 
     @property
     def details(self) -> str:
-        """The end of what the last step has printed."""
+        """The end of the output of the last step."""
         return self._output
 
     @property
@@ -94,7 +94,7 @@ class EngineSetup(QtCore.QObject):
             self._fail(str(error))
 
     def _fail(self, output: str) -> None:
-        """End because of what a step has printed."""
+        """End after a failed step, with the sentence about its output."""
         assert self._setup is not None
         self._output = output
         self._end(self._setup.explain(output))

@@ -6,7 +6,6 @@ from impasto.installation import DiskProgress as DiskProgress
 from impasto.installation import Download as Download
 from impasto.installation import Setup as Setup
 from impasto.installation import SetupError as SetupError
-from impasto.installation import delete_in_background as delete_in_background
 from impasto.installation import describe as describe
 from impasto.installation import engine_python as engine_python
 from impasto.installation import installed_python as installed_python

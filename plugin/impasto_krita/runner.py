@@ -10,12 +10,13 @@ from typing import Any
 from krita import Document, Krita
 
 from . import layers, messages, settings
+from .disk import delete_in_background
 from .engine_install import find_engine_command
 from .engine_process import EngineProcess, bgra_bytes, preview_image
 from .engine_setup import EngineSetup
 from .errors import PluginError
 from .geometry import Rect
-from .installation import delete_in_background, engine_python, installed_python, this_local_folder
+from .installation import engine_python, installed_python, this_local_folder
 from .live_painting import LivePainting
 from .protocol import PROTOCOL, stripes
 from .qt import QtCore, QtGui

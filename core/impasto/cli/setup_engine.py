@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from .. import installation
+from ..disk import wait_for_deletions
 from ..errors import ImpastoError
 from ..installation import Command, Computer, Download, Setup, SetupError
 from .output import print_message
@@ -54,7 +55,7 @@ def setup_command(arguments: argparse.Namespace) -> int:
     finally:
         if not succeeded:
             setup.undo()
-        installation.wait_for_deletions()
+        wait_for_deletions()
     print(setup.engine)
     print_message("the engine is ready")
     return 0

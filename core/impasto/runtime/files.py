@@ -13,7 +13,6 @@ import platform
 import shutil
 import tempfile
 import threading
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +20,9 @@ from pathlib import Path
 import platformdirs
 import psutil
 
+from ..disk import move
 from ..errors import ImageError
 
-#: Waits for a file that another program has open, in seconds, and Windows' numbers for that: access denied, sharing violation
-_WAITS, _IN_USE = (0.05, 0.1, 0.2, 0.4, 0.8), (5, 32)
 #: Contains the host name: other computers may write to a shared folder, and their process IDs mean nothing here.
 _PREFIX = f".impasto-{zlib.crc32(platform.node().encode()):08x}-"
 
@@ -66,19 +64,6 @@ def replace_file(temporary: Path, path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         shutil.copymode(target, temporary)
     move(temporary, target)
-
-
-def move(source: Path, target: Path) -> None:
-    """Rename a file, and replace what is there. On Windows, wait a little for a viewer or virus scanner that has it open."""
-    for seconds in _WAITS:
-        try:
-            os.replace(source, target)
-            return
-        except PermissionError as error:
-            if getattr(error, "winerror", None) not in _IN_USE:
-                raise
-            time.sleep(seconds)
-    os.replace(source, target)
 
 
 def ensure_writable(path: Path) -> Path:

@@ -28,8 +28,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from ..disk import move
 from ..errors import WeightsError, validate_choice
-from ..runtime.files import cache_folder, file_sha256, move, temporary_path
+from ..runtime.files import cache_folder, file_sha256, temporary_path
 from .weight_files import kernel_shapes, layers_from_state, read_weight_file, save_weights
 
 #: Called with (bytes so far, total bytes)
