@@ -54,7 +54,7 @@ def test_zip_is_reproducible(wheel: Path, tmp_path: Path) -> None:
 
 
 def modules() -> list[Path]:
-    return [*sorted((ROOT / "plugin" / "impasto_krita").glob("*.py")), *SHARED_MODULES]
+    return [*sorted((ROOT / "plugin" / "impasto_krita").rglob("*.py")), *SHARED_MODULES]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
@@ -83,7 +83,7 @@ def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.Captur
     before = "[General]\nname=x\n\n[python]\nenable_other=true\n\n[theme]\nTheme=Krita dark\n"
     settings.write_text(before)
     assert main(["krita", "install"]) == 0
-    assert (data / "pykrita/impasto_krita/docker.py").exists()
+    assert (data / "pykrita/impasto_krita/ui/docker.py").exists()
     assert (data / "pykrita/impasto_krita.desktop").exists()
     assert (data / "actions/impasto_krita.action").exists()
     assert sys.executable in (data / "impasto/settings.json").read_text()

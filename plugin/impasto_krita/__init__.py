@@ -6,8 +6,8 @@ nor Krita can be shared with other editors' plugins: errors, request, protocol, 
 
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Krita
 
-from .docker import ImpastoDocker
 from .extension import ImpastoExtension
+from .ui.docker import ImpastoDocker
 
 _krita = Krita.instance()
 _krita.addExtension(ImpastoExtension(_krita))

@@ -1,8 +1,8 @@
-"""All access to Krita's pixels: list layers, read them as they look, and add a result as one undo step.
+"""Krita's layers: list them, and read them as they look.
 
 Layers are read from a clone of the document: it does not change while it is read, and hidden layers can be made visible in it
-without touching the user's document. Only Live reads the user's own document. Pixels are read and written in stripes, so that
-Krita never freezes. Outside this module colors are sRGB with 8 or 16 bits.
+without touching the user's document. Only Live reads the user's own document (`followed_layer`). Pixels are read in stripes,
+so that Krita never freezes. Outside this module colors are sRGB with 8 or 16 bits.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Iterator, Tuple
 from krita import Document, Krita, Node, Selection
 
 from .errors import PluginError
-from .geometry import Rect, changed_rect, union
+from .geometry import Rect
 from .protocol import stripes
 from .qt import QtCore
-from .steps import IDLE_MS, NEXT_MS, Steps
+from .steps import IDLE_MS, Steps
 
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
 #: Node types with pixels of their own. Masks belong to their layer; filter layers show what is below them.
@@ -25,10 +25,7 @@ _GRAY_MASKS = ("transparencymask", "selectionmask")
 #: The engine gets this many pixels around a selection, to recognize what it paints.
 _SELECTION_MARGIN = 64
 #: Rows that are converted at a time, where a layer is not 8-bit sRGB.
-_CONVERTED_ROWS = 64
-#: Rows of a layer that Live compares at a time.
-_COMPARED_ROWS = 64
-_MAX_LIVE_PIXELS = 40_000_000
+CONVERTED_ROWS = 64
 #: Layers up to this side length are read as a whole, including what is outside the canvas.
 _MAX_LAYER_SIDE = 32768
 
@@ -202,7 +199,7 @@ class LayerPicture:
         """(y, rows, pixels) from the top."""
         target: ColorSpace = ("RGBA", self.depth, SRGB)
         rect = self.rect
-        parts = stripes(rect.height) if self._space == target else stripes(rect.height, _CONVERTED_ROWS)
+        parts = stripes(rect.height) if self._space == target else stripes(rect.height, CONVERTED_ROWS)
         for y, rows in parts:
             pixels = bytes(self._node.projectionPixelData(rect.x, rect.y + y, rect.width, rows))
             yield y, rows, convert_pixels(pixels, rect.width, rows, self._space, target)
@@ -212,46 +209,6 @@ def mask_stripes(mask: Selection | Node, rect: Rect) -> Iterator[tuple[int, int,
     """(y, rows, pixels) of a selection or a mask in a rectangle, one byte per pixel."""
     for y, rows in stripes(rect.height):
         yield y, rows, bytes(mask.pixelData(rect.x, rect.y + y, rect.width, rows))
-
-
-class ResultLayer:
-    """A paint layer that is filled before it is added to the document, so that it is one undo step."""
-
-    def __init__(self, document: Document, name: str, rect: Rect, depth: str) -> None:
-        """rect: where the result lies on the canvas; depth: "U8" or "U16", of the pixels that will be written"""
-        self._document, self._rect = document, rect
-        self._layer = document.createNode(name, "paintlayer")
-        self._source: ColorSpace = ("RGBA", depth, SRGB)
-        self._space: ColorSpace = (self._layer.colorModel(), self._layer.colorDepth(), self._layer.colorProfile())
-
-    def write(self, y: int, rows: int, pixels: bytes) -> Steps:
-        """Write one stripe."""
-        width = self._rect.width
-        rows_per_step = rows if self._source == self._space else _CONVERTED_ROWS
-        stride = len(pixels) // rows
-        for top, count in stripes(rows, rows_per_step):
-            part = pixels[top * stride : (top + count) * stride]
-            part = convert_pixels(part, width, count, self._source, self._space)
-            self._layer.setPixelData(QtCore.QByteArray(part), self._rect.x, self._rect.y + y + top, width, count)
-            yield NEXT_MS
-
-    @property
-    def key(self) -> str:
-        """Identifies the layer in its document."""
-        return node_key(self._layer)
-
-    def add_above(self, key: str) -> None:
-        """Add it above the layer with this key, or on top if that layer was removed."""
-        add_above(self._document, self._layer, find_node(self._document, key))
-
-
-def add_above(document: Document, layer: Node, other: Node | None) -> None:
-    """Add a layer above another, or on top if that layer was removed."""
-    parent = other.parentNode() if other is not None else None
-    if parent is not None:
-        parent.addChildNode(layer, other)
-    if layer.parentNode() is None:  # Krita may refuse to add it without an error
-        document.rootNode().addChildNode(layer, None)
 
 
 def convert_pixels(pixels: bytes, width: int, height: int, source: ColorSpace, target: ColorSpace) -> bytes:
@@ -273,108 +230,3 @@ def convert_pixels(pixels: bytes, width: int, height: int, source: ColorSpace, t
     finally:
         document.setModified(False)
         document.close()
-
-
-class FollowedLayer:
-    """A layer of the user's document that Live polls for changes, on the whole canvas.
-
-    Its values are not converted to sRGB: the result layer has the same color profile.
-    """
-
-    def __init__(self, document: Document, key: str) -> None:
-        """Raises PluginError if the layer was removed, is too large, or is not 8-bit RGB"""
-        self._document, self._key = document, key
-        self.rect = canvas_rect(document)
-        node = self._find()
-        for item in (node, document):
-            if (item.colorModel(), item.colorDepth()) != ("RGBA", "U8") or item.colorProfile() != node.colorProfile():
-                raise PluginError("Live needs a picture in RGB with 8 bits: see Image, Convert Image Color Space.")
-        if self.rect.width * self.rect.height > _MAX_LIVE_PIXELS:
-            raise PluginError("Live works on pictures of up to 40 megapixels.")
-        self._stripes: list[bytes] = []  # the last known pixels
-        self._next_stripe = 0  # to be compared
-        self._changed: Rect | None = None  # in the stripes compared so far
-
-    def is_idle(self) -> bool:
-        """Whether no stroke is in progress and Krita is not drawing."""
-        if not self._document.tryBarrierLock():
-            return False
-        self._document.unlock()
-        return True
-
-    def stripes(self) -> Iterator[tuple[int, int, bytes]]:
-        """(y, rows, pixels) from the top: the pixels that next_change() compares with."""
-        node = self._find()
-        for y, rows in stripes(self.rect.height, _COMPARED_ROWS):
-            self._stripes.append(self._read(node, Rect(0, y, self.rect.width, rows)))
-            yield y, rows, self._stripes[-1]
-
-    def next_change(self, max_ms: int) -> tuple[Rect, bytes] | None:
-        """Continue to compare for at most `max_ms`.
-
-        Returns the rectangle that has changed and its pixels, once the whole layer has been compared; otherwise None.
-        Raises PluginError if the layer can no longer be followed.
-        """
-        node, clock = self._find(), QtCore.QElapsedTimer()
-        if canvas_rect(self._document) != self.rect:
-            raise PluginError("Live has ended: the picture's size was changed.")
-        clock.start()
-        while self._next_stripe < len(self._stripes):
-            y = self._next_stripe * _COMPARED_ROWS
-            rect = Rect(0, y, self.rect.width, min(_COMPARED_ROWS, self.rect.height - y))
-            pixels, known = self._read(node, rect), self._stripes[self._next_stripe]
-            if pixels != known:
-                self._changed = union(self._changed, changed_rect(known, pixels, rect))
-                self._stripes[self._next_stripe] = pixels
-            self._next_stripe += 1
-            if clock.elapsed() >= max_ms and self._next_stripe < len(self._stripes):
-                return None
-        self._next_stripe, changed, self._changed = 0, self._changed, None
-        return None if changed is None else (changed, self._read(node, changed))
-
-    def _find(self) -> Node:
-        node = find_node(self._document, self._key)
-        if node is None:
-            raise PluginError("Live has ended: its layer was removed.")
-        return node
-
-    def _read(self, node: Node, rect: Rect) -> bytes:
-        pixels = bytes(node.projectionPixelData(*rect))
-        if len(pixels) != 4 * rect.width * rect.height:
-            raise PluginError("Live has ended: the picture's color space was changed.")
-        return pixels
-
-
-class LiveResult:
-    """The result layer of Live. Only adding it is an undo step, so that undo still takes back the user's strokes."""
-
-    def __init__(self, document: Document, name: str) -> None:
-        self._document = document
-        self._layer = document.createNode(name, "paintlayer")
-        self._key = node_key(self._layer)
-        self._added = False
-
-    def write(self, x: int, y: int, width: int, height: int, pixels: bytes) -> None:
-        """Write a rectangle of pixels.  Raises PluginError if the user has removed the layer"""
-        if self._added and find_node(self._document, self._key) is None:
-            raise PluginError("Live has ended: its result layer was removed.")
-        self._layer.setPixelData(QtCore.QByteArray(pixels), x, y, width, height)
-
-    def show(self, above: str) -> None:
-        """Show what was written; the first time, add the layer above the layer with this key."""
-        if self._added:
-            self._document.refreshProjection()
-            return
-        add_above(self._document, self._layer, find_node(self._document, above))
-        self._added = True
-
-    def keep_inactive(self, key: str) -> bool:
-        """If Krita has activated this layer, as it does with new ones, activate the layer with this key instead.
-
-        Returns whether it has.
-        """
-        active, node = self._document.activeNode(), find_node(self._document, key)
-        if active is None or node is None or node_key(active) != self._key:
-            return False
-        self._document.setActiveNode(node)
-        return True

@@ -11,6 +11,7 @@ from typing import Any, Callable, NamedTuple
 from . import layers
 from .engine_process import EngineProcess
 from .errors import PluginError
+from .followed_layer import FollowedLayer, LiveResult
 from .qt import QtCore
 from .request import PaintRequest
 from .steps import StepRunner, Steps
@@ -49,8 +50,8 @@ class LivePainting(QtCore.QObject):
         engine.frame_received.connect(self._on_frame)
         self._job = _FIRST_JOB
         self._request: PaintRequest | None = None
-        self._layer: layers.FollowedLayer | None = None
-        self._result: layers.LiveResult | None = None
+        self._layer: FollowedLayer | None = None
+        self._result: LiveResult | None = None
         self._patches: list[_Patch] = []  # received, not yet written to the result
         self._awaiting_patches = False  # the engine has not answered the last change yet
         self._fully_repainted = self._settling = False
@@ -107,7 +108,7 @@ class LivePainting(QtCore.QObject):
 
     def _send_layer(self, request: PaintRequest) -> Steps:
         """Send the layer and the style, one stripe per step, and start the job."""
-        self._layer = layers.FollowedLayer(request.document, request.layer_key)
+        self._layer = FollowedLayer(request.document, request.layer_key)
         size = self._layer.rect[2:]
         yield from self._engine.send_image(self._job, "content", 0, size, "bgra8", self._layer.stripes())
         self._engine.send({"op": "image", "job": self._job, "role": "style", **request.styles[0].to_header()})
@@ -138,7 +139,7 @@ class LivePainting(QtCore.QObject):
     def _write_patches(self, request: PaintRequest) -> None:
         if self._result is None:
             self._polls_until_settled = _ACTIVATION_POLLS
-            self._result = layers.LiveResult(request.document, f"{request.title} live")
+            self._result = LiveResult(request.document, f"{request.title} live")
         for patch in self._patches:
             self._result.write(*patch)
         self._patches = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from krita import Document, Krita
 
-from . import layers, messages, settings
+from . import layers, messages, results, settings
 from .disk import delete_in_background
 from .engine_install import find_engine_command
 from .engine_process import EngineProcess, bgra_bytes, preview_image
@@ -217,7 +217,7 @@ class Runner(QtCore.QObject):
         if options.get("preset", "impasto") != "impasto":  # the other presets do as other programs do
             options.pop("protect", None)
         self.engine.send({"op": "start", "job": job, "options": options})
-        result: layers.ResultLayer | None = None
+        result: results.ResultLayer | None = None
         last_check = QtCore.QElapsedTimer()
         while True:
             if not last_check.isValid() or last_check.elapsed() > _DOCUMENT_CHECK_MS or self._received:
@@ -234,7 +234,7 @@ class Runner(QtCore.QObject):
                 break
             if result is None:
                 self._set_state("writing", "Adding the layer")
-                result = layers.ResultLayer(request.document, request.title, self._rect, self._depth)
+                result = results.ResultLayer(request.document, request.title, self._rect, self._depth)
             yield from result.write(*stripe)
         assert result is not None
         result.add_above(request.painting.layer_key if request.painting else request.layer_key)

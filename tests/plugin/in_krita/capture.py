@@ -76,7 +76,7 @@ def measure_painting(width, height, depth="U8", hidden=True, **options):
     yield from show_docker()
     yield (lambda: get_runner().engine.ready), 60
     yield 3  # the weights are loaded
-    timer, result_layer = GapTimer(), plugin().layers.ResultLayer
+    timer, result_layer = GapTimer(), plugin().results.ResultLayer
     add_above = result_layer.add_above
 
     def add_with_label(self, key):  # what Krita does with a new layer is measured separately
@@ -126,7 +126,7 @@ def measure_live(strokes=8):
     *_, start_seconds = yield from start_live()
     choose_brush()
     yield 3
-    show_times, live_result = [], plugin().layers.LiveResult
+    show_times, live_result = [], plugin().followed_layer.LiveResult
     show = live_result.show
 
     def show_and_record(self, above):

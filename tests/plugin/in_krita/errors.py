@@ -121,7 +121,7 @@ def two_windows():
     yield from press_stylize(style, size=128, iterations=60)
     yield (lambda: get_runner().state == "painting"), 180
     labels = [find_child(docker, "button").text() for docker in dockers]
-    plugin().docker.start_painting(dockers[-1].form)
+    plugin().ui.docker.start_painting(dockers[-1].form)
     refusal = get_runner().status
     yield is_idle, 240
     yield 0.2

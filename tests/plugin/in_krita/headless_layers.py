@@ -26,11 +26,11 @@ def test_layers():
     package = types.ModuleType("impasto_krita")
     package.__path__ = [os.path.join(os.environ["IMPASTO_PLUGIN"], "impasto_krita")]
     sys.modules["impasto_krita"] = package
-    from impasto_krita import layers
+    from impasto_krita import layers, results
 
     pixels = bytes((7 * x + 3 * y) % 256 if c < 3 else 255 for y in range(HEIGHT) for x in range(WIDTH) for c in range(4))
     pixels_16_bit = b"".join(bytes([value, value]) for value in pixels)
-    return {**convert(layers, pixels, pixels_16_bit), **write_and_read(layers, pixels, pixels_16_bit)}
+    return {**convert(layers, pixels, pixels_16_bit), **write_and_read(layers, results, pixels, pixels_16_bit)}
 
 
 def convert(layers, pixels, pixels_16_bit):
@@ -56,14 +56,14 @@ def convert(layers, pixels, pixels_16_bit):
     return {"errors": errors, "unchanged": same, "missing_profile": message}
 
 
-def write_and_read(layers, pixels, pixels_16_bit):
+def write_and_read(layers, results, pixels, pixels_16_bit):
     """Write an 8-bit result into a 16-bit document above a group, and read it back from a snapshot"""
     document = Krita.instance().createDocument(WIDTH, HEIGHT, "", "RGBA", "U16", layers.SRGB, 72.0)
     document.setBatchmode(True)
     group = document.createGroupLayer("Group")
     document.rootNode().addChildNode(group, None)
-    result = layers.ResultLayer(document, "Result", layers.Rect(-5, 7, WIDTH, HEIGHT), "U8")
-    for y, rows in layers.stripes(HEIGHT):
+    result = results.ResultLayer(document, "Result", layers.Rect(-5, 7, WIDTH, HEIGHT), "U8")
+    for y, rows in results.stripes(HEIGHT):
         for _ in result.write(y, rows, pixels[y * WIDTH * 4 : (y + rows) * WIDTH * 4]):
             pass
     result.add_above(layers.node_key(group))
@@ -79,7 +79,7 @@ def write_and_read(layers, pixels, pixels_16_bit):
     snapshot.close()
     read = b"".join(part for _, _, part in stripes)
 
-    orphan = layers.ResultLayer(document, "Other", layers.Rect(0, 0, 1, 1), "U8")
+    orphan = results.ResultLayer(document, "Other", layers.Rect(0, 0, 1, 1), "U8")
     orphan.add_above("a key of no layer")
     return {
         "added": added,

@@ -18,10 +18,12 @@ FAST = {"size": 64, "quality": "draft", "iterations": 4}
 
 def plugin():
     """The plugin's package, with the modules that tests use"""
-    import impasto_krita.docker
+    import impasto_krita.followed_layer
     import impasto_krita.layers
+    import impasto_krita.results
     import impasto_krita.runner
     import impasto_krita.settings
+    import impasto_krita.ui.docker
 
     return impasto_krita
 

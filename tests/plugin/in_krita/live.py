@@ -123,7 +123,7 @@ def follow_brush():
     result["painted"] = changed_box(photo_before, painted_before) is not None
     choose_brush()
     yield 0.5
-    polls, followed_layer = [], plugin().layers.FollowedLayer
+    polls, followed_layer = [], plugin().followed_layer.FollowedLayer
     next_change = followed_layer.next_change
 
     def count_polls(self, max_ms):

@@ -20,21 +20,22 @@ QtGui = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtGui")
 QtWidgets = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtWidgets")
 WIDTH, HEIGHT = 60, 40
 MODULES = (
-    "docker",
     "engine_install",
     "engine_process",
     "engine_setup",
     "extension",
-    "option_form",
     "geometry",
     "installation",
-    "keep_faces",
     "layers",
     "live_painting",
     "request",
+    "results",
     "runner",
     "settings",
     "steps",
+    "ui.docker",
+    "ui.keep_faces",
+    "ui.option_form",
     "version",
 )
 
@@ -89,7 +90,9 @@ def plugin_modules(app: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "krita", module)
         patch.syspath_prepend(str(folder))
-        modules = types.SimpleNamespace(**{name: importlib.import_module(f"impasto_krita.{name}") for name in MODULES})
+        modules = types.SimpleNamespace(
+            **{name.split(".")[-1]: importlib.import_module(f"impasto_krita.{name}") for name in MODULES}
+        )
         assert modules.engine_process.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
         yield modules
         for runner in modules.runner._runners:
@@ -175,7 +178,7 @@ class FakeLayers:
                 record.added.append((self._name, key))
 
         monkeypatch.setattr(plugin.layers, "Snapshot", Snapshot)
-        monkeypatch.setattr(plugin.layers, "ResultLayer", ResultLayer)
+        monkeypatch.setattr(plugin.results, "ResultLayer", ResultLayer)
         monkeypatch.setattr(plugin.layers, "copy_selection", lambda document: None)
 
 

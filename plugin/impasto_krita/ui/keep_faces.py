@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Sequence
 
-from .qt import QtCore, QtGui, QtWidgets
+from ..qt import QtCore, QtGui, QtWidgets
 
 #: Longest side of the picture, in pixels. Faces are searched in it as in the layer itself, so it is larger than for the eye.
 PICTURE_SIDE = 1280

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from .messages import format_seconds
-from .qt import QtCore, QtWidgets
+from ..messages import format_seconds
+from ..qt import QtCore, QtWidgets
 
 _MAX_INT = 2**31 - 1
 #: The longest side of a preview, in pixels; the size of the whole layer, as the engine spells it

@@ -9,9 +9,9 @@ from typing import Any
 
 from krita import Document, Node
 
-from . import layers, settings
-from .qt import QtCore, QtGui, QtWidgets
-from .request import StyleSource
+from .. import layers, settings
+from ..qt import QtCore, QtGui, QtWidgets
+from ..request import StyleSource
 
 _THUMBNAIL_SIZE = 32
 _THUMBNAIL_INTERVAL_MS = 20

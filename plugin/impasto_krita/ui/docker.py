@@ -7,21 +7,24 @@ from typing import Any
 
 from krita import DockWidget, Document, Krita
 
-from . import layers, messages
-from .engine_install import bundled_wheel
-from .errors import PluginError
-from .installation import Computer, describe, this_local_folder
+from .. import layers, messages
+from ..engine_install import bundled_wheel
+from ..errors import PluginError
+from ..installation import Computer, describe, this_local_folder
+from ..qt import QtCore, QtGui, QtWidgets
+from ..request import PaintRequest
+from ..runner import get_runner
+from ..training import MINUTES
+from ..version import VERSION
 from .keep_faces import PICTURE_SIDE
+from .labels import button, label, show_text
 from .option_form import Form
-from .qt import QtCore, QtGui, QtWidgets
-from .request import PaintRequest
-from .runner import get_runner
-from .training import MINUTES
-from .version import VERSION
+from .preview import Preview
+from .problem_panel import ProblemPanel
+from .setup_panel import SetupPanel
 
 #: The options under "More", by the engine's names
 MORE_OPTIONS = ("style_scale", "style_loss", "padding", "preset", "seed")
-_PREVIEW_HEIGHT = 220
 #: How often to check whether the document's layers have changed.
 _POLL_MS = 500
 #: The form's options that a training uses.
@@ -96,30 +99,30 @@ class ImpastoDocker(DockWidget):
         self._runner = get_runner()
         self._last_request = self._runner.last_request
         self.form = Form(MORE_OPTIONS)
-        self._preview = _Preview()
+        self._preview = Preview()
         self._progress_bar = QtWidgets.QProgressBar()
         self._progress_bar.setRange(0, 1000)
         self._progress_bar.setTextVisible(False)
         self._progress_bar.setMaximumHeight(8)
-        self._button = _button("", "button", self._on_button)
-        self._refine = _button("Refine to full size", "refine", self._runner.refine)
+        self._button = button("", "button", self._on_button)
+        self._refine = button("Refine to full size", "refine", self._runner.refine)
         self._refine.setToolTip("Go on from the last result: the same strokes, and finer ones, at the size of its layer.")
-        self._live = _button("Live", "live", self.toggle_live)
+        self._live = button("Live", "live", self.toggle_live)
         self._live.setCheckable(True)
         self._live.setToolTip(
             "While this is on, a new layer shows the active layer in an instant style, after every brush stroke."
         )
-        self._train = _button("", "train", self._start_training)
+        self._train = button("", "train", self._start_training)
         self._train.setToolTip(
             f"Train a network on this style, in the background, for {MINUTES} minutes. After that it paints in about a second."
         )
-        self._training_status = _label("training_status")
-        self._status = _label("status")
-        self._estimate = _label("estimate")
+        self._training_status = label("training_status")
+        self._status = label("status")
+        self._estimate = label("estimate")
         self._estimate.setEnabled(False)  # drawn in gray
-        self._problem = _ProblemPanel()
-        self._training_preview = _Preview()
-        self._setup = _SetupPanel()
+        self._problem = ProblemPanel()
+        self._training_preview = Preview()
+        self._setup = SetupPanel()
         self._setup.button.clicked.connect(self._toggle_setup)
 
         content = QtWidgets.QWidget()
@@ -224,14 +227,14 @@ class ImpastoDocker(DockWidget):
         estimate = self._show_estimates()
         self._estimate.setText(estimate)
         self._estimate.setVisible(bool(estimate) and not runner.busy and not instant)
-        _show_text(self._status, runner.status if runner.busy or not live.status else live.status)
+        show_text(self._status, runner.status if runner.busy or not live.status else live.status)
         self._live.setChecked(live.on)
         self._live.setVisible(live.on or instant)
         self._train.setText("Stop training and keep the result" if training.busy else "Make this style instant")
         self._train.setVisible(training.busy or (not instant and bool(self.form.styles())))
         hint = self._setup_hint()
         self._train.setEnabled(training.busy or not hint)
-        _show_text(self._training_status, training.status)
+        show_text(self._training_status, training.status)
         self._training_preview.show_image(training.preview)
         self._problem.show_problem(runner.problem, runner.details)
         self._preview.show_image(runner.preview)
@@ -270,126 +273,3 @@ class ImpastoDocker(DockWidget):
         else:
             self._runner.set_up_engine()
         self._update()
-
-
-def _button(text: str, name: str, on_click: Any) -> QtWidgets.QPushButton:
-    button = QtWidgets.QPushButton(text)
-    button.setObjectName("impasto_" + name)
-    button.clicked.connect(on_click)
-    return button
-
-
-def _label(name: str) -> QtWidgets.QLabel:
-    """A label with line breaks, in plain text because it may contain layer names."""
-    label = QtWidgets.QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-    label.setObjectName("impasto_" + name)
-    return label
-
-
-def _show_text(label: QtWidgets.QLabel, text: str) -> None:
-    label.setText(text)
-    label.setVisible(bool(text))
-
-
-class _Preview(QtWidgets.QLabel):
-    """The unfinished picture. It is not a layer, because that would add undo steps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
-        self.setObjectName("impasto_preview")
-        self._image: QtGui.QImage | None = None
-
-    def show_image(self, image: QtGui.QImage | None) -> None:
-        if image is self._image:
-            return
-        self._image = image
-        self.setVisible(image is not None)
-        if image is None:
-            self.clear()
-            return
-        parent = self.parentWidget()
-        width = max(64, parent.width() - 24) if parent else image.width()
-        self.setPixmap(
-            QtGui.QPixmap.fromImage(image).scaled(
-                width,
-                _PREVIEW_HEIGHT,
-                QtCore.Qt.AspectRatioMode.KeepAspectRatio,
-                QtCore.Qt.TransformationMode.SmoothTransformation,
-            )
-        )
-
-
-class _ProblemPanel(QtWidgets.QWidget):
-    """What went wrong, in one sentence, with a button that copies the details."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._text = _label("problem")
-        self._text.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        copy = _button("Copy details", "copy_details", self._copy_details)
-        column = QtWidgets.QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._text)
-        column.addWidget(copy)
-        self._details = ""
-
-    def show_problem(self, problem: str, details: str) -> None:
-        self._text.setText(problem)
-        self._details = details
-        self.setVisible(bool(problem))
-
-    def _copy_details(self) -> None:
-        versions = f"Impasto {VERSION}, Krita {Krita.instance().version()}"
-        clipboard = QtWidgets.QApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(f"{versions}\n{self._text.text()}\n{self._details}")
-
-
-class _SetupPanel(QtWidgets.QWidget):
-    """Why the engine has to be set up, the button that does it, its progress, and its log on demand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._text = _label("setup_hint")
-        self.button = QtWidgets.QPushButton()
-        self.button.setObjectName("impasto_set_up")
-        self.bar = QtWidgets.QProgressBar()
-        self.bar.setObjectName("impasto_setup_progress")
-        self.bar.setRange(0, 1000)
-        self._log_button = QtWidgets.QPushButton("Show the log")
-        self._log_button.setObjectName("impasto_show_log")
-        self._log_button.setFlat(True)
-        self._log_button.clicked.connect(self._toggle_log)
-        self._log = QtWidgets.QPlainTextEdit()
-        self._log.setReadOnly(True)
-        self._log.setMaximumBlockCount(500)
-        self._log.setMaximumHeight(120)
-        self._log.hide()
-        column = QtWidgets.QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._text, self.bar, self.button, self._log_button, self._log):
-            column.addWidget(widget)
-
-    def add_log_line(self, line: str) -> None:
-        self._log.appendPlainText(line)
-        self._log_button.show()
-
-    def show_progress(self, fraction: float, text: str) -> None:
-        self.bar.setValue(round(1000 * fraction))
-        self.bar.setFormat(text)
-
-    def show_hint(self, hint: str) -> None:
-        running = get_runner().setup.running
-        _show_text(self._text, hint)
-        self.setVisible(bool(hint))
-        self.bar.setVisible(running)
-        self._log_button.setVisible(bool(self._log.toPlainText()))
-        self.button.setText("Stop the setup" if running else "Set up the engine")
-        self.button.setEnabled(running or bundled_wheel() is not None)
-
-    def _toggle_log(self) -> None:
-        self._log.setVisible(self._log.isHidden())
-        self._log_button.setText("Show the log" if self._log.isHidden() else "Hide the log")

@@ -9,11 +9,11 @@ from typing import Any, Sequence
 
 from krita import Document
 
-from . import settings
+from .. import settings
+from ..qt import QtCore, QtWidgets
+from ..request import StyleSource
 from .keep_faces import KeepFaces
 from .option_widgets import Field, PercentSlider, SizeChoice
-from .qt import QtCore, QtWidgets
-from .request import StyleSource
 from .style_picker import StylePicker
 
 #: The options that every form has, by the engine's names

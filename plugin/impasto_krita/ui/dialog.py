@@ -1,0 +1,56 @@
+"""The dialog of Filter > Stylize with Layer."""
+
+from __future__ import annotations
+
+from krita import Krita
+
+from .. import messages
+from ..qt import QtWidgets
+from ..runner import get_runner
+from .docker import connect_faces, start_painting
+from .option_form import Form
+
+
+class StylizeDialog(QtWidgets.QDialog):
+    """Filter > Stylize with Layer...: the style and the most important options, with the values that were used last."""
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Stylize with Layer")
+        self.setObjectName("impasto_dialog")
+        self._form = Form()
+        self._form.refresh(Krita.instance().activeDocument())
+        connect_faces(self._form)
+        self._note = QtWidgets.QLabel("Starting the engine")
+        standard = QtWidgets.QDialogButtonBox.StandardButton
+        self._buttons = QtWidgets.QDialogButtonBox()
+        self._buttons.addButton("Stylize", QtWidgets.QDialogButtonBox.ButtonRole.AcceptRole)
+        self._buttons.addButton(standard.Cancel)
+        self._buttons.accepted.connect(self._accept)
+        self._buttons.rejected.connect(self.reject)
+        column = QtWidgets.QVBoxLayout(self)
+        for widget in (self._form, self._note, self._buttons):
+            column.addWidget(widget)
+        self.setMinimumWidth(360)
+        get_runner().start_engine()
+        get_runner().changed.connect(self._update)
+        self.finished.connect(self._on_finished)
+        self._update()
+
+    def _update(self) -> None:
+        runner = get_runner()
+        self._form.create_fields(runner.options, runner.finds_faces)
+        self._form.set_instant_styles(runner.networks)
+        note = runner.problem if not runner.engine.running else ""
+        if not self._form.has_schema and not note:
+            note = "Starting the engine" if runner.engine_command() else messages.ENGINE_MISSING_IN_DIALOG
+        self._note.setText(note)
+        self._note.setVisible(bool(note))
+
+    def _accept(self) -> None:
+        self.accept()
+        start_painting(self._form)
+
+    def _on_finished(self, code: int) -> None:
+        get_runner().changed.disconnect(self._update)
+        self.deleteLater()
