@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from impasto import __version__
+from impasto import __version__, editor_plugins
 from impasto.cli.main import main
-from impasto.editor_plugins import SHARED_MODULES, build_zip, install_plugin
+from impasto.editor_plugins import SHARED_MODULES, build_zip, install_plugin, plugin_files
 from impasto.installation import this_local_folder
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +54,33 @@ def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -
 
 def test_zip_is_reproducible(wheel: Path, tmp_path: Path) -> None:
     assert build_zip(tmp_path / "a", wheel).read_bytes() == build_zip(tmp_path / "b", wheel).read_bytes()
+
+
+def test_plugin_has_the_paintings_of_the_page_with_their_license() -> None:
+    files, assets = plugin_files(), ROOT / "gradio_app" / "assets"
+    paintings = json.loads(files["impasto_krita/paintings/paintings.json"])
+    page = json.loads((assets / "paintings.json").read_text())
+    assert paintings == [{"title": painting["title"], "file": painting["file"]} for painting in page]
+    for painting in paintings:
+        assert files[f"impasto_krita/paintings/{painting['file']}"] == (assets / painting["file"]).read_bytes()
+        assert painting["file"].encode() in files["impasto_krita/paintings/CREDITS.md"]
+    assert b"CC0" in files["impasto_krita/paintings/CREDITS.md"]
+
+
+def test_wheel_of_the_source_distribution_has_the_same_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from_repository = plugin_files()
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path / "dist"), "--target"]
+    subprocess.run([*build, "sdist"], cwd=ROOT, check=True, capture_output=True)
+    (source,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    subprocess.run([*build, "wheel"], cwd=tmp_path / source.name[: -len(".tar.gz")], check=True, capture_output=True)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    monkeypatch.setattr(editor_plugins, "_SOURCES", (tmp_path / "installed/impasto/plugin",))
+    monkeypatch.setattr(editor_plugins, "_PAGE_ASSETS", tmp_path / "nowhere")
+    assert plugin_files() == from_repository
 
 
 def modules() -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import sys
@@ -22,6 +23,8 @@ SHARED_MODULES = tuple(
 )
 #: The plugin's folder: inside the package in the wheel, beside `core` in the repository
 _SOURCES = (_PACKAGE_FOLDER / "plugin", _PACKAGE_FOLDER.parents[1] / "plugin")
+#: In the repository, the pictures of the plugin's paintings are among the web page's. In the wheel they are in the plugin.
+_PAGE_ASSETS = _PACKAGE_FOLDER.parents[1] / "gradio_app" / "assets"
 
 
 def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
@@ -37,6 +40,10 @@ def plugin_files(wheel: Path | None = None) -> dict[str, bytes]:
     for path in source.joinpath(PLUGIN_NAME).rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyi":
             contents[path.relative_to(source).as_posix()] = path.read_bytes()
+    for painting in json.loads(contents[f"{PLUGIN_NAME}/paintings/paintings.json"]):
+        name = f"{PLUGIN_NAME}/paintings/{painting['file']}"
+        if name not in contents:
+            contents[name] = (_PAGE_ASSETS / painting["file"]).read_bytes()
     for module in SHARED_MODULES:
         contents[f"{PLUGIN_NAME}/{module.name}"] = module.read_bytes()
     if wheel is not None:
@@ -131,8 +138,6 @@ def uninstall_plugin() -> list[Path]:
 
 def _set_engine_python(python: str) -> None:
     """Set the Python that runs the engine, in the plugin's settings file."""
-    import json
-
     path = data_folder() / "impasto" / "settings.json"
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
