@@ -17,6 +17,8 @@ from .network import TransformNet
 _SUFFIX = ".safetensors"
 #: Maximum length of a file name without its suffix
 _MAX_NAME = 60
+#: Maximum length of a title
+_MAX_TITLE = 80
 
 
 def user_folder() -> Path:
@@ -82,15 +84,63 @@ def new_network_file(name: str) -> Path:
 
 
 def describe_networks() -> list[dict[str, Any]]:
-    """Return name, title and thumbnail (JPEG in base64) of each network, for user interfaces. Damaged files are left out."""
+    """Return name, title and thumbnail (JPEG in base64) of each network, for user interfaces. Damaged files are left out.
+
+    `own` tells whether it is one of the user's, which can be renamed and deleted.
+    """
+    own = _networks_in(user_folder())
     descriptions = []
     for name, path in available_networks().items():
         try:
-            styles = TransformNet.load(path).styles
+            network = TransformNet.load(path)
         except NetError:
             continue
-        descriptions.append({"name": name, "title": display_name(name), "thumbnail": styles[0].thumbnail})
+        title, thumbnail = _title(name, network), network.styles[0].thumbnail
+        descriptions.append({"name": name, "title": title, "thumbnail": thumbnail, "own": name in own})
     return descriptions
+
+
+def rename_network(name: str, title: str) -> None:
+    """Give one of the user's networks another title. Its name, by which programs refer to it, remains.
+
+    Raises NetError: there is no such network, it is bundled or damaged, or the title is empty or not printable.
+    Raises ImageError: the file cannot be written.
+    """
+    title = title.strip()[:_MAX_TITLE]
+    if not title or not title.isprintable():
+        raise NetError("a style needs a name of printable letters")
+    path = _own_network(name)
+    network = TransformNet.load(path)
+    network.training_info["title"] = title
+    network.save(path)
+
+
+def delete_network(name: str) -> None:
+    """Delete one of the user's networks.
+
+    Raises NetError: there is no such network, or it is bundled.  Raises ImageError: the file cannot be deleted.
+    """
+    path = _own_network(name)
+    try:
+        path.unlink()
+    except OSError as error:
+        raise ImageError(f"{str(path)!r} cannot be deleted ({error.strerror}): check its permissions") from error
+
+
+def _own_network(name: str) -> Path:
+    """Return the file of one of the user's networks.  Raises NetError."""
+    own = _networks_in(user_folder())
+    if name in own:
+        return own[name]
+    if name in bundled_networks():
+        raise NetError(f"{display_name(name)} comes with Impasto: only your own styles can be renamed and deleted")
+    raise NetError(f"no style network {name!r}: it may have been deleted already")
+
+
+def _title(name: str, network: TransformNet) -> str:
+    """The title that the user gave the network, or one made from its name"""
+    title = network.training_info.get("title")
+    return title[:_MAX_TITLE] if isinstance(title, str) and title and title.isprintable() else display_name(name)
 
 
 def _networks_in(folder: Path) -> dict[str, Path]:
