@@ -1,0 +1,357 @@
+"""The user's styles: pictures, pictures of folders, the plugin's paintings, and trained networks. Standard library only.
+
+What the user has added, named and marked is kept in a JSON file in the library's folder, which also has the pasted pictures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import time
+from typing import Any, Iterable, NamedTuple
+
+from .errors import PluginError
+from .i18n import i18n
+from .request import StyleSource
+
+#: The pictures of a folder that are listed, and the styles that count as recent
+MAX_FOLDER_PICTURES, MAX_RECENT = 500, 24
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".tga", ".ppm", ".jp2")
+_MAX_NAME = 80
+_FILE_NAME = "library.json"
+_PAINTINGS = os.path.join(os.path.dirname(__file__), "paintings")
+
+
+class StyleEntry(NamedTuple):
+    """A style that the user can choose: a picture, a network that has learned one, or both."""
+
+    kind: str  # "layer", "picture", "painting", "network", or "folder": one that is missing
+    key: str  # stays the same when the style is renamed
+    name: str
+    path: str = ""  # of its picture or folder
+    layer_key: str = ""
+    network: str = ""  # the name of its network
+    own_network: bool = False  # which can be renamed and deleted
+    thumbnail: str = ""  # of a network: a JPEG file in base64
+    folder: str = ""  # the folder of the user's that contains the picture
+    stored: bool = False  # whether the picture's file belongs to the library
+    favorite: bool = False
+    used: float = 0.0  # when it was last used, in seconds since 1970; 0: never
+    missing: bool = False  # the file or folder is gone
+
+    @property
+    def has_picture(self) -> bool:
+        return bool(self.path or self.layer_key)
+
+    @property
+    def can_rename(self) -> bool:
+        return self.own_network or (self.kind == "picture" and not self.missing)
+
+    @property
+    def can_delete(self) -> bool:
+        return self.own_network or self.kind == "folder" or (self.kind == "picture" and not self.folder)
+
+    @property
+    def deletes_data(self) -> bool:
+        """Whether deleting it loses something, and not only an entry of the list."""
+        return self.stored or self.own_network
+
+    def source(self, instant: bool = False) -> StyleSource:
+        """What to paint with: the network, if it is asked for or the style has no picture; otherwise the picture."""
+        if self.network and (instant or not self.has_picture):
+            return StyleSource(self.name, network=self.network)
+        return StyleSource(self.name, layer_key=self.layer_key, path=self.path)
+
+
+class StyleLibrary:
+    """The styles of one user. `revision` changes whenever `entries` does."""
+
+    def __init__(self, folder: str, paintings: str = _PAINTINGS) -> None:
+        """folder: for the library's own files; paintings: the folder of the plugin's paintings"""
+        self.revision = 0
+        self._folder, self._file = folder, os.path.join(folder, _FILE_NAME)
+        self._paintings = _read_paintings(paintings)
+        self._networks: list[dict[str, Any]] = []
+        self._folder_pictures: dict[str, list[str]] = {}
+        self._loaded_state: Any = None
+        self._load()
+
+    @property
+    def folders(self) -> list[str]:
+        """The folders that the user has added."""
+        return list(self._folders)
+
+    def refresh(self) -> None:
+        """Load the library again if another window or program has changed its file."""
+        if _file_state(self._file) != self._loaded_state:
+            self._load()
+
+    def set_networks(self, networks: Iterable[dict[str, Any]]) -> None:
+        """networks: name, title, thumbnail and `own` of each, from the engine"""
+        networks = list(networks)
+        if networks != self._networks:
+            self._networks = networks
+            self.revision += 1
+
+    def set_folder_pictures(self, folder: str, paths: list[str]) -> None:
+        """paths: the answer of `list_pictures` for one of the folders"""
+        if folder in self._folders and self._folder_pictures.get(folder) != paths:
+            self._folder_pictures[folder] = paths
+            self.revision += 1
+
+    def entries(self) -> list[StyleEntry]:
+        """All styles: the user's pictures and networks from the newest, then the paintings, then the folders' pictures."""
+        networks = {network["name"]: network for network in self._networks}
+        pictures = [self._picture(path, networks) for path in reversed(self._pictures)]
+        paintings = [self._painting(path, title, networks) for path, title in self._paintings]
+        used = {entry.network for entry in pictures + paintings}
+        others = [self._network(network) for network in self._networks if network["name"] not in used]
+        own = [entry for entry in others if entry.own_network]
+        shipped = [entry for entry in others if not entry.own_network]
+        listed: list[StyleEntry] = []
+        for folder in self._folders:
+            if not os.path.isdir(folder):
+                name = os.path.basename(folder)
+                listed.append(StyleEntry("folder", f"folder:{folder}", name, path=folder, folder=folder, missing=True))
+                continue
+            paths = [path for path in self._folder_pictures.get(folder, []) if path not in self._pictures]
+            listed += [self._picture(path, networks, folder) for path in paths]
+        unique = {entry.key: entry for entry in pictures + own + paintings + shipped + listed}
+        return list(unique.values())
+
+    def recent(self) -> list[StyleEntry]:
+        """The styles that were used last, the latest first."""
+        used = [entry for entry in self.entries() if entry.used and not entry.missing]
+        return sorted(used, key=lambda entry: entry.used, reverse=True)[:MAX_RECENT]
+
+    def find(self, key: str) -> StyleEntry | None:
+        """The style with this key, or None."""
+        return next((entry for entry in self.entries() if entry.key == key), None)
+
+    def find_network(self, name: str) -> StyleEntry | None:
+        """The style of this network, or None."""
+        return next((entry for entry in self.entries() if name and entry.network == name), None)
+
+    def add_picture(self, path: str) -> str:
+        """Add a picture file, which stays where it is.  Returns its key"""
+        path = os.path.abspath(path)
+        if path not in self._pictures and not any(path in paths for paths in self._folder_pictures.values()):
+            self._pictures.append(path)
+            self._store()
+        return f"picture:{path}"
+
+    def add_image(self, png: bytes, name: str) -> str:
+        """Add a picture that is not a file yet. The same one twice is one style.
+
+        png: the content of its file; name: a number is appended if it is taken
+        Returns its key.  Raises PluginError if it cannot be saved
+        """
+        path = os.path.join(self._folder, f"{hashlib.sha256(png).hexdigest()[:16]}.png")
+        key = f"picture:{path}"
+        if path in self._pictures and os.path.exists(path):
+            return key
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            with open(path + ".new", "wb") as file:
+                file.write(png)
+            os.replace(path + ".new", path)
+        except OSError as error:
+            raise PluginError(i18n("The picture cannot be saved: {reason}.", reason=error.strerror)) from error
+        taken = {entry.name for entry in self.entries()}
+        names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+        self._names[key] = next(candidate for candidate in names if candidate not in taken)
+        if path not in self._pictures:
+            self._pictures.append(path)
+        self._store()
+        return key
+
+    def add_folder(self, folder: str) -> None:
+        """Add the pictures of a folder. They are listed once `set_folder_pictures` has their paths."""
+        folder = os.path.abspath(folder)
+        if folder not in self._folders:
+            self._folders.append(folder)
+            self._store()
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder from the list. Its files stay."""
+        self._folders.remove(folder)
+        for path in self._folder_pictures.pop(folder, []):
+            self._forget(f"picture:{path}")
+        self._forget(f"folder:{folder}")
+        self._store()
+
+    def rename(self, key: str, name: str) -> None:
+        """Rename a picture in the list; its file keeps its name. Networks are renamed by the engine.  Raises PluginError"""
+        name = " ".join(name.split())[:_MAX_NAME]
+        entry = self.find(key)
+        if entry is None or entry.kind != "picture":
+            raise PluginError(i18n("Only your own styles can be renamed."))
+        if not name:
+            raise PluginError(i18n("A style needs a name."))
+        self._names[key] = name
+        self._store()
+
+    def delete(self, key: str) -> None:
+        """Remove a picture from the list, and its file if it belongs to the library, or remove a missing folder.
+
+        Networks are deleted by the engine.  Raises PluginError
+        """
+        entry = self.find(key)
+        if entry is None or not entry.can_delete or entry.kind == "network":
+            raise PluginError(i18n("Only your own styles can be deleted."))
+        if entry.kind == "folder":
+            self.remove_folder(entry.path)
+            return
+        if entry.stored:
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(entry.path)
+            except OSError as error:
+                raise PluginError(
+                    i18n("{name} cannot be deleted: {reason}.", name=entry.name, reason=error.strerror)
+                ) from error
+        self._pictures.remove(entry.path)
+        self._forget(key)
+        self._store()
+
+    def mark_used(self, key: str) -> None:
+        """Note that a style is used now."""
+        latest = max(self._used.values(), default=0.0)
+        self._used[key] = max(time.time(), latest + 0.001)  # the clock may be coarse, or set back
+        for old in sorted(self._used, key=lambda used: -self._used[used])[MAX_RECENT:]:
+            del self._used[old]
+        self._store()
+
+    def toggle_favorite(self, key: str) -> None:
+        """Make a style a favorite, or no longer one."""
+        if key in self._favorites:
+            self._favorites.remove(key)
+        else:
+            self._favorites.append(key)
+        self._store()
+
+    def attach_network(self, path: str, network: str) -> None:
+        """Note that this network was trained on this picture, so that the two are one style."""
+        self._trained[os.path.abspath(path)] = network
+        self._store()
+
+    def _picture(self, path: str, networks: dict[str, Any], folder: str = "") -> StyleEntry:
+        network = networks.get(self._trained.get(path, ""), {})
+        name = os.path.splitext(os.path.basename(path))[0]
+        stored = os.path.dirname(path) == os.path.abspath(self._folder)
+        missing = not folder and not os.path.isfile(path)
+        return self._marked(
+            StyleEntry("picture", f"picture:{path}", name, path, folder=folder, stored=stored, missing=missing), network
+        )
+
+    def _painting(self, path: str, title: str, networks: dict[str, Any]) -> StyleEntry:
+        """One of the plugin's paintings. A network of the user's with the same name is another style."""
+        name = os.path.splitext(os.path.basename(path))[0]
+        network = networks.get(name, {})
+        return self._marked(StyleEntry("painting", f"painting:{name}", title, path), {} if network.get("own") else network)
+
+    def _network(self, network: dict[str, Any]) -> StyleEntry:
+        return self._marked(StyleEntry("network", f"network:{network['name']}", network["title"]), network)
+
+    def _marked(self, entry: StyleEntry, network: dict[str, Any]) -> StyleEntry:
+        """The entry with what the user has noted about it, and with its network."""
+        return entry._replace(
+            name=self._names.get(entry.key, entry.name),
+            favorite=entry.key in self._favorites,
+            used=self._used.get(entry.key, 0.0),
+            network=network.get("name", ""),
+            own_network=bool(network.get("own")),
+            thumbnail=network.get("thumbnail", ""),
+        )
+
+    def _forget(self, key: str) -> None:
+        """Remove what is noted about a style."""
+        self._names.pop(key, None)
+        self._used.pop(key, None)
+        if key in self._favorites:
+            self._favorites.remove(key)
+
+    def _load(self) -> None:
+        """Read the file. A damaged or missing one counts as an empty library, a damaged value as no value."""
+        self._loaded_state = _file_state(self._file)
+        try:
+            with open(self._file, encoding="utf-8") as file:
+                values = json.load(file)
+        except (OSError, ValueError, RecursionError):
+            values = {}
+        values = values if isinstance(values, dict) else {}
+        self._pictures, self._folders, self._favorites = (
+            _texts(values.get(name)) for name in ("pictures", "folders", "favorites")
+        )
+        names, used, trained = (
+            values[name] if isinstance(values.get(name), dict) else {} for name in ("names", "used", "trained")
+        )
+        self._names: dict[str, str] = {key: name for key, name in names.items() if isinstance(name, str) and name}
+        self._used: dict[str, float] = {key: float(when) for key, when in used.items() if type(when) in (int, float)}
+        self._trained: dict[str, str] = {path: name for path, name in trained.items() if isinstance(name, str)}
+        self.revision += 1
+
+    def _store(self) -> None:
+        """Write the file. If that fails, the changes last until Krita closes."""
+        self.revision += 1
+        values = {
+            "pictures": self._pictures,
+            "folders": self._folders,
+            "favorites": self._favorites,
+            "names": self._names,
+            "used": self._used,
+            "trained": self._trained,
+        }
+        with contextlib.suppress(OSError):
+            os.makedirs(self._folder, exist_ok=True)
+            with open(self._file + ".new", "w", encoding="utf-8") as file:
+                json.dump(values, file, indent=1)
+            os.replace(self._file + ".new", self._file)
+            self._loaded_state = _file_state(self._file)
+
+
+def search(entries: Iterable[StyleEntry], text: str) -> list[StyleEntry]:
+    """The styles whose names contain all words of the text, in any case."""
+    words = text.casefold().split()
+    return [entry for entry in entries if all(word in entry.name.casefold() for word in words)]
+
+
+def list_pictures(folder: str) -> list[str]:
+    """The paths of a folder's pictures in the order of their names, at most MAX_FOLDER_PICTURES; empty if it is unreadable."""
+    paths = []
+    with contextlib.suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            if is_picture(file.name) and not file.name.startswith(".") and file.is_file():
+                paths.append(os.path.join(folder, file.name))
+    return sorted(paths, key=str.casefold)[:MAX_FOLDER_PICTURES]
+
+
+def is_picture(path: str) -> bool:
+    """Whether the name is that of a picture file which the engine can read."""
+    return path.lower().endswith(SUFFIXES)
+
+
+def _read_paintings(folder: str) -> list[tuple[str, str]]:
+    """(path, title) of each of the plugin's paintings"""
+    try:
+        with open(os.path.join(folder, "paintings.json"), encoding="utf-8") as file:
+            return [(os.path.join(folder, painting["file"]), painting["title"]) for painting in json.load(file)]
+    except OSError:  # the plugin's folder is being replaced by an update
+        return []
+
+
+def _texts(values: Any) -> list[str]:
+    """The texts of a list from a file."""
+    return list(dict.fromkeys(value for value in values if isinstance(value, str))) if isinstance(values, list) else []
+
+
+def _file_state(path: str) -> Any:
+    """A value that changes when a file is written, created or deleted."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
