@@ -100,7 +100,7 @@ def test_title_must_be_printable(own_folder: Path, title: str) -> None:
 @pytest.mark.parametrize("title", [7, "", "\x1b[31m"])
 def test_unusable_title_in_a_file_is_ignored(own_folder: Path, title: object) -> None:
     network = random_net(1)
-    network.training_info["title"] = title
+    network.training_info = {"title": title}
     network.save(own_folder / "waves.safetensors")
     assert description("waves")["title"] == "Waves"
 

@@ -111,7 +111,7 @@ def rename_network(name: str, title: str) -> None:
         raise NetError("a style needs a name of printable letters")
     path = _own_network(name)
     network = TransformNet.load(path)
-    network.training_info["title"] = title
+    network.training_info = {**network.training_info, "title": title}
     network.save(path)
 
 
