@@ -70,9 +70,10 @@ class StyleLibrary:
     """The styles of one user. `revision` changes whenever `entries` does."""
 
     def __init__(self, folder: str, paintings: str = _PAINTINGS) -> None:
-        """folder: for the library's own files; paintings: the folder of the plugin's paintings"""
+        """folder: for the library's own files, `self.folder`; paintings: the folder of the plugin's paintings"""
         self.revision = 0
-        self._folder, self._file = folder, os.path.join(folder, _FILE_NAME)
+        self.folder = os.path.abspath(folder)
+        self._file = os.path.join(self.folder, _FILE_NAME)
         self._paintings = _read_paintings(paintings)
         self._networks: list[dict[str, Any]] = []
         self._folder_pictures: dict[str, list[str]] = {}
@@ -143,29 +144,19 @@ class StyleLibrary:
             self._store()
         return f"picture:{path}"
 
-    def add_image(self, png: bytes, name: str) -> str:
-        """Add a picture that is not a file yet. The same one twice is one style.
+    def add_saved(self, path: str, name: str) -> str:
+        """Add a file of the library's own folder. The same one twice is one style.
 
-        png: the content of its file; name: a number is appended if it is taken
-        Returns its key.  Raises PluginError if it cannot be saved
+        path: from `name_by_content`; name: a number is appended if it is taken
+        Returns its key.
         """
-        path = os.path.join(self._folder, f"{hashlib.sha256(png).hexdigest()[:16]}.png")
         key = f"picture:{path}"
-        if path in self._pictures and os.path.exists(path):
-            return key
-        try:
-            os.makedirs(self._folder, exist_ok=True)
-            with open(path + ".new", "wb") as file:
-                file.write(png)
-            os.replace(path + ".new", path)
-        except OSError as error:
-            raise PluginError(i18n("The picture cannot be saved: {reason}.", reason=error.strerror)) from error
-        taken = {entry.name for entry in self.entries()}
-        names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
-        self._names[key] = next(candidate for candidate in names if candidate not in taken)
         if path not in self._pictures:
+            taken = {entry.name for entry in self.entries()}
+            names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+            self._names[key] = next(candidate for candidate in names if candidate not in taken)
             self._pictures.append(path)
-        self._store()
+            self._store()
         return key
 
     def add_folder(self, folder: str) -> None:
@@ -241,7 +232,7 @@ class StyleLibrary:
     def _picture(self, path: str, networks: dict[str, Any], folder: str = "") -> StyleEntry:
         network = networks.get(self._trained.get(path, ""), {})
         name = os.path.splitext(os.path.basename(path))[0]
-        stored = os.path.dirname(path) == os.path.abspath(self._folder)
+        stored = os.path.dirname(path) == self.folder
         missing = not folder and not os.path.isfile(path)
         return self._marked(
             StyleEntry("picture", f"picture:{path}", name, path, folder=folder, stored=stored, missing=missing), network
@@ -306,7 +297,7 @@ class StyleLibrary:
             "trained": self._trained,
         }
         with contextlib.suppress(OSError):
-            os.makedirs(self._folder, exist_ok=True)
+            os.makedirs(self.folder, exist_ok=True)
             with open(self._file + ".new", "w", encoding="utf-8") as file:
                 json.dump(values, file, indent=1)
             os.replace(self._file + ".new", self._file)
@@ -317,6 +308,17 @@ def search(entries: Iterable[StyleEntry], text: str) -> list[StyleEntry]:
     """The styles whose names contain all words of the text, in any case."""
     words = text.casefold().split()
     return [entry for entry in entries if all(word in entry.name.casefold() for word in words)]
+
+
+def name_by_content(path: str) -> str:
+    """Rename a file so that equal files have equal names, and return its path. Any thread may call this.  Raises OSError"""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    renamed = os.path.join(os.path.dirname(path), f"{digest.hexdigest()[:16]}.png")
+    os.replace(path, renamed)
+    return renamed
 
 
 def list_pictures(folder: str) -> list[str]:

@@ -268,6 +268,12 @@ class StyleChooser(QtWidgets.QWidget):
         if self.grid.isVisible():
             self._imports.list_folders()
 
+    def enterEvent(self, event: Any) -> None:
+        """The pointer comes from the canvas: layers may have been painted on."""
+        super().enterEvent(event)
+        self._thumbnails.renew(only_layers=True)
+        self.update()
+
     def keyPressEvent(self, event: QtGui.QKeyEvent | None) -> None:
         assert event is not None
         if event.matches(QtGui.QKeySequence.StandardKey.Paste):

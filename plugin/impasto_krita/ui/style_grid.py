@@ -37,6 +37,7 @@ class StyleGrid(QtWidgets.QWidget):
         self.search_field.setObjectName(f"impasto_{name}_search")
         self.search_field.setPlaceholderText(i18n("Search"))
         self.search_field.setClearButtonEnabled(True)
+        self.search_field.setAcceptDrops(False)  # the chooser adds what is dropped
         self.filter = QtWidgets.QComboBox()
         self.filter.setObjectName(f"impasto_{name}_filter")
         self.filter.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

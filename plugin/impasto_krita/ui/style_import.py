@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import uuid
 
 from .. import settings
-from ..errors import PluginError
 from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
-from ..style_library import SUFFIXES, StyleLibrary, is_picture, list_pictures
+from ..style_library import SUFFIXES, StyleLibrary, is_picture, list_pictures, name_by_content
 from .style_thumbnails import MAX_PIXELS, BackgroundWork
 
 
@@ -98,16 +98,14 @@ class StyleImport(QtCore.QObject):
             self.failed.emit(i18n("The picture is too large: the limit is {limit} megapixels.", limit=MAX_PIXELS // 1_000_000))
             return
 
-        def on_compressed(png: bytes) -> None:
-            try:
-                key = self._library.add_image(png, name)
-            except PluginError as error:
-                self.failed.emit(str(error))
+        def on_saved(path: str) -> None:
+            if path:
+                self.picture_added.emit(self._library.add_saved(path, name))
             else:
-                self.picture_added.emit(key)
+                self.failed.emit(i18n("The picture cannot be saved: free some disk space."))
 
-        copy = image.copy()
-        self._work.submit(lambda: _png(copy), on_compressed)
+        folder = self._library.folder
+        self._work.submit(lambda: _save(image, folder), on_saved)
 
 
 def accepts(data: QtCore.QMimeData) -> bool:
@@ -120,8 +118,14 @@ def _local_paths(data: QtCore.QMimeData) -> list[str]:
     return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
 
 
-def _png(image: QtGui.QImage) -> bytes:
-    buffer = QtCore.QBuffer()
-    buffer.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
-    return bytes(buffer.data())
+def _save(image: QtGui.QImage, folder: str) -> str:
+    """Save an image as a PNG file in a folder, which is created. Any thread may call this.  Returns its path, or nothing"""
+    temporary = os.path.join(folder, f"{uuid.uuid4().hex}.new")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if image.save(temporary, "PNG"):
+            return name_by_content(temporary)
+        os.remove(temporary)
+    except OSError:
+        pass
+    return ""

@@ -91,9 +91,9 @@ class Thumbnails(QtCore.QObject):
         """document: the one with the layers"""
         self._document = document
 
-    def renew(self) -> None:
-        """Make the thumbnails again when they are next asked for: files and layers may look different by now."""
-        self._current.clear()
+    def renew(self, only_layers: bool = False) -> None:
+        """Make the thumbnails again when they are next asked for: layers and files may look different by now."""
+        self._current = {key for key in self._current if only_layers and not key[0].startswith("layer:")}
         self._layers.clear()
 
     def image(self, entry: StyleEntry, side: int) -> QtGui.QImage | None:

@@ -42,6 +42,14 @@ def png(color: str) -> bytes:
     return buffer.getvalue()
 
 
+def add_saved(library: Any, color: str, name: str) -> str:
+    """Add a picture that is not a file yet"""
+    path = Path(library.folder, "unnamed")
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_bytes(png(color))
+    return str(library.add_saved(importlib.import_module("impasto_krita.style_library").name_by_content(str(path)), name))
+
+
 @pytest.fixture
 def module(plugin: Any) -> Any:
     return importlib.import_module("impasto_krita.style_library")
@@ -118,8 +126,6 @@ def test_failed_write_keeps_the_old_file(library: Any, module: Any, tmp_path: Pa
     library.toggle_favorite("painting:harvest")
     assert library.find("painting:harvest").favorite  # until Krita closes
     assert (tmp_path / "styles/library.json").read_bytes() == before
-    with pytest.raises(Exception, match="The picture cannot be saved"):
-        library.add_image(png("red"), "Pasted picture")
 
 
 @pytest.mark.parametrize(
@@ -143,8 +149,8 @@ def test_damaged_file_is_an_empty_library(module: Any, tmp_path: Path, content: 
 
 
 def test_pasted_picture_is_a_file_of_the_library(library: Any, tmp_path: Path) -> None:
-    red, blue = library.add_image(png("red"), "Pasted picture"), library.add_image(png("blue"), "Pasted picture")
-    assert library.add_image(png("red"), "Pasted picture") == red
+    red, blue = (add_saved(library, color, "Pasted picture") for color in ("red", "blue"))
+    assert add_saved(library, "red", "Pasted picture") == red
     pasted = [entry for entry in library.entries() if entry.kind == "picture"]
     assert [(entry.name, entry.stored) for entry in pasted] == [("Pasted picture 2", True), ("Pasted picture", True)]
     path = Path(library.find(blue).path)
@@ -221,7 +227,7 @@ def test_only_own_pictures_are_renamed_and_deleted_here(library: Any, plugin: An
         with pytest.raises(plugin.layers.PluginError, match="Only your own styles"):
             change()
     with pytest.raises(plugin.layers.PluginError, match="needs a name"):
-        library.rename(library.add_image(png("red"), "Red"), "  ")
+        library.rename(add_saved(library, "red", "Red"), "  ")
 
 
 class FakeNode:
@@ -324,10 +330,11 @@ class Chooser:
     def drop(self, data: Any) -> bool:
         """Drop data on the chooser.  Returns whether it is accepted"""
         actions, buttons, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-        enter = QtGui.QDragEnterEvent(QtCore.QPoint(5, 5), actions, data, buttons, keys)
-        QtWidgets.QApplication.sendEvent(self.widget, enter)
-        if not enter.isAccepted():
-            return False
+        for target in (self.view.viewport(), self.grid.search_field, self.widget.button):  # which leave it to the chooser
+            enter = QtGui.QDragEnterEvent(QtCore.QPoint(5, 5), actions, data, buttons, keys)
+            QtWidgets.QApplication.sendEvent(target, enter)
+            if not enter.isAccepted():
+                return False
         QtWidgets.QApplication.sendEvent(self.widget, QtGui.QDropEvent(QtCore.QPointF(5, 5), actions, data, buttons, keys))
         return True
 
@@ -518,6 +525,16 @@ def test_pasted_picture_is_chosen_and_saved(chooser: Chooser, tmp_path: Path) ->
     wait_until(lambda: chooser.name == "Dropped picture")
 
 
+def test_pasted_picture_that_cannot_be_saved_is_reported(chooser: Chooser, tmp_path: Path) -> None:
+    Path(chooser.library.folder).parent.mkdir(parents=True, exist_ok=True)
+    Path(chooser.library.folder).write_text("a file instead of a folder")
+    data = QtCore.QMimeData()
+    data.setImageData(QtGui.QImage(20, 20, QtGui.QImage.Format.Format_RGB32))
+    assert chooser.drop(data)
+    wait_until(lambda: "cannot be saved" in chooser.grid._message.text())
+    assert chooser.name == "Harvest"
+
+
 def test_names_are_edited_in_the_grid(chooser: Chooser, tmp_path: Path) -> None:
     renamed: list[tuple[str, str]] = []
     chooser.widget.network_renamed.connect(lambda *names: renamed.append(names))
@@ -548,7 +565,7 @@ def test_delete_asks_if_something_is_lost(chooser: Chooser, tmp_path: Path) -> N
     chooser.widget.network_deleted.connect(deleted.append)
     sea = picture_file(tmp_path / "sea.png")
     chooser.library.add_picture(sea)
-    pasted = Path(chooser.library.find(chooser.library.add_image(png("red"), "Red")).path)
+    pasted = Path(chooser.library.find(add_saved(chooser.library, "red", "Red")).path)
     chooser.widget.set_instant_styles([network("waves", "Waves", own=True), network("alpenglow")])
     chooser.open()
     chooser.click("Alpenglow")
