@@ -48,11 +48,17 @@ class StyleEntry(NamedTuple):
 
     @property
     def can_rename(self) -> bool:
-        return self.own_network or (self.kind == "picture" and not self.missing)
+        return (self.kind == "network" and self.own_network) or (self.kind == "picture" and not self.missing)
 
     @property
     def can_delete(self) -> bool:
-        return self.own_network or self.kind == "folder" or (self.kind == "picture" and not self.folder)
+        """Whether there is something to delete: its network, or its place in the list"""
+        return self.own_network or self.can_remove
+
+    @property
+    def can_remove(self) -> bool:
+        """Whether the picture or the folder can be removed from the list"""
+        return self.kind == "folder" or (self.kind == "picture" and not self.folder)
 
     @property
     def deletes_data(self) -> bool:
@@ -74,7 +80,7 @@ class StyleLibrary:
         self.revision = 0
         self.folder = os.path.abspath(folder)
         self._file = os.path.join(self.folder, _FILE_NAME)
-        self._paintings = _read_paintings(paintings)
+        self._paintings = _read_paintings(os.path.abspath(paintings))
         self._networks: list[dict[str, Any]] = []
         self._folder_pictures: dict[str, list[str]] = {}
         self._loaded_state: Any = None
@@ -137,8 +143,11 @@ class StyleLibrary:
         return next((entry for entry in self.entries() if name and entry.network == name), None)
 
     def add_picture(self, path: str) -> str:
-        """Add a picture file, which stays where it is.  Returns its key"""
+        """Add a picture file, which stays where it is. A painting of the plugin is there already.  Returns its key"""
         path = os.path.abspath(path)
+        painting = next((entry for entry in self.entries() if entry.kind == "painting" and entry.path == path), None)
+        if painting is not None:
+            return painting.key
         if path not in self._pictures and not any(path in paths for paths in self._folder_pictures.values()):
             self._pictures.append(path)
             self._store()
@@ -191,7 +200,7 @@ class StyleLibrary:
         Networks are deleted by the engine.  Raises PluginError
         """
         entry = self.find(key)
-        if entry is None or not entry.can_delete or entry.kind == "network":
+        if entry is None or not entry.can_remove:
             raise PluginError(i18n("Only your own styles can be deleted."))
         if entry.kind == "folder":
             self.remove_folder(entry.path)
@@ -226,23 +235,24 @@ class StyleLibrary:
 
     def attach_network(self, path: str, network: str) -> None:
         """Note that this network was trained on this picture, so that the two are one style."""
-        self._trained[os.path.abspath(path)] = network
-        self._store()
+        entry = next((entry for entry in self.entries() if entry.path == os.path.abspath(path)), None)
+        if entry is not None:
+            self._trained[entry.key] = network
+            self._store()
 
     def _picture(self, path: str, networks: dict[str, Any], folder: str = "") -> StyleEntry:
-        network = networks.get(self._trained.get(path, ""), {})
-        name = os.path.splitext(os.path.basename(path))[0]
+        key, name = f"picture:{path}", os.path.splitext(os.path.basename(path))[0]
         stored = os.path.dirname(path) == self.folder
         missing = not folder and not os.path.isfile(path)
-        return self._marked(
-            StyleEntry("picture", f"picture:{path}", name, path, folder=folder, stored=stored, missing=missing), network
-        )
+        entry = StyleEntry("picture", key, name, path, folder=folder, stored=stored, missing=missing)
+        return self._marked(entry, networks.get(self._trained.get(key, ""), {}))
 
     def _painting(self, path: str, title: str, networks: dict[str, Any]) -> StyleEntry:
-        """One of the plugin's paintings. A network of the user's with the same name is another style."""
+        """One of the plugin's paintings. A network of the user's that only has the same name is another style."""
         name = os.path.splitext(os.path.basename(path))[0]
-        network = networks.get(name, {})
-        return self._marked(StyleEntry("painting", f"painting:{name}", title, path), {} if network.get("own") else network)
+        key, shipped = f"painting:{name}", networks.get(name, {})
+        network = networks.get(self._trained.get(key, "")) or ({} if shipped.get("own") else shipped)
+        return self._marked(StyleEntry("painting", key, title, path), network)
 
     def _network(self, network: dict[str, Any]) -> StyleEntry:
         return self._marked(StyleEntry("network", f"network:{network['name']}", network["title"]), network)
@@ -261,6 +271,7 @@ class StyleLibrary:
     def _forget(self, key: str) -> None:
         """Remove what is noted about a style."""
         self._names.pop(key, None)
+        self._trained.pop(key, None)
         self._used.pop(key, None)
         if key in self._favorites:
             self._favorites.remove(key)
@@ -282,7 +293,7 @@ class StyleLibrary:
         )
         self._names: dict[str, str] = {key: name for key, name in names.items() if isinstance(name, str) and name}
         self._used: dict[str, float] = {key: float(when) for key, when in used.items() if type(when) in (int, float)}
-        self._trained: dict[str, str] = {path: name for path, name in trained.items() if isinstance(name, str)}
+        self._trained: dict[str, str] = {key: name for key, name in trained.items() if isinstance(name, str)}
         self.revision += 1
 
     def _store(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Sequence
 
-from krita import Document, Node
+from krita import Document
 
 from .. import layers, settings
 from ..errors import PluginError
@@ -52,6 +52,7 @@ class StyleChooser(QtWidgets.QWidget):
         self._revision = -1
         self._layers: list[tuple[int, str, str]] = []  # (depth, key, name)
         self._results: set[str] = set()
+        self._source = ""
         self._document: Document | None = None
         self._entries: dict[str, StyleEntry] = {}
         self._wanted: list[str] = []  # keys of what the user has chosen; empty: nothing yet
@@ -112,6 +113,10 @@ class StyleChooser(QtWidgets.QWidget):
         """The layers and groups with earlier results. They, and what is in them, are never the style by default."""
         self._results = set(keys)
 
+    def set_source_layer(self, key: str) -> None:
+        """The layer that is painted, if that is not the active one. It is never the style by default either."""
+        self._source = key
+
     def refresh(self, document: Document | None) -> None:
         """List the document's layers and the library again if they have changed."""
         if self.popup_open:
@@ -128,6 +133,17 @@ class StyleChooser(QtWidgets.QWidget):
             self._update()
         else:
             self._choose()  # the active layer may be another one
+
+    def choose(self, source: StyleSource | None) -> None:
+        """Choose a style again. One that is gone changes nothing; None is no style, or the default."""
+        if source is None:
+            self._want([""] if self._none_label else [])
+        elif source.network:
+            self.choose_network(source.network)
+        elif source.layer_key and f"layer:{source.layer_key}" in self._entries:
+            self.choose_layer(source.layer_key)
+        elif source.path and os.path.isfile(source.path):
+            self.choose_file(source.path)
 
     def choose_layer(self, key: str) -> None:
         self._want([f"layer:{key}"])
@@ -193,28 +209,33 @@ class StyleChooser(QtWidgets.QWidget):
         """The topmost layer that is not the active one, else the style used last, else the first painting; or none."""
         if self._none_label:
             return [""]
-        excluded = set(self._results)
-        node = self._layer_to_paint()
-        while node is not None:  # a group does not lend its style to its own layers
-            excluded.add(layers.node_key(node))
-            node = node.parentNode()
-        result_depth = -1
-        for depth, key, _ in self._layers:
-            if 0 <= result_depth < depth:
-                continue  # in a group of results
-            result_depth = depth if key in self._results else -1
+        excluded = self._excluded_layers()
+        for _, key, _ in self._layers:
             if key not in excluded:
                 return [f"layer:{key}"]
         paintings = [entry for entry in self._entries.values() if entry.kind == "painting"]
         usable = [entry.key for entry in [*self._library.recent(), *paintings] if entry.key in self._entries]
         return usable[:1]
 
-    def _layer_to_paint(self) -> Node | None:
-        """The active layer, or the layer of the active mask"""
+    def _excluded_layers(self) -> set[str]:
+        """The layers that are not a style by default: the painted ones and the groups around them, and earlier results."""
+        painted = {self._source, self._active_layer()}
+        excluded: set[str] = set()
+        path: list[str] = []
+        for depth, key, _ in self._layers:
+            path[depth:] = [key]  # the layer and the groups around it, from the outermost
+            if key in painted:
+                excluded.update(path)
+            if not self._results.isdisjoint(path):
+                excluded.add(key)
+        return excluded
+
+    def _active_layer(self) -> str:
+        """The key of the active layer, or of the layer of the active mask"""
         try:
-            return layers.layer_to_paint(self._document)
+            return layers.node_key(layers.layer_to_paint(self._document))
         except PluginError:
-            return self._document.activeNode() if self._document is not None else None
+            return ""  # a filter layer, for instance, which is not listed
 
     def _on_picked(self, keys: list[str]) -> None:
         """The user has chosen in the grid. Styles that stay chosen keep their places in front."""

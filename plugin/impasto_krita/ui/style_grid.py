@@ -187,6 +187,8 @@ class StyleGrid(QtWidgets.QWidget):
         text = i18n("Delete {count} styles? This cannot be undone.", count=len(entries))
         if len(entries) == 1:
             text = i18n("Delete the style {name}? This cannot be undone.", name=entries[0].name)
+            if entries[0].has_picture and not entries[0].can_remove:
+                text = i18n("Delete the instant style of {name}? The picture stays.", name=entries[0].name)
         box = QtWidgets.QMessageBox(self)
         box.setWindowTitle(i18n("Delete style"))
         box.setText(text)
@@ -210,7 +212,7 @@ class StyleGrid(QtWidgets.QWidget):
             for entry in entries:
                 if entry.own_network:
                     self.network_deleted.emit(entry.network)
-                if entry.kind != "network":
+                if entry.can_remove:
                     self._library.delete(entry.key)
         except PluginError as error:
             self.show_message(str(error))

@@ -104,7 +104,7 @@ def default_style():
 
 
 def choose():
-    """Choose by mouse and keyboard, several at once, search, mark a favorite; save pictures of the chooser"""
+    """Choose by mouse and keyboard, several at once, search, mark a favorite"""
     doc = yield from document()
     content = add_layer(doc, "Photo", photo)
     add_layer(doc, "Painting", painting)
@@ -136,12 +136,12 @@ def choose():
     side = round(64 * shown.view.devicePixelRatioF())
     result["drawn"] = all(not images[entry.key, side].isNull() for entry in shown.view.styles.entries[:9])
     result["bars"] = shown.view.horizontalScrollBar().maximum()
-    result["columns"] = len({shown.view.visualRect(shown.view.styles.index(row)).x() for row in range(len(shown.names))})
-    yield 0.2
-    shown.chooser.grab().save(os.path.join(os.environ["HOME"], "chooser_250.png"))
-    shown.docker.resize(400, 640)
-    yield 0.3
-    shown.chooser.grab().save(os.path.join(os.environ["HOME"], "chooser_400.png"))
+    result["columns"] = []
+    for width in (250, 400):
+        shown.docker.resize(width, 640)
+        yield 0.3
+        places = [shown.view.visualRect(shown.view.styles.index(row)) for row in range(len(shown.names))]
+        result["columns"].append(len({place.x() for place in places}))
     shown.close()
     return result
 

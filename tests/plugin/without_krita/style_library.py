@@ -92,6 +92,13 @@ def test_network_that_was_trained_on_a_picture_belongs_to_it(library: Any, modul
     assert library.find_network("sea").source(instant=True).network == "sea"
     library.set_networks([])  # the network was deleted
     assert library.find(key).source(instant=True).path == path
+    library.set_networks([network("Koi", own=True), network("koi_2", own=True)])
+    koi = library.find("painting:koi")
+    library.attach_network(koi.path, "koi_2")
+    library = module.StyleLibrary(str(tmp_path / "styles"))
+    library.set_networks([network("Koi", own=True), network("koi_2", own=True)])
+    koi = library.find_network("koi_2")
+    assert (koi.key, koi.can_rename, koi.can_delete, koi.can_remove) == ("painting:koi", False, True, False)
 
 
 def test_changes_are_stored(library: Any, module: Any, tmp_path: Path) -> None:
@@ -383,6 +390,36 @@ def test_default_is_no_result(chooser: Chooser) -> None:
     assert chooser.name == "Below"
 
 
+def test_default_is_not_the_layer_of_the_source_row(chooser: Chooser) -> None:
+    photo, below = FakeNode("Photo"), FakeNode("Below")
+    document = FakeDocument(below, FakeNode("Group", photo, kind="grouplayer"), active=below)
+    chooser.widget.refresh(document)
+    assert chooser.name == "Group"
+    chooser.widget.set_source_layer("{Photo}")
+    chooser.widget.refresh(document)
+    assert chooser.name == "Harvest"
+
+
+def test_style_of_a_result_is_chosen_again(chooser: Chooser, plugin: Any, tmp_path: Path) -> None:
+    photo, below = FakeNode("Photo"), FakeNode("Below")
+    chooser.widget.refresh(FakeDocument(below, photo, active=photo))
+    chooser.widget.set_instant_styles([network("waves", "Waves", own=True)])
+    sea = picture_file(tmp_path / "sea.png")
+    sources = [plugin.request.StyleSource("Below", layer_key="{Below}"), plugin.request.StyleSource("Waves", network="waves")]
+    sources += [entry.source() for entry in chooser.library.entries() if entry.name == "Koi"]
+    sources.append(plugin.request.StyleSource("sea", path=sea))
+    for source in sources:
+        chooser.widget.choose(source)
+        assert chooser.widget.style_source() == source
+    assert [entry.name for entry in chooser.library.entries() if entry.kind == "picture"] == ["sea"]
+    gone = {"layer_key": "{Gone}"}, {"path": "/nowhere/gone.png"}, {"network": "gone"}
+    for place in gone:
+        chooser.widget.choose(plugin.request.StyleSource("Gone", **place))
+        assert chooser.name == "sea"
+    chooser.widget.choose(None)
+    assert chooser.name == "Below"  # the default
+
+
 def test_choice_of_the_user_stays_and_falls_back_when_its_layer_vanishes(chooser: Chooser) -> None:
     photo, below, above = FakeNode("Photo"), FakeNode("Below"), FakeNode("Above")
     document = FakeDocument(below, photo, above, active=photo)
@@ -472,7 +509,10 @@ def test_search_and_filter(chooser: Chooser, tmp_path: Path) -> None:
         "Mine": ["Rosemary"],
         "Paintings": paintings,
     }
-    assert not chooser.grid._message.isHidden() or chooser.names
+    for row, message in ((2, "Nothing was painted yet."), (0, "")):
+        choice.setCurrentIndex(row)
+        choice.activated.emit(row)
+        assert chooser.grid._message.text() == message
     QtTest.QTest.keyClicks(field, "nothing like this")
     assert chooser.grid._message.text() == "No style has this name."
     field.clear()
@@ -592,6 +632,17 @@ def test_delete_asks_if_something_is_lost(chooser: Chooser, tmp_path: Path) -> N
     box = chooser.grid.findChild(QtWidgets.QMessageBox)
     next(button for button in box.buttons() if "Delete" in button.text()).click()
     assert deleted == ["waves"]
+    delete(box)
+    chooser.widget.set_instant_styles([network("koi_2", own=True)])
+    chooser.widget.attach_network(chooser.library.find("painting:koi").path, "koi_2")
+    chooser.click("Koi")
+    chooser.press(Qt.Key.Key_Delete)
+    box = chooser.grid.findChild(QtWidgets.QMessageBox)
+    assert box.text() == "Delete the instant style of Koi? The picture stays."
+    next(button for button in box.buttons() if "Delete" in button.text()).click()
+    assert deleted == ["waves", "koi_2"]
+    assert "Koi" in chooser.names
+    assert chooser.grid._message.isHidden()
 
 
 def test_star_key_and_menu_toggle_favorites(chooser: Chooser, tmp_path: Path) -> None:
