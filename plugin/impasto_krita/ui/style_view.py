@@ -141,6 +141,8 @@ class _Delegate(QtWidgets.QStyledItemDelegate):
     ) -> None:
         """The name is edited on the full width of the list if need be."""
         assert editor is not None
+        if isinstance(editor, QtWidgets.QLineEdit):
+            editor.setFrame(True)
         line = self._name_rect(option.rect)
         area, height = self._view.contentsRect(), editor.sizeHint().height()
         width = min(area.width(), 2 * option.rect.width())
