@@ -60,6 +60,7 @@ def option(
     display_default: Any = None,
     kind: str = "",
     title: str = "",
+    form_help: str = "",
     form_choices: tuple[tuple[str, Any], ...] = (),
 ) -> Any:
     """Declare a field of Options.
@@ -69,7 +70,8 @@ def option(
     group: "basic" for what most users set, or "more"
     display_default: value that help texts and forms show for an option without a default
     kind: "picture" or "pictures" for options that take images
-    title, form_choices: label of the option in forms, and the (label, value) pairs offered there; value None: the preset's
+    title, form_help: label and help of the option in forms, where they differ from its name and its help
+    form_choices: the (label, value) pairs offered in forms; value None: the preset's
     """
     metadata = {
         "help": help,
@@ -80,6 +82,7 @@ def option(
         "display_default": display_default,
         "kind": kind,
         "title": title,
+        "form_help": form_help,
         "form_choices": form_choices,
     }
     return dataclasses.field(default=default, metadata=metadata)
@@ -92,15 +95,28 @@ class Options:
     Raises OptionError: a choice or layer is unknown, a number is out of range, or two options exclude each other.
     """
 
-    preset: str = option("impasto", "defaults of the other options", choices=tuple(PRESETS), group="basic")
+    preset: str = option(
+        "impasto",
+        "defaults of the other options",
+        choices=tuple(PRESETS),
+        group="basic",
+        form_help="Impasto is the recommended one; the others paint as other programs do",
+    )
     size: int = option(
-        512, "longest side of the result in pixels; 0 keeps the size of the content", low=0, high=16384, group="basic"
+        512,
+        "longest side of the result in pixels; 0 keeps the size of the content",
+        low=0,
+        high=16384,
+        group="basic",
+        title="Paint at",
+        form_help="Larger shows finer strokes and takes longer",
     )
     quality: str = option(
         "normal",
         "amount of computation; instant takes a few large steps with a trained network",
         choices=QUALITIES,
         group="basic",
+        form_help="Higher looks better and takes longer",
     )
     strength: float | None = option(
         None,
@@ -108,6 +124,7 @@ class Options:
         low=0,
         high=1,
         group="basic",
+        form_help="How much of the style is painted; 50 % is a good balance",
     )
     colors: str = option(
         "style",
@@ -115,6 +132,7 @@ class Options:
         "match (the style's colors, matched to the content's first)",
         choices=("style", "content", "match"),
         group="basic",
+        form_help="The colors of the painting, or those of your picture",
         form_choices=(("The style's", "style"), ("The photo's", "content"), ("Matched to the photo's", "match")),
     )
     color_match: str = option(
@@ -122,7 +140,13 @@ class Options:
         "method of color matching: monge (smallest change of color), pca (along the principal axes) or cholesky",
         choices=("monge", "pca", "cholesky"),
     )
-    seed: int = option(0, "seed of the noise in the initial image (init, init_noise)", low=0, high=2**63 - 1)
+    seed: int = option(
+        0,
+        "seed of the noise in the initial image (init, init_noise)",
+        low=0,
+        high=2**63 - 1,
+        form_help="Another number gives another version of the same painting",
+    )
     ratio: float | None = option(
         None,
         "content-to-style ratio, instead of strength: alpha/beta in the paper's units with style loss gram (the paper: 1e-3); "
@@ -142,6 +166,7 @@ class Options:
         "results are rounded to multiples of 16",
         choices=tuple(PADDING_MODES),
         title="Seamless",
+        form_help="Makes a tile that repeats without seams",
         form_choices=(
             ("No", None),
             ("Both ways", "circular"),
@@ -161,9 +186,10 @@ class Options:
         "covariance (means and covariances) or wasserstein (Wasserstein distance of these); each relative to the style's own "
         "statistics, except gram with a ratio",
         choices=STYLE_LOSS_NAMES,
-        title="Look",
+        title="Texture matching",
+        form_help="How the strokes of the painting are matched",
         form_choices=(
-            ("The preset's", None),
+            ("Default", None),
             ("Gram, as in the paper", "gram"),
             ("Moments", "moments"),
             ("Covariance", "covariance"),
@@ -179,6 +205,8 @@ class Options:
         low=0.1,
         high=4,
         display_default=1.0,
+        title="Brush stroke size",
+        form_help="The size of the strokes; below 100 % they are finer",
     )
     masks: Any = option(None, "region of each style in the result: one picture per style, white inside", kind="pictures")
     style_masks: Any = option(None, "region of each style to learn from: one picture per style, white inside", kind="pictures")
@@ -402,8 +430,9 @@ def default_value(field: dataclasses.Field[Any], preset: str = "impasto") -> Any
 def option_schema() -> list[dict[str, Any]]:
     """Describe every option that does not take images, so that other programs can build forms.
 
-    Keys: name, kind (choice, bool, int, float, floats or text), default, help, low, high, choices, group, title, and offers:
-    the `form_choices`, (label, value) pairs of which value None leaves the choice to the preset.
+    Keys: name, kind (choice, bool, int, float, floats or text), default, help (that for forms, if there is one), low, high,
+    choices, group, title, and offers: the `form_choices`, (label, value) pairs of which value None leaves the choice to the
+    preset.
     """
     schema = []
     for field in fields(Options):
@@ -411,7 +440,8 @@ def option_schema() -> list[dict[str, Any]]:
             continue
         kind = "choice" if field.metadata["choices"] else str(field.type).split(" ")[0].replace("str", "text")
         kind = "floats" if kind.startswith("tuple") else kind
-        shared = {key: field.metadata[key] for key in ("help", "low", "high", "choices", "group")}
+        shared = {key: field.metadata[key] for key in ("low", "high", "choices", "group")}
+        shared["help"] = field.metadata["form_help"] or field.metadata["help"]
         title = field.metadata["title"] or field.name.replace("_", " ").capitalize()
         choices = tuple((choice.capitalize(), choice) for choice in field.metadata["choices"])
         form_choices = field.metadata["form_choices"] or choices

@@ -4,11 +4,16 @@ The computation runs in a separate engine process (`engine_process`), so Krita s
 nor Krita can be shared with other editors' plugins: errors, request, protocol, geometry, messages, engine_install, version.
 """
 
+import os
+
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Krita
 
 from .extension import ImpastoExtension
+from .i18n import set_languages
+from .qt import QtCore
 from .ui.docker import ImpastoDocker
 
+set_languages([*os.environ.get("LANGUAGE", "").split(":"), *QtCore.QLocale().uiLanguages()])
 _krita = Krita.instance()
 _krita.addExtension(ImpastoExtension(_krita))
 _krita.addDockWidgetFactory(DockWidgetFactory("impasto_docker", DockWidgetFactoryBase.DockPosition.DockRight, ImpastoDocker))

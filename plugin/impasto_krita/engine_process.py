@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
+from .i18n import i18n
 from .installation import EDITOR_VARIABLES
 from .protocol import FrameError, FrameReader, encode_frame
 from .qt import QtCore, QtGui
@@ -134,7 +135,7 @@ class EngineProcess(QtCore.QObject):
                     return
         except FrameError as error:
             self.stop()
-            self.exited.emit(f"The engine's output cannot be understood ({error}). Set up the engine again.")
+            self.exited.emit(i18n("The engine's output cannot be understood ({error}). Install it again.", error=error))
             return
         if process.bytesAvailable():
             QtCore.QTimer.singleShot(0, self._read_frames)
@@ -148,7 +149,9 @@ class EngineProcess(QtCore.QObject):
         if error == QtCore.QProcess.ProcessError.FailedToStart and self._process is not None:
             program = self._process.program()
             self._forget_process()
-            self.exited.emit(f"The engine cannot be started: there is no program {program}. Set up the engine again.")
+            self.exited.emit(
+                i18n("The engine cannot be started: there is no program {program}. Install it again.", program=program)
+            )
 
     def _on_finished(self, code: int, status: QtCore.QProcess.ExitStatus) -> None:
         if self._process is None:
@@ -157,9 +160,9 @@ class EngineProcess(QtCore.QObject):
         self._forget_process()
         lines = [line for line in self.stderr_tail.splitlines() if line.strip()]
         if status == QtCore.QProcess.ExitStatus.CrashExit or not lines:
-            self.exited.emit(f"The engine ended unexpectedly ({code}). It starts again with the next picture.")
+            self.exited.emit(i18n("The engine ended unexpectedly ({code}). It starts again with the next picture.", code=code))
         else:
-            self.exited.emit(f"The engine ended: {lines[-1]}")
+            self.exited.emit(i18n("The engine ended: {reason}", reason=lines[-1]))
 
     def _forget_process(self) -> None:
         process, self._process = self._process, None

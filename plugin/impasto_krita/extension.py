@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from krita import Extension, Krita, Window
 
-from . import layers, settings
+from . import settings
+from .i18n import i18n
 from .qt import QtCore, QtWidgets
 from .runner import get_runner
 from .ui.dialog import StylizeDialog
@@ -18,33 +19,38 @@ class ImpastoExtension(Extension):
         notifier.applicationClosing.connect(get_runner().close)
 
     def createActions(self, window: Window) -> None:
-        stylize = window.createAction("impasto_stylize", "Stylize with Layer...", "filter")
+        stylize = window.createAction("impasto_stylize", i18n("Stylize with Layer..."), "filter")
         stylize.triggered.connect(self._open_dialog)
-        again = window.createAction("impasto_again", "Stylize Again", "tools/scripts")
+        again = window.createAction("impasto_again", i18n("Stylize Again"), "tools/scripts")
         again.triggered.connect(self._repeat_last)
-        live = window.createAction("impasto_live", "Live Instant Style", "tools/scripts")
+        live = window.createAction("impasto_live", i18n("Live Instant Style"), "tools/scripts")
         live.triggered.connect(self._toggle_live)
-        stop = window.createAction("impasto_stop", "Stop Stylizing", "tools/scripts")
+        stop = window.createAction("impasto_stop", i18n("Stop Stylizing"), "tools/scripts")
         stop.triggered.connect(get_runner().cancel)
         _EnableWhileBusy(stop)
 
     def _open_dialog(self) -> None:
         window = Krita.instance().activeWindow()
-        show_docker(window)
-        self._dialog = StylizeDialog(window.qwindow())  # without a reference Python would delete it
+        docker = show_docker(window)
+        form = docker.form if docker is not None else None
+        self._dialog = StylizeDialog(window.qwindow(), form)  # without a reference Python would delete it
         self._dialog.open()
 
     def _repeat_last(self) -> None:
         show_docker(Krita.instance().activeWindow())
-        last = get_runner().last_request
-        if last is None or not layers.is_open(last.document):
+        document = Krita.instance().activeDocument()
+        last, history = get_runner().last_request, get_runner().histories.of(document)
+        if last is None or last.document != document:  # that one is not seen now
+            results = [] if history is None else history.history.results
+            last = history.repetition(results[-1]) if history is not None and results else None
+        if last is None:
             self._open_dialog()
             return
         options = settings.load().get("options", {})
         options.pop("style_weights", None)
         if "style_weights" in last.options:
             options["style_weights"] = last.options["style_weights"]
-        get_runner().start(last._replace(options=options))
+        get_runner().paint(last._replace(options=options))
 
     def _toggle_live(self) -> None:
         docker = show_docker(Krita.instance().activeWindow())

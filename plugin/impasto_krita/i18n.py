@@ -29,7 +29,7 @@ def set_languages(names: Iterable[str]) -> None:
             continue
 
 
-def i18n(text: str, **values: Any) -> str:
+def i18n(text: str, /, **values: Any) -> str:
     """Translate an English text. Fields in braces are filled with `values`, as by `str.format`."""
     translated = _translations.get(text, text)
     return translated.format(**values) if values else translated

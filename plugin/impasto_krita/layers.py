@@ -13,6 +13,7 @@ from krita import Document, Krita, Node, Selection
 
 from .errors import PluginError
 from .geometry import Rect
+from .i18n import i18n
 from .protocol import stripes
 from .qt import QtCore
 from .steps import IDLE_MS, Steps
@@ -28,6 +29,9 @@ _SELECTION_MARGIN = 64
 CONVERTED_ROWS = 64
 #: Layers up to this side length are read as a whole, including what is outside the canvas.
 _MAX_LAYER_SIDE = 32768
+
+#: The key of the whole picture, where that of a layer could be
+WHOLE_PICTURE = "picture"
 
 ColorSpace = Tuple[str, str, str]  # color model, depth, profile
 
@@ -58,7 +62,9 @@ def visible_layers(document: Document, masks: bool = False) -> list[tuple[int, N
 
 
 def find_node(document: Document, key: str) -> Node | None:
-    """The layer or mask with this key, or None."""
+    """The layer or mask with this key, or None. WHOLE_PICTURE is the root of all layers."""
+    if key == WHOLE_PICTURE:
+        return document.rootNode()
     return next((node for _, node in visible_layers(document, masks=True) if node_key(node) == key), None)
 
 
@@ -66,14 +72,14 @@ def layer_to_paint(document: Document | None) -> Node:
     """The active layer, or the layer of the active mask.  Raises PluginError"""
     node = document.activeNode() if document is not None else None
     if node is None:
-        raise PluginError("There is no layer to paint: open a picture first.")
+        raise PluginError(i18n("There is no layer to paint: open a picture first."))
     parent = node.parentNode()
     if node.type().endswith("mask") and parent is not None:
         node = parent
         if node.parentNode() is None:
-            raise PluginError("Select a layer: the selection mask belongs to the whole picture.")
+            raise PluginError(i18n("Select a layer: the selection mask belongs to the whole picture."))
     if node.type() not in _PIXEL_LAYERS:
-        raise PluginError(f"{node.name()} has no pixels of its own: choose a paint, group or vector layer.")
+        raise PluginError(i18n("{layer} has no pixels of its own: choose a paint, group or vector layer.", layer=node.name()))
     return node
 
 
@@ -88,6 +94,12 @@ def copy_selection(document: Document) -> tuple[Selection, Rect] | None:
     if selection is None or rect is None:
         return None
     return selection.duplicate(), rect.intersection(canvas_rect(document))
+
+
+def selected_rect(document: Document) -> Rect | None:
+    """The bounds of the selection on the canvas, or None if nothing is selected."""
+    rect = _selection_rect(document.selection())
+    return None if rect is None else rect.intersection(canvas_rect(document))
 
 
 def paint_area(document: Document) -> Rect:
@@ -119,6 +131,7 @@ class Snapshot:
     def __init__(self, document: Document) -> None:
         self._document = document.clone()
         self._document.setBatchmode(True)
+        self._changed = False  # since Krita has drawn it
 
     def make_visible(self, keys: list[str]) -> Steps:
         """Show those of these layers that are hidden, and the groups that contain them, and wait until Krita has drawn them.
@@ -126,7 +139,6 @@ class Snapshot:
         Paint layers without masks and masks are skipped: their pixels are the same whether they are hidden or not. For the
         others Krita has to redraw the clone, which blocks the caller for a moment.
         """
-        changed = False
         for key in keys:
             node = find_node(self._document, key)
             if node is not None and (node.type() in _GRAY_MASKS or (node.type() == "paintlayer" and not node.childNodes())):
@@ -134,28 +146,44 @@ class Snapshot:
             while node is not None and node.parentNode() is not None:
                 if not node.visible():
                     node.setVisible(True)
-                    changed = True
+                    self._changed = True
                 node = node.parentNode()
-        if changed:
+        if self._changed:
             self._document.refreshProjection()
         while not self._document.tryBarrierLock():  # Krita is drawing in other threads
             yield IDLE_MS
         self._document.unlock()
 
+    def hide(self, key: str) -> None:
+        """Hide a layer, if there is one with this key. Call this before `make_visible`."""
+        node = find_node(self._document, key)
+        if node is not None and node.visible():
+            node.setVisible(False)
+            self._changed = True
+
+    def take_mask(self, key: str, rect: Rect) -> list[tuple[int, int, bytes]]:
+        """The transparency mask of a layer, which is hidden.  -> (y, rows, opacity); empty if there is none"""
+        node = find_node(self._document, key)
+        masks = [child for child in node.childNodes() if child.type() == "transparencymask"] if node is not None else []
+        if not masks:
+            return []
+        self.hide(node_key(masks[0]))
+        return list(mask_stripes(masks[0], rect))
+
     def picture(self, key: str, rect: Rect | None = None) -> LayerPicture:
         """The picture of a layer in `rect`, by default in the layer's own bounds.  Raises PluginError if it is empty"""
         node = find_node(self._document, key)
         if node is None:
-            raise PluginError("The layer was removed.")
+            raise PluginError(i18n("The layer was removed."))
         if rect is None:
             bounds = node.bounds()
             rect = Rect(bounds.x(), bounds.y(), bounds.width(), bounds.height())
-            if node.type() == "filllayer":  # has no bounds
+            if key == WHOLE_PICTURE or node.type() == "filllayer":  # has no bounds
                 rect = canvas_rect(self._document)
             elif max(rect.width, rect.height) > _MAX_LAYER_SIDE:
                 rect = rect.intersection(canvas_rect(self._document))
         if rect.width <= 0 or rect.height <= 0:
-            raise PluginError(f"{node.name()} is empty: it has no visible pixels.")
+            raise PluginError(i18n("{layer} is empty: it has no visible pixels.", layer=node.name()))
         return LayerPicture(node, rect)
 
     def region(self, key: str, rect: Rect) -> tuple[str, Iterator[tuple[int, int, bytes]]]:
@@ -164,7 +192,9 @@ class Snapshot:
         if node is not None and node.type() in _GRAY_MASKS:
             mask = node.selection() if hasattr(node, "selection") else node
             if mask is None or not bytes(mask.pixelData(rect.x, rect.y, 1, 1)):
-                raise PluginError(f"{node.name()} cannot be read in this version of Krita: paint the region on a layer.")
+                raise PluginError(
+                    i18n("{layer} cannot be read in this version of Krita: paint the region on a layer.", layer=node.name())
+                )
             return "gray8", mask_stripes(mask, rect)
         picture = self.picture(key, rect)
         return picture.format, picture.stripes()
@@ -187,8 +217,8 @@ class LayerPicture:
     def note(self) -> str:
         """A sentence about what the result cannot preserve of the layer, or an empty string."""
         if self._node.animated():
-            return "Only the current frame is painted."
-        return "Light brighter than white is clipped." if self._space[1] in ("F16", "F32") else ""
+            return i18n("Only the current frame is painted.")
+        return i18n("Light brighter than white is clipped.") if self._space[1] in ("F16", "F32") else ""
 
     @property
     def format(self) -> str:
@@ -222,7 +252,9 @@ def convert_pixels(pixels: bytes, width: int, height: int, source: ColorSpace, t
     try:
         layer = document.rootNode().childNodes()[0]
         if (layer.colorModel(), layer.colorDepth(), layer.colorProfile()) != source:
-            raise PluginError(f"Krita has no color profile {source[2]}: convert the picture to sRGB first.")
+            raise PluginError(
+                i18n("Krita has no color profile {profile}: convert the picture to sRGB first.", profile=source[2])
+            )
         layer.setPixelData(QtCore.QByteArray(pixels), 0, 0, width, height)
         document.setColorSpace(*target)
         document.waitForDone()

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from .geometry import Rect
+from .i18n import i18n
 
 _MAX_NAME_LENGTH = 40  # characters of a source layer's name that the result's name contains
 #: The largest result, in pixels; more take many minutes. And the engine's smallest longest side
@@ -53,7 +54,7 @@ class PaintRequest(NamedTuple):
         """The result layer's name: `Photo x Starry Night (60 %)`"""
         strength = self.options.get("strength")
         suffix = "" if strength is None else f" ({100 * strength:.0f} %)"
-        suffix += ", refined" if self.painting else ""
+        suffix += i18n(", refined") if self.painting else ""
         return f"{_shorten(self.layer_name)} x {' + '.join(_shorten(style.name) for style in self.styles)}{suffix}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Iterable
+
 from krita import Document, Node
 
 from .geometry import Rect
@@ -9,6 +11,7 @@ from .layers import CONVERTED_ROWS, SRGB, ColorSpace, convert_pixels, find_node,
 from .protocol import stripes
 from .qt import QtCore
 from .steps import NEXT_MS, Steps
+from .transparency_mask import add_transparency_mask
 
 
 class ResultLayer:
@@ -37,6 +40,34 @@ class ResultLayer:
         """Identifies the layer in its document."""
         return node_key(self._layer)
 
+    def set_opacity(self, opacity: int) -> None:
+        """opacity: 0 to 255"""
+        self._layer.setOpacity(opacity)
+
+    def add_mask(self, name: str, opacity: Iterable[tuple[int, int, bytes]]) -> None:
+        """Add a transparency mask.  opacity: its stripes, (y, rows, one byte per pixel)"""
+        add_transparency_mask(self._layer, name, self._rect, opacity)
+
+    def add_to_group(self, source_key: str, above_key: str, name: str, group_key: str) -> str:
+        """Add the layer to the group with the results of a source, on top.
+
+        above_key: of the layer or group above which a new group is added; name, group_key: of the group
+        Returns the key of the group, or an empty string if Krita has refused it.
+        """
+        group = find_node(self._document, group_key)
+        if group is None or group.type() != "grouplayer":
+            source = find_node(self._document, source_key)
+            group = self._document.createGroupLayer(name)
+            if source is not None:
+                group.setOpacity(source.opacity())
+                group.setBlendingMode(source.blendingMode())
+            group.addChildNode(self._layer, None)
+            add_above(self._document, group, find_node(self._document, above_key))
+        else:
+            earlier = group.childNodes()
+            group.addChildNode(self._layer, earlier[-1] if earlier else None)
+        return node_key(group)
+
     def add_above(self, key: str) -> None:
         """Add it above the layer with this key, or on top if that layer was removed."""
         add_above(self._document, self._layer, find_node(self._document, key))
@@ -49,3 +80,15 @@ def add_above(document: Document, layer: Node, other: Node | None) -> None:
         parent.addChildNode(layer, other)
     if layer.parentNode() is None:  # Krita may refuse to add it without an error
         document.rootNode().addChildNode(layer, None)
+
+
+def show_only(document: Document, shown: Iterable[str], others: Iterable[str]) -> None:
+    """Show some layers and hide others. These changes are not undo steps.  shown, others: keys of layers"""
+    shown, changed = set(shown), False
+    for key in {*others, *shown}:
+        node = find_node(document, key)
+        if node is not None and node.visible() != (key in shown):
+            node.setVisible(key in shown)
+            changed = True
+    if changed:
+        document.refreshProjection()

@@ -1,27 +1,29 @@
-"""Runs one painting at a time, whichever window has requested it, and owns the engine, its setup, Live and training.
+"""Runs one painting after another, whichever window has requested it, and owns the engine, its setup, Live and training.
 
 States: idle -> starting (the engine) -> reading (send layers to the engine) -> painting -> writing (the result) -> idle
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
-from krita import Document, Krita
+from krita import Document
 
-from . import layers, messages, results, settings
+from . import messages, settings
 from .disk import delete_in_background
+from .document_history import Histories
 from .engine_install import find_engine_command
 from .engine_process import EngineProcess, bgra_bytes, preview_image
 from .engine_setup import EngineSetup
-from .errors import PluginError
-from .geometry import Rect
+from .estimates import Estimates
+from .i18n import i18n
 from .installation import engine_python, installed_python, this_local_folder
 from .live_painting import LivePainting
+from .painting_job import DocumentClosed, PaintingJob
 from .protocol import PROTOCOL, stripes
 from .qt import QtCore, QtGui
-from .request import STRIDE, Painting, PaintRequest, painted_side
-from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
+from .request import PaintRequest
+from .steps import StepRunner, Steps
 from .training import StyleTraining
 
 #: How long the engine may take to confirm that a job was cancelled; after that it counts as hanging and is ended. On a busy
@@ -29,8 +31,6 @@ from .training import StyleTraining
 _CANCEL_TIMEOUT_MS = 10_000
 #: The same while it starts: importing torch from a slow disk takes long.
 _START_TIMEOUT_MS = 60_000
-#: How often to check whether the document is still open.
-_DOCUMENT_CHECK_MS = 500
 
 
 class Runner(QtCore.QObject):
@@ -46,34 +46,30 @@ class Runner(QtCore.QObject):
         super().__init__(parent)
         self.state = "idle"
         self.status = ""  # one line about the work in progress
+        self.document: Document | None = None  # that the status, the preview and the problem are about
         self.fraction = 0.0
         self.preview: QtGui.QImage | None = None
         self.problem = ""  # what went wrong last, for the user
-        self.details = ""  # the same for someone who helps the user
+        self.remedy: tuple[str, Callable[[], None]] | None = None  # text of a button, and what it does about the problem
+        self.details = ""  # the same for someone who helps the user; empty for what the user can mend
         self.last_request: PaintRequest | None = None
-        self.estimates: dict[int, dict[str, Any]] = {}  # size option -> the answer to request_estimates()
-        self._estimate_request: Any = None
+        self.queue: list[PaintRequest] = []  # that wait, the next one first
+        self.histories = Histories()
         self.engine = EngineProcess(self)
         self.engine_version: str | None = None  # of the engine that answered last
         self.engine.frame_received.connect(self._on_frame)
         self.engine.exited.connect(self._on_engine_exited)
+        self.estimates = Estimates(self.engine)
         self.networks: list[dict[str, Any]] = []  # the instant styles that the engine knows
         self.live = LivePainting(self.engine, lambda: self.busy, self)
         self.training = StyleTraining(self.engine_command, self)
         self.training.trained.connect(lambda: self.engine.send({"op": "nets"}))
         self.setup = EngineSetup(this_local_folder(), self)
         self.setup.finished.connect(self._on_setup_finished)
-        self._job = 0  # frames of other jobs are ignored
-        self._cancelled_job = 0
-        self._faces_job = 0  # negative: its answers are not those of a painting
-        self._request: PaintRequest | None = None
-        self._rect = Rect(0, 0, 0, 0)  # of the result
-        self._depth = "U8"
-        self._note = ""
-        self._received: list[tuple[int, int, bytes] | None] = []  # (y, rows, pixels) to be written; None: the end
-        self._done_status = ""
-        self._refinable_size: tuple[int, int] | None = None  # at which the result was painted, if it can be refined
-        self.refinable: PaintRequest | None = None  # goes on from the last result, if that is smaller than its layer
+        self._job: PaintingJob | None = None
+        self._last_number = 0  # of a job; frames of other jobs are ignored
+        self._cancelled_number = 0
+        self._faces_number = 0  # negative: its answers are not those of a painting
         self._steps = StepRunner(self)
         self._steps.finished.connect(self._on_steps_finished)
         self._steps.failed.connect(self._abort)
@@ -95,6 +91,11 @@ class Runner(QtCore.QObject):
         """Whether the engine has a face detector."""
         return bool(self.engine.hello.get("finds_faces"))
 
+    @property
+    def current(self) -> PaintRequest | None:
+        """The request that is painted now."""
+        return self._job.request if self._job is not None else None
+
     def engine_command(self) -> list[str] | None:
         """The command that runs the engine, or None if there is no engine."""
         installed = engine_python(this_local_folder()) or installed_python(settings.engine_folder())
@@ -106,93 +107,78 @@ class Runner(QtCore.QObject):
         if command is not None and not self.setup.running:
             self.engine.start(command)
 
-    def request_estimates(self, width: int, height: int, options: dict[str, Any], sizes: list[int]) -> None:
-        """Ask the engine for the time and memory of each of these sizes; `estimates` will have the answers.
-
-        width, height: of the layer; options: the others
-        """
-        request = width, height, options, sizes
-        if request == self._estimate_request or self.busy or not self.engine.ready:
-            return
-        self._estimate_request = request
-        for size in dict.fromkeys(painted_side(size, (width, height)) for size in sizes):
-            header = {"op": "estimate", "width": width, "height": height, "options": {**options, "size": size}}
-            self.engine.send(header)
-
     def request_faces(self, picture: QtGui.QImage) -> bool:
         """Ask the engine where the faces of a picture are; `faces_found` brings the answer. False: it has no time for that."""
         if self.busy or not self.engine.ready or not self.finds_faces or picture.isNull():
             return False
-        self._faces_job -= 1
-        width, height, pixels = picture.width(), picture.height(), bgra_bytes(picture)
-        image = {"op": "image", "job": self._faces_job, "role": "content", "width": width, "height": height, "format": "bgra8"}
+        self._faces_number -= 1
+        number, width, height, pixels = self._faces_number, picture.width(), picture.height(), bgra_bytes(picture)
+        image = {"op": "image", "job": number, "role": "content", "width": width, "height": height, "format": "bgra8"}
         self.engine.send(image)
         for y, rows in stripes(height):
             part = pixels[4 * width * y : 4 * width * (y + rows)]
-            self.engine.send({"op": "rows", "job": self._faces_job, "role": "content", "y": y, "rows": rows}, part)
-        self.engine.send({"op": "faces", "job": self._faces_job})
+            self.engine.send({"op": "rows", "job": number, "role": "content", "y": y, "rows": rows}, part)
+        self.engine.send({"op": "faces", "job": number})
         return True
 
-    def start(self, request: PaintRequest) -> None:
-        """Begin a painting. It is refused while another one is in progress."""
-        if self.busy or self.setup.running:
-            busy = "A painting is in progress: stop it first, or wait."
-            self.refuse(busy if self.busy else "The engine is being set up: please wait.")
+    def paint(self, *requests: PaintRequest) -> None:
+        """Paint these requests, after those that are painted or wait already."""
+        if self.setup.running:
+            self.refuse(i18n("The engine is being set up: please wait."))
             return
-        self.problem = self.details = ""
-        self.live.clear_status()
-        self._request = request
-        self.last_request = request._replace(painting=None) if request.painting else request
-        self.refinable = None
-        self._job += 1
-        self.preview, self.fraction = None, 0.0
-        self._received = []
         if self.engine_command() is None:
-            self._show_problem(messages.ENGINE_MISSING)
+            self.refuse(messages.engine_missing())
             return
-        self._set_state("starting", "Starting the engine")
-        self._steps.start(self._run_request(request, self._job))
-        self.start_engine()  # if this fails at once, it ends the steps that have just begun
+        self.queue += requests
+        if requests:
+            self.last_request = requests[-1]._replace(painting=None)
+        if self.busy:
+            self.changed.emit()
+        else:
+            self.problem, self.details, self.remedy = "", "", None
+            self._begin_next()
 
-    def refine(self) -> None:
-        """Paint the last result at the size of its layer: the same strokes, and finer ones."""
-        if self.can_refine(Krita.instance().activeDocument()):
-            assert self.refinable is not None
-            self.start(self.refinable)
+    def move_queued(self, old: int, new: int) -> None:
+        """Move a request that waits to another position in the queue."""
+        self.queue.insert(new, self.queue.pop(old))
+        self.changed.emit()
 
-    def can_refine(self, document: Document | None) -> bool:
-        """Whether the last result is in this document and can be refined."""
-        return not self.busy and self.refinable is not None and self.refinable.document == document
-
-    def _offer_again(self) -> None:
-        """After a refinement that was stopped or has failed, it can be asked for again."""
-        if self._request is not None and self._request.painting is not None:
-            self.refinable = self._request
+    def remove_queued(self, index: int) -> None:
+        del self.queue[index]
+        self.changed.emit()
 
     def cancel(self) -> None:
-        """Stop the painting now and add no layer. The engine stays running."""
-        if not self.busy:
+        """Stop the painting now and add no layer; the next in the queue begins. The engine stays running."""
+        if self._job is None:
             return
-        job = self._job
-        self._job += 1  # ignore what the engine still sends for the old job
-        self._offer_again()
-        self._clean_up()
-        self.engine.send({"op": "cancel", "job": job})
+        number = self._job.number
+        self._forget_job()
+        self.engine.send({"op": "cancel", "job": number})
         if self.engine.running:
-            self._cancelled_job = job
+            self._cancelled_number = number
             self._timeout.start(_CANCEL_TIMEOUT_MS if self.engine.ready else _START_TIMEOUT_MS)
-        self._set_state("idle", "Stopped")
+        self._set_state("idle", i18n("Stopped"))
+        self._begin_next()
 
-    def refuse(self, reason: str) -> None:
-        """Show why a request is not carried out."""
-        if self.busy:
-            self._set_status(reason)
-        else:
-            self._show_problem(reason)
+    def cancel_all(self) -> None:
+        """Empty the queue and stop the painting."""
+        self.queue = []
+        self.cancel()
+
+    def refuse(self, reason: str, remedy: str = "", function: Callable[[], None] | None = None) -> None:
+        """Show why a request is not carried out.  remedy: text of a button that calls the function"""
+        self.problem, self.details = reason, ""
+        self.remedy = None if function is None else (remedy, function)
+        self.changed.emit()
+
+    def clear_problem(self) -> None:
+        """What the last problem was about has changed."""
+        if self.problem:
+            self.refuse("")
 
     def set_up_engine(self) -> None:
         """Install the engine that comes with the plugin, instead of the one that is installed."""
-        self.cancel()
+        self.cancel_all()
         self.live.stop()
         self.training.close()
         self.engine.stop()
@@ -201,108 +187,52 @@ class Runner(QtCore.QObject):
 
     def close(self) -> None:
         """End all work and processes. Call this when Krita closes."""
+        self.queue = []
         self.live.stop()
         self.training.close()
-        self._clean_up()
+        self._forget_job()
         self._set_state("idle", "")
         self.setup.cancel()
         self.engine.stop()
 
-    def _run_request(self, request: PaintRequest, job: int) -> Steps:
-        """Send the layers, start the job, and write its result to a new layer."""
-        yield from self._send_layers(request, job)
-        self._set_state("painting", "Painting")
-        side = painted_side(request.options.get("size", 0), (self._rect.width, self._rect.height))
-        options = {**request.options, "size": side}
-        if options.get("preset", "impasto") != "impasto":  # the other presets do as other programs do
-            options.pop("protect", None)
-        self.engine.send({"op": "start", "job": job, "options": options})
-        result: results.ResultLayer | None = None
-        last_check = QtCore.QElapsedTimer()
-        while True:
-            if not last_check.isValid() or last_check.elapsed() > _DOCUMENT_CHECK_MS or self._received:
-                last_check.start()
-                if not layers.is_open(request.document):
-                    self.cancel()
-                    return
-            if not self._received:
-                yield IDLE_MS
-                self._require_engine()
-                continue
-            stripe = self._received.pop(0)
-            if stripe is None:
-                break
-            if result is None:
-                self._set_state("writing", "Adding the layer")
-                result = results.ResultLayer(request.document, request.title, self._rect, self._depth)
-            yield from result.write(*stripe)
-        assert result is not None
-        result.add_above(request.painting.layer_key if request.painting else request.layer_key)
-        size = self._refinable_size
-        if size is not None and max(size) + STRIDE < painted_side(0, (self._rect.width, self._rect.height)):
-            painting = Painting(result.key, self._rect, *size)
-            self.refinable = request._replace(options={**request.options, "size": 0}, painting=painting)
+    def _begin_next(self) -> None:
+        """Begin the next request of the queue, if no other is painted."""
+        while self.queue and self._job is None:
+            request = self.queue.pop(0)
+            history = self.histories.of(request.document)
+            if history is not None:  # None: the document was closed
+                self._begin(request, PaintingJob(request, self._last_number + 1, self.engine, history, self))
 
-    def _send_layers(self, request: PaintRequest, job: int) -> Steps:
-        """Send the layer to paint, the selection, the styles and the region to the engine."""
-        snapshot = layers.Snapshot(request.document)
-        selection = layers.copy_selection(request.document)
+    def _begin(self, request: PaintRequest, job: PaintingJob) -> None:
+        self.live.clear_status()
+        self._job, self.document = job, request.document
+        self._last_number = job.number
+        self.preview, self.fraction = None, 0.0
+        job.state_changed.connect(self._set_state)
+        self._set_state("starting", i18n("Starting the engine"))
+        self._steps.start(self._run(job))
+        self.start_engine()  # if this fails at once, it ends the steps that have just begun
+
+    def _run(self, job: PaintingJob) -> Steps:
         try:
-            yield NEXT_MS  # cloning the document took as long as one step may
-            sources: list[Any] = [*request.styles, request.region, request.protected, request.painting]
-            sources = [source for source in sources if source is not None and source.layer_key]
-            yield from snapshot.make_visible([request.layer_key, *(source.layer_key for source in sources)])
-            while not self.engine.hello:
-                yield IDLE_MS
-                self._require_engine()
-            self._set_state("reading", "Reading the layers")
-            content = snapshot.picture(request.layer_key)
-            if selection is not None:
-                mask, selected = selection
-                if not selected.intersection(content.rect).width:
-                    raise PluginError("The selection does not overlap the layer: there is nothing to paint.")
-                rect = layers.with_margin(selected).intersection(content.rect)
-                content = snapshot.picture(request.layer_key, rect)
-            self._rect, self._depth, self._note = content.rect, content.depth, content.note
-            send, size = self.engine.send_image, content.size
-            yield from send(job, "content", 0, size, content.format, content.stripes())
-            if selection is not None:
-                yield from send(job, "mask", 0, size, "gray8", layers.mask_stripes(mask, content.rect))
-            for index, style in enumerate(request.styles):
-                if style.layer_key:
-                    picture = snapshot.picture(style.layer_key)
-                    yield from send(job, "style", index, picture.size, picture.format, picture.stripes())
-                else:
-                    self.engine.send({"op": "image", "job": job, "role": "style", **style.to_header()})
-            if request.region is not None:
-                yield from send(job, "region", 0, size, *snapshot.region(request.region.layer_key, content.rect))
-            if request.protected is not None:
-                yield from send(job, "protect", 0, size, *snapshot.region(request.protected.layer_key, content.rect))
-            if request.painting is not None:
-                key, rect, width, height = request.painting
-                if rect != content.rect:
-                    raise PluginError(
-                        "The selection has changed since this was painted: select the same area, or press Stylize."
-                    )
-                picture = snapshot.picture(key, rect)
-                stripes = picture.stripes()
-                yield from send(job, "painting", 0, size, picture.format, stripes, painted_width=width, painted_height=height)
-        finally:
-            snapshot.close()
-
-    def _require_engine(self) -> None:
-        if not self.engine.running:
-            raise PluginError("The engine has ended. Press Stylize again.")
+            yield from job.run()
+        except DocumentClosed:
+            self.cancel()
 
     def _on_steps_finished(self) -> None:
-        self._clean_up()
+        job = self._job
+        if job is None:
+            return
+        self._forget_job()
         self.fraction = 1.0
-        self._set_state("idle", self._done_status)
+        self._set_state("idle", messages.painting_done(job.done, job.note))
+        self._begin_next()
 
-    def _clean_up(self) -> None:
+    def _forget_job(self) -> None:
+        job, self._job = self._job, None
         self._steps.stop()
-        self._request = None
-        self._received = []
+        if job is not None:
+            job.deleteLater()
 
     def _on_frame(self, header: dict[str, Any], blob: bytes) -> None:
         op = header.get("op")
@@ -310,35 +240,27 @@ class Runner(QtCore.QObject):
             self.engine_version = header.get("version")
             if header.get("protocol") != PROTOCOL:
                 self.engine.stop()
-                self._abort(f"The engine (version {self.engine_version}) does not match the plugin.")
+                self._abort(i18n("The engine (version {version}) does not match the plugin.", version=self.engine_version))
             self.changed.emit()
         elif op == "ready":
-            self._estimate_request = None
+            self.estimates.expire()
             self.changed.emit()
         elif op == "nets":
             self.networks = list(header.get("nets", []))
             self.changed.emit()
         elif op == "faces":
-            if header.get("job") == self._faces_job:
+            if header.get("job") == self._faces_number:
                 self.faces_found.emit(header["faces"])
         elif op == "estimate":
-            self._add_estimate(header)
+            self.estimates.receive(header)
             self.changed.emit()
         elif op == "cancelled":
-            if header.get("job") == self._cancelled_job:
+            if header.get("job") == self._cancelled_number:
                 self._timeout.stop()
-        elif header.get("job") == self._job and self.busy:
-            self._on_job_frame(header, blob)
+        elif self._job is not None and header.get("job") == self._job.number:
+            self._on_job_frame(self._job, header, blob)
 
-    def _add_estimate(self, header: dict[str, Any]) -> None:
-        """Keep an estimate for each of the sizes that are painted at this one."""
-        if self._estimate_request is not None:
-            width, height, _, sizes = self._estimate_request
-            for size in sizes:
-                if header.get("size", 0) in (0, painted_side(size, (width, height))):  # 0: the options are not valid
-                    self.estimates[size] = header
-
-    def _on_job_frame(self, header: dict[str, Any], blob: bytes) -> None:
+    def _on_job_frame(self, job: PaintingJob, header: dict[str, Any], blob: bytes) -> None:
         op = header.get("op")
         if op == "progress":
             self.fraction = float(header.get("fraction", 0))
@@ -347,21 +269,18 @@ class Runner(QtCore.QObject):
             self.preview = preview_image(header, blob)
             self.changed.emit()
         elif op == "rows":
-            self._received.append((header["y"], header["rows"], blob))
+            job.receive_rows(header, blob)
         elif op == "done":
-            self._done_status = messages.painting_done(header, self._note)
-            self._refinable_size = (header["width"], header["height"]) if header.get("can_be_refined") else None
-            self._received.append(None)
+            job.receive_done(header)
         elif op == "error":
-            self._abort(str(header.get("text")), f"{header.get('code')}\n{self.engine.stderr_tail}")
+            code = header.get("code")
+            mistake = code in messages.USER_ERRORS
+            self._abort(str(header.get("text")), "" if mistake else f"{code}\n{self.engine.stderr_tail}")
 
     def _on_engine_exited(self, message: str) -> None:
         self._timeout.stop()
         self.live.stop()
-        if self.busy:
-            self._abort(message, self.engine.stderr_tail)
-        else:
-            self._show_problem(message, self.engine.stderr_tail)
+        self._abort(message, self.engine.stderr_tail)
 
     def _on_setup_finished(self, problem: str) -> None:
         if not problem:
@@ -372,34 +291,33 @@ class Runner(QtCore.QObject):
             self.start_engine()
 
     def _on_timeout(self) -> None:
-        """End an engine that does not answer. If the user has pressed Stylize again meanwhile, start a new one."""
+        """End an engine that does not answer. If another painting has begun meanwhile, begin it again with a new engine."""
         self.live.stop()
         self.engine.stop()
-        request = self._request
-        self._clean_up()
+        request = self.current
+        self._forget_job()
         self._set_state("idle", self.status)
         if request is not None:
-            self.start(request)
+            self.queue.insert(0, request)
+        self._begin_next()
 
     def _abort(self, message: str, details: str = "") -> None:
-        """End the job without a result."""
+        """End the job without a result, and begin the next."""
         job = self._job
-        self._job += 1
-        self._offer_again()
-        self._clean_up()
-        self.engine.send({"op": "cancel", "job": job})
+        self._forget_job()
+        if job is not None:
+            self.engine.send({"op": "cancel", "job": job.number})
         self._show_problem(message, details)
+        self._begin_next()
 
     def _show_problem(self, message: str, details: str = "") -> None:
         """Return to idle and show this problem; an empty text clears the last one."""
-        self.problem, self.details = message, details
+        self.problem, self.details, self.remedy = message, details, None
         self._set_state("idle", "")
 
     def _set_state(self, state: str, status: str) -> None:
         self.state, self.status = state, status
-        self._estimate_request = None  # the free memory may be different now
-        if not self.engine.running:
-            self.estimates = {}
+        self.estimates.expire()
         self.changed.emit()
 
     def _set_status(self, status: str) -> None:

@@ -7,6 +7,7 @@ import traceback
 from typing import Generator
 
 from .errors import PluginError
+from .i18n import i18n
 from .qt import QtCore
 
 #: A generator that does one step of the work at a time and yields the milliseconds to wait before the next.
@@ -63,7 +64,7 @@ class StepRunner(QtCore.QObject):
                 self.failed.emit(str(error), "")
         except Exception as error:  # otherwise Krita would show a dialog for each exception
             if self._forget(steps):
-                message = f"Something went wrong in the plugin: {type(error).__name__}: {error}"
+                message = i18n("Something went wrong in the plugin: {error}", error=f"{type(error).__name__}: {error}")
                 self.failed.emit(message, traceback.format_exc())
         else:
             if self._steps is steps:

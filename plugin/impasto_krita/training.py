@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 from . import layers
 from .engine_process import EngineProcess, preview_image
+from .i18n import i18n
 from .messages import training_progress
 from .protocol import PROTOCOL
 from .qt import QtCore, QtGui
@@ -48,7 +49,7 @@ class StyleTraining(QtCore.QObject):
         if self.busy or command is None:
             return
         self._name, self.fraction, self.preview = style.name, 0.0, None
-        self._set_status(f"Learning {style.name}: starting")
+        self._set_status(i18n("Learning {style}: starting", style=style.name))
         self._engine.start(command)
         self._steps.start(self._send_style(document, style, options, minutes))
 
@@ -57,10 +58,10 @@ class StyleTraining(QtCore.QObject):
         if not self.busy:
             return
         if self._steps.running or not self.fraction:
-            self._end("Stopped: nothing has been learned yet.")
+            self._end(i18n("Stopped: nothing has been learned yet."))
             return
         self._engine.send({"op": "finish", "job": _JOB})
-        self._set_status(f"Learning {self._name}: saving the network")
+        self._set_status(i18n("Learning {style}: saving the network", style=self._name))
 
     def close(self) -> None:
         """Stop and discard the network. Call this when Krita closes."""
@@ -86,7 +87,7 @@ class StyleTraining(QtCore.QObject):
     def _on_frame(self, header: dict[str, Any], blob: bytes) -> None:
         op = header.get("op")
         if op == "hello" and header.get("protocol") != PROTOCOL:
-            self._end("The engine does not match the plugin: set it up again.")
+            self._end(i18n("The engine does not match the plugin: install it again."))
         elif op == "progress":
             if header.get("phase") == "training":
                 self.fraction = float(header["fraction"])
@@ -95,7 +96,7 @@ class StyleTraining(QtCore.QObject):
             self.preview = preview_image(header, blob)
             self.changed.emit()
         elif op == "done":
-            self._end(f"{self._name} is an instant style now.")
+            self._end(i18n("{style} is an instant style now.", style=self._name))
             self.trained.emit()
         elif op == "error":
             self._end(str(header.get("text")))

@@ -31,19 +31,21 @@ def color_distance(a: np.ndarray, b: np.ndarray) -> float:
 def test_menu_action_paints_active_layer_in_style_of_another(krita: KritaSession) -> None:
     result = krita.run("painting.by_menu_action")
     assert result["problem"] == ""
-    assert result["names"] == ["Background", "Photo", "Photo x Painting (60 %)", "Painting"]
+    assert result["names"] == ["Background", "Photo", ["Photo x Painting (60 %)"], "Painting"]
     assert result["unchanged"]
     assert result["hidden"]
-    assert result["names_after_repeating"].count("Photo x Painting (60 %)") == 2
+    assert result["names_after_repeating"][2] == ["Photo x Painting (60 %)"] * 2
+    assert result["visible"] == [False, True]  # the newest only
+    assert result["same_active"]
 
 
 def test_docker_paints_and_one_undo_removes_the_result(krita: KritaSession) -> None:
     result = krita.run("painting.by_docker")
     assert result["problem"] == ""
-    assert result["names"] == ["Background", "Photo", "Photo x Painting (50 %)", "Painting"]
+    assert result["names"] == ["Background", "Photo", ["Photo x Painting (50 %)"], "Painting"]
     assert result["bounds"] == [96, 64]
     assert max(result["preview"][:2]) <= 512
-    assert re.fullmatch(r"64 x 43: about \d+ (s|min), \d\.\d GB of memory", result["estimate"])
+    assert re.fullmatch(r"About \d+ (s|min) at 64 x 43 px \(\d\.\d GB\), then enlarged 1\.5 x", result["estimate"])
     photo, style, painted = decode(result["photo"]), decode(result["style"]), decode(result["result"])
     assert color_distance(painted, style) < 0.6 * color_distance(photo, style)
     assert (painted[..., 3] == 255).all()
@@ -56,9 +58,9 @@ def test_a_small_result_is_refined_to_the_size_of_its_layer(krita: KritaSession)
     assert result["problem"] == ""
     assert result["default"] == ["Full", False]
     assert result["offered"] == [True, False]
-    assert [status.split(" painted at ")[1] for status in result["statuses"]] == ["128 x 96", "256 x 192"]
+    assert "128 x 96 px, enlarged 2.0 x" in result["info"]
+    assert [status.split(" painted at ")[1] for status in result["statuses"]] == ["128 x 96 px", "256 x 192 px"]
     assert result["name"] == "Photo x Painting (50 %), refined"
-    assert result["above"]
     assert result["unchanged"]
     first, refined = (decode(result[name], 256, 192).astype(np.uint8)[..., :3] for name in ("first", "refined"))
     images = [Image.fromarray(pixels).resize((128, 96), Image.Resampling.BICUBIC) for pixels in (first, refined)]
@@ -81,10 +83,15 @@ def test_position_and_alpha_are_preserved(krita: KritaSession) -> None:
     assert result["alpha"] == result["expected_alpha"]
 
 
-def test_selection_with_soft_edge_limits_the_result(krita: KritaSession) -> None:
+def test_selection_with_soft_edge_limits_the_result_as_an_editable_mask(krita: KritaSession) -> None:
     result = krita.run("painting.selection")
     assert result["problem"] == ""
     assert result["alpha"] == result["mask"]
+    assert result["masks"] == ["transparencymask"]
+    assert result["own_alpha"] == [255]  # the pixels below the mask are there
+    assert result["after_painting_on_the_mask"] == 255
+    assert result["selected"]  # for the next painting
+    assert result["undone"]
     assert 0 < np.frombuffer(bytes.fromhex(result["mask"]), np.uint8).mean() < 64
 
 
@@ -92,8 +99,7 @@ def test_selection_with_soft_edge_limits_the_result(krita: KritaSession) -> None
 def test_all_kinds_of_layers_are_painted_with_a_hidden_masked_style(krita: KritaSession, kind: str) -> None:
     result = krita.run("painting.layer_kind", kind=kind)
     assert result["problem"] == ""
-    assert result["count"] == 1
-    assert result["type"] == "paintlayer"
+    assert result["types"] == ["paintlayer"]
     assert result["above"]
     assert result["hidden"]
     assert result["locks"] == [[kind == "locked"] * 2, [False, False]]  # of the layer, as before, and of the result
@@ -145,7 +151,7 @@ def test_two_styles_are_mixed_or_painted_in_regions(krita: KritaSession) -> None
     result = krita.run("painting.two_styles")
     assert result["problem"] == ""
     assert result["options"]["style_weights"] == [0.75, 0.25]
-    assert "Photo x Painting + Third (50 %)" in result["names"]
+    assert ["Photo x Painting + Third (50 %)"] in result["names"]
     assert {name: result["second_options"][name] for name in ("padding", "style_loss")} == {
         "padding": "circular",
         "style_loss": "moments",

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from impasto.images.picture import to_uint
+from impasto.images.picture import Picture, to_uint
 from impasto.worker.protocol import Header
 from tests.conftest import scene
 from tests.helpers import Client
@@ -191,3 +192,35 @@ def test_a_tileable_painting_is_tileable_at_the_layers_size(client: Client, sett
             np.abs(values.take(0, axis) - values.take(-1, axis)).mean() for values in (painting, content)
         )
         assert painting_seam < 0.6 * content_seam
+
+
+def test_a_part_of_a_picture_gets_strokes_as_large_as_the_whole(client: Client, settings: dict[str, Any]) -> None:
+    """A style of 160 x 120 pixels is not shrunk to a part of 40 x 30 pixels of a picture of 120."""
+
+    def paint(job: int, options: dict[str, Any], **fields: Any) -> np.ndarray:
+        client.send_image(job, "content", bgra(size=(40, 30)))
+        client.send_image(job, "style", bgra(5, size=(160, 120)))
+        client.send({"op": "start", "job": job, "options": {**settings, **options}, **fields})
+        return received_image(client.read_until("done"), size=(40, 30))
+
+    alone = paint(60, {})
+    np.testing.assert_array_equal(paint(61, {"style_scale": 3.0}), paint(62, {}, whole_side=120))
+    np.testing.assert_array_equal(paint(63, {}, whole_side=40), alone)  # it is the whole
+    assert (paint(64, {}, whole_side=120) != alone).any()
+
+
+@pytest.mark.parametrize(
+    ("scale", "style", "part", "whole", "expected"),
+    [
+        (1.0, 1000, 500, 3000, 2.0),  # the style is not enlarged beyond its own pixels, as for the whole
+        (0.5, 1000, 500, 1600, 1.6),
+        (1.0, 200, 500, 3000, 1.0),
+        (2.0, 400, 500, 750, 3.0),
+        (1.0, 9000, 100, 9000, 4.0),  # the largest scale
+    ],
+)
+def test_stroke_scale(scale: float, style: int, part: int, whole: int, expected: float) -> None:
+    from impasto.worker.stylize_task import stroke_scale
+
+    style_picture, part_picture = (Picture(torch.zeros(1, side, 3)) for side in (style, part))
+    assert stroke_scale(scale, style_picture, part_picture, whole) == pytest.approx(expected)

@@ -10,8 +10,8 @@ Both ends use this file. It imports neither Qt, Krita nor torch, and runs on Pyt
     image {job, role, width, height, format}            progress {job, phase, fraction, width, height, seconds, eta}
       or  {job, role, path | net}                       preview {job, width, height} + BGRA, at most 512 px
     rows {job, role, index, y, rows} + pixels           rows {job, y, rows} + pixels in the content's format
-    start {job, options, live}                          done {job, seconds, width, height, network,
-                                                          can_be_refined}, cancelled {job}
+    start {job, options, live, sequence, whole_side}    done {job, seconds, width, height, network,
+      + state                                             can_be_refined} + state, cancelled {job}
     cancel {job}; end of stream: quit                   error {job, code, text}
     estimate {width, height, options}                   estimate {width, height, seconds, memory, tile, size} or {text, size}
     faces {job}: find those of its content              faces {job, faces}: center x and y, two radii and angle of each
@@ -27,12 +27,20 @@ style gets the rest. The area is the region's alpha; its brightness, if the regi
 mask limits where the result shows; a region becomes Options.masks. In the same way, protect marks what is protected, together
 with the faces if the option `protect` is faces; the other value that frames may have is none. A painting is an earlier result
 that is to get finer strokes; its `image` frame may have the size at which it was painted, painted_width and painted_height. An
-estimate has the `size` of its options, if they are valid. The ellipses of `faces` are in parts of the content's longest side.
+estimate has the `size` of its options, if they are valid. If the content is a part of a picture, `whole_side` is the longest
+side of that, in pixels: the strokes are as large as the whole picture would get. The ellipses of `faces` are in parts of the
+content's longest side.
 
 If the style is a trained network (`net`), the content is stylized in one pass. With `live` (8 bits) the job stays open: a
 `patch` updates the content, and the affected part of the painting comes back in one or more patches, until the job is
 cancelled. `settle` repaints all of it with its own statistics, unless a more urgent frame arrives meanwhile: `done` is false
 then. Long updates yield to urgent frames too: `done` comes without rows, or a patch without pixels; `settle` completes it.
+
+With `sequence: {steady}`, a network paints one picture of a film, smoothly over time. `steady` is the weight of the earlier
+pictures, from 0 up to, but not including, 1. `done` has a state, some kilobytes, that goes with the `start` of the next
+picture; a `start` without a state begins a film. The worker remembers nothing of a film: a picture that was cancelled or has
+failed does not count, other jobs may come in between, and a film can go on in another process. A state of another network or
+of other settings is a SequenceError: begin the film again.
 """
 
 from __future__ import annotations

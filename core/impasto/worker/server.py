@@ -13,13 +13,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from .._version import __version__
-from ..errors import BrokenDeviceError, ImageError, ImpastoError
+from ..errors import BrokenDeviceError, ImageError, ImpastoError, OptionError
 from ..layers import CONVS_PER_BLOCK
 from ..option_values import finds_faces
 from ..options import Options, option_schema
 from .channel import Cancelled, Connection, JobChannel
 from .job import Job, parse_options
-from .live_task import LiveTask, paint_feedforward
+from .live_task import LiveTask, paint_feedforward, parse_sequence
 from .protocol import PROTOCOL, Header
 from .stylize_task import send_estimate, send_faces, stylize
 from .training_task import train
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..optimization.cache import ModelCache
 
 #: Maximum number of jobs whose images are arriving. One more drops the oldest.
-_MAX_JOBS = 2
+_MAX_JOBS = 3  # a painting, Live and a film
 
 
 def serve_stdio() -> int:
@@ -148,9 +148,11 @@ class Worker:
         elif header["op"] == "train":
             train(job, header, channel)
             self._connection.send_networks()
+        elif header.get("sequence") is not None and (not job.style_network or header.get("live")):
+            raise OptionError("only a trained network paints films, and not live: send a style with `net`, without `live`")
         elif not job.style_network:
-            stylize(job, parse_options(header), channel, cache)
+            stylize(job, header, channel, cache)
         elif header.get("live"):
             self._live = LiveTask.start(job, parse_options(header), channel)
         else:
-            paint_feedforward(job, parse_options(header), channel)
+            paint_feedforward(job, parse_options(header), channel, parse_sequence(header), blob)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,20 @@ from .job import Job, parse_options
 from .protocol import Header
 
 if TYPE_CHECKING:
+    from ..images.picture import Picture
     from ..optimization.cache import ModelCache
     from .channel import JobChannel
 
 #: Minimum seconds between two previews
 _PREVIEW_INTERVAL = 0.5
+#: The largest `style_scale`
+_MAX_STYLE_SCALE = 4.0
 
 
-def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: ModelCache) -> None:
+def stylize(job: Job, header: Header, channel: JobChannel, cache: ModelCache) -> None:
     """Stylize the job's content and send the result; the first preview is the instant result.  Raises ImpastoError, Cancelled.
 
-    settings: options by name; cache: weights, network and style statistics, kept from job to job
+    header: of the `start` frame; cache: weights, network and style statistics, kept from job to job
     """
     from ..api import create_run
     from ..images.tileable import Tileable
@@ -29,7 +33,15 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
 
     start, last_preview = time.monotonic(), 0.0
     content, styles = job.picture("content"), job.styles()
+    settings = parse_options(header)
     options = resolve_options({**settings, "masks": job.regions(), **job.protection(settings)})
+    whole_side = header.get("whole_side")
+    if isinstance(whole_side, int) and whole_side > max(content.size):
+        scales = options.style_scale or (1.0,)
+        scales = scales * len(styles) if len(scales) == 1 else scales
+        pairs = zip(scales, styles, strict=True)
+        scales = tuple(stroke_scale(scale, style, content, whole_side) for scale, style in pairs)
+        options = dataclasses.replace(options, style_scale=scales)
     tileable = Tileable.from_padding(options.padding)
     if (painting := job.painting(content, tileable)) is not None:
         options = options.refinement(painting)
@@ -52,6 +64,17 @@ def stylize(job: Job, settings: dict[str, Any], channel: JobChannel, cache: Mode
     seconds = time.monotonic() - start
     fields: dict[str, Any] = {"network": result.options.network, "can_be_refined": options.can_be_refined}
     channel.send("done", **fields, seconds=seconds, width=width, height=height)
+
+
+def stroke_scale(scale: float, style: Picture, part: Picture, whole_side: int) -> float:
+    """Return the `style_scale` that gives a part of a picture strokes as large as the whole picture would get.
+
+    scale: `style_scale` for the whole picture; whole_side: its longest side, in pixels
+    """
+    side = scale * whole_side
+    if scale <= 1:
+        side = min(side, max(style.size))  # the whole picture's style is not enlarged either
+    return min(max(side / max(part.size), scale), _MAX_STYLE_SCALE)
 
 
 def send_faces(job: Job, channel: JobChannel) -> None:

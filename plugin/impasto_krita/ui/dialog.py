@@ -5,6 +5,7 @@ from __future__ import annotations
 from krita import Krita
 
 from .. import messages
+from ..i18n import i18n
 from ..qt import QtWidgets
 from ..runner import get_runner
 from .docker import connect_faces, start_painting
@@ -12,19 +13,23 @@ from .option_form import Form
 
 
 class StylizeDialog(QtWidgets.QDialog):
-    """Filter > Stylize with Layer...: the style and the most important options, with the values that were used last."""
+    """Filter > Stylize with Layer...: the style of the docker, and the most important options, as they were used last."""
 
-    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+    def __init__(self, parent: QtWidgets.QWidget | None = None, docker_form: Form | None = None) -> None:
+        """docker_form: whose style is the first choice"""
         super().__init__(parent)
-        self.setWindowTitle("Stylize with Layer")
+        self.setWindowTitle(i18n("Stylize with Layer"))
         self.setObjectName("impasto_dialog")
         self._form = Form()
         self._form.refresh(Krita.instance().activeDocument())
+        if docker_form is not None:
+            self._form.set_instant_styles(get_runner().networks)
+            self._form.style_picker.choose(docker_form.style_picker.style_source())
         connect_faces(self._form)
-        self._note = QtWidgets.QLabel("Starting the engine")
+        self._note = QtWidgets.QLabel(i18n("Starting the engine"))
         standard = QtWidgets.QDialogButtonBox.StandardButton
         self._buttons = QtWidgets.QDialogButtonBox()
-        self._buttons.addButton("Stylize", QtWidgets.QDialogButtonBox.ButtonRole.AcceptRole)
+        self._buttons.addButton(i18n("Stylize"), QtWidgets.QDialogButtonBox.ButtonRole.AcceptRole)
         self._buttons.addButton(standard.Cancel)
         self._buttons.accepted.connect(self._accept)
         self._buttons.rejected.connect(self.reject)
@@ -43,7 +48,7 @@ class StylizeDialog(QtWidgets.QDialog):
         self._form.set_instant_styles(runner.networks)
         note = runner.problem if not runner.engine.running else ""
         if not self._form.has_schema and not note:
-            note = "Starting the engine" if runner.engine_command() else messages.ENGINE_MISSING_IN_DIALOG
+            note = i18n("Starting the engine") if runner.engine_command() else messages.engine_missing()
         self._note.setText(note)
         self._note.setVisible(bool(note))
 

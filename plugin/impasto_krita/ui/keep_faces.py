@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Sequence
 
+from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
 
 #: Longest side of the picture, in pixels. Faces are searched in it as in the layer itself, so it is larger than for the eye.
@@ -19,10 +20,10 @@ class KeepFaces(QtWidgets.QCheckBox):
     looked_at = QtCore.pyqtSignal()
 
     def __init__(self) -> None:
-        super().__init__("Keep faces")
+        super().__init__(i18n("Keep faces"))
         self.setObjectName("impasto_keep_faces")
         self.setChecked(True)
-        self.setToolTip("Eyes, noses and mouths keep their shapes, in the strokes of the style.")
+        self.setToolTip(i18n("Eyes, noses and mouths keep their shapes, in the strokes of the style."))
         self._picture: QtGui.QImage | None = None
         self._popup = QtWidgets.QLabel(self, QtCore.Qt.WindowType.ToolTip)
         self._popup.setObjectName("impasto_faces")
@@ -55,7 +56,7 @@ class KeepFaces(QtWidgets.QCheckBox):
         if ellipses:
             self._popup.setPixmap(QtGui.QPixmap.fromImage(outlined(self._picture, ellipses)))
         else:
-            self._popup.setText("There is no face in this layer.")
+            self._popup.setText(i18n("There is no face in this layer."))
         self._popup.adjustSize()
         below = self.mapToGlobal(QtCore.QPoint(0, self.height() + 4))
         screen = QtWidgets.QApplication.primaryScreen()

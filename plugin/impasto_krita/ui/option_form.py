@@ -10,6 +10,8 @@ from typing import Any, Sequence
 from krita import Document
 
 from .. import settings
+from ..history import Result
+from ..i18n import i18n
 from ..qt import QtCore, QtWidgets
 from ..request import StyleSource
 from .keep_faces import KeepFaces
@@ -18,6 +20,8 @@ from .style_picker import StylePicker
 
 #: The options that every form has, by the engine's names
 BASIC_OPTIONS = ("strength", "colors", "quality", "size")
+#: Those of them that a trained network heeds
+_NETWORK_OPTIONS = ("strength", "colors", "style_scale")
 _STORE_DELAY_MS = 400
 
 
@@ -34,32 +38,35 @@ class Form(QtWidgets.QWidget):
         self._finds_faces = False
         self.style_picker = StylePicker()
         self.style_picker.setObjectName("impasto_style")
-        self.style_picker.setToolTip(
-            "The layer or image file whose style to use. The layer may be hidden. An instant style paints in about a second."
-        )
-        self.second_picker = StylePicker("None")
+        self.style_picker.setToolTip(i18n("The style: a layer, which may be hidden, a picture or an instant style."))
+        self.second_picker = StylePicker(i18n("None"))
         self.second_picker.setObjectName("impasto_second_style")
-        self.second_picker.setToolTip("A second style, mixed with the first")
-        self.region_picker = StylePicker("Everywhere, mixed in", regions=True)
+        self.second_picker.setToolTip(i18n("A second style, mixed with the first"))
+        self.region_picker = StylePicker(i18n("Everywhere"), regions=True)
         self.region_picker.setObjectName("impasto_region")
         self.region_picker.setToolTip(
-            "The area of the second style: the opaque pixels of a layer, the light pixels of a fully opaque layer, or a mask"
+            i18n(
+                "Where the second style goes: the opaque pixels of a layer, the light ones of a fully opaque layer, or a mask"
+            )
         )
         self.keep_faces = KeepFaces()
         self.keep_faces.setVisible(False)
-        self.protect_picker = StylePicker("Nothing else", regions=True)
+        self.protect_picker = StylePicker(i18n("Nothing else"), regions=True)
         self.protect_picker.setObjectName("impasto_protect")
         self.protect_picker.setToolTip(
-            "What else keeps its shapes, such as a dog or a name: the opaque pixels of a layer, the light pixels of a fully "
-            "opaque layer, or a mask"
+            i18n(
+                "What else keeps its shapes, such as a dog or a name: the opaque pixels of a layer, the light ones of a fully "
+                "opaque layer, or a mask"
+            )
         )
         self.balance = PercentSlider(0, 1)
         self.balance.set_value(0.5)
-        self.balance.setToolTip("The proportion of the second style")
+        self.balance.setToolTip(i18n("The proportion of the second style"))
         self._basic, self._more = QtWidgets.QFormLayout(), QtWidgets.QFormLayout()
         for layout in (self._basic, self._more):
             layout.setContentsMargins(0, 0, 0, 0)
-        self._basic.addRow("Style", self.style_picker)
+            layout.setRowWrapPolicy(QtWidgets.QFormLayout.RowWrapPolicy.WrapLongRows)
+        self._basic.addRow(i18n("Style"), self.style_picker)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._basic)
@@ -70,10 +77,10 @@ class Form(QtWidgets.QWidget):
             section.setVisible(False)
             column.addWidget(_expand_button(section))
             column.addWidget(section)
-            self._more.addRow("Second style", self.second_picker)
-            self._more.addRow("Its proportion", self.balance)
-            self._more.addRow("Its region", self.region_picker)
-            self._more.addRow("Protect", self.protect_picker)
+            self._more.addRow(i18n("Second style"), self.second_picker)
+            self._more.addRow(i18n("Mix"), self.balance)
+            self._more.addRow(i18n("Where"), self.region_picker)
+            self._more.addRow(i18n("Protect"), self.protect_picker)
         for picker in (self.style_picker, self.second_picker):
             picker.picked.connect(self._update_enabled)
         self._update_enabled()
@@ -105,8 +112,9 @@ class Form(QtWidgets.QWidget):
                     field.set(last.get(name, field.default))
                     field.changed.connect(self._on_field_changed)
                     label = QtWidgets.QLabel(field.title)
-                    label.setToolTip(by_name[name]["help"])
+                    label.setToolTip(field.help)
                     layout.addRow(label, field.widget)
+        self._update_enabled()
 
     @property
     def has_schema(self) -> bool:
@@ -151,24 +159,50 @@ class Form(QtWidgets.QWidget):
         styles = [self.style_picker.style_source(), self.second_picker.style_source() if self._more_options else None]
         return [style for style in styles if style is not None]
 
-    def region(self) -> StyleSource | None:
-        """The layer or mask that marks the area of the second style; None: everywhere."""
-        return self.region_picker.style_source() if self._more_options and len(self.styles()) == 2 else None
+    def region(self, styles: list[StyleSource]) -> StyleSource | None:
+        """The layer or mask that marks the area of the second style, if there are two; None: everywhere."""
+        return self.region_picker.style_source() if self._more_options and len(styles) == 2 else None
 
     def protected(self) -> StyleSource | None:
         """The layer or mask that marks what else keeps its shapes; None: nothing."""
         return self.protect_picker.style_source() if self._more_options else None
 
-    def options(self) -> dict[str, Any]:
-        """The engine's options: those that the form shows, and the stored values of the others."""
+    def style_combinations(self) -> list[list[StyleSource]]:
+        """The styles of each painting: one painting, or one for each of several selected styles."""
+        chosen = self.style_picker.style_sources()
+        return [self.styles()] if len(chosen) == 1 else [[style] for style in chosen]
+
+    def options(self, styles: list[StyleSource] | None = None) -> dict[str, Any]:
+        """The engine's options: those that the form shows, and the stored values of the others.
+
+        styles: those of the painting, by default `styles()`
+        """
         options = {**settings.load().get("options", {}), **{name: field.value() for name, field in self._fields.items()}}
         options = {name: value for name, value in options.items() if value is not None}
         options.pop("style_weights", None)
         if self._finds_faces:  # elsewhere what was chosen last stays stored
             options["protect"] = "faces" if self.keep_faces.isChecked() else "none"
-        if len(self.styles()) == 2:
+        if len(self.styles() if styles is None else styles) == 2:
             options["style_weights"] = [1 - self.balance.value(), self.balance.value()]
         return options
+
+    def use(self, result: Result) -> None:
+        """Set the form as it was for a result. A style that is gone stays as it is."""
+        for name, field in self._fields.items():
+            field.set(result.options.get(name, field.default))
+        if self._finds_faces:
+            self.keep_faces.setChecked(result.options.get("protect") != "none")
+        first, second = (*result.styles, None)[:2]
+        if first is not None:
+            self.style_picker.choose(first)
+        if self._more_options:
+            self.second_picker.choose(second)
+            self.region_picker.choose(result.region)
+            self.protect_picker.choose(result.protected)
+            weights = result.options.get("style_weights")
+            if weights and len(weights) == 2:
+                self.balance.set_value(weights[1])
+        self.store()
 
     def store(self) -> None:
         """Save the options in the settings."""
@@ -185,12 +219,14 @@ class Form(QtWidgets.QWidget):
         self.second_picker.setEnabled(not instant)
         for widget in (self.balance, self.region_picker):
             widget.setEnabled(two_styles)
+        for name, field in self._fields.items():
+            field.widget.setEnabled(not instant or name in _NETWORK_OPTIONS)
 
 
 def _expand_button(section: QtWidgets.QWidget) -> QtWidgets.QToolButton:
     """A button "More" that shows and hides a section."""
     button = QtWidgets.QToolButton()
-    button.setText("More")
+    button.setText(i18n("More"))
     button.setObjectName("impasto_more")
     button.setCheckable(True)
     button.setAutoRaise(True)

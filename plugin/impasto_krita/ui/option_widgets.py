@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from ..i18n import i18n
 from ..messages import format_seconds
 from ..qt import QtCore, QtWidgets
+from ..request import painted_side
 
 _MAX_INT = 2**31 - 1
 #: The longest side of a preview, in pixels; the size of the whole layer, as the engine spells it
@@ -18,7 +20,7 @@ class Field:
     def __init__(self, schema: dict[str, Any]) -> None:
         """schema: the option's name, title, help, kind, default, low, high and offers (its choices)"""
         self.name, self.default = schema["name"], schema["default"]
-        self.title = schema["title"]
+        self.title, self.help = i18n(schema["title"]), i18n(schema["help"])
         kind, low, high = schema["kind"], schema["low"], schema["high"]
         self._kind = kind
         self.widget: QtWidgets.QWidget
@@ -49,7 +51,7 @@ class Field:
             self.widget, self.changed, self.value, self._show = spin, spin.valueChanged, spin.value, spin.setValue
         else:
             raise ValueError(f"no widget for {self.name}, which is {kind}")
-        self.widget.setToolTip(schema["help"])
+        self.widget.setToolTip(self.help)
         self.widget.setObjectName("impasto_" + self.name)
         self.set(self.default)
 
@@ -63,7 +65,7 @@ class Field:
     def _create_choice(self, choices: list[tuple[str, Any]]) -> None:
         box = QtWidgets.QComboBox()
         for label, value in choices:
-            box.addItem(label, value)
+            box.addItem(i18n(label), value)
         values = [value for _, value in choices]
 
         def show(value: Any) -> None:
@@ -81,7 +83,9 @@ class SizeChoice(QtWidgets.QComboBox):
         screen = QtWidgets.QApplication.primaryScreen()
         size, ratio = (screen.size(), screen.devicePixelRatio()) if screen is not None else (QtCore.QSize(1920, 1080), 1)
         screen_side = round(ratio * max(size.width(), size.height()))
-        self._titles = {PREVIEW_SIZE: "Preview", screen_side: "Screen", FULL_SIZE: "Full"}
+        self._titles = {PREVIEW_SIZE: i18n("Preview"), screen_side: i18n("Screen"), FULL_SIZE: i18n("Full")}
+        self._layer_size = (0, 0)
+        self._seconds: dict[int, float] = {}
         for value, title in self._titles.items():
             self.addItem(title, value)
 
@@ -92,16 +96,37 @@ class SizeChoice(QtWidgets.QComboBox):
     def show_size(self, value: int) -> None:
         """Choose a size, also one that is not offered."""
         if value not in self._titles:
-            self._titles[value] = f"{value} pixels"
+            self._titles[value] = i18n("Other")
             self.insertItem(0, self._titles[value], value)
+            self._update_texts()
         self.setCurrentIndex(self.findData(value))
 
     def show_seconds(self, seconds: dict[int, float]) -> None:
         """Show how long each size takes, as far as this is known."""
+        self._seconds = seconds
+        self._update_texts()
+
+    def show_layer_size(self, width: int, height: int) -> None:
+        """Show at how many pixels a layer of this size would be painted."""
+        self._layer_size = width, height
+        self._update_texts()
+
+    @property
+    def enlargement(self) -> float:
+        """How much larger the layer is than the chosen size"""
+        longest = max(self._layer_size)
+        return longest / painted_side(self.currentData(), self._layer_size) if longest else 1.0
+
+    def _update_texts(self) -> None:
         for index in range(self.count()):
             value = self.itemData(index)
-            time = f" ({format_seconds(seconds[value])})" if value in seconds else ""
-            self.setItemText(index, self._titles[value] + time)
+            text = self._titles[value]
+            if min(self._layer_size):
+                side = painted_side(value, self._layer_size)
+                text = i18n("{name}, {side} px", name=text, side=side)
+            if value in self._seconds:
+                text += f" ({format_seconds(self._seconds[value])})"
+            self.setItemText(index, text)
 
 
 class PercentSlider(QtWidgets.QWidget):

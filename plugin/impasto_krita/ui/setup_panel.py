@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..engine_install import bundled_wheel
+from ..i18n import i18n
 from ..qt import QtWidgets
 from ..runner import get_runner
 from .labels import label, show_text
@@ -19,7 +20,7 @@ class SetupPanel(QtWidgets.QWidget):
         self.bar = QtWidgets.QProgressBar()
         self.bar.setObjectName("impasto_setup_progress")
         self.bar.setRange(0, 1000)
-        self._log_button = QtWidgets.QPushButton("Show the log")
+        self._log_button = QtWidgets.QPushButton(i18n("Show the log"))
         self._log_button.setObjectName("impasto_show_log")
         self._log_button.setFlat(True)
         self._log_button.clicked.connect(self._toggle_log)
@@ -47,9 +48,9 @@ class SetupPanel(QtWidgets.QWidget):
         self.setVisible(bool(hint))
         self.bar.setVisible(running)
         self._log_button.setVisible(bool(self._log.toPlainText()))
-        self.button.setText("Stop the setup" if running else "Set up the engine")
+        self.button.setText(i18n("Stop") if running else i18n("Download and install"))
         self.button.setEnabled(running or bundled_wheel() is not None)
 
     def _toggle_log(self) -> None:
         self._log.setVisible(self._log.isHidden())
-        self._log_button.setText("Show the log" if self._log.isHidden() else "Hide the log")
+        self._log_button.setText(i18n("Show the log") if self._log.isHidden() else i18n("Hide the log"))

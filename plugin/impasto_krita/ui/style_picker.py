@@ -95,6 +95,22 @@ class StylePicker(QtWidgets.QComboBox):
     def choose_layer(self, key: str) -> None:
         self._select(("layer", key))
 
+    def choose(self, source: StyleSource | None) -> None:
+        """Choose a style, if it is still there."""
+        if source is None:
+            self.setCurrentIndex(max(0, self.findData(None)))
+        elif source.layer_key:
+            self.choose_layer(source.layer_key)
+        elif source.network:
+            self.choose_network(source.network)
+        else:
+            self.choose_file(source.path)
+
+    def style_sources(self) -> list[StyleSource]:
+        """The selected styles"""
+        style = self.style_source()
+        return [] if style is None else [style]
+
     def choose_network(self, name: str) -> None:
         self._select(("net", name))
         self.picked.emit()

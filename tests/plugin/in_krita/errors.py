@@ -37,7 +37,7 @@ def cancel():
     runner = get_runner()
     ops = []
     runner.engine.frame_received.connect(lambda header, blob: ops.append(header.get("op")))
-    find_child(get_docker(), "button").click()
+    find_child(get_docker(), "stop").click()
     idle_at_once = not runner.busy  # before any event is processed
     yield (lambda: "cancelled" in ops), 60
     steps_before_answer = ops[: ops.index("cancelled")].count("progress") if "cancelled" in ops else None
@@ -91,7 +91,7 @@ def engine_hangs():
     _, style = yield from add_photo_and_painting(doc)
     yield from start_long_painting(style)
     os.kill(_engine_pid(), signal.SIGSTOP)
-    find_child(get_docker(), "button").click()
+    find_child(get_docker(), "stop").click()
     idle = is_idle()
     yield (lambda: not get_runner().engine.running), 60
     yield from paint(style)
@@ -121,11 +121,12 @@ def two_windows():
     yield from press_stylize(style, size=128, iterations=60)
     yield (lambda: get_runner().state == "painting"), 180
     labels = [find_child(docker, "button").text() for docker in dockers]
-    plugin().ui.docker.start_painting(dockers[-1].form)
-    refusal = get_runner().status
+    stops = [find_child(docker, "stop").isVisible() for docker in dockers]
+    find_child(dockers[-1], "button").click()
+    waiting = [find_child(docker, "queue").count() for docker in dockers]
     yield is_idle, 240
     yield 0.2
-    return {**state(doc), "labels": labels, "refusal": refusal}
+    return {**state(doc), "labels": labels, "stops": stops, "waiting": waiting}
 
 
 def refuse(case):

@@ -8,9 +8,9 @@ import sys
 from krita import Krita
 
 if "PyQt6.QtCore" in sys.modules:
-    from PyQt6 import QtCore, QtGui, QtWidgets
+    from PyQt6 import QtCore, QtGui, QtTest, QtWidgets
 else:
-    from PyQt5 import QtCore, QtGui, QtWidgets  # noqa: F401
+    from PyQt5 import QtCore, QtGui, QtTest, QtWidgets  # noqa: F401
 
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
 FAST = {"size": 64, "quality": "draft", "iterations": 4}
@@ -40,7 +40,7 @@ def reset():
     runner.setup.cancel()
     runner.live.stop()
     runner.training.close()
-    runner.cancel()
+    runner.cancel_all()
     if not os.environ.get("IMPASTO_ENGINE"):
         runner.engine.stop()  # it is in the folder that is deleted below
     for doc in Krita.instance().documents():
@@ -49,9 +49,11 @@ def reset():
         doc.close()
     yield (lambda: not Krita.instance().documents()), 60
     runner.problem = runner.details = runner.live.status = ""
-    runner.last_request = runner.refinable = runner.preview = None
-    runner.estimates = {}
-    form = get_docker().form
+    runner.remedy = runner.last_request = runner.preview = None
+    runner.estimates.by_size = {}
+    docker = get_docker()
+    docker.source_row._mode = "layer"
+    form = docker.form
     for field in form._fields.values():
         field.set(field.default)
     for picker in (form.style_picker, form.second_picker, form.region_picker, form.protect_picker):
@@ -149,9 +151,21 @@ def find_child(widget, name):
     return child
 
 
+def find_group(doc):
+    """The topmost group of results, or None"""
+    return next((node for node in reversed(doc.rootNode().childNodes()) if node.name().endswith(", painted")), None)
+
+
+def results(doc):
+    """The layers in the topmost group of results, the oldest first"""
+    group = find_group(doc)
+    return [] if group is None else group.childNodes()
+
+
 def find_result(doc, text=" x "):
     """The topmost layer with this text in its name, or None"""
-    return next((node for node in reversed(doc.rootNode().childNodes()) if text in node.name()), None)
+    nodes = [*doc.rootNode().childNodes(), *results(doc)]
+    return next((node for node in reversed(nodes) if text in node.name()), None)
 
 
 def press_stylize(style, **options):
@@ -182,7 +196,13 @@ def start_long_painting(style):
 
 
 def layer_names(doc):
-    return [node.name() for node in doc.rootNode().childNodes()]
+    """The names of the layers, from the bottom; that of a group of results is a list with those of its layers"""
+    return [_name(node) for node in doc.rootNode().childNodes()]
+
+
+def _name(node):
+    is_group = node.type() == "grouplayer" and node.name().endswith(", painted")
+    return [child.name() for child in node.childNodes()] if is_group else node.name()
 
 
 def read_pixels(node, x=0, y=0, width=96, height=64):

@@ -15,6 +15,7 @@ from helpers import (
     bgra,
     document,
     find_child,
+    find_group,
     find_result,
     get_docker,
     get_runner,
@@ -26,6 +27,7 @@ from helpers import (
     plugin,
     press_stylize,
     read_pixels,
+    results,
     show_docker,
     state,
     undo,
@@ -52,11 +54,13 @@ def by_menu_action():
     yield is_idle, 90
     yield 0.2
     result = {**state(doc), "unchanged": read_pixels(content) == before, "hidden": not style.visible()}
-    yield from activate(doc, doc.rootNode().childNodes()[-2])  # the result; the photo is to be painted again nevertheless
+    active = results(doc)[0]
+    yield from activate(doc, active)  # the photo is to be painted again nevertheless
     Krita.instance().action("impasto_again").trigger()
     yield is_idle, 90
     yield 0.2
-    return {**result, "names_after_repeating": layer_names(doc)}
+    visible = [node.visible() for node in results(doc)]
+    return {**result, "names_after_repeating": layer_names(doc), "visible": visible, "same_active": doc.activeNode() == active}
 
 
 def by_docker():
@@ -73,7 +77,7 @@ def by_docker():
     yield 0.3
     painted = find_result(doc)
     estimate = find_child(get_docker(), "estimate")
-    yield (lambda: estimate.text().startswith("64 x ")), 90  # an older one, of another size, may be shown before
+    yield (lambda: " at 64 x " in estimate.text()), 90  # an older one, of another size, may be shown before
     result = {
         **state(doc),
         "estimate": estimate.text(),
@@ -97,7 +101,7 @@ def refined():
     _, style = yield from add_photo_and_painting(doc)
     docker = yield from show_docker()
     refine, size = find_child(docker, "refine"), find_child(docker, "size")
-    default = [size.currentText().split(" (")[0], refine.isVisible()]
+    default = [size.currentText().split(",")[0], refine.isVisible()]
     size.show_size(128)
     yield from press_stylize(style, size=128, iterations=None)
     yield is_idle, 90
@@ -106,16 +110,15 @@ def refined():
     area = 0, 0, 256, 192
     before, status = read_pixels(first, *area), get_runner().status
     yield from activate(doc, first)  # what is refined does not depend on the active layer
-    offered = refine.isVisible()
+    offered, info = refine.isVisible(), find_child(docker, "result_info").text()
     new = yield from _refine(doc)
-    siblings = layer_names(doc)
     return {
         **state(doc),
         "default": default,
         "offered": [offered, refine.isVisible()],
         "statuses": [status, get_runner().status],
+        "info": info,
         "name": new.name(),
-        "above": siblings.index(new.name()) == siblings.index(first.name()) + 1,
         "first": before.hex(),
         "unchanged": read_pixels(first, *area) == before,
         "refined": read_pixels(new, *area).hex(),
@@ -135,12 +138,10 @@ def refined_selection():
 
 def _refine(doc):
     """Press the docker's button, and return the new layer"""
-    names = layer_names(doc)
     find_child(get_docker(), "refine").click()
     yield is_idle, 90
     yield 0.3
-    (new,) = [node for node in doc.rootNode().childNodes() if node.name() not in names]
-    return new
+    return results(doc)[-1]
 
 
 def offset_and_alpha():
@@ -170,10 +171,20 @@ def offset_and_alpha():
 def selection():
     """Stylize a selection with a soft edge. The engine gets the pixels around it, but does not paint them."""
     doc, style = yield from _document_with_selection(160, 120, (60, 40, 40, 30))
+    names_before = layer_names(doc)
     yield from paint(style)
     painted = find_result(doc)
     mask = bytes(doc.selection().pixelData(0, 0, 160, 120))
-    return {**state(doc), "alpha": read_pixels(painted, 0, 0, 160, 120)[3::4].hex(), "mask": mask.hex()}
+    result = {**state(doc), "alpha": read_pixels(painted, 0, 0, 160, 120)[3::4].hex(), "mask": mask.hex()}
+    masks = painted.childNodes()
+    result.update(masks=[node.type() for node in masks], selected=doc.selection() is not None)
+    result["own_alpha"] = sorted(set(bytes(painted.pixelData(30, 20, 60, 60))[3::4]))
+    masks[0].setPixelData(QtCore.QByteArray(b"\xff" * 100), 30, 20, 10, 10)
+    doc.refreshProjection()
+    doc.waitForDone()
+    result["after_painting_on_the_mask"] = read_pixels(painted, 35, 25, 1, 1)[3]
+    yield from undo()
+    return {**result, "undone": layer_names(doc) == names_before}
 
 
 def _document_with_selection(width, height, rect):
@@ -206,17 +217,15 @@ def layer_kind(kind):
     group.setVisible(False)
     yield from activate(doc, active)
     yield from paint(style, iterations=16)
-    results = [node for node in doc.rootNode().childNodes() if " x " in node.name()]
-    names = layer_names(doc)
+    painted, siblings = results(doc), [node.name() for node in doc.rootNode().childNodes()]
     return {
         **state(doc),
-        "count": len(results),
-        "type": results[0].type() if results else "",
-        "result": read_pixels(results[0]).hex() if results else "",
-        "above": bool(results) and names.index(results[0].name()) == names.index(content.name()) + 1,
+        "types": [node.type() for node in painted],
+        "result": read_pixels(painted[0]).hex() if painted else "",
+        "above": bool(painted) and siblings.index(find_group(doc).name()) == siblings.index(content.name()) + 1,
         "hidden": not style.visible() and not group.visible(),
-        "name": results[0].name() if results else "",
-        "locks": [[node.locked(), node.alphaLocked()] for node in (content, *results)],
+        "name": painted[0].name() if painted else "",
+        "locks": [[node.locked(), node.alphaLocked()] for node in (content, *painted)],
     }
 
 
@@ -332,14 +341,12 @@ def keep_faces():
         docker.form.protect_picker._select(("layer", key) if marked else None)
         if not marked:
             docker.form.protect_picker.setCurrentIndex(0)
-        before = layer_names(doc)
         yield from press_stylize(style, size=128, protect="faces" if checked else "none")
         options = dict(get_runner().last_request.options)
         yield is_idle, 90
         yield 0.3
-        (new,) = [node for node in doc.rootNode().childNodes() if node.name() not in before]
+        new = results(doc)[-1]
         result[name] = {"protect": options["protect"], "pixels": read_pixels(new, 0, 0, 256, 256).hex()}
-        new.setName("Painted, " + name)
         yield from activate(doc, layer)
     QtGui.QCursor.setPos(cursor)
     return {**state(doc), **result}

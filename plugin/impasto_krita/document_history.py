@@ -1,0 +1,188 @@
+"""What can be done with the results in a document: show, compare, fade, keep, delete. And where its history is stored: in
+annotations, which Krita saves in the .kra file.
+"""
+
+from __future__ import annotations
+
+from krita import Document, Krita, Node
+
+from .engine_process import bgra_bytes
+from .errors import PluginError
+from .history import History, Result
+from .i18n import i18n
+from .layers import find_node, is_open, node_key
+from .protocol import stripes
+from .qt import QtCore
+from .request import Painting, PaintRequest
+from .result_pictures import decode_picture, encode_image
+from .results import ResultLayer, add_above, show_only
+from .steps import Steps
+
+_HISTORY, _PICTURE = "impasto/history", "impasto/picture-{}"
+_DESCRIPTION = "Results of Impasto"
+_THUMBNAIL_SIDE = 128
+
+
+class DocumentHistory:
+    """The results of one document, and their layers."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.history = History(bytes(document.annotation(_HISTORY)))
+        self._shown: dict[str, str] = {}  # source -> key of the result layer that was shown last
+
+    def layer_of(self, result: Result) -> Node | None:
+        """The layer of a result; None if it was deleted, or its addition undone."""
+        return find_node(self.document, result.layer_key)
+
+    def add(self, result: Result, group_key: str) -> None:
+        """Record the newest result, hide the earlier ones of its source, and show this one.
+
+        group_key: of the group that its layer was added to
+        """
+        node = self.layer_of(result)
+        if node is not None:
+            result = result._replace(thumbnail=_thumbnail(node))
+        dropped = self.history.add(result, group_key)
+        for number in dropped:
+            self.document.removeAnnotation(_PICTURE.format(number))
+        self._store()
+        self.show(result)
+
+    def store_picture(self, number: int, picture: bytes) -> None:
+        """Store the compressed picture of a result."""
+        result = self.history.find(number)
+        if result is None or not is_open(self.document):
+            return
+        self.history.replace(result._replace(picture_bytes=len(picture)))
+        self.document.setAnnotation(_PICTURE.format(number), _DESCRIPTION, QtCore.QByteArray(picture))
+        for dropped in self.history.drop_pictures():
+            self.document.removeAnnotation(_PICTURE.format(dropped))
+        self._store()
+
+    def show(self, result: Result) -> None:
+        """Show a result on the canvas, instead of the others of its source."""
+        others = [other.layer_key for other in self.history.of_source(result.source_key)]
+        self._shown[result.source_key] = result.layer_key
+        show_only(self.document, [result.layer_key, self.history.groups.get(result.source_key, "")], others)
+
+    def is_shown(self, result: Result) -> bool:
+        """Whether the result is visible on the canvas, as far as its own layer and its group decide this."""
+        node = self.layer_of(result)
+        while node is not None and node.parentNode() is not None:
+            if not node.visible():
+                return False
+            node = node.parentNode()
+        return node is not None
+
+    def hide(self, result: Result) -> None:
+        """Show the source of a result instead, to compare both."""
+        show_only(self.document, [], [self.history.groups.get(result.source_key, "") or result.layer_key])
+
+    def sync(self) -> None:
+        """After an undo has removed the result that was shown, show the one before it."""
+        for source, key in list(self._shown.items()):
+            if find_node(self.document, key) is not None:
+                continue
+            left = [result for result in self.history.of_source(source) if self.layer_of(result) is not None]
+            if left:
+                self.show(left[-1])
+            else:
+                del self._shown[source]
+
+    def fade(self, result: Result) -> float:
+        """How strongly the result is shown, from 0 to 1"""
+        node = self.layer_of(result)
+        return 1.0 if node is None else node.opacity() / 255
+
+    def set_fade(self, result: Result, fade: float) -> None:
+        node = self.layer_of(result)
+        if node is not None and node.opacity() != round(255 * fade):
+            node.setOpacity(round(255 * fade))
+            self.document.refreshProjection()
+
+    def keep_as_layer(self, result: Result) -> Steps:
+        """Add a copy of a result as a layer of its own, above the group. If its layer was deleted, it comes from the picture.
+
+        Raises PluginError: the picture was dropped.
+        """
+        node = self.layer_of(result)
+        group = find_node(self.document, self.history.groups.get(result.source_key, ""))
+        above = group if group is not None else find_node(self.document, result.source_key)
+        if node is not None:
+            copy = node.duplicate()
+            copy.setName(result.title)
+            copy.setVisible(True)
+            add_above(self.document, copy, above)
+            return
+        image = decode_picture(bytes(self.document.annotation(_PICTURE.format(result.number))), result.rect)
+        if image.isNull():
+            raise PluginError(i18n("The picture of this result is no longer stored: paint it again with its settings."))
+        yield 0
+        layer = ResultLayer(self.document, result.title, result.rect, "U8")
+        data = bgra_bytes(image)
+        stride = 4 * result.rect.width
+        for y, rows in stripes(result.rect.height):
+            yield from layer.write(y, rows, data[y * stride : (y + rows) * stride])
+        layer.add_above(node_key(above) if above is not None else "")
+
+    def delete(self, result: Result) -> None:
+        """Forget a result, and remove its layer; the layer's removal can be undone."""
+        node = self.layer_of(result)
+        self.history.remove(result.number)
+        self.document.removeAnnotation(_PICTURE.format(result.number))
+        self._store()
+        if node is None:
+            return
+        group = node.parentNode()
+        node.remove()
+        if group is not None and node_key(group) in self.history.groups.values() and not group.childNodes():
+            group.remove()
+
+    def refinement(self, result: Result) -> PaintRequest | None:
+        """The request that goes on from a result at the size of its layer; None if that adds nothing."""
+        if not result.is_refinable or self.layer_of(result) is None:
+            return None
+        painting = Painting(result.layer_key, result.rect, result.width, result.height)
+        return self.repetition(result)._replace(options={**result.options, "size": 0}, painting=painting)
+
+    def repetition(self, result: Result) -> PaintRequest:
+        """The request that paints a result again."""
+        return PaintRequest(
+            self.document,
+            result.source_key,
+            result.source_name,
+            result.styles,
+            result.options,
+            result.region,
+            result.protected,
+        )
+
+    def _store(self) -> None:
+        self.document.setAnnotation(_HISTORY, _DESCRIPTION, QtCore.QByteArray(self.history.encode()))
+
+
+class Histories:
+    """The histories of the open documents"""
+
+    def __init__(self) -> None:
+        self._open: list[DocumentHistory] = []
+
+    def of(self, document: Document | None) -> DocumentHistory | None:
+        """The history of a document, read when it is first asked for; None for no document."""
+        if document is None or document.rootNode() is None:
+            return None
+        for known in self._open:
+            if known.document == document:
+                return known
+        documents = Krita.instance().documents()
+        self._open = [known for known in self._open if known.document in documents]
+        self._open.append(DocumentHistory(document))
+        return self._open[-1]
+
+
+def _thumbnail(node: Node) -> bytes:
+    bounds = node.bounds()
+    shrink = min(1.0, _THUMBNAIL_SIDE / max(bounds.width(), bounds.height(), 1))
+    image = node.thumbnail(max(1, round(shrink * bounds.width())), max(1, round(shrink * bounds.height())))
+    return encode_image(image, "PNG")

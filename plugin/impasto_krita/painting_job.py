@@ -1,0 +1,207 @@
+"""One painting: sends the layers to the engine, starts it, and writes its result to a new layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from krita import Document, Node
+
+from . import layers, results
+from .document_history import DocumentHistory
+from .engine_process import EngineProcess
+from .errors import PluginError
+from .geometry import Rect
+from .history import Result
+from .i18n import i18n
+from .qt import QtCore
+from .request import PaintRequest, painted_side
+from .result_pictures import ResultPicture
+from .steps import IDLE_MS, NEXT_MS, Steps
+
+#: How often to check whether the document is still open.
+_DOCUMENT_CHECK_MS = 500
+#: How often to check whether Krita has activated the new layer, every IDLE_MS
+_ACTIVATION_CHECKS = 25
+
+
+class DocumentClosed(Exception):
+    """The document was closed: there is nothing left to paint."""
+
+
+class PaintingJob(QtCore.QObject):
+    """Signal: `state_changed(state, status)` for each of the states reading, painting and writing"""
+
+    state_changed = QtCore.pyqtSignal(str, str)
+
+    def __init__(
+        self,
+        request: PaintRequest,
+        number: int,
+        engine: EngineProcess,
+        history: DocumentHistory,
+        parent: QtCore.QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.request, self.number = request, number
+        self.note = ""  # what the result cannot preserve of the layer
+        self.done: dict[str, Any] = {}  # the engine's last frame
+        self._engine, self._history = engine, history
+        self._rect = Rect(0, 0, 0, 0)  # of the result
+        self._whole_side = 0  # longest side of the layer, in pixels
+        self._depth = "U8"
+        self._opacity: list[tuple[int, int, bytes]] = []  # stripes of the selection, or of the mask of an earlier result
+        self._received: list[tuple[int, int, bytes] | None] = []  # (y, rows, pixels) to be written; None: the end
+
+    def receive_rows(self, header: dict[str, Any], blob: bytes) -> None:
+        """From a `rows` frame"""
+        self._received.append((header["y"], header["rows"], blob))
+
+    def receive_done(self, header: dict[str, Any]) -> None:
+        """From a `done` frame"""
+        self.done = header
+        self._received.append(None)
+
+    def run(self) -> Steps:
+        """Paint.  Raises PluginError, DocumentClosed"""
+        request = self.request
+        yield from self._send_layers()
+        self.state_changed.emit("painting", i18n("Painting"))
+        self._engine.send({"op": "start", "job": self.number, "options": self._options(), "whole_side": self._whole_side})
+        layer: results.ResultLayer | None = None
+        picture: ResultPicture | None = None
+        last_check = QtCore.QElapsedTimer()
+        while True:
+            if not last_check.isValid() or last_check.elapsed() > _DOCUMENT_CHECK_MS or self._received:
+                last_check.start()
+                if not layers.is_open(request.document):
+                    raise DocumentClosed
+            if not self._received:
+                yield IDLE_MS
+                require_engine(self._engine)
+                continue
+            stripe = self._received.pop(0)
+            if stripe is None:
+                break
+            if layer is None or picture is None:
+                self.state_changed.emit("writing", i18n("Adding the layer"))
+                layer = results.ResultLayer(request.document, request.title, self._rect, self._depth)
+                picture = ResultPicture(self._rect, (1, 1), self)
+            picture.add(stripe[2], self._depth)
+            yield from layer.write(*stripe)
+        assert layer is not None
+        assert picture is not None
+        yield from self._add(layer, picture)
+
+    def _add(self, layer: results.ResultLayer, picture: ResultPicture) -> Steps:
+        """Add the layer to the document and to its history."""
+        request, history = self.request, self._history
+        if self._opacity:
+            layer.add_mask(i18n("Selection"), self._opacity)
+            picture.add_mask(self._opacity)
+            yield NEXT_MS
+        active = request.document.activeNode()
+        name = i18n("{layer}, painted", layer=request.layer_name)
+        groups, source = history.history.groups, request.layer_key
+        above = groups.get(history.history.source_of(source), source)  # a result that is painted is within a group
+        group = layer.add_to_group(source, above, name, groups.get(source, ""))
+        result = Result(
+            history.history.next_number(),
+            request.title,
+            request.layer_key,
+            request.layer_name,
+            layer.key,
+            self._rect,
+            self.done["width"],
+            self.done["height"],
+            request.styles,
+            request.options,
+            self.done["seconds"],
+            bool(self.done.get("can_be_refined")),
+            b"",
+            request.region,
+            request.protected,
+        )
+        if self._opacity:
+            request.document.refreshProjection()  # Krita has drawn the layer without its mask
+        history.add(result, group)
+        picture.size = self.done["width"], self.done["height"]
+        picture.encoded.connect(lambda data: history.store_picture(result.number, data))
+        picture.start()
+        yield from _keep_active(request.document, active, (layer.key, group))
+
+    def _options(self) -> dict[str, Any]:
+        """The engine's options, by name"""
+        side = painted_side(self.request.options.get("size", 0), (self._rect.width, self._rect.height))
+        options = {**self.request.options, "size": side}
+        if options.get("preset", "impasto") != "impasto":  # the other presets do as other programs do
+            options.pop("protect", None)
+        return options
+
+    def _send_layers(self) -> Steps:
+        """Send the layer to paint, the styles, the region and what is protected to the engine."""
+        request, send = self.request, self._engine.send_image
+        snapshot = layers.Snapshot(request.document)
+        selection = None if request.painting else layers.copy_selection(request.document)
+        try:
+            yield NEXT_MS  # cloning the document took as long as one step may
+            sources: list[Any] = [*request.styles, request.region, request.protected, request.painting]
+            sources = [source for source in sources if source is not None and source.layer_key]
+            if request.layer_key == layers.WHOLE_PICTURE:  # without its earlier paintings
+                snapshot.hide(self._history.history.groups.get(request.layer_key, ""))
+            if request.painting is not None:
+                self._opacity = snapshot.take_mask(request.painting.layer_key, request.painting.rect)
+            yield from snapshot.make_visible([request.layer_key, *(source.layer_key for source in sources)])
+            while not self._engine.hello:
+                yield IDLE_MS
+                require_engine(self._engine)
+            self.state_changed.emit("reading", i18n("Reading the layers"))
+            content = snapshot.picture(request.layer_key)
+            self._whole_side = max(content.size)
+            if request.painting is not None:
+                content = snapshot.picture(request.layer_key, request.painting.rect)
+            elif selection is not None:
+                mask, selected = selection
+                if not selected.intersection(content.rect).width:
+                    raise PluginError(i18n("The selection does not overlap the layer: there is nothing to paint."))
+                rect = layers.with_margin(selected).intersection(content.rect)
+                content = snapshot.picture(request.layer_key, rect)
+                self._opacity = list(layers.mask_stripes(mask, content.rect))
+            self._rect, self._depth, self.note = content.rect, content.depth, content.note
+            size = content.size
+            yield from send(self.number, "content", 0, size, content.format, content.stripes())
+            for index, style in enumerate(request.styles):
+                if style.layer_key:
+                    picture = snapshot.picture(style.layer_key)
+                    yield from send(self.number, "style", index, picture.size, picture.format, picture.stripes())
+                else:
+                    self._engine.send({"op": "image", "job": self.number, "role": "style", **style.to_header()})
+            for role, area in (("region", request.region), ("protect", request.protected)):
+                if area is not None:
+                    yield from send(self.number, role, 0, size, *snapshot.region(area.layer_key, content.rect))
+            if request.painting is not None:
+                key, rect, width, height = request.painting
+                picture = snapshot.picture(key, rect)
+                stripes = picture.stripes()
+                yield from send(
+                    self.number, "painting", 0, size, picture.format, stripes, painted_width=width, painted_height=height
+                )
+        finally:
+            snapshot.close()
+
+
+def _keep_active(document: Document, active: Node | None, added: tuple[str, ...]) -> Steps:
+    """Krita makes a new layer the active one soon after it was added: make the one that was active before active again."""
+    for _ in range(_ACTIVATION_CHECKS):
+        yield IDLE_MS
+        if active is None or active.parentNode() is None or not layers.is_open(document):
+            return
+        node = document.activeNode()
+        if node is not None and layers.node_key(node) in added:
+            document.setActiveNode(active)
+            return
+
+
+def require_engine(engine: EngineProcess) -> None:
+    """Raises PluginError: it has ended"""
+    if not engine.running:
+        raise PluginError(i18n("The engine has ended. Press Stylize again."))

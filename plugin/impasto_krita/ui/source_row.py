@@ -1,0 +1,133 @@
+"""What is painted: the active layer, the whole picture, or a result; and how much of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from krita import Document, Node
+
+from .. import layers
+from ..document_history import DocumentHistory
+from ..errors import PluginError
+from ..i18n import i18n
+from ..qt import QtCore, QtGui, QtWidgets
+from ..runner import get_runner
+
+_ICON_SIDE = 32
+
+
+class Source(NamedTuple):
+    """What is to be painted"""
+
+    key: str
+    name: str
+    node: Node
+
+
+def source_layer(document: Document, history: DocumentHistory) -> Source:
+    """The active layer; if that is a result or a group of results, what these were painted from.  Raises PluginError"""
+    node = layers.layer_to_paint(document)
+    key = history.history.source_of(layers.node_key(node))
+    original = layers.find_node(document, key) if key else None
+    if key == layers.WHOLE_PICTURE:
+        return whole_picture(document)
+    node = original if original is not None else node
+    return Source(layers.node_key(node), node.name(), node)
+
+
+def whole_picture(document: Document) -> Source:
+    return Source(layers.WHOLE_PICTURE, i18n("Whole picture"), document.rootNode())
+
+
+class SourceRow(QtWidgets.QWidget):
+    """Names what is painted, and lets the user choose something else. Signal: `changed` when it is something else"""
+
+    changed = QtCore.pyqtSignal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._choice = QtWidgets.QComboBox()
+        self._choice.setObjectName("impasto_source")
+        self._choice.setIconSize(QtCore.QSize(_ICON_SIDE, _ICON_SIDE))
+        self._choice.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._choice.setMinimumContentsLength(8)
+        self._choice.setToolTip(i18n("What is painted. A result is never painted again, unless you choose it here."))
+        self._choice.activated.connect(self._on_chosen)
+        self._area = QtWidgets.QLabel()
+        self._area.setObjectName("impasto_area")
+        self._area.setEnabled(False)  # drawn in gray
+        self._entries: list[tuple[str, str, str]] = []  # (mode, key, text)
+        self._mode = "layer"
+        self._active = ""  # key of the active layer
+        column = QtWidgets.QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self._choice)
+        column.addWidget(self._area)
+
+    def refresh(self, document: Document | None, history: DocumentHistory | None) -> None:
+        """Show what would be painted now."""
+        entries: list[tuple[str, str, str]] = []
+        nodes: dict[str, Node] = {}
+        active = ""
+        if document is not None and history is not None:
+            try:
+                node = layers.layer_to_paint(document)
+                active = layers.node_key(node)
+                source = source_layer(document, history)
+                if source.key != layers.WHOLE_PICTURE:
+                    entries.append(("layer", source.key, source.name))
+                    nodes[source.key] = source.node
+                if source.key != active and history.history.of_layer(active):
+                    entries.append(("result", active, i18n("This result: {layer}", layer=node.name())))
+                    nodes[active] = node
+            except PluginError:
+                pass
+            entries.append(("whole", layers.WHOLE_PICTURE, i18n("Whole picture")))
+        if active != self._active:
+            self._active = active
+            if self._mode == "result":
+                self._mode = "layer"
+        if entries != self._entries:
+            self._entries = entries
+            self._choice.clear()
+            for mode, key, text in entries:
+                icon = _icon(nodes[key], self._choice.devicePixelRatioF()) if key in nodes else QtGui.QIcon()
+                self._choice.addItem(icon, text, mode)
+            self.changed.emit()
+        self._choice.setCurrentIndex(max(0, self._choice.findData(self._mode)))
+        self._area.setText("" if document is None else _describe_area(document))
+        self._area.setVisible(document is not None)
+
+    def source(self, document: Document, history: DocumentHistory) -> Source:
+        """What is painted.  Raises PluginError: there is nothing that can be painted"""
+        mode = self._choice.currentData() or "layer"
+        if mode == "whole":
+            return whole_picture(document)
+        if mode == "result":
+            node = layers.layer_to_paint(document)
+            return Source(layers.node_key(node), node.name(), node)
+        return source_layer(document, history)
+
+    def choose_whole_picture(self, document: Document | None) -> None:
+        """Choose the whole picture, as the user can."""
+        self._mode = "whole"
+        self.refresh(document, get_runner().histories.of(document))
+
+    def _on_chosen(self, index: int) -> None:
+        self._mode = self._choice.itemData(index)
+        self.changed.emit()
+
+
+def _describe_area(document: Document) -> str:
+    selected = layers.selected_rect(document)
+    if selected is not None:
+        return i18n("Selection: {width} x {height} px", width=selected.width, height=selected.height)
+    return i18n("{width} x {height} px", width=document.width(), height=document.height())
+
+
+def _icon(node: Node, ratio: float) -> QtGui.QIcon:
+    side = round(ratio * _ICON_SIDE)
+    pixmap = QtGui.QPixmap.fromImage(node.thumbnail(side, side))
+    pixmap.setDevicePixelRatio(ratio)
+    return QtGui.QIcon(pixmap)

@@ -1,0 +1,301 @@
+"""Tests inside Krita of what is painted, of the results and of the queue, driven as a painter does it: clicks and keys."""
+
+import os
+
+from helpers import (
+    QtCore,
+    QtTest,
+    activate,
+    add_layer,
+    add_photo_and_painting,
+    document,
+    find_child,
+    find_group,
+    find_result,
+    get_docker,
+    get_runner,
+    is_idle,
+    layer_names,
+    paint,
+    painting,
+    photo,
+    plugin,
+    press_stylize,
+    read_pixels,
+    results,
+    show_docker,
+    state,
+    undo,
+)
+from krita import Krita
+
+
+def _poll():
+    get_docker()._poll()
+
+
+def _click_result(row):
+    """Click on a thumbnail in the list of results; the newest is the first"""
+    listed = find_child(get_docker(), "results")
+    rect = listed.visualItemRect(listed.item(row))
+    QtTest.QTest.mouseClick(listed.viewport(), QtCore.Qt.MouseButton.LeftButton, pos=rect.center())
+
+
+def _press(name):
+    button = find_child(get_docker(), name)
+    QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
+
+
+def source_survives():
+    """Paint twice with another strength, with the result active in between"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    yield from paint(style, strength=0.5)
+    first = results(doc)[0]
+    yield from activate(doc, first)
+    _poll()
+    source = find_child(get_docker(), "source")
+    shown = [source.itemText(index) for index in range(source.count())]
+    yield from paint(style, strength=0.7)
+    names = layer_names(doc)
+    source.setCurrentIndex(1)
+    source.activated.emit(1)  # "This result"
+    yield from paint(style, strength=0.3)
+    return {**state(doc), "shown": shown, "names_after_two": names, "visible": [node.visible() for node in results(doc)]}
+
+
+def whole_picture():
+    """Paint the whole picture twice: the second time without the first painting in it. Then an empty layer"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    add_layer(doc, "Half", painting, width=48)
+    doc.refreshProjection()
+    doc.waitForDone()
+    expected = bytes(doc.pixelData(0, 0, 96, 64)).hex()
+    yield from show_docker()
+    sent = []
+    original = plugin().layers.LayerPicture.stripes
+
+    def record(self):
+        for stripe in original(self):
+            sent.append(stripe[2].hex())
+            yield stripe
+
+    plugin().layers.LayerPicture.stripes = record
+    try:
+        _poll()
+        source = find_child(get_docker(), "source")
+        source.setCurrentIndex(source.count() - 1)
+        source.activated.emit(source.count() - 1)
+        contents = []
+        for strength in (0.5, 0.6):
+            sent.clear()
+            yield from paint(style, strength=strength)
+            contents.append(sent[0])
+    finally:
+        plugin().layers.LayerPicture.stripes = original
+    result = {**state(doc), "contents": [content == expected for content in contents]}
+    get_docker().source_row._mode = "layer"
+    empty = doc.createNode("Empty", "paintlayer")
+    doc.rootNode().addChildNode(empty, None)
+    yield from activate(doc, empty)
+    _poll()
+    yield from press_stylize(style)
+    result["problem_of_empty"] = get_runner().problem
+    result["details_offered"] = find_child(get_docker(), "copy_details").isVisible()
+    _press("remedy")
+    yield is_idle, 90
+    yield 0.3
+    return {**result, "after": layer_names(doc), "problem_after": get_runner().problem}
+
+
+def show_and_compare():
+    """Click on results, compare them with the photo, and fade one"""
+    doc = yield from document()
+    content, style = yield from add_photo_and_painting(doc)
+    for strength in (0.4, 0.8):
+        yield from paint(style, strength=strength)
+    _poll()
+
+    def canvas():
+        doc.waitForDone()
+        return bytes(doc.pixelData(0, 0, 96, 64)).hex()
+
+    pictures = {"newest": canvas()}
+    undo_text = Krita.instance().action("edit_undo").text()
+    for name, row in (("older", 1), ("compared", 1), ("older again", 1)):
+        _click_result(row)
+        yield 0.2
+        pictures[name] = canvas()
+    listed = find_child(get_docker(), "results")
+    listed.setCurrentRow(0)
+    QtTest.QTest.keyClick(listed, QtCore.Qt.Key.Key_Return)
+    yield 0.2
+    pictures["newest by key"] = canvas()
+    fade = find_child(get_docker(), "fade")
+    fade.set_value(0.5)
+    yield 0.3
+    pictures["faded"] = canvas()
+    exact = find_child(get_docker(), "exact_strength")
+    text = exact.text()
+    undo_text_after = Krita.instance().action("edit_undo").text()
+    exact.click()
+    yield is_idle, 90
+    yield 0.3
+    return {
+        **state(doc),
+        "pictures": pictures,
+        "photo": read_pixels(content).hex(),
+        "undo": [undo_text, undo_text_after],
+        "opacity": [node.opacity() for node in results(doc)],
+        "exact": text,
+    }
+
+
+def undo_shows_the_one_before():
+    """Undo the newest of two results: the older one is shown again. Redo it"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    for strength in (0.4, 0.8):
+        yield from paint(style, strength=strength)
+    hidden = [node.visible() for node in results(doc)]
+    yield from undo()
+    _poll()
+    after_undo = [node.visible() for node in results(doc)]
+    yield from undo()
+    _poll()
+    return {"hidden": hidden, "after_undo": after_undo, "names": layer_names(doc), "problem": get_runner().problem}
+
+
+def keep_and_delete():
+    """Keep a result as a layer, also after its own layer was deleted by hand; then delete both results"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    for strength in (0.4, 0.8):
+        yield from paint(style, strength=strength)
+    history = get_runner().histories.of(doc)
+    yield (lambda: all(result.picture_bytes for result in history.history.results)), 60
+    first, second = results(doc)
+    pixels = [read_pixels(first).hex(), read_pixels(second).hex()]
+    _poll()
+    _press("keep")
+    yield 0.5
+    kept = doc.rootNode().childNodes()[-2]  # below the painting
+    result = {"kept": [kept.name(), read_pixels(kept).hex() == pixels[1]], "names": layer_names(doc)}
+    first.remove()
+    yield 0.2
+    _poll()
+    _click_result(1)
+    yield 0.2
+    result["info"] = find_child(get_docker(), "result_info").text()
+    _press("keep")
+    yield 0.5
+    restored = find_result(doc, "(40 %)")
+    result.update(restored=read_pixels(restored).hex(), original=pixels[0], kind=restored.parentNode().name())
+    _press("delete_result")
+    yield 0.2
+    _press("delete_result")
+    yield 0.5
+    _poll()
+    result.update(
+        left=len(history.history.results),
+        names_after=layer_names(doc),
+        group=find_group(doc) is not None,
+        annotations=[name for name in doc.annotationTypes() if "picture" in name],
+        panel=get_docker()._results.isVisible(),
+    )
+    yield from undo()
+    return {**result, "problem": get_runner().problem}
+
+
+def tomorrow():
+    """Save the document, open it again, go back to the first result, and use its settings"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    for strength in (0.4, 0.8):
+        yield from paint(style, strength=strength)
+    history = get_runner().histories.of(doc)
+    yield (lambda: all(result.picture_bytes for result in history.history.results)), 60
+    first = read_pixels(results(doc)[0]).hex()
+    path = os.path.join(os.environ["HOME"], "tomorrow.kra")
+    doc.setBatchmode(True)
+    doc.saveAs(path)
+    yield 0.3
+    doc.setModified(False)
+    doc.close()
+    yield 0.3
+    doc = Krita.instance().openDocument(path)
+    Krita.instance().activeWindow().addView(doc)
+    yield (lambda: doc.activeNode() is not None), 60
+    _poll()
+    yield 0.2
+    listed = find_child(get_docker(), "results")
+    texts = [listed.item(row).text() for row in range(listed.count())]
+    icons = [listed.item(row).icon().isNull() for row in range(listed.count())]
+    _click_result(1)
+    yield 0.3
+    shown = next(node for node in results(doc) if node.visible())
+    docker = get_docker()
+    docker.form._fields["strength"].set(0.1)
+    docker.form.style_picker.choose_file("/nowhere/other.png")
+    _press("use_settings")
+    used = [docker.form.options()["strength"], docker.form.styles()[0].name]
+    repeated = get_runner().histories.of(doc).history.results[0]
+    return {
+        **state(doc),
+        "texts": texts,
+        "icons": icons,
+        "shown": [shown.name(), read_pixels(shown).hex() == first],
+        "used": used,
+        "options": repeated.options["strength"],
+    }
+
+
+def queue():
+    """Compare three strengths, change their order, remove one, and stop all"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    yield from press_stylize(style, size=128, iterations=40)
+    yield (lambda: get_runner().state == "painting"), 90
+    docker, runner = get_docker(), get_runner()
+    menu = find_child(docker, "button_menu").menu()
+    menu.actions()[0].trigger()
+    queued = find_child(docker, "queue")
+    result = {"text": menu.actions()[0].text(), "titles": [queued.item(row).text() for row in range(queued.count())]}
+    model = queued.model()
+    model.moveRow(QtCore.QModelIndex(), 2, QtCore.QModelIndex(), 0)  # as a drag does
+    result["moved"] = [round(100 * request.options["strength"]) for request in runner.queue]
+    queued.setCurrentRow(1)
+    QtTest.QTest.keyClick(queued, QtCore.Qt.Key.Key_Delete)
+    result["removed"] = [round(100 * request.options["strength"]) for request in runner.queue]
+    _press("stop")
+    yield (lambda: len(runner.queue) == 1 and runner.busy), 90
+    result["current"] = round(100 * runner.current.options["strength"])
+    yield is_idle, 120
+    yield 0.3
+    result["names"] = layer_names(doc)
+    menu.actions()[0].trigger()
+    yield (lambda: runner.state == "painting"), 90
+    _press("stop_all")
+    yield 0.3
+    return {**state(doc), **result, "busy": runner.busy, "waiting": len(runner.queue), "names_after": layer_names(doc)}
+
+
+def another_document():
+    """Start a painting, and look at another document: nothing of it shows there"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    yield from press_stylize(style, size=256, iterations=500)
+    runner, docker = get_runner(), get_docker()
+    yield (lambda: runner.preview is not None), 90
+    preview = docker._preview.isVisible()
+    other = yield from document()
+    _poll()
+    status = find_child(docker, "status").text()
+    previews = [preview, docker._preview.isVisible()]
+    problem = runner.problem
+    _press("stop")
+    yield is_idle, 60
+    _poll()
+    add_layer(other, "Other photo", photo)
+    return {"status": status, "previews": previews, "problem": problem, "after": find_child(docker, "status").text()}

@@ -1,0 +1,108 @@
+"""What is painted, the results, and the queue, in a real Krita. What happens inside Krita is in in_krita/history.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.plugin.krita_session import KritaSession
+from tests.plugin.test_painting import decode
+
+pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita")]
+
+
+def test_a_result_is_painted_again_only_if_the_user_chooses_it(krita: KritaSession) -> None:
+    result = krita.run("history.source_survives")
+    assert result["problem"] == ""
+    assert result["shown"] == ["Photo", "This result: Photo x Painting (50 %)", "Whole picture"]
+    assert result["names_after_two"][2] == ["Photo x Painting (50 %)", "Photo x Painting (70 %)"]
+    assert result["visible"] == [True]  # the group on top is that of the painted result
+    assert ["Photo x Painting (50 %) x Painting (30 %)"] in result["names"] or any(
+        "(30 %)" in str(name) for name in result["names"]
+    )
+
+
+def test_whole_picture_is_painted_without_its_earlier_painting(krita: KritaSession) -> None:
+    result = krita.run("history.whole_picture", limit=240)
+    assert result["problem"] == ""
+    assert result["contents"] == [True, True]
+    assert result["names"][-1] == ["Whole picture x Painting (50 %)", "Whole picture x Painting (60 %)"]
+    assert result["problem_of_empty"] == "Empty is empty. Stylize the whole picture instead?"
+    assert not result["details_offered"]
+    assert result["problem_after"] == ""
+    assert result["after"][-1] == "Empty"
+    assert len(result["after"][-2]) == 3
+
+
+def test_a_click_shows_a_result_and_another_compares_it_with_the_photo(krita: KritaSession) -> None:
+    result = krita.run("history.show_and_compare", limit=240)
+    assert result["problem"] == ""
+    pictures = result["pictures"]
+    assert pictures["compared"] == result["photo"]
+    assert pictures["older"] == pictures["older again"]
+    assert pictures["newest"] == pictures["newest by key"]
+    assert len({pictures[name] for name in ("newest", "older", "compared")}) == 3
+    photo, newest, faded = (decode(pixels) for pixels in (result["photo"], pictures["newest"], pictures["faded"]))
+    assert np.abs(faded - (photo + newest) / 2).max() <= 2
+    assert result["undo"][0] == result["undo"][1]  # showing and fading are no undo steps
+    assert result["exact"] == "Paint at 40 % strength"
+    assert result["names"][2][-1] == "Photo x Painting (40 %)"
+    assert result["opacity"] == [255, 128, 255]
+
+
+def test_undo_shows_the_result_before(krita: KritaSession) -> None:
+    result = krita.run("history.undo_shows_the_one_before")
+    assert result["hidden"] == [False, True]
+    assert result["after_undo"] == [True]
+    assert result["names"] == ["Background", "Photo", "Painting"]
+    assert result["problem"] == ""
+
+
+def test_results_are_kept_as_layers_restored_and_deleted(krita: KritaSession) -> None:
+    result = krita.run("history.keep_and_delete", limit=240)
+    assert result["problem"] == ""
+    assert result["kept"] == ["Photo x Painting (80 %)", True]
+    assert result["names"][2:] == [
+        ["Photo x Painting (40 %)", "Photo x Painting (80 %)"],
+        "Photo x Painting (80 %)",
+        "Painting",
+    ]
+    assert "its layer was removed" in result["info"]
+    restored, original = decode(result["restored"])[..., :3], decode(result["original"])[..., :3]
+    assert np.abs(restored - original).mean() < 12  # it was compressed
+    assert result["kind"] == "root"
+    assert result["left"] == 0
+    assert not result["group"]
+    assert result["annotations"] == []
+    assert not result["panel"]
+
+
+def test_yesterdays_result_is_there_with_its_settings(krita: KritaSession) -> None:
+    result = krita.run("history.tomorrow", limit=240)
+    assert result["problem"] == ""
+    assert result["texts"] == ["80 % Painting", "40 % Painting"]
+    assert result["icons"] == [False, False]
+    assert result["shown"] == ["Photo x Painting (40 %)", True]
+    assert result["used"] == [0.4, "Painting"]
+
+
+def test_queue_is_shown_reordered_and_cleared(krita: KritaSession) -> None:
+    result = krita.run("history.queue", limit=300)
+    assert result["problem"] == ""
+    assert result["text"] == "Compare strengths: 25, 50, 75 %"
+    assert result["titles"] == [f"Photo x Painting ({percent} %)" for percent in (25, 50, 75)]
+    assert result["moved"] == [75, 25, 50]
+    assert result["removed"] == [75, 50]
+    assert result["current"] == 75
+    assert result["names"][2] == ["Photo x Painting (75 %)", "Photo x Painting (50 %)"]
+    assert not result["busy"]
+    assert result["waiting"] == 0
+    assert result["names_after"] == result["names"]
+
+
+def test_nothing_of_a_painting_shows_in_another_document(krita: KritaSession) -> None:
+    result = krita.run("history.another_document")
+    assert result["previews"] == [True, False]
+    assert result["status"] == "In another picture: Photo x Painting (50 %)"
+    assert result["problem"] == ""
+    assert result["after"] == ""
