@@ -209,7 +209,7 @@ def test_room_and_long_paths_are_checked_first(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(SetupError, match=r"The disk is too full: the engine needs 1\.5 GB in .*, and only 1\.0 GB is free"):
         Setup(str(tmp_path), "engine.whl", LINUX).next_step()
     assert "Only 1.0 GB is free: make some room first" in describe(WINDOWS, str(tmp_path / "not" / "there"))
-    assert "PyTorch for your NVIDIA GPU: about 7.0 GB" in describe(WINDOWS, str(tmp_path))
+    assert "PyTorch for your NVIDIA GPU, about 7.0 GB" in describe(WINDOWS, str(tmp_path))
     with pytest.raises(SetupError, match="too long for Windows"):
         Setup("C:\\" + "x" * 70, "engine.whl", WINDOWS).next_step()
 
@@ -238,7 +238,7 @@ def test_room_and_long_paths_are_checked_first(monkeypatch: pytest.MonkeyPatch, 
             "No solution found when resolving dependencies:\n  torch has no wheels",
             "do not exist for this computer. The log says which.",
         ),
-        ("a\nsomething else\n", "Setting up the engine failed: something else"),
+        ("a\nsomething else\n", "The installation failed: something else"),
         ("", "no reason was given"),
     ],
 )

@@ -19,7 +19,7 @@ PLUGIN_NAME = "impasto_krita"
 _PACKAGE_FOLDER = Path(__file__).parent
 #: Modules of the engine of which the plugin contains a copy. They need the standard library only.
 SHARED_MODULES = tuple(
-    _PACKAGE_FOLDER / name for name in ("worker/protocol.py", "disk.py", "installation.py", "setup_failures.py")
+    _PACKAGE_FOLDER / name for name in ("worker/protocol.py", "disk.py", "i18n.py", "installation.py", "setup_failures.py")
 )
 #: The plugin's folder: inside the package in the wheel, beside `core` in the repository
 _SOURCES = (_PACKAGE_FOLDER / "plugin", _PACKAGE_FOLDER.parents[1] / "plugin")

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any, Generator, Mapping, NamedTuple
 
 from .disk import delete_in_background, delete_leftovers, free_bytes, lock, move
+from .i18n import i18n
 from .setup_failures import explain_failure
 
 PYTHON_VERSION = "3.12"
@@ -110,18 +111,25 @@ class Computer(NamedTuple):
         is_arm = self.machine in ("arm64", "aarch64")
         if self.system == "Darwin" and not is_arm:
             raise SetupError(
-                "PyTorch is no longer made for Macs with Intel processors: its last version, 2.2, is too old for the engine. "
-                "Use a Mac with Apple silicon, or the page."
+                i18n(
+                    "PyTorch is no longer made for Macs with Intel processors: its last version, 2.2, is too old for the "
+                    "engine. Use a Mac with Apple silicon, or the page."
+                )
             )
         if not is_arm and self.machine not in ("x86_64", "amd64"):
-            raise SetupError(f"PyTorch does not exist for processors of the kind {self.machine}: use a 64-bit computer.")
+            raise SetupError(
+                i18n(
+                    "PyTorch does not exist for processors of the kind {processor}: use a 64-bit computer.",
+                    processor=self.machine,
+                )
+            )
         if self.system == "Darwin":
             return "uv-aarch64-apple-darwin.tar.gz"
         if self.system == "Windows":  # on ARM, Windows runs programs for x86-64, for which all packages exist
             return "uv-x86_64-pc-windows-msvc.zip"
         if self.system == "Linux":
             return f"uv-{'aarch64' if is_arm else 'x86_64'}-unknown-linux-gnu.tar.gz"
-        raise SetupError(f"PyTorch does not exist for {self.system}: use Linux, Windows or macOS.")
+        raise SetupError(i18n("PyTorch does not exist for {system}: use Linux, Windows or macOS.", system=self.system))
 
 
 def local_folder(system: str, environment: Mapping[str, str], home: str) -> str:
@@ -178,8 +186,10 @@ class Download(NamedTuple):
         if digest != self.sha256:
             os.remove(self.part)
             raise SetupError(
-                "What was downloaded as uv is something else, as behind the login page of a network: open a page in your "
-                "browser, and try again."
+                i18n(
+                    "What was downloaded as uv is something else, as behind the login page of a network: open a page in your "
+                    "browser, and try again."
+                )
             )
         move(self.part, self.path)
 
@@ -225,7 +235,7 @@ class Setup:
         self._ensure_possible()
         self._lock = lock(os.path.join(self.folder, "lock"))
         if self._lock is None:
-            raise SetupError("The engine is being set up in another window. Wait until that has ended.")
+            raise SetupError(i18n("The engine is being installed in another window. Wait until that has ended."))
         delete_leftovers(self.folder)
         self._restore()
         uv_folder = os.path.join(self.folder, f"uv-{UV_VERSION}")
@@ -273,7 +283,7 @@ class Setup:
 
         Raises SetupError: a file of the old one is in use.
         """
-        in_use = "The engine is in use. Close other Kritas, and try again."
+        in_use = i18n("The engine is in use. Close other Kritas, and try again.")
         if installed_python(self.engine):
             if not delete_in_background(self._backup):
                 raise SetupError(in_use)
@@ -294,15 +304,23 @@ class Setup:
         """Raises SetupError: there is too little room, or the folder's path is too long; OSError."""
         if self.computer.system == "Windows" and len(self.engine) + _LONGEST_INNER_PATH > _LONGEST_WINDOWS_PATH:
             raise SetupError(
-                f"The paths of the engine's files would be too long for Windows in {self.folder}: set the environment "
-                r"variable LOCALAPPDATA to a short folder, such as C:\Local, for Krita."
+                i18n(
+                    "The paths of the engine's files would be too long for Windows in {folder}: set the environment "
+                    "variable LOCALAPPDATA to a short folder, such as C:\\Local, for Krita.",
+                    folder=self.folder,
+                )
             )
         os.makedirs(self.folder, exist_ok=True)
         free, needed = free_bytes(self.folder), missing_bytes(self.computer, self.folder)
         if free < needed:
             raise SetupError(
-                f"The disk is too full: the engine needs {gigabytes(needed)} in {self.folder}, and only {gigabytes(free)} is "
-                "free. Free some space and try again."
+                i18n(
+                    "The disk is too full: the engine needs {needed} in {folder}, and only {free} is free. Free some space "
+                    "and try again.",
+                    needed=gigabytes(needed),
+                    folder=self.folder,
+                    free=gigabytes(free),
+                )
             )
 
 
@@ -324,11 +342,14 @@ def describe(computer: Computer, folder: str) -> str:
     except SetupError as error:
         return str(error)
     free, missing = free_bytes(folder), missing_bytes(computer, folder)
-    room = f"{gigabytes(free)} is free." if free >= missing else f"Only {gigabytes(free)} is free: make some room first."
-    return (
-        f"Painting needs the engine, a separate program with Python and PyTorch for your {computer.torch_kind}: about "
-        f"{gigabytes(computer.needed_bytes)}. {room}"
+    needs = i18n(
+        "Impasto needs a one-time download: Python and PyTorch for your {device}, about {size}.",
+        device=computer.torch_kind,
+        size=gigabytes(computer.needed_bytes),
     )
+    if free >= missing:
+        return needs + " " + i18n("{size} is free.", size=gigabytes(free))
+    return needs + " " + i18n("Only {size} is free: make some room first.", size=gigabytes(free))
 
 
 def gigabytes(size: float) -> str:
@@ -348,12 +369,12 @@ class DiskProgress:
         """Look at the disk, and return the state as text, such as "0.4 of 1.5 GB, 2 min left"."""
         written = max(0.0, self._free - free_bytes(self._folder))
         self.fraction = max(self.fraction, min(0.99, written / self._needed))
-        text = f"{min(written, self._needed) / 1e9:.1f} of {gigabytes(self._needed)}"
+        text = i18n("{part} of {size}", part=f"{min(written, self._needed) / 1e9:.1f}", size=gigabytes(self._needed))
         seconds = time.monotonic() - self._started
         if self.fraction < 0.02 or seconds < 5:
             return text
         left = seconds * (1 / self.fraction - 1)
-        return f"{text}, {f'{left / 60:.0f} min' if left > 90 else f'{left:.0f} s'} left"
+        return i18n("{text}, {seconds} left", text=text, seconds=f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s")
 
 
 def _requirement(engine: str) -> str:
@@ -377,7 +398,7 @@ def _extract_program(archive: str, program: str) -> None:
                     file = tar.extractfile(member)
                     content = file.read() if file else None
     if content is None:
-        raise SetupError(f"{archive} does not contain {name}: report this.")
+        raise SetupError(i18n("{archive} does not contain {name}: report this.", archive=archive, name=name))
     with open(program + ".new", "wb") as file_out:
         file_out.write(content)
     os.chmod(program + ".new", 0o755)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from .i18n import i18n
+
 #: Patterns in the output of programs, and the sentence about each; the first that is found counts
-_FAILURES = [
+FAILURES = [
     (
         r"tls initialization failed|without qt's network",
-        "This Krita cannot download. Set the engine up in a terminal, with impasto setup, as the manual describes.",
+        "This Krita cannot download. Install the engine in a terminal, with impasto setup, as the manual describes.",
     ),
     (
         r"no space left|not enough space|disk full|disk quota|(os |win)error 112\b|(errno|os error) 28\b",
@@ -67,8 +69,8 @@ def explain_failure(output: str, folder: str, needed: str) -> str:
     output: of the step; folder: where the engine is installed; needed: the space that it takes, such as "1.5 GB"
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    last = lines[-1] if lines else "no reason was given"
-    for pattern, sentence in _FAILURES:
+    last = lines[-1] if lines else i18n("no reason was given")
+    for pattern, sentence in FAILURES:
         if re.search(pattern, output.lower()):
-            return sentence.format(folder=folder, needed=needed)
-    return f"Setting up the engine failed: {last}"
+            return i18n(sentence, folder=folder, needed=needed)
+    return i18n("The installation failed: {reason}", reason=last)

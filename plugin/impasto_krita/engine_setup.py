@@ -8,12 +8,12 @@ from __future__ import annotations
 from .engine_install import bundled_wheel
 from .engine_process import engine_environment
 from .file_download import FileDownload
+from .i18n import i18n
 from .installation import Command, Computer, DiskProgress, Download, Setup, SetupError, missing_bytes
 from .qt import QtCore
 
 _MAX_OUTPUT = 65536  # characters that are kept of a program's output
 _PROGRESS_MS = 500
-_STOPPED = "Setting up the engine was stopped. What is complete is not downloaded again."
 
 
 class EngineSetup(QtCore.QObject):
@@ -52,7 +52,8 @@ class EngineSetup(QtCore.QObject):
             return
         wheel = bundled_wheel()
         if wheel is None:
-            self.finished.emit("This copy of the plugin does not contain the engine. Get the zip from the project's page.")
+            text = i18n("This copy of the plugin does not contain the engine. Get the zip from the project's page.")
+            self.finished.emit(text)
             return
         computer = Computer.this()
         self._setup = Setup(self._folder, wheel, computer)
@@ -72,7 +73,7 @@ class EngineSetup(QtCore.QObject):
         elif step is not None:
             step.stop()
         if self.running:
-            self._end(_STOPPED)
+            self._end(i18n("The installation was stopped. What is complete is not downloaded again."))
 
     def _next(self) -> None:
         """Begin the next step."""

@@ -63,7 +63,7 @@ class Runner(QtCore.QObject):
         self.networks: list[dict[str, Any]] = []  # the instant styles that the engine knows
         self.live = LivePainting(self.engine, lambda: self.busy, self)
         self.training = StyleTraining(self.engine_command, self)
-        self.training.trained.connect(lambda: self.engine.send({"op": "nets"}))
+        self.training.trained.connect(lambda path, network: self.engine.send({"op": "nets"}))
         self.setup = EngineSetup(this_local_folder(), self)
         self.setup.finished.connect(self._on_setup_finished)
         self._job: PaintingJob | None = None
@@ -121,10 +121,18 @@ class Runner(QtCore.QObject):
         self.engine.send({"op": "faces", "job": number})
         return True
 
+    def rename_network(self, name: str, title: str) -> None:
+        """Rename a network that the user has trained."""
+        self.engine.send({"op": "rename_net", "name": name, "title": title})
+
+    def delete_network(self, name: str) -> None:
+        """Delete a network that the user has trained."""
+        self.engine.send({"op": "delete_net", "name": name})
+
     def paint(self, *requests: PaintRequest) -> None:
         """Paint these requests, after those that are painted or wait already."""
         if self.setup.running:
-            self.refuse(i18n("The engine is being set up: please wait."))
+            self.refuse(i18n("The engine is being installed: please wait."))
             return
         if self.engine_command() is None:
             self.refuse(messages.engine_missing())
@@ -254,6 +262,8 @@ class Runner(QtCore.QObject):
         elif op == "estimate":
             self.estimates.receive(header)
             self.changed.emit()
+        elif op == "error" and not header.get("job"):  # it belongs to no painting
+            self.refuse(str(header.get("text")))
         elif op == "cancelled":
             if header.get("job") == self._cancelled_number:
                 self._timeout.stop()

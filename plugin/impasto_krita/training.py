@@ -21,10 +21,11 @@ _JOB = 1
 class StyleTraining(QtCore.QObject):
     """Trains one style at a time.
 
-    Signals: `changed` when something visible has changed, `trained` when there is a new network.
+    Signals: `changed` when something visible has changed, `trained(path, network)` when there is a new
+    network: the picture file that it was trained on, or an empty string, and its name.
     """
 
-    changed, trained = QtCore.pyqtSignal(), QtCore.pyqtSignal()
+    changed, trained = QtCore.pyqtSignal(), QtCore.pyqtSignal(str, str)
 
     def __init__(self, engine_command: Callable[[], list[str] | None], parent: QtCore.QObject | None = None) -> None:
         """engine_command: returns the command that runs the engine, or None if there is no engine"""
@@ -35,7 +36,7 @@ class StyleTraining(QtCore.QObject):
         self._engine = EngineProcess(self)
         self._engine.frame_received.connect(self._on_frame)
         self._engine.exited.connect(self._end)
-        self._name = ""
+        self._name = self._path = ""  # of the style that is trained
         self._steps = StepRunner(self)
         self._steps.failed.connect(self._end)
 
@@ -48,7 +49,7 @@ class StyleTraining(QtCore.QObject):
         command = self._engine_command()
         if self.busy or command is None:
             return
-        self._name, self.fraction, self.preview = style.name, 0.0, None
+        self._name, self._path, self.fraction, self.preview = style.name, style.path, 0.0, None
         self._set_status(i18n("Learning {style}: starting", style=style.name))
         self._engine.start(command)
         self._steps.start(self._send_style(document, style, options, minutes))
@@ -96,8 +97,9 @@ class StyleTraining(QtCore.QObject):
             self.preview = preview_image(header, blob)
             self.changed.emit()
         elif op == "done":
+            path = self._path
             self._end(i18n("{style} is an instant style now.", style=self._name))
-            self.trained.emit()
+            self.trained.emit(path, str(header.get("net")))
         elif op == "error":
             self._end(str(header.get("text")))
 

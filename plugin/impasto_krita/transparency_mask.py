@@ -15,6 +15,7 @@ from krita import Krita, Node
 
 from .errors import PluginError
 from .geometry import Rect
+from .i18n import i18n
 from .qt import QtCore
 
 _XML = """<?xml version="1.0" encoding="UTF-8"?>
@@ -63,7 +64,7 @@ def _create_mask() -> Node:
         layers = document.rootNode().childNodes() if document is not None else []
         masks = layers[0].childNodes() if layers else []
         if document is None or not masks:
-            raise PluginError("Krita cannot create a transparency mask.")
+            raise PluginError(i18n("Krita cannot create a transparency mask."))
         mask = masks[0].duplicate()
         document.setModified(False)
         document.close()

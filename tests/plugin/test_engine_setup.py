@@ -14,14 +14,14 @@ pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita-setup")]
 def test_without_an_engine_the_docker_offers_to_set_it_up(krita_without_engine: KritaSession) -> None:
     result = krita_without_engine.run("errors.engine_missing")
     assert result["button_usable"]
-    assert result["button_text"] == "Set up the engine"
+    assert result["button_text"] == "Download and install"
     assert "set it up" in result["problem"]
     assert not result["engine_running"]
 
 
 def test_stopped_setup_leaves_nothing_behind(krita_without_engine: KritaSession, setup_server: UvServer) -> None:
     result = krita_without_engine.run("errors.stop_setup", constants=setup_server.constants)
-    assert result["problem"].startswith("Setting up the engine was stopped.")
+    assert result["problem"].startswith("The installation was stopped.")
     assert not result["folder_exists"]
     assert not result["running"]
 
@@ -59,7 +59,7 @@ def test_setup_button_installs_a_working_engine(krita_without_engine: KritaSessi
     result = krita_without_engine.run("errors.set_up_engine", limit=600, constants=setup_server.constants, tries=2)
     assert result["started"]
     assert result["bar"]
-    assert "PyTorch for your CPU: about" in result["hint"]
+    assert "PyTorch for your CPU, about" in result["hint"]
     assert any(text.startswith("uv, ") for _, text in result["shown"])
     assert "The download was interrupted" in result["problems"][0]
     assert result["problems"][1] == "", result["log"]

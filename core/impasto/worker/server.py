@@ -17,6 +17,7 @@ from ..errors import BrokenDeviceError, ImageError, ImpastoError, OptionError
 from ..layers import CONVS_PER_BLOCK
 from ..option_values import finds_faces
 from ..options import Options, option_schema
+from . import network_library
 from .channel import Cancelled, Connection, JobChannel
 from .job import Job, parse_options
 from .live_task import LiveTask, paint_feedforward, parse_sequence
@@ -121,6 +122,8 @@ class Worker:
             channel.send("cancelled")
         elif op == "estimate":
             send_estimate(header, channel, cache)
+        elif op in network_library.OPS:
+            network_library.handle(header, self._connection)
         elif op == "nets":
             self._connection.send_networks()
         elif op in ("patch", "settle"):

@@ -88,6 +88,7 @@ def start_painting(form: Form, source_row: SourceRow | None = None, strengths: t
         runner.refuse(str(error))
         return
     form.store()
+    form.style_picker.mark_used()
     if strengths:
         requests = [
             request._replace(options={**request.options, "strength": strength})
@@ -108,16 +109,17 @@ def start_live(form: Form, source_row: SourceRow | None = None) -> None:
     runner = get_runner()
     try:
         request = requests_from_form(form, source_row)[0]
+        style = form.live_style
         if runner.setup.running or runner.engine_command() is None:
             raise PluginError(messages.engine_missing())
-        if form.instant_style is None:
+        if style is None:
             raise PluginError(i18n("Live needs an instant style: choose one, or make this style instant first."))
     except PluginError as error:
         runner.refuse(str(error))
         return
     form.store()
     runner.start_engine()
-    runner.live.start(request)
+    runner.live.start(request._replace(styles=[style]))
 
 
 def connect_faces(form: Form) -> None:
@@ -190,6 +192,11 @@ class ImpastoDocker(DockWidget):
             source.changed.connect(self._update)
         self.form.style_picker.picked.connect(self._on_choice)
         self.source_row.changed.connect(self._on_choice)
+        for picker in (self.form.style_picker, self.form.second_picker):
+            picker.network_renamed.connect(self._runner.rename_network)
+            picker.network_deleted.connect(self._runner.delete_network)
+        self.form.changed.connect(self._update)
+        self._runner.training.trained.connect(self._on_trained)
         connect_faces(self.form)
         self._runner.setup.log.connect(self._setup.add_log_line)
         self._runner.setup.progress.connect(self._setup.show_progress)
@@ -208,7 +215,9 @@ class ImpastoDocker(DockWidget):
         column.setContentsMargins(6, 6, 6, 6)
         for item in (
             self._setup,
+            QtWidgets.QLabel(i18n("Paint")),
             self.source_row,
+            QtWidgets.QLabel(i18n("Style")),
             self.form,
             paint_row,
             self._estimate,
@@ -247,8 +256,11 @@ class ImpastoDocker(DockWidget):
         """Refresh what depends on the document: Krita does not report when layers are added or removed."""
         if self.isVisible() and not self.form.style_picker.popup_open:
             document = Krita.instance().activeDocument()
+            history = self._runner.histories.of(document)
+            self.source_row.refresh(document, history)
+            self.form.style_picker.set_result_layers([] if history is None else list(history.history.groups.values()))
+            self.form.style_picker.set_source_layer(self.source_row.key)
             self.form.refresh(document)
-            self.source_row.refresh(document, self._runner.histories.of(document))
             self._results.refresh(document)
             self._request_estimate(document)
             if document != self._shown_document:
@@ -297,6 +309,10 @@ class ImpastoDocker(DockWidget):
             used = {name: options[name] for name in _TRAINING_OPTIONS if name in options}
             training.start(Krita.instance().activeDocument(), style, used)
 
+    def _on_trained(self, path: str, network: str) -> None:
+        if path:
+            self.form.style_picker.attach_network(path, network)
+
     def _update(self) -> None:
         """Display the runner's state."""
         runner, live, training = self._runner, self._runner.live, self._runner.training
@@ -320,9 +336,9 @@ class ImpastoDocker(DockWidget):
         here = document is not None and document == runner.document
         show_text(self._status, self._status_text(here))
         self._live.setChecked(live.on)
-        self._live.setVisible(live.on or instant)
+        self._live.setVisible(live.on or self.form.live_style is not None)
         self._train.setText(i18n("Finish now") if training.busy else i18n("Make this style instant"))
-        self._train.setVisible(training.busy or (not instant and bool(self.form.styles())))
+        self._train.setVisible(training.busy or (self.form.live_style is None and bool(self.form.styles())))
         hint = self._setup_hint()
         self._train.setEnabled(training.busy or not hint)
         show_text(self._training_status, training.status)

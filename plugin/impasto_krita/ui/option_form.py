@@ -14,9 +14,10 @@ from ..history import Result
 from ..i18n import i18n
 from ..qt import QtCore, QtWidgets
 from ..request import StyleSource
+from .area_picker import AreaPicker
 from .keep_faces import KeepFaces
 from .option_widgets import Field, PercentSlider, SizeChoice
-from .style_picker import StylePicker
+from .style_chooser import StyleChooser
 
 #: The options that every form has, by the engine's names
 BASIC_OPTIONS = ("strength", "colors", "quality", "size")
@@ -36,13 +37,11 @@ class Form(QtWidgets.QWidget):
         self._more_options = more_options
         self._fields: dict[str, Field] = {}
         self._finds_faces = False
-        self.style_picker = StylePicker()
-        self.style_picker.setObjectName("impasto_style")
+        self.style_picker = StyleChooser()
         self.style_picker.setToolTip(i18n("The style: a layer, which may be hidden, a picture or an instant style."))
-        self.second_picker = StylePicker(i18n("None"))
-        self.second_picker.setObjectName("impasto_second_style")
+        self.second_picker = StyleChooser("second_style", i18n("None"))
         self.second_picker.setToolTip(i18n("A second style, mixed with the first"))
-        self.region_picker = StylePicker(i18n("Everywhere"), regions=True)
+        self.region_picker = AreaPicker(i18n("Everywhere"))
         self.region_picker.setObjectName("impasto_region")
         self.region_picker.setToolTip(
             i18n(
@@ -51,7 +50,7 @@ class Form(QtWidgets.QWidget):
         )
         self.keep_faces = KeepFaces()
         self.keep_faces.setVisible(False)
-        self.protect_picker = StylePicker(i18n("Nothing else"), regions=True)
+        self.protect_picker = AreaPicker(i18n("Nothing else"))
         self.protect_picker.setObjectName("impasto_protect")
         self.protect_picker.setToolTip(
             i18n(
@@ -66,7 +65,7 @@ class Form(QtWidgets.QWidget):
         for layout in (self._basic, self._more):
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setRowWrapPolicy(QtWidgets.QFormLayout.RowWrapPolicy.WrapLongRows)
-        self._basic.addRow(i18n("Style"), self.style_picker)
+        self._basic.addRow(self.style_picker)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._basic)
@@ -77,7 +76,8 @@ class Form(QtWidgets.QWidget):
             section.setVisible(False)
             column.addWidget(_expand_button(section))
             column.addWidget(section)
-            self._more.addRow(i18n("Second style"), self.second_picker)
+            self._more.addRow(QtWidgets.QLabel(i18n("Second style")))
+            self._more.addRow(self.second_picker)
             self._more.addRow(i18n("Mix"), self.balance)
             self._more.addRow(i18n("Where"), self.region_picker)
             self._more.addRow(i18n("Protect"), self.protect_picker)
@@ -148,9 +148,20 @@ class Form(QtWidgets.QWidget):
 
     @property
     def instant_style(self) -> StyleSource | None:
-        """The selected style if it is an instant style."""
-        style = self.style_picker.style_source()
+        """The selected style if a trained network is to paint it, as chosen by Quality, or because there is no picture."""
+        style = self.style_picker.style_source(self._is_instant)
         return style if style is not None and style.network else None
+
+    @property
+    def live_style(self) -> StyleSource | None:
+        """The selected style if there is a trained network of it."""
+        style = self.style_picker.style_source(instant=True)
+        return style if style is not None and style.network else None
+
+    @property
+    def _is_instant(self) -> bool:
+        field = self._fields.get("quality")
+        return field is not None and field.value() == "instant"
 
     def styles(self) -> list[StyleSource]:
         """The selected styles: none, one or two. An instant style is always the only one."""
@@ -161,15 +172,15 @@ class Form(QtWidgets.QWidget):
 
     def region(self, styles: list[StyleSource]) -> StyleSource | None:
         """The layer or mask that marks the area of the second style, if there are two; None: everywhere."""
-        return self.region_picker.style_source() if self._more_options and len(styles) == 2 else None
+        return self.region_picker.source() if self._more_options and len(styles) == 2 else None
 
     def protected(self) -> StyleSource | None:
         """The layer or mask that marks what else keeps its shapes; None: nothing."""
-        return self.protect_picker.style_source() if self._more_options else None
+        return self.protect_picker.source() if self._more_options else None
 
     def style_combinations(self) -> list[list[StyleSource]]:
         """The styles of each painting: one painting, or one for each of several selected styles."""
-        chosen = self.style_picker.style_sources()
+        chosen = self.style_picker.style_sources(self._is_instant)
         return [self.styles()] if len(chosen) == 1 else [[style] for style in chosen]
 
     def options(self, styles: list[StyleSource] | None = None) -> dict[str, Any]:
@@ -210,17 +221,20 @@ class Form(QtWidgets.QWidget):
             settings.store(options=self.options())
 
     def _on_field_changed(self, *value: Any) -> None:
+        self._update_enabled()
         self._store_timer.start(_STORE_DELAY_MS)
         self.changed.emit()
 
     def _update_enabled(self) -> None:
         instant = self.instant_style is not None
+        style = self.style_picker.style_source()
+        has_picture = style is not None and not style.network
         two_styles = self.second_picker.style_source() is not None and not instant
         self.second_picker.setEnabled(not instant)
         for widget in (self.balance, self.region_picker):
             widget.setEnabled(two_styles)
         for name, field in self._fields.items():
-            field.widget.setEnabled(not instant or name in _NETWORK_OPTIONS)
+            field.widget.setEnabled(not instant or name in _NETWORK_OPTIONS or (name == "quality" and has_picture))
 
 
 def _expand_button(section: QtWidgets.QWidget) -> QtWidgets.QToolButton:

@@ -12,6 +12,7 @@ from ..errors import PluginError
 from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
 from ..runner import get_runner
+from .area_picker import layer_icon
 
 _ICON_SIDE = 32
 
@@ -65,6 +66,11 @@ class SourceRow(QtWidgets.QWidget):
         column.addWidget(self._choice)
         column.addWidget(self._area)
 
+    @property
+    def key(self) -> str:
+        """The key of what is painted, or an empty string."""
+        return next((key for mode, key, _ in self._entries if mode == self._mode), "")
+
     def refresh(self, document: Document | None, history: DocumentHistory | None) -> None:
         """Show what would be painted now."""
         entries: list[tuple[str, str, str]] = []
@@ -92,7 +98,7 @@ class SourceRow(QtWidgets.QWidget):
             self._entries = entries
             self._choice.clear()
             for mode, key, text in entries:
-                icon = _icon(nodes[key], self._choice.devicePixelRatioF()) if key in nodes else QtGui.QIcon()
+                icon = layer_icon(nodes[key], _ICON_SIDE, self._choice.devicePixelRatioF()) if key in nodes else QtGui.QIcon()
                 self._choice.addItem(icon, text, mode)
             self.changed.emit()
         self._choice.setCurrentIndex(max(0, self._choice.findData(self._mode)))
@@ -124,10 +130,3 @@ def _describe_area(document: Document) -> str:
     if selected is not None:
         return i18n("Selection: {width} x {height} px", width=selected.width, height=selected.height)
     return i18n("{width} x {height} px", width=document.width(), height=document.height())
-
-
-def _icon(node: Node, ratio: float) -> QtGui.QIcon:
-    side = round(ratio * _ICON_SIDE)
-    pixmap = QtGui.QPixmap.fromImage(node.thumbnail(side, side))
-    pixmap.setDevicePixelRatio(ratio)
-    return QtGui.QIcon(pixmap)

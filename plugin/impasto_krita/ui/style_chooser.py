@@ -110,8 +110,10 @@ class StyleChooser(QtWidgets.QWidget):
             self._update()
 
     def set_result_layers(self, keys: Sequence[str]) -> None:
-        """The layers and groups with earlier results. They, and what is in them, are never the style by default."""
-        self._results = set(keys)
+        """The layers and groups with earlier results. They, and what is in them, are not listed."""
+        if self._results != set(keys):
+            self._results = set(keys)
+            self._update()
 
     def set_source_layer(self, key: str) -> None:
         """The layer that is painted, if that is not the active one. It is never the style by default either."""
@@ -181,7 +183,10 @@ class StyleChooser(QtWidgets.QWidget):
 
     def _list(self) -> None:
         entries = [StyleEntry("none", "", self._none_label)] if self._none_label else []
-        entries += [StyleEntry("layer", f"layer:{key}", name, layer_key=key) for _, key, name in self._layers]
+        results = self._result_layers()
+        entries += [
+            StyleEntry("layer", f"layer:{key}", name, layer_key=key) for _, key, name in self._layers if key not in results
+        ]
         self._revision = self._library.revision
         listed = self._library.entries()
         if self._none_label:
@@ -220,15 +225,23 @@ class StyleChooser(QtWidgets.QWidget):
     def _excluded_layers(self) -> set[str]:
         """The layers that are not a style by default: the painted ones and the groups around them, and earlier results."""
         painted = {self._source, self._active_layer()}
-        excluded: set[str] = set()
+        excluded = self._result_layers()
         path: list[str] = []
         for depth, key, _ in self._layers:
             path[depth:] = [key]  # the layer and the groups around it, from the outermost
             if key in painted:
                 excluded.update(path)
-            if not self._results.isdisjoint(path):
-                excluded.add(key)
         return excluded
+
+    def _result_layers(self) -> set[str]:
+        """The groups with earlier results, and what is in them: the list of results shows these."""
+        found: set[str] = set()
+        path: list[str] = []
+        for depth, key, _ in self._layers:
+            path[depth:] = [key]
+            if not self._results.isdisjoint(path):
+                found.add(key)
+        return found
 
     def _active_layer(self) -> str:
         """The key of the active layer, or of the layer of the active mask"""

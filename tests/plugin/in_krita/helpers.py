@@ -56,9 +56,10 @@ def reset():
     form = docker.form
     for field in form._fields.values():
         field.set(field.default)
-    for picker in (form.style_picker, form.second_picker, form.region_picker, form.protect_picker):
-        picker._path = ""
-        picker._outdated = True
+    for picker in (form.style_picker, form.second_picker):
+        picker._wanted.clear()
+        picker.refresh(None)
+    for picker in (form.region_picker, form.protect_picker):
         picker.refresh(None)
         picker.setCurrentIndex(0)
     form.balance.set_value(0.5)

@@ -338,9 +338,7 @@ def keep_faces():
     docker.form.refresh(doc)
     key = plugin().layers.node_key(strokes)
     for name, checked, marked in (("plain", False, False), ("face", True, False), ("both", True, True)):
-        docker.form.protect_picker._select(("layer", key) if marked else None)
-        if not marked:
-            docker.form.protect_picker.setCurrentIndex(0)
+        docker.form.protect_picker._select(key if marked else None)
         yield from press_stylize(style, size=128, protect="faces" if checked else "none")
         options = dict(get_runner().last_request.options)
         yield is_idle, 90
@@ -373,7 +371,7 @@ def two_styles():
     region.setVisible(False)
     yield from activate(doc, content)
     docker.form.refresh(doc)
-    docker.form.region_picker.choose_layer(plugin().layers.node_key(region))
+    docker.form.region_picker._select(plugin().layers.node_key(region))
     for name, label in (("padding", "Both ways"), ("style_loss", "Moments")):
         find_child(docker, name).setCurrentText(label)
     yield from press_stylize(style, iterations=16, strength=0.8, padding="circular", style_loss="moments")
@@ -389,7 +387,7 @@ def two_styles():
     doc.setActiveNode(content)
     yield 0.3
     docker.form.refresh(doc)
-    docker.form.region_picker.choose_layer(plugin().layers.node_key(mask))
+    docker.form.region_picker._select(plugin().layers.node_key(mask))
     yield from paint(style, iterations=16, strength=0.9)
     assert not get_runner().problem, get_runner().problem + get_runner().details
     result.update(problem=get_runner().problem, right_region=read_pixels(find_result(doc, "(90 %)")).hex())

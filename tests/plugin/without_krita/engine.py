@@ -9,12 +9,13 @@ import os
 import signal
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from impasto.worker.protocol import encode_frame
-from tests.plugin.without_krita.fake_krita import HEIGHT, WIDTH, FakeLayers, wait_until
+from tests.plugin.without_krita.fake_krita import HEIGHT, WIDTH, FakeLayers, QtCore, QtGui, wait_until
 
 
 def wait_for_end(runner: Any) -> None:
@@ -28,7 +29,7 @@ def wait_for_preview(runner: Any) -> None:
 def test_painting_goes_through_all_states_and_adds_a_layer(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
     states = []
     runner.changed.connect(lambda: states.append(runner.state))
-    runner.start(make_request())
+    runner.paint(make_request())
     assert runner.busy
     wait_for_end(runner)
     assert runner.problem == ""
@@ -41,7 +42,7 @@ def test_painting_goes_through_all_states_and_adds_a_layer(runner: Any, fake_lay
 
 
 def test_cancel_is_immediate_and_keeps_the_engine(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
-    runner.start(make_request(iterations=100_000))
+    runner.paint(make_request(iterations=100_000))
     wait_for_preview(runner)
     runner.cancel()
     assert not runner.busy
@@ -49,82 +50,94 @@ def test_cancel_is_immediate_and_keeps_the_engine(runner: Any, fake_layers: Fake
     runner.engine.frame_received.connect(lambda header, blob: ops.append(header["op"]))
     wait_until(lambda: "cancelled" in ops)
     assert runner.engine.running
-    runner.start(make_request())
+    runner.paint(make_request())
     wait_for_end(runner)
     assert len(fake_layers.added) == 1
 
 
 def test_painting_after_a_hang_gets_a_new_engine(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
-    runner.start(make_request(iterations=100_000))
+    runner.paint(make_request(iterations=100_000))
     wait_for_preview(runner)
     hanging = int(runner.engine._process.processId())
     os.kill(hanging, signal.SIGSTOP)
     runner.cancel()
-    runner.start(make_request())
+    runner.paint(make_request())
     wait_for_end(runner)
     assert runner.problem == ""
     assert int(runner.engine._process.processId()) != hanging
     assert len(fake_layers.added) == 1
 
 
-def test_second_painting_is_refused_while_one_is_in_progress(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
-    first = make_request()
-    runner.start(first)
-    runner.start(make_request("other"))
-    assert "stop it first" in runner.status
-    assert runner.last_request is first
-    wait_for_end(runner)
-    assert [key for _, key in fake_layers.added] == ["photo"]
+def test_paintings_wait_in_a_queue(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
+    first, second, third, fourth = (make_request(name) for name in ("first", "second", "third", "fourth"))
+    runner.paint(first)
+    runner.paint(second, third, fourth)
+    assert runner.current is first
+    runner.move_queued(2, 0)
+    runner.remove_queued(1)
+    assert runner.queue == [fourth, third]
+    wait_until(lambda: not runner.busy and not runner.queue)
+    assert [key for _, key in fake_layers.added] == ["first", "fourth", "third"]
+    assert runner.problem == ""
+
+
+def test_a_failed_or_stopped_painting_does_not_hold_up_the_next(
+    runner: Any, fake_layers: FakeLayers, make_request: Any
+) -> None:
+    runner.paint(make_request(iterations=100_000), make_request("removed"), make_request("last"))
+    wait_for_preview(runner)
+    runner.cancel()
+    wait_until(lambda: not runner.busy and not runner.queue)
+    assert [key for _, key in fake_layers.added] == ["last"]
+    assert runner.problem == "The layer was removed."
+    runner.paint(make_request(iterations=100_000), make_request("other"))
+    runner.cancel_all()
+    assert not runner.busy
+    assert runner.queue == []
 
 
 def test_a_result_smaller_than_its_layer_can_be_refined(
     plugin: Any, runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(plugin.Krita, "activeDocument", lambda self: self.document)
     sent: list[dict[str, Any]] = []
     send = runner.engine.send
     monkeypatch.setattr(runner.engine, "send", lambda header, blob=b"": (sent.append(header), send(header, blob)))
-    runner.start(make_request())  # with weights of its own, it has no learned optimizer
-    wait_for_end(runner)
-    assert runner.refinable is None
+    history = runner.histories.of(plugin.Krita.document)
+    monkeypatch.setattr(history, "layer_of", lambda result: None)
+
+    def paint(request: Any) -> Any:
+        runner.paint(request)
+        wait_for_end(runner)
+        return history.history.results[-1]
+
     request = {"weights": None, "iterations": None, "quality": "instant"}
-    runner.start(make_request(size=0, **request))
-    wait_for_end(runner)
-    assert runner.refinable is None
-    runner.start(make_request(**request))
-    wait_for_end(runner)
-    painting = next(header for header in sent if header["op"] == "start" and header["options"]["size"] == 32)
-    assert runner.can_refine(plugin.Krita.document)
-    assert not runner.can_refine(None)
-    runner.refine()
-    assert runner.refinable is None
-    runner.cancel()
-    assert runner.refinable is not None  # it can be asked for again
-    wait_until(lambda: not runner._timeout.isActive())
+    alone, full, small = paint(make_request()), paint(make_request(size=0, **request)), paint(make_request(**request))
+    assert not alone.is_refinable  # with weights of its own, it has no learned optimizer
+    assert not full.is_refinable
+    assert small.is_refinable
+    assert history.refinement(small) is None  # its layer is gone
+    node = SimpleNamespace(bounds=QtCore.QRect, thumbnail=lambda width, height: QtGui.QImage(), parentNode=lambda: None)
+    monkeypatch.setattr(history, "layer_of", lambda result: node)
     sent.clear()
-    runner.refine()
-    wait_for_end(runner)
+    refined = paint(history.refinement(small))
     (image,) = [header for header in sent if header.get("role") == "painting" and header["op"] == "image"]
-    assert (
-        max(image["painted_width"], image["painted_height"])
-        == painting["options"]["size"]
-        < max(image["width"], image["height"])
-    )
+    assert (image["painted_width"], image["painted_height"]) == (small.width, small.height)
+    assert max(small.width, small.height) < max(image["width"], image["height"])
     assert sent[-1]["options"]["size"] == max(image["width"], image["height"])
-    assert fake_layers.added[-1] == ("Photo x Style (50 %), refined", "result")
+    assert fake_layers.added[-1] == ("Photo x Style (50 %), refined", "photo")
     assert runner.problem == ""
-    assert runner.refinable is None
+    assert not refined.is_refinable
     assert runner.last_request.painting is None
 
 
 def test_removed_layer_and_invalid_option_are_reported(runner: Any, fake_layers: FakeLayers, make_request: Any) -> None:
-    runner.start(make_request("removed"))
+    runner.paint(make_request("removed"))
     wait_for_end(runner)
     assert runner.problem == "The layer was removed."
-    runner.start(make_request(strenth=1))
+    runner.paint(make_request(strenth=1))
     wait_for_end(runner)
     assert "did you mean 'strength'" in runner.problem
-    assert "OptionError" in runner.details
+    assert runner.details == ""  # the user can mend it
     assert fake_layers.added == []
     assert fake_layers.closed_snapshots == 2
 
@@ -132,7 +145,7 @@ def test_removed_layer_and_invalid_option_are_reported(runner: Any, fake_layers:
 def test_closing_the_document_ends_the_painting_without_a_message(
     plugin: Any, runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any
 ) -> None:
-    runner.start(make_request(iterations=100_000))
+    runner.paint(make_request(iterations=100_000))
     wait_for_preview(runner)
     monkeypatch.setattr(plugin.Krita, "document", None)
     wait_for_end(runner)
@@ -142,10 +155,10 @@ def test_closing_the_document_ends_the_painting_without_a_message(
 def test_missing_engine_is_reported(new_runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("IMPASTO_ENGINE", "")
     monkeypatch.setenv("PATH", "")
-    new_runner.start(make_request())
-    assert "set it up" in new_runner.problem
+    new_runner.paint(make_request())
+    assert "Download and install" in new_runner.problem
     monkeypatch.setenv("IMPASTO_ENGINE", "/nowhere/python3")
-    new_runner.start(make_request())
+    new_runner.paint(make_request())
     wait_for_end(new_runner)
     assert "/nowhere/python3" in new_runner.problem
 
@@ -167,7 +180,7 @@ def test_program_that_is_not_the_engine_is_reported(
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     Path(f"{program}.frame").write_bytes(encode_frame({"op": "hello", "protocol": 999}))
     monkeypatch.setenv("IMPASTO_ENGINE", str(program))
-    new_runner.start(make_request())
+    new_runner.paint(make_request())
     wait_for_end(new_runner)
     assert sentence in new_runner.problem
     assert not new_runner.engine.running
@@ -248,7 +261,7 @@ def run_setup(plugin: Any, monkeypatch: Any, folder: Path, uv: str) -> tuple[str
     [
         ("No space left on device (os error 28)", "The disk is full"),
         ("Permission denied (os error 13)", "cannot be written to"),
-        ("something else", "Setting up the engine failed: something else"),
+        ("something else", "The installation failed: something else"),
     ],
 )
 def test_failed_setup_keeps_the_previous_engine(
@@ -292,6 +305,6 @@ def test_setup_without_room_or_wheel_says_so(plugin: Any, monkeypatch: Any, tmp_
 
 def test_no_painting_starts_during_setup(runner: Any, fake_layers: FakeLayers, make_request: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(type(runner.setup), "running", property(lambda self: True))
-    runner.start(make_request())
-    assert runner.problem == "The engine is being set up: please wait."
+    runner.paint(make_request())
+    assert runner.problem == "The engine is being installed: please wait."
     assert not runner.busy

@@ -20,15 +20,19 @@ QtGui = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtGui")
 QtWidgets = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtWidgets")
 WIDTH, HEIGHT = 60, 40
 MODULES = (
+    "document_history",
     "engine_install",
     "engine_process",
     "engine_setup",
     "extension",
     "geometry",
+    "i18n",
+    "history",
     "installation",
     "layers",
     "live_painting",
     "request",
+    "result_pictures",
     "results",
     "runner",
     "settings",
@@ -62,9 +66,35 @@ class Krita:
     def version(self) -> str:
         return "0"
 
+    def notifier(self) -> Any:
+        signal = types.SimpleNamespace(connect=lambda receiver: None)
+        return types.SimpleNamespace(setActive=lambda active: None, viewCreated=signal, applicationClosing=signal)
+
     def addExtension(self, extension: Any) -> None: ...
 
     def addDockWidgetFactory(self, factory: Any) -> None: ...
+
+
+class FakeDocument:
+    """Replaces krita.Document: without layers, but with annotations"""
+
+    def __init__(self) -> None:
+        self.annotations: dict[str, bytes] = {}
+
+    def rootNode(self) -> Any:
+        return types.SimpleNamespace(childNodes=list, parentNode=lambda: None)
+
+    def activeNode(self) -> None:
+        return None
+
+    def annotation(self, name: str) -> bytes:
+        return self.annotations.get(name, b"")
+
+    def setAnnotation(self, name: str, description: str, data: Any) -> None:
+        self.annotations[name] = bytes(data)
+
+    def removeAnnotation(self, name: str) -> None:
+        self.annotations.pop(name, None)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +133,7 @@ def plugin_modules(app: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def plugin(plugin_modules: types.SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     """The plugin's modules with settings and a document of this test, and the fake Krita class"""
     monkeypatch.setattr(Krita, "folder", str(tmp_path / "data"))
-    monkeypatch.setattr(Krita, "document", types.SimpleNamespace(name="document"))
+    monkeypatch.setattr(Krita, "document", FakeDocument())
     monkeypatch.setenv("IMPASTO_ENGINE", sys.executable)
     return types.SimpleNamespace(**vars(plugin_modules), Krita=Krita)
 
@@ -114,7 +144,7 @@ def runner(plugin: types.SimpleNamespace) -> Iterator[Any]:
     runner = plugin.runner.get_runner()
     runner.problem = runner.details = ""
     yield runner
-    runner.cancel()
+    runner.cancel_all()
     wait_until(lambda: not runner._timeout.isActive())  # the engine has confirmed that it has stopped
 
 
@@ -155,6 +185,11 @@ class FakeLayers:
         class Snapshot:
             def __init__(self, document: Any) -> None: ...
 
+            def hide(self, key: str) -> None: ...
+
+            def take_mask(self, key: str, rect_: Any) -> list[Any]:
+                return []
+
             def make_visible(self, keys: list[str]) -> Iterator[int]:
                 yield 0
 
@@ -174,8 +209,9 @@ class FakeLayers:
                 record.written += pixels
                 yield 0
 
-            def add_above(self, key: str) -> None:
-                record.added.append((self._name, key))
+            def add_to_group(self, source_key: str, above_key: str, name: str, group_key: str) -> str:
+                record.added.append((self._name, above_key))
+                return "group"
 
         monkeypatch.setattr(plugin.layers, "Snapshot", Snapshot)
         monkeypatch.setattr(plugin.results, "ResultLayer", ResultLayer)

@@ -109,34 +109,24 @@ def test_sizes_show_their_times_and_never_exceed_the_layer(plugin: Any, runner: 
     form.create_fields(runner.options)
     choice = form.size_choice
     assert [choice.itemText(n) for n in range(choice.count())] == ["Preview", "Screen", "Full"]
-    runner.request_estimates(3000, 2000, {"quality": "draft"}, choice.sizes())
-    wait_until(lambda: len(runner.estimates) == 3)
-    seconds = {size: header["seconds"] for size, header in runner.estimates.items()}
+    runner.estimates.request(3000, 2000, {"quality": "draft"}, choice.sizes())
+    wait_until(lambda: len(runner.estimates.by_size) == 3)
+    seconds = {size: header["seconds"] for size, header in runner.estimates.by_size.items()}
     assert seconds[512] < seconds[0]
-    assert (runner.estimates[0]["width"], runner.estimates[0]["height"]) == (3000, 2000)
+    assert (runner.estimates.by_size[0]["width"], runner.estimates.by_size[0]["height"]) == (3000, 2000)
     choice.show_seconds(seconds)
-    assert re.fullmatch(r"Full \(\d+ (s|min)\)", choice.itemText(choice.findData(0)))
+    choice.show_layer_size(3000, 2000)
+    assert re.fullmatch(r"Full, 3000 px \(\d+ (s|min)\)", choice.itemText(choice.findData(0)))
+    choice.setCurrentIndex(choice.findData(512))
+    assert choice.enlargement == 3000 / 512
     form._fields["size"].set(768)  # from an older version
     assert form.options()["size"] == 768
     side = plugin.request.painted_side
     assert [side(512, (300, 200)), side(512, (3000, 2000)), side(0, (3000, 2000)), side(0, (20, 10))] == [300, 512, 3000, 32]
     assert side(0, (10_000, 10_000)) == 4000
-    runner.request_estimates(300, 200, {"strenth": 1}, [512, 0])
-    wait_until(lambda: "text" in runner.estimates[0])
-    assert "did you mean 'strength'" in runner.estimates[512]["text"]
-    delete(form)
-
-
-def test_first_document_offers_its_layer_as_the_style(plugin: Any, monkeypatch: Any) -> None:
-    """Without a document, "Picture file..." is the only entry; it is an action, not a style to keep."""
-    painting = SimpleNamespace(name=lambda: "Painting")
-    monkeypatch.setattr(plugin.layers, "visible_layers", lambda document, masks: [(0, painting)])
-    monkeypatch.setattr(plugin.layers, "node_key", lambda node: "painting")
-    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
-    form.refresh(None)
-    assert form.styles() == []
-    form.refresh(SimpleNamespace(activeNode=lambda: None))
-    assert [style.layer_key for style in form.styles()] == ["painting"]
+    runner.estimates.request(300, 200, {"strenth": 1}, [512, 0])
+    wait_until(lambda: "text" in runner.estimates.by_size[0])
+    assert "did you mean 'strength'" in runner.estimates.by_size[512]["text"]
     delete(form)
 
 
@@ -151,7 +141,7 @@ def test_engine_of_another_version_is_reported_with_the_remedy(plugin: Any, runn
     monkeypatch.delenv("IMPASTO_ENGINE")
     assert docker._setup_hint() == difference + "run `impasto krita install` again."
     monkeypatch.setattr(plugin.docker, "bundled_wheel", lambda: "engine.whl")
-    assert docker._setup_hint() == difference + "set it up again."
+    assert docker._setup_hint() == difference + "install it again."
     runner.changed.emit()
     assert not docker._setup.isHidden()
     delete(docker)

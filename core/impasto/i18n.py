@@ -1,14 +1,15 @@
-"""The plugin's texts in the user's language. Standard library only.
+"""The editor plugins' texts in the user's language.  Standard library only: the Krita plugin contains a copy.
 
-`translations/LANGUAGE.json` maps the English texts to their translations. A text without one stays English, so a new language
-is a new file, and may be incomplete.
+There, `translations/LANGUAGE.json` maps the English texts to their translations. A text without one stays English, so a new
+language is a new file, and may be incomplete. The engine itself speaks English.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "translations")
 _translations: dict[str, str] = {}
