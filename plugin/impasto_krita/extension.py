@@ -19,15 +19,18 @@ class ImpastoExtension(Extension):
         notifier.applicationClosing.connect(get_runner().close)
 
     def createActions(self, window: Window) -> None:
-        stylize = window.createAction("impasto_stylize", i18n("Stylize with Layer..."), "filter")
-        stylize.triggered.connect(self._open_dialog)
-        again = window.createAction("impasto_again", i18n("Stylize Again"), "tools/scripts")
-        again.triggered.connect(self._repeat_last)
-        live = window.createAction("impasto_live", i18n("Live Instant Style"), "tools/scripts")
-        live.triggered.connect(self._toggle_live)
-        stop = window.createAction("impasto_stop", i18n("Stop Stylizing"), "tools/scripts")
-        stop.triggered.connect(get_runner().cancel)
-        _EnableWhileBusy(stop)
+        actions = (
+            ("impasto_stylize", i18n("Stylize with Layer..."), "filter", self._open_dialog),
+            ("impasto_again", i18n("Stylize Again"), "tools/scripts", self._repeat_last),
+            ("impasto_live", i18n("Live Instant Style"), "tools/scripts", self._toggle_live),
+            ("impasto_stop", i18n("Stop Stylizing"), "tools/scripts", get_runner().cancel_all),
+        )
+        for name, text, menu, function in actions:
+            action = window.createAction(name, text, menu)
+            action.setText(text)  # Krita takes it from the .action file
+            action.triggered.connect(function)
+            if name == "impasto_stop":
+                _EnableWhileBusy(action)
 
     def _open_dialog(self) -> None:
         window = Krita.instance().activeWindow()

@@ -27,6 +27,7 @@ from .queue_panel import QueuePanel
 from .results_panel import ResultsPanel
 from .setup_panel import SetupPanel
 from .source_row import Source, SourceRow, source_layer
+from .tab_order import set_tab_order
 
 #: The options under "More", by the engine's names
 MORE_OPTIONS = ("style_scale", "style_loss", "padding", "preset", "seed")
@@ -206,7 +207,7 @@ class ImpastoDocker(DockWidget):
         self._update()
 
     def _build_layout(self) -> None:
-        content = QtWidgets.QWidget()
+        content = self._content = QtWidgets.QWidget()
         paint_row = QtWidgets.QHBoxLayout()
         paint_row.setSpacing(1)
         for widget in (self._button, self._button_menu, self._stop):
@@ -317,7 +318,10 @@ class ImpastoDocker(DockWidget):
         """Display the runner's state."""
         runner, live, training = self._runner, self._runner.live, self._runner.training
         self._shown_document = document = Krita.instance().activeDocument()
+        had_fields = self.form.has_schema
         self.form.create_fields(runner.options, runner.finds_faces)
+        if not had_fields and self.form.has_schema:
+            set_tab_order(self._content)
         self.form.set_instant_styles(runner.networks)
         if runner.last_request is not self._last_request:  # from here or the dialog: both display what was used last
             self._last_request = runner.last_request
