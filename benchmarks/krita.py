@@ -27,6 +27,14 @@ CASES: dict[str, dict[str, Any]] = {
         "quality": "draft",
         "iterations": None,
     },
+    "1024 x 1024, 8 bits, painted at 512, after twenty results": {
+        "width": 1024,
+        "height": 1024,
+        "results": 20,
+        "size": 512,
+        "quality": "draft",
+        "iterations": None,
+    },
     "3072 x 2048, 8 bits, default settings": {
         "width": 3072,
         "height": 2048,

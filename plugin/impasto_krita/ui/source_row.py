@@ -81,15 +81,16 @@ class SourceRow(QtWidgets.QWidget):
                 node = layers.layer_to_paint(document)
                 active = layers.node_key(node)
                 source = source_layer(document, history)
-                if source.key != layers.WHOLE_PICTURE:
-                    entries.append(("layer", source.key, source.name))
-                    nodes[source.key] = source.node
+                entries.append(("layer", source.key, source.name))
+                nodes[source.key] = source.node
                 if source.key != active and history.history.of_layer(active):
                     entries.append(("result", active, i18n("This result: {layer}", layer=node.name())))
                     nodes[active] = node
-            except PluginError:
-                pass
-            entries.append(("whole", layers.WHOLE_PICTURE, i18n("Whole picture")))
+            except PluginError:  # a filter layer, for instance
+                unpaintable = document.activeNode()
+                entries.append(("layer", "", unpaintable.name() if unpaintable is not None else i18n("No layer")))
+            if layers.WHOLE_PICTURE not in nodes:
+                entries.append(("whole", layers.WHOLE_PICTURE, i18n("Whole picture")))
         if active != self._active:
             self._active = active
             if self._mode == "result":
@@ -107,10 +108,9 @@ class SourceRow(QtWidgets.QWidget):
 
     def source(self, document: Document, history: DocumentHistory) -> Source:
         """What is painted.  Raises PluginError: there is nothing that can be painted"""
-        mode = self._choice.currentData() or "layer"
-        if mode == "whole":
+        if self._mode == "whole":
             return whole_picture(document)
-        if mode == "result":
+        if self._mode == "result":
             node = layers.layer_to_paint(document)
             return Source(layers.node_key(node), node.name(), node)
         return source_layer(document, history)

@@ -62,8 +62,11 @@ class GapTimer:
         self.gaps.pop("", None)
 
 
-def measure_painting(width, height, depth="U8", hidden=True, **options):
-    """Seconds to the first preview, and the longest gap in each state of a painting.  hidden: the style layer is hidden"""
+def measure_painting(width, height, depth="U8", hidden=True, results=0, **options):
+    """Seconds to the first preview, and the longest gap in each state of a painting.
+
+    hidden: the style layer is hidden; results: that are in the history before
+    """
     doc = Krita.instance().createDocument(width, height, "large", "RGBA", depth, SRGB, 72.0)
     Krita.instance().activeWindow().addView(doc)
     yield (lambda: Krita.instance().activeDocument() == doc and doc.activeNode() is not None), 60
@@ -76,15 +79,19 @@ def measure_painting(width, height, depth="U8", hidden=True, **options):
     yield from show_docker()
     yield (lambda: get_runner().engine.ready), 60
     yield 3  # the weights are loaded
+    for _ in range(results):
+        yield from press_stylize(style, size=64, quality="draft", iterations=2)
+        yield is_idle, 60
+        yield 0.2
     timer, result_layer = GapTimer(), plugin().results.ResultLayer
-    add_above = result_layer.add_above
+    add_to_group = result_layer.add_to_group
 
-    def add_with_label(self, key):  # what Krita does with a new layer is measured separately
+    def add_with_label(self, *arguments):  # what Krita does with a new layer is measured separately
         timer.turn()
         timer.set_label(lambda: "adding the result")
-        add_above(self, key)
+        return add_to_group(self, *arguments)
 
-    result_layer.add_above = add_with_label
+    result_layer.add_to_group = add_with_label
     timer.set_label(lambda: "adding an empty layer by hand")
     empty = doc.createNode("Empty", "paintlayer")
     doc.rootNode().addChildNode(empty, content)
@@ -103,7 +110,7 @@ def measure_painting(width, height, depth="U8", hidden=True, **options):
     seconds = time.perf_counter() - start
     yield 1
     timer.stop()
-    result_layer.add_above = add_above
+    result_layer.add_to_group = add_to_group
     return {**state(doc), "preview": preview, "gaps": timer.gaps, "stolen": timer.stolen, "seconds": seconds}
 
 
