@@ -1,4 +1,4 @@
-"""Jobs painted by a trained network: in one pass, and live."""
+"""Jobs painted by a trained network: in one pass, as pictures of a film, and live."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from impasto.feedforward.network import TransformNet
-from impasto.feedforward.stylizer import FeedforwardStylizer
+from impasto.feedforward.stylizer import FeedforwardStylizer, TemporalSmoothing
 from impasto.images.picture import to_uint
 from impasto.options import Options
 from impasto.worker.protocol import Header
@@ -66,6 +66,85 @@ def test_an_unknown_network_is_refused(client: Client) -> None:
     header = client.read_until("error")[-1][0]
     assert header["code"] == "NetError"
     assert "'blue_waves'" in header["text"]
+
+
+def paint_film_picture(
+    client: Client, job: int, values: np.ndarray, state: bytes, steady: float = 0.8, **options: Any
+) -> tuple[np.ndarray, bytes]:
+    """Paint one picture of a film. Returns the painting and the new state."""
+    client.send_image(job, "content", values)
+    client.send({"op": "image", "job": job, "role": "style", "net": "green_waves"})
+    header = {"op": "start", "job": job, "options": {"strength": 0.7, **options}, "sequence": {"steady": steady}}
+    client.send(header, state)
+    frames = client.read_until("done", "error")
+    assert frames[-1][0]["op"] == "done", frames[-1][0]
+    return assemble(frames, "rows"), frames[-1][1]
+
+
+def test_the_pictures_of_a_film_are_smoothed_over_time(client: Client, networks_folder: Path) -> None:
+    network = TransformNet.load(networks_folder / "green_waves.safetensors")
+    stylizer = FeedforwardStylizer(network, Options(size=0, strength=0.7), statistics_filter=TemporalSmoothing(0.8))
+    state, paintings, alone = b"", [], []
+    for number, seed in enumerate((0, 3, 5)):
+        painting, state = paint_film_picture(client, 40 + number, bgra(seed, size=SIZE), state)
+        expected = to_uint(stylizer.stylize(scene(WIDTH, HEIGHT, seed)), 8)
+        assert np.abs(painting[..., 2::-1].astype(int) - expected).max() <= 1
+        alone.append(assemble(run_job(client, 50, bgra(seed, size=SIZE)), "rows"))  # leaves the film as it is
+        paintings.append(painting)
+    assert (paintings[0] == alone[0]).all()
+    assert np.abs(paintings[2].astype(int) - alone[2]).max() > 2
+
+
+def test_a_still_film_stands_still_and_another_film_starts_afresh(client: Client) -> None:
+    still, other = bgra(1, size=SIZE), bgra(4, size=SIZE)
+    first, state = paint_film_picture(client, 60, still, b"")
+    second, state = paint_film_picture(client, 61, still, state)
+    assert np.abs(first.astype(int) - second).max() <= 1
+    smoothed, _ = paint_film_picture(client, 62, other, state)
+    fresh, _ = paint_film_picture(client, 63, other, b"")
+    assert (fresh == assemble(run_job(client, 64, other), "rows")).all()
+    assert np.abs(smoothed.astype(int) - fresh).max() > 2
+
+
+def test_a_film_goes_on_after_a_canceled_picture_and_in_another_process(client: Client, networks_folder: Path) -> None:
+    _, state = paint_film_picture(client, 70, bgra(1, size=SIZE), b"")
+    expected, _ = paint_film_picture(client, 71, bgra(2, size=SIZE), state)
+    start_job(client, 72, bgra(5, size=SIZE), sequence={"steady": 0.8})
+    cancel_job(client, 72)
+    assert (paint_film_picture(client, 73, bgra(2, size=SIZE), state)[0] == expected).all()
+    other = Client(IMPASTO_NETS=str(networks_folder))
+    other.read_until("nets")
+    painting, _ = paint_film_picture(other, 1, bgra(2, size=SIZE), state)
+    other.close()
+    assert np.abs(painting.astype(int) - expected).max() <= 1
+
+
+def test_malformed_films_are_refused_in_one_line(client: Client) -> None:
+    _, state = paint_film_picture(client, 80, bgra(size=SIZE), b"")
+
+    def assert_refused(code: str, text: str, sequence: Any, state: bytes = b"", net: bool = True, **fields: Any) -> None:
+        client.send_image(81, "content", bgra(size=SIZE))
+        if net:
+            client.send({"op": "image", "job": 81, "role": "style", "net": "green_waves"})
+        else:
+            client.send_image(81, "style", bgra(2, size=SIZE))
+        header = {"op": "start", "job": 81, "options": {"strength": 0.7}, "sequence": sequence}
+        client.send({**header, **fields}, state)
+        header = client.read_until("done", "error")[-1][0]
+        assert (header["op"], header.get("code")) == ("error", code)
+        assert text in header["text"]
+        assert "\n" not in header["text"]
+
+    for sequence in (0.8, {}, {"steady": "0.8"}, {"steady": True}, {"steady": None}):
+        assert_refused("OptionError", "a number `steady`", sequence)
+    for steady in (-0.1, 1, 17):
+        assert_refused("OptionError", "up to, but not including, 1", {"steady": steady})
+    assert_refused("OptionError", "without `live`", {"steady": 0.8}, live=True)
+    assert_refused("OptionError", "only a trained network", {"steady": 0.8}, net=False)
+    assert_refused("SequenceError", "other settings", {"steady": 0.7}, state)
+    assert_refused("SequenceError", "other settings", {"steady": 0.8}, state, options={"strength": 0.6})
+    assert_refused("SequenceError", "damaged", {"steady": 0.8}, state[:-7])
+    assert_refused("SequenceError", "damaged", {"steady": 0.8}, state[:32])
 
 
 def test_a_live_job_repaints_what_a_patch_changes(client: Client) -> None:

@@ -1,26 +1,38 @@
-"""Jobs painted by a trained network: in one pass, or live, where edits of the content are repainted as they arrive."""
+"""Jobs painted by a trained network: in one pass, as a picture of a film, or live: edits are repainted as they arrive."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ImageError
+from ..errors import ImageError, OptionError
 from .channel import JobChannel, Preempted
 from .job import Job, to_bgra
 from .protocol import Header, stripes
 
 if TYPE_CHECKING:
     from ..feedforward.live import LivePainting, Patch
+    from ..feedforward.stylizer import FeedforwardStylizer, TemporalSmoothing
     from ..options import Options
 
 #: Seconds for which a live update runs before urgent frames preempt it
 _PREEMPT_SECONDS = 0.5
 
 
-def paint_feedforward(job: Job, settings: dict[str, Any], channel: JobChannel) -> None:
-    """Stylize the content in one pass and send the result.  Raises ImpastoError, Cancelled."""
+class SequenceError(OptionError):
+    """The state of a film was made by another network, or with other settings."""
+
+
+def paint_feedforward(
+    job: Job, settings: dict[str, Any], channel: JobChannel, smoothing: TemporalSmoothing | None = None, state: bytes = b""
+) -> None:
+    """Stylize the content in one pass and send the result.
+
+    smoothing: of a film, of which the content is one picture; state: of the smoothing, after the picture before; b"": none
+    Raises ImpastoError, Cancelled.
+    """
     from ..feedforward.registry import load_network
     from ..feedforward.stylizer import FeedforwardStylizer
 
@@ -28,9 +40,50 @@ def paint_feedforward(job: Job, settings: dict[str, Any], channel: JobChannel) -
     network = load_network(job.style_network)
     options = _resolve_options({**settings, **job.protection(settings)})
     content = job.picture("content")
-    painting = FeedforwardStylizer(network, options).stylize(content, channel.check_cancelled)
+    stylizer = FeedforwardStylizer(network, options, statistics_filter=smoothing, network_name=job.style_network)
+    if smoothing is not None and state:
+        _restore_state(smoothing, stylizer, state)
+    painting = stylizer.stylize(content, channel.check_cancelled)
     channel.send_rows(job.render(content, painting))
-    _send_done(job, channel, start)
+    _send_done(job, channel, start, b"" if smoothing is None else _encode_state(smoothing, stylizer))
+
+
+def parse_sequence(header: Header) -> TemporalSmoothing | None:
+    """Return the smoothing that a `start` frame asks for, or None.  Raises OptionError."""
+    from ..feedforward.stylizer import TemporalSmoothing
+
+    sequence = header.get("sequence")
+    if sequence is None:
+        return None
+    steady = sequence.get("steady") if isinstance(sequence, dict) else None
+    if isinstance(steady, bool) or not isinstance(steady, int | float):
+        raise OptionError(f"sequence is {sequence!r}: give an object with a number `steady`")
+    return TemporalSmoothing(steady)
+
+
+def _encode_state(smoothing: TemporalSmoothing, stylizer: FeedforwardStylizer) -> bytes:
+    import safetensors.torch
+
+    averages = {name: tensor.cpu().contiguous() for name, tensor in smoothing.state().items()}
+    return _state_key(smoothing, stylizer) + safetensors.torch.save(averages)
+
+
+def _restore_state(smoothing: TemporalSmoothing, stylizer: FeedforwardStylizer, state: bytes) -> None:
+    """Restore what `_encode_state` returned.  Raises SequenceError."""
+    import safetensors.torch
+
+    key = _state_key(smoothing, stylizer)
+    if not state.startswith(key):
+        raise SequenceError("the film was begun with another network, or with other settings: begin it again")
+    try:
+        smoothing.restore(safetensors.torch.load(state[len(key) :]), stylizer.device)
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise SequenceError("the state of the film is damaged: begin it again") from error
+
+
+def _state_key(smoothing: TemporalSmoothing, stylizer: FeedforwardStylizer) -> bytes:
+    """Return a digest of what the averages depend on, besides the pictures."""
+    return hashlib.sha256(f"{stylizer.recipe} {smoothing.decay}".encode()).digest()
 
 
 class LiveTask:
@@ -95,6 +148,7 @@ def _resolve_options(settings: dict[str, Any]) -> Options:
     return resolve_options({**settings, "size": 0, "style_weights": None})
 
 
-def _send_done(job: Job, channel: JobChannel, start: float) -> None:
+def _send_done(job: Job, channel: JobChannel, start: float, state: bytes = b"") -> None:
+    """state: of the film, for the next picture"""
     width, height = job.size
-    channel.send("done", network=job.style_network, seconds=time.monotonic() - start, width=width, height=height)
+    channel.send("done", state, network=job.style_network, seconds=time.monotonic() - start, width=width, height=height)
