@@ -1,0 +1,577 @@
+"""Paints the frames of an animation in an instant style, smoothly over time, on a new animated layer.
+
+The frames are read from a clone of the document, so that the user can go on with it. Each painted frame is a file in the
+plugin's data folder, named by a digest of what it depends on: its pixels, the settings and, since it is smoothed over time,
+the frames before it. What is there already is not painted again: painting goes on where it was stopped, even after a restart
+of Krita, and starts over from the first frame that was changed.
+
+A frame that equals the one before it, as in an animation on twos, is not painted: it shows the same picture, and does not
+count in the smoothing, because a held drawing has to stand still.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+import time
+import zlib
+from typing import Any, Callable, Generator, NamedTuple, Tuple
+
+from krita import Document, Krita
+
+from . import layers, settings
+from .animated_layer import encode_picture, write_animated_layer
+from .disk import delete_in_background
+from .engine_process import EngineProcess
+from .errors import PluginError
+from .i18n import i18n
+from .messages import format_seconds
+from .qt import QtCore
+from .request import PaintRequest
+from .results import add_above
+from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
+from .version import VERSION
+
+MAX_FRAMES = 2000
+#: Weight of the earlier frames in the smoothing over time
+STEADY = 0.8
+#: Job numbers of animations start here, apart from those of paintings and of Live.
+_FIRST_JOB = 1 << 24
+#: So many folders with the frames of unfinished animations are kept; older ones are deleted.
+_KEPT_FOLDERS = 4
+#: Krita activates a new layer within this many polls; then the user's layer is made the active one again.
+_ACTIVATION_POLLS = 25
+
+Stripes = Tuple[Tuple[int, int, bytes], ...]  # (y, rows, pixels) from the top
+
+
+def has_animation(document: Document | None) -> bool:
+    """Whether any layer or mask of the document is animated."""
+    nodes = [document.rootNode()] if document is not None else []
+    while nodes:
+        node = nodes.pop()
+        if node is not None:
+            if node.animated():
+                return True
+            nodes += node.childNodes()
+    return False
+
+
+class AnimationPainting(QtCore.QObject):
+    """Paints one range of frames at a time.
+
+    Signals: `changed` when something visible has changed, `finished` when a layer was added to the document, and
+    `failed(message, details)`. After a failure, as after `stop`, the frames that are done are kept.
+    """
+
+    changed, finished = QtCore.pyqtSignal(), QtCore.pyqtSignal()
+    failed = QtCore.pyqtSignal(str, str)
+
+    def __init__(self, engine: EngineProcess, engine_busy: Callable[[], bool], parent: QtCore.QObject | None = None) -> None:
+        """engine_busy: whether the engine works on a painting, which goes first"""
+        super().__init__(parent)
+        self.status, self.fraction = "", 0.0
+        self._engine, self._engine_busy = engine, engine_busy
+        engine.frame_received.connect(self._on_frame)
+        self._job = _FIRST_JOB
+        self._received: list[bytes] = []  # rows of the frame that is being painted
+        self._answer: tuple[dict[str, Any], bytes] | None = None  # the end of the job: `done` with the state, or `error`
+        self._film: _Film | None = None  # that is being painted, or that can go on
+        self._steps = StepRunner(self)
+        self._steps.finished.connect(self._on_steps_finished)
+        self._steps.failed.connect(self._on_steps_failed)
+
+    @property
+    def busy(self) -> bool:
+        return self._steps.running
+
+    @property
+    def done_frames(self) -> int:
+        """How many frames are done of the range that is being painted, or was stopped."""
+        return 0 if self._film is None else len(self._film.files)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether painting was stopped, or has failed, and can go on."""
+        return not self.busy and self._film is not None and not self._film.problem()
+
+    def start(self, request: PaintRequest, first: int, last: int, steady: float = STEADY) -> None:
+        """Paint the frames from `first` to `last` of the request's layer, in its instant style. The engine has to be started.
+
+        steady: weight of the earlier frames in the smoothing over time, from 0 up to, but not including, 1
+        """
+        if self.busy:
+            return
+        problem = _find_problem(request, first, last)
+        if not problem:
+            self._film = _Film(request, first, last, steady)
+            problem = self._film.problem()
+        if problem:
+            self._film = None
+            self._on_steps_failed(problem, "")
+        else:
+            self.resume()
+
+    def resume(self) -> None:
+        """Go on with the frames that are missing. The engine has to be started."""
+        if self.can_resume:
+            assert self._film is not None
+            self._film.earlier_files, self._film.files = self._film.files, []
+            self._steps.start(self._paint(self._film))
+            self._set_status(i18n("Reading the frames"))
+
+    def add_done(self) -> None:
+        """Add a layer with the frames that are done. The others can still be painted, which adds another layer."""
+        if self.can_resume and self.done_frames:
+            assert self._film is not None
+            self._steps.start(self._add_layer(self._film))
+            self._set_status(i18n("Adding the frames"))
+
+    def stop(self) -> None:
+        """Stop painting; the frames that are done are kept. Call this also when Krita closes."""
+        if not self.busy:
+            return
+        self._cancel_job()
+        self._steps.stop()
+        if self._film is None:  # the layer was added already
+            self._on_steps_finished()
+            return
+        self._film.keep_earlier_files()
+        count = self._film.count
+        self._set_status(i18n("Stopped: {done} of {count} frames are done.", done=self.done_frames, count=count))
+
+    def _paint(self, film: _Film) -> Steps:
+        """Paint the frames that are missing, and add the layer."""
+        snapshot = _FilmSnapshot(film.request.document)
+        protected = film.request.protected
+        try:
+            yield NEXT_MS  # cloning the document took as long as one step may
+            yield from snapshot.make_visible([film.request.layer_key, *([protected.layer_key] if protected else [])])
+            mask = yield from film.read_mask()
+            store = film.store = _FrameStore(film.key(mask))
+            clock = _Clock(film.count)
+            digest, previous = b"", ""  # of the last frame; name of the last one that was painted
+            for moment in range(film.first, film.last + 1):
+                self._show_progress(film, clock)
+                yield from snapshot.show_frame(moment)
+                frame = yield from _read_frame(snapshot, film)
+                film.require()
+                if frame.digest == digest and film.files:
+                    film.files.append(film.files[-1])
+                elif frame.is_empty:
+                    film.files.append("")
+                else:
+                    name = _digest((previous if film.steady else "").encode(), frame.digest).hex()
+                    if not store.contains(name, film):
+                        yield from self._wait_for_engine(film)
+                        clock.start(len(film.files))
+                        self._show_progress(film, clock)
+                        yield from self._paint_frame(film, frame, mask, store.state(previous if film.steady else ""))
+                        assert self._answer is not None
+                        yield from store.write(name, film, self._received, self._answer[1])
+                    film.files.append(store.path(name))
+                    previous = name
+                digest = frame.digest
+        except _SequenceRefused as error:
+            film.files = film.earlier_files = []
+            store.delete()
+            raise PluginError(i18n("The style has changed since these frames were painted: paint them again.")) from error
+        finally:
+            snapshot.close()
+        yield from self._add_layer(film)
+        store.delete()
+
+    def _wait_for_engine(self, film: _Film) -> Steps:
+        """Wait until the engine is ready, and has no painting to do."""
+        while not self._engine.ready or self._engine_busy():
+            self._require_engine(film)
+            self._set_status(i18n("Waiting for the engine"))
+            yield IDLE_MS
+
+    def _paint_frame(self, film: _Film, frame: _Frame, mask: Stripes, state: bytes) -> Steps:
+        """Let the engine paint a frame: then the rows are in `_received`, and `_answer` has the state for the next frame.
+
+        state: of the smoothing, after the frame before
+        """
+        self._job += 1
+        self._received, self._answer = [], None
+        job, send, size = self._job, self._engine.send_image, film.rect[2:]
+        yield from send(job, "content", 0, size, "bgra8", frame.stripes)
+        if mask:
+            yield from send(job, "mask", 0, size, "gray8", mask)
+        if frame.protected:
+            yield from send(job, "protect", 0, size, *frame.protected)
+        self._engine.send({"op": "image", "job": job, "role": "style", **film.request.styles[0].to_header()})
+        header = {"op": "start", "job": job, "options": film.request.options}
+        self._engine.send({**header, "sequence": {"steady": film.steady}} if film.steady else header, state)
+        while self._answer is None:
+            self._require_engine(film)
+            yield IDLE_MS
+        answer = self._answer[0]
+        if answer.get("code") == "SequenceError":
+            raise _SequenceRefused(str(answer.get("text")))
+        if answer["op"] == "error":
+            number = len(film.files) + 1
+            raise PluginError(i18n("Frame {number}: {problem}", number=number, problem=answer.get("text")))
+
+    def _add_layer(self, film: _Film) -> Steps:
+        """Add a layer with the frames that are done, above the layer that was painted."""
+        document, store = film.request.document, film.store
+        film.require()
+        assert store is not None
+        path = yield from store.write_layer(film)
+        temporary = _open_document(path)
+        try:
+            while not temporary.tryBarrierLock():  # Krita is drawing in other threads
+                yield IDLE_MS
+            temporary.unlock()
+            layer = temporary.rootNode().childNodes()[0].duplicate()
+            film.require()
+            active = document.activeNode()
+            active_key, layer_key = layers.node_key(active) if active is not None else "", layers.node_key(layer)
+            source = layers.find_node(document, film.request.layer_key)
+            layer.setName(film.request.title)
+            if source is not None and source.parentNode() is not None:
+                layer.setOpacity(source.opacity())
+                layer.setBlendingMode(source.blendingMode())
+            add_above(document, layer, source)
+        finally:  # Krita crashes if this is closed before the document has the layer
+            temporary.setModified(False)
+            temporary.close()
+            with contextlib.suppress(OSError):
+                os.remove(path)
+        self.status = i18n("{count} frames were added.", count=len(film.files))
+        if len(film.files) > 1 and len(set(film.files)) == 1:
+            self.status = i18n("{layer} does not move: its frames are all the same.", layer=film.request.layer_name)
+        if len(film.files) == film.count:
+            self._film = None
+        yield from _keep_active(document, active_key, layer_key)
+
+    def _show_progress(self, film: _Film, clock: _Clock) -> None:
+        done = len(film.files)
+        self.fraction = done / film.count
+        values = {"number": min(done + 1, film.count), "count": film.count}
+        seconds = clock.seconds_left(done)
+        if seconds is None:
+            self._set_status(i18n("Frame {number} of {count}", **values))
+        else:
+            time_left = format_seconds(seconds)
+            self._set_status(i18n("Frame {number} of {count}, {seconds} left", **values, seconds=time_left))
+
+    def _require_engine(self, film: _Film) -> None:
+        film.require()
+        if not self._engine.running:
+            raise PluginError(i18n("The engine has ended: press Resume to go on."))
+
+    def _on_frame(self, header: dict[str, Any], blob: bytes) -> None:
+        if header.get("job") != self._job or not self.busy:
+            return
+        if header.get("op") == "rows":
+            self._received.append(blob)
+        elif header.get("op") in ("done", "error"):
+            self._answer = header, blob
+            self._steps.advance()
+
+    def _on_steps_finished(self) -> None:
+        self.fraction, self._received = 1.0, []
+        self.changed.emit()
+        self.finished.emit()
+
+    def _on_steps_failed(self, message: str, details: str) -> None:
+        self._cancel_job()
+        if self._film is not None:
+            self._film.keep_earlier_files()
+        self._set_status(message)
+        self.failed.emit(message, details)
+
+    def _cancel_job(self) -> None:
+        self._engine.send({"op": "cancel", "job": self._job})
+        self._job += 1  # ignore what the engine still sends for the old job
+        self._received = []
+
+    def _set_status(self, status: str) -> None:
+        self.status = status
+        self.changed.emit()
+
+
+class _SequenceRefused(Exception):
+    """The engine does not go on with frames that were painted by another network."""
+
+
+class _Film:
+    """A range of frames to paint, and the files of those that are done"""
+
+    def __init__(self, request: PaintRequest, first: int, last: int, steady: float) -> None:
+        self.request, self.first, self.last, self.steady = request, first, last, steady
+        self.files: list[str] = []  # of the frames from the first on; equal frames share a file
+        self.earlier_files: list[str] = []  # the same, before painting went on
+        self.store: _FrameStore | None = None  # where the files are
+        self.canvas = layers.canvas_rect(request.document)
+        self.rect = self.canvas  # that the engine paints
+        selection = layers.copy_selection(request.document)
+        self._mask = None
+        if selection is not None:
+            self._mask, selected = selection
+            self.rect = (
+                layers.with_margin(selected).intersection(self.canvas) if selected.width and selected.height else selected
+            )
+
+    @property
+    def count(self) -> int:
+        """How many frames the range has."""
+        return self.last + 1 - self.first
+
+    def problem(self) -> str:
+        """Why the film cannot go on, in one sentence, or an empty string."""
+        if not layers.is_open(self.request.document):
+            return i18n("The picture was closed. Open it and paint its frames again: those that are done are kept.")
+        if layers.canvas_rect(self.request.document) != self.canvas:
+            return i18n("The picture's size was changed: paint the frames again.")
+        if not self.rect.width or not self.rect.height:
+            return i18n("The selection is outside the picture: there is nothing to paint.")
+        return ""
+
+    def keep_earlier_files(self) -> None:
+        """Painting has stopped, perhaps before it was where it was stopped before: what was done then is still done."""
+        if self.earlier_files[: len(self.files)] == self.files:
+            self.files = self.earlier_files
+        self.earlier_files = []
+
+    def require(self) -> None:
+        """Raises PluginError if the film cannot go on"""
+        problem = self.problem()
+        if problem:
+            raise PluginError(problem)
+
+    def read_mask(self) -> Generator[int, None, Stripes]:
+        """Read the selection, one stripe per step.  Returns its stripes, or an empty tuple if everything is painted"""
+        stripes: list[tuple[int, int, bytes]] = []
+        if self._mask is not None:
+            for stripe in layers.mask_stripes(self._mask, self.rect):
+                stripes.append(stripe)
+                yield NEXT_MS
+        return tuple(stripes)
+
+    def key(self, mask: Stripes) -> str:
+        """A string that is different for all settings on which the result depends."""
+        request = self.request
+        names = [VERSION, request.layer_key, request.styles[0].network, request.protected and request.protected.layer_key]
+        values = json.dumps([names, self.steady, self.canvas, self.rect, request.options], sort_keys=True, default=str)
+        return _digest(values.encode(), *(pixels for _, _, pixels in mask)).hex()
+
+
+class _FilmSnapshot(layers.Snapshot):
+    """A clone of a document, to read frames from."""
+
+    def show_frame(self, moment: int) -> Steps:
+        """Go to a frame, and wait until Krita has drawn it."""
+        self._document.setCurrentTime(moment)
+        while not self._document.tryBarrierLock():  # Krita is drawing in other threads
+            yield IDLE_MS
+        self._document.unlock()
+
+
+class _Frame(NamedTuple):
+    """The pixels of a frame"""
+
+    stripes: Stripes
+    protected: tuple[str, Stripes] | None  # format and stripes of what keeps its shapes
+    digest: bytes
+    is_empty: bool  # transparent everywhere
+
+
+def _read_frame(snapshot: _FilmSnapshot, film: _Film) -> Generator[int, None, _Frame]:
+    """Read the current frame of the snapshot, one stripe per step."""
+    picture = snapshot.picture(film.request.layer_key, film.rect)
+    picture.depth = "U8"
+    hasher, is_empty = hashlib.blake2b(digest_size=16), True
+    stripes, protected_stripes = [], []
+    for stripe in picture.stripes():
+        stripes.append(stripe)
+        hasher.update(stripe[2])
+        is_empty = is_empty and not stripe[2][3::4].strip(b"\0")
+        yield NEXT_MS
+    protected = None
+    if film.request.protected is not None:
+        pixel_format, region = snapshot.region(film.request.protected.layer_key, film.rect)
+        for stripe in region:
+            protected_stripes.append(stripe)
+            hasher.update(stripe[2])
+            yield NEXT_MS
+        protected = pixel_format, tuple(protected_stripes)
+    return _Frame(tuple(stripes), protected, hasher.digest(), is_empty)
+
+
+class _FrameStore:
+    """The folder with the painted frames of a film"""
+
+    def __init__(self, key: str) -> None:
+        """Raises PluginError if the folder cannot be created"""
+        parent = os.path.join(settings.data_folder(), "animations")
+        self._folder = os.path.join(parent, key)
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            os.utime(self._folder)
+        except OSError as error:
+            raise PluginError(_cannot_store(error)) from error
+        with contextlib.suppress(OSError):  # one of them is being deleted
+            folders = sorted((os.path.join(parent, name) for name in os.listdir(parent)), key=os.path.getmtime)
+            for folder in folders[:-_KEPT_FOLDERS]:
+                delete_in_background(folder)
+
+    def path(self, name: str) -> str:
+        return os.path.join(self._folder, f"{name}.frame")
+
+    def contains(self, name: str, film: _Film) -> bool:
+        """Whether this frame is complete."""
+        return os.path.exists(self.path(name)) and (not film.steady or os.path.exists(self._state_path(name)))
+
+    def state(self, name: str) -> bytes:
+        """The state of the smoothing after this frame; empty if `name` is.  Raises PluginError"""
+        if not name:
+            return b""
+        try:
+            with open(self._state_path(name), "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise PluginError(_cannot_store(error)) from error
+
+    def write(self, name: str, film: _Film, rows: list[bytes], state: bytes) -> Steps:
+        """Write a frame in another thread.  rows: of the part that was painted.  Raises PluginError"""
+
+        def write() -> None:
+            if state:
+                _write_file(self._state_path(name), state)
+            _write_file(self.path(name), encode_picture(b"".join(rows), film.rect))
+
+        yield from _run_in_thread(write)
+
+    def write_layer(self, film: _Film) -> Generator[int, None, str]:
+        """Write a Krita file with the frames that are done in another thread.  Returns its path.  Raises PluginError
+
+        A drawing that is held has one keyframe. After the last frame, the layer is transparent.
+        """
+        path = os.path.join(self._folder, "layer.kra")
+        files = [*film.files]
+        if film.first + len(files) <= film.request.document.fullClipRangeEndTime():
+            files.append("")
+        changes = [index for index in range(len(files)) if index == 0 or files[index] != files[index - 1]]
+        keyframes = [(film.first + index, files[index]) for index in changes]
+        try:
+            yield from _run_in_thread(lambda: write_animated_layer(path, film.canvas, keyframes))
+        except zlib.error as error:
+            film.files = film.earlier_files = []
+            self.delete()
+            raise PluginError(i18n("The frames that were painted are damaged: paint them again.")) from error
+        return path
+
+    def delete(self) -> None:
+        """Delete the folder."""
+        delete_in_background(self._folder)
+
+    def _state_path(self, name: str) -> str:
+        return os.path.join(self._folder, f"{name}.state")
+
+
+class _Clock:
+    """Estimates the time that is left, from the frames since the first that had to be painted."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._start, self._first = count, 0.0, -1
+
+    def start(self, done: int) -> None:
+        """The frame after `done` others is painted now."""
+        if self._first < 0:
+            self._start, self._first = time.monotonic(), done
+
+    def seconds_left(self, done: int) -> float | None:
+        """None as long as it is not known."""
+        if self._first < 0 or done <= self._first:
+            return None
+        return (time.monotonic() - self._start) / (done - self._first) * (self._count - done)
+
+
+def _find_problem(request: PaintRequest, first: int, last: int) -> str:
+    """Why these frames cannot be painted, in one sentence, or an empty string."""
+    if len(request.styles) != 1 or not request.styles[0].network:
+        return i18n("Frames are painted in an instant style: choose one, or make this style instant first.")
+    if not layers.is_open(request.document) or layers.find_node(request.document, request.layer_key) is None:
+        return i18n("The layer was removed.")
+    if not has_animation(request.document):
+        return i18n("This picture has no animation: press Stylize to paint it.")
+    if first < 0 or last < first:
+        return i18n("There are no frames from {first} to {last}.", first=first, last=last)
+    if last - first >= MAX_FRAMES:
+        count = last + 1 - first
+        return i18n("{count} frames are too many at once: choose at most {most}.", count=count, most=MAX_FRAMES)
+    return ""
+
+
+def _open_document(path: str) -> Document:
+    """Open a Krita file that the user does not see.  Raises PluginError"""
+    krita = Krita.instance()
+    batchmode = krita.batchmode()
+    krita.setBatchmode(True)  # otherwise Krita shows a dialog: the file names its color profile, but does not contain it
+    try:
+        document = krita.openDocument(path)
+    finally:
+        krita.setBatchmode(batchmode)
+    if document is None or not document.rootNode().childNodes():
+        raise PluginError(i18n("Krita cannot read the frames that were painted."))
+    return document
+
+
+def _keep_active(document: Document, key: str, new_key: str) -> Steps:
+    """If Krita activates the new layer, activate the layer with the other key again."""
+    for _ in range(_ACTIVATION_POLLS):
+        yield IDLE_MS
+        if not layers.is_open(document):
+            return
+        active = document.activeNode()
+        if active is not None and layers.node_key(active) == new_key:
+            node = layers.find_node(document, key)
+            if node is not None:
+                document.setActiveNode(node)
+            return
+
+
+def _run_in_thread(work: Callable[[], None]) -> Steps:
+    """Wait for work in another thread.  Raises PluginError if a file cannot be written or read, and what else `work` raises"""
+    problems: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:
+            problems.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        yield IDLE_MS
+    for problem in problems:
+        if isinstance(problem, OSError):
+            raise PluginError(_cannot_store(problem)) from problem
+        raise problem
+
+
+def _write_file(path: str, content: bytes) -> None:
+    """Write a file that exists only once it is complete.  Raises OSError"""
+    with open(path + ".new", "wb") as file:
+        file.write(content)
+    os.replace(path + ".new", path)
+
+
+def _cannot_store(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return i18n("The frames cannot be stored ({reason}): free some space on the disk, and press Resume.", reason=reason)
+
+
+def _digest(*parts: bytes) -> bytes:
+    hasher = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        hasher.update(part)
+    return hasher.digest()
