@@ -36,7 +36,10 @@ def test_engine_runner_and_form(binding: str, random_weights_file: Path) -> None
     }
     # Without conftest.py, which loads torch
     options = ["-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.plugin.without_krita.fake_krita"]
-    files = [str(HERE / "without_krita" / name) for name in ("animation.py", "engine.py", "form.py", "history.py", "style_library.py")]
+    files = [
+        str(HERE / "without_krita" / name)
+        for name in ("animation.py", "engine.py", "form.py", "history.py", "style_library.py")
+    ]
     command = [sys.executable, "-m", "pytest", *options, *files]
     process = subprocess.run(
         command, env=variables, cwd=HERE.parents[1], capture_output=True, text=True, check=False, timeout=600
