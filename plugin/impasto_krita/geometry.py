@@ -40,9 +40,10 @@ def union(a: Rect | None, b: Rect) -> Rect:
 def changed_rect(before: bytes, after: bytes, rect: Rect) -> Rect:
     """The part of `rect` in which two different images of it differ: exact rows, columns to within 16 pixels.
 
-    before, after: pixels of 4 bytes, row by row
+    before, after: pixels of any number of bytes, row by row
     """
-    stride, step = 4 * rect.width, 4 * _COLUMN_STEP
+    pixel = len(before) // (rect.width * rect.height)
+    stride, step = pixel * rect.width, pixel * _COLUMN_STEP
     rows = [n for n in range(rect.height) if before[n * stride : (n + 1) * stride] != after[n * stride : (n + 1) * stride]]
     left, right = stride, 0
     for n in rows:
@@ -51,4 +52,4 @@ def changed_rect(before: bytes, after: bytes, rect: Rect) -> Rect:
             left = max(0, left - step)
         while right < stride and old[right:] != new[right:]:
             right = min(stride, right + step)
-    return Rect(rect.x + left // 4, rect.y + rows[0], (right - left) // 4, rows[-1] - rows[0] + 1)
+    return Rect(rect.x + left // pixel, rect.y + rows[0], (right - left) // pixel, rows[-1] - rows[0] + 1)

@@ -32,21 +32,108 @@ def test_live_repaints_where_the_brush_stroke_was(krita: KritaSession) -> None:
     assert result["names_after"] == result["names"]
 
 
+def test_stroke_is_seen_while_it_is_drawn(krita: KritaSession) -> None:
+    result = krita.run("live.see_stroke", limit=240)
+    assert result["opaque_before"]
+    assert result["during"]["opacity"] == 0
+    assert 0 < result["during"]["drawn"] <= result["during"]["canvas_changed"] < 3 * result["during"]["drawn"]  # only there
+    assert result["opacity"] == 255
+    assert result["visible"]
+    assert result["painting_is_back"]
+    assert "Brush" in result["undo_text"]
+    assert result["own_opacity"] == result["opacity_after_nothing"] == 128  # the user's
+
+
+def test_live_follows_settings_on_the_same_layer(krita: KritaSession) -> None:
+    result = krita.run("live.follow_settings", limit=240)
+    assert result["problem"] == ""
+    assert result["starts"] == 2  # one for nine values of a slider, one for the style
+    assert result["reads"] == 0
+    assert result["different"] == [True, True, False]
+    assert result["status"] == "Live needs an instant style: it keeps Rose window."
+    assert result["status_after"] == "Live: follows your brush"
+    assert result["names"] == ["Background", "Photo", "Photo x Rose window (90 %) live"]
+    assert result["undo_after"] == result["undo_before"]
+
+
+def test_live_in_the_docker_adds_no_layer_until_asked(krita: KritaSession) -> None:
+    result = krita.run("live.show_in_docker", limit=240)
+    assert result["size"] == [512, 384]
+    kept = "Photo x Harvest (50 %)"
+    assert result["names"] == [["Background", "Photo"], ["Background", "Photo", kept], ["Background", "Photo"]]
+    assert result["canvas_is_content"]
+    assert result["picture_changed"]
+    assert result["picture_error"] < 2
+    assert "Brush" in result["undo"][1]
+    assert result["kept"] == [False, True, True]  # hidden, not active, painted
+    assert result["status"] == f"Kept as a hidden layer: {kept}"
+    assert result["shown"][:3] == [True, True, True]
+    assert result["hidden"] == [True, result["shown"][3]]
+    assert result["stored"] == "docker"
+    assert result["kept_after_end"] == [["Background", "Photo", kept, f"{kept} live"], True]
+
+
+@pytest.mark.parametrize(
+    ("model", "depth", "profile", "max_error"),
+    [
+        ("RGBA", "U16", "sRGB-elle-V2-g10.icc", 1),
+        ("RGBA", "F32", "sRGB-elle-V2-g10.icc", 1),
+        ("GRAYA", "U8", "Gray-D50-elle-V2-srgbtrc.icc", 1),
+        ("CMYKA", "U8", "Chemical proof", 12),  # not all grays of the content exist in it
+    ],
+)
+def test_live_paints_in_other_color_spaces(
+    krita: KritaSession, model: str, depth: str, profile: str, max_error: float
+) -> None:
+    result = krita.run("live.color_space", limit=240, model=model, depth=depth, profile=profile)
+    assert result["problem"] == ""
+    assert result["names"] == ["Background", "Photo", "Photo x Harvest (50 %) live"]
+    assert result["canvas_error"] < 1
+    assert result["error"] < max_error
+    assert result["differs_from_content"] > 20
+    assert "Brush" in result["undo"]
+
+
+def test_live_waits_while_another_document_is_active(krita: KritaSession) -> None:
+    result = krita.run("live.other_document", limit=240)
+    assert result["document"]
+    assert result["status"] == "Live follows test. It goes on when you return to it."
+    assert result["opacity"] == 255  # a stroke in the other document does not matter
+    assert result["polls"] == 0
+    assert result["status_after"] == "Live: follows your brush"
+    assert result["on"]
+
+
+def test_live_panel_fits_a_narrow_docker(krita: KritaSession) -> None:
+    result = krita.run("live.panel", limit=240)
+    assert result["minimum_width"] <= 250
+    assert result["on"]
+    assert result["picture"] == [250, 188, True]  # of 512 x 384
+    assert result["status"]
+    assert result["names"] == ["Background", "Photo", "Photo x Harvest (50 %)"]
+    assert result["show_in"] == "canvas"
+    assert result["picture_hidden"]
+    assert result["toggles"] == [False]
+    assert result["off"]
+
+
 @pytest.mark.parametrize(
     ("cause", "reason"),
     [
         ("result layer removed", "its result layer was removed"),
+        ("result layer undone", "its result layer was removed"),
         ("layer removed", "its layer was removed"),
         ("picture resized", "the picture's size was changed"),
         ("picture converted", "the picture's color space was changed"),
         ("engine killed", ""),
-        ("document closed", ""),
+        ("document closed", "its picture was closed"),
     ],
 )
 def test_live_ends_when_something_it_needs_is_gone(krita: KritaSession, cause: str, reason: str) -> None:
     result = krita.run("live.end", cause=cause)
     assert result["status"] == (f"Live has ended: {reason}." if reason else "")
     assert not result["on"]
+    assert result["document"] is None
     assert ("ended" in result["problem"]) == (cause == "engine killed")
 
 

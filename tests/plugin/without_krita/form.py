@@ -12,6 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tests.plugin.without_krita.fake_krita import FakeLayers, QtCore, QtGui, QtWidgets, delete, wait_until
 
 
@@ -154,29 +156,30 @@ def test_live_change_that_was_not_painted_is_settled_again(plugin: Any) -> None:
         frame_received=SimpleNamespace(connect=lambda receiver: None),
         send=lambda header: sent.append(header),
     )
-    live = plugin.live_painting.LivePainting(engine, lambda: False)
-    request = live._request = SimpleNamespace(document=plugin.Krita.document, layer_key="photo")
-    live._layer = SimpleNamespace(is_idle=lambda: True, next_change=lambda max_ms: None)
-    live._result = SimpleNamespace(write=lambda *patch: None, show=lambda above: None)
-    live._idle_timer.start()
-    live._awaiting_patches = live._settling = True  # a change was sent during a `settle`, too late to interrupt it
-    patch = {"op": "patch", "job": live._job, "x": 0, "y": 0, "width": 4, "height": 4, "last": True}
-    live._on_frame(patch, bytes(64))
-    live._on_frame({"op": "settled", "job": live._job, "done": True}, b"")
-    live._on_frame({**patch, "width": 0, "height": 0}, b"")  # the answer to the change
+    job = plugin.live_painting.LiveJob(engine)
+    job._open = True
+    job._idle_timer.start()
+    job.awaiting_patches = job.settling = True  # a change was sent during a `settle`, too late to interrupt it
+    patch = {"op": "patch", "job": job.number, "x": 0, "y": 0, "width": 4, "height": 4, "last": True}
+    job._on_frame(patch, bytes(64))
+    job._on_frame({"op": "settled", "job": job.number, "done": True}, b"")
+    assert job.awaiting_patches
+    job._on_frame({**patch, "width": 0, "height": 0}, b"")  # the answer to the change
+    assert not job.awaiting_patches
     assert not sent
-    wait_until(lambda: bool(live._poll(request) or sent))
-    assert sent == [{"op": "settle", "job": live._job}]
+    wait_until(lambda: bool(job.settle_if_due() or sent))
+    assert sent == [{"op": "settle", "job": job.number}]
 
 
-def test_changed_rect_contains_all_changes_and_little_more(plugin: Any) -> None:
+@pytest.mark.parametrize("pixel", [2, 4, 5, 16])  # bytes
+def test_changed_rect_contains_all_changes_and_little_more(plugin: Any, pixel: int) -> None:
     geometry = plugin.geometry
     rect = geometry.Rect(0, 64, 100, 30)
-    before = bytes(4 * 100 * 30)
+    before = bytes(pixel * 100 * 30)
     for places in ([(0, 0)], [(99, 29)], [(50, 3), (52, 9)], [(0, 5), (99, 5)], [(37, 7)]):
         after = bytearray(before)
         for x, y in places:
-            after[4 * (100 * y + x) + 2] = 9
+            after[pixel * (100 * y + x) + 1] = 9
         changed = geometry.changed_rect(before, bytes(after), rect)
         left, top = min(x for x, _ in places), 64 + min(y for _, y in places)
         right, bottom = max(x for x, _ in places) + 1, 64 + max(y for _, y in places) + 1
