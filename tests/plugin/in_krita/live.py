@@ -463,7 +463,7 @@ def paint_with_instant_style():
     result = {
         "estimate_visible": find_child(docker, "estimate").isVisible(),
         "train_visible": find_child(docker, "train").isVisible(),
-        "has_icon": not picker.itemIcon(picker.currentIndex()).isNull(),
+        "selected": docker.form.live_style.name,
     }
     find_child(docker, "button").click()
     yield is_idle, 60
@@ -492,7 +492,7 @@ def give_way():
     yield 0.6
     yield from press_stylize(style, size=256, iterations=500)
     yield (lambda: get_runner().state == "painting" or not get_runner().busy), 60
-    find_child(docker, "button").click()
+    find_child(docker, "stop").click()
     yield (lambda: "cancelled" in [op for op, _ in frames]), 60
     result = {"names": layer_names(doc), "problem": get_runner().problem}
     result["live_ops"] = [op for op, job in frames if job == live._job.number]
@@ -523,7 +523,7 @@ def train():
     yield (lambda: any(network["name"] == "My_painting" for network in get_runner().networks)), 60
     result["final_status"] = training.status
     docker.form.style_picker.choose_network("My_painting")
-    result["selected"] = docker.form.instant_style.name
+    result["selected"] = docker.form.live_style.name
     doc.setActiveNode(content)
     find_child(docker, "button").click()
     yield is_idle, 60
