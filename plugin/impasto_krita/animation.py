@@ -128,7 +128,7 @@ class AnimationPainting(QtCore.QObject):
         if self.can_resume and self.done_frames:
             assert self._film is not None
             self._steps.start(self._add_layer(self._film))
-            self._set_status(i18n("Adding the frames"))
+            self.changed.emit()
 
     def stop(self) -> None:
         """Stop painting; the frames that are done are kept. Call this also when Krita closes."""
@@ -222,6 +222,7 @@ class AnimationPainting(QtCore.QObject):
         document, store = film.request.document, film.store
         film.require()
         assert store is not None
+        self._set_status(i18n("Adding the frames"))
         path = yield from store.write_layer(film)
         temporary = _open_document(path)
         try:
