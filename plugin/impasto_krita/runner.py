@@ -61,6 +61,7 @@ class Runner(QtCore.QObject):
         self.engine.exited.connect(self._on_engine_exited)
         self.estimates = Estimates(self.engine)
         self.networks: list[dict[str, Any]] = []  # the instant styles that the engine knows
+        self.network_folders: list[str] = []  # where the engine keeps what it has downloaded or trained
         self.live = LivePainting(self.engine, lambda: self.busy, self)
         self.training = StyleTraining(self.engine_command, self)
         self.training.trained.connect(lambda path, network: self.engine.send({"op": "nets"}))
@@ -255,6 +256,7 @@ class Runner(QtCore.QObject):
             self.changed.emit()
         elif op == "nets":
             self.networks = list(header.get("nets", []))
+            self.network_folders = list(header.get("folders", []))
             self.changed.emit()
         elif op == "faces":
             if header.get("job") == self._faces_number:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -80,7 +82,7 @@ def test_results_are_kept_as_layers_restored_and_deleted(krita: KritaSession) ->
 def test_yesterdays_result_is_there_with_its_settings(krita: KritaSession) -> None:
     result = krita.run("history.tomorrow", limit=240)
     assert result["problem"] == ""
-    assert result["texts"] == ["80 % Painting", "40 % Painting"]
+    assert result["texts"] == ["Painting\n80 %", "Painting\n40 %"]
     assert result["icons"] == [False, False]
     assert result["shown"] == ["Photo x Painting (40 %)", True]
     assert result["used"] == [0.4, "Painting"]
@@ -106,3 +108,18 @@ def test_nothing_of_a_painting_shows_in_another_document(krita: KritaSession) ->
     assert result["status"] == "In another picture: Photo x Painting (50 %)"
     assert result["problem"] == ""
     assert result["after"] == ""
+
+
+def test_everything_is_removed_after_a_question(own_krita: KritaSession, tmp_path: Path) -> None:
+    networks = tmp_path / "networks"
+    networks.mkdir()
+    for name in ("mine.safetensors", "notes.txt"):
+        (networks / name).touch()
+    result = own_krita.run("history.remove_everything", folder=str(networks))
+    assert all("impasto" in folder for folder in result["folders"])
+    assert result["answers"] == [
+        [True, True, ["mine.safetensors", "notes.txt"], True],
+        [False, False, ["notes.txt"], False],
+    ]
+    assert result["enabled"] == "false"
+    assert "Everything is deleted" in result["problem"]

@@ -77,10 +77,12 @@ class Connection:
         self.send_frame({"op": "error", "job": number, "code": code, "text": text})
 
     def send_networks(self) -> None:
-        """Send the names, titles and thumbnails of the style networks."""
-        from ..feedforward.registry import describe_networks
+        """Send what is known of the style networks, and the folders with the networks of this user."""
+        from ..feedforward.registry import describe_networks, user_folder
+        from ..runtime.files import cache_folder
 
-        self.send_frame({"op": "nets", "nets": describe_networks()})
+        folders = [str(user_folder()), str(cache_folder())]
+        self.send_frame({"op": "nets", "nets": describe_networks(), "folders": folders})
 
     def _read_frames(self) -> None:
         reader = FrameReader()

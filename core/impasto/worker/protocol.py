@@ -16,7 +16,8 @@ Both ends use this file. It imports neither Qt, Krita nor torch, and runs on Pyt
     estimate {width, height, options}                   estimate {width, height, seconds, memory, tile, size} or {text, size}
     faces {job}: find those of its content              faces {job, faces}: center x and y, two radii and angle of each
     nets {}                                             nets {nets}: name, title, thumbnail and own (whether it is the
-    rename_net {name, title}, delete_net {name}           user's) of each; also sent after ready and after a change
+    rename_net {name, title}, delete_net {name}           user's) of each; folders: where trained and downloaded networks
+                                                          are; also sent after ready and after a change
     patch {job, x, y, width, height} + BGRA             patch {job, x, y, width, height, last} + BGRA
     settle {job}                                        patch ..., settled {job, done}
     train {job, name, minutes, options}                 progress, preview, done {job, net, steps, seconds}

@@ -18,6 +18,7 @@ from ..request import PaintRequest
 from ..runner import get_runner
 from ..training import MINUTES
 from ..version import VERSION
+from .help_menu import HelpMenu
 from .keep_faces import PICTURE_SIDE
 from .labels import button, label, show_text
 from .option_form import Form
@@ -187,6 +188,7 @@ class ImpastoDocker(DockWidget):
         self._training_preview = Preview()
         self._setup = SetupPanel()
         self._setup.button.clicked.connect(self._toggle_setup)
+        self._help = HelpMenu()
         self._build_layout()
 
         for source in (self._runner, self._runner.live, self._runner.training):
@@ -232,6 +234,7 @@ class ImpastoDocker(DockWidget):
             self._train,
             self._training_status,
             self._training_preview,
+            self._help,
         ):
             column.addLayout(item) if isinstance(item, QtWidgets.QLayout) else column.addWidget(item)
         column.addStretch(1)

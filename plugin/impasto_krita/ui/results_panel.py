@@ -17,7 +17,7 @@ from .labels import button, label
 from .option_widgets import PercentSlider
 
 _THUMBNAIL_SIDE = 64
-_LIST_HEIGHT = 108
+_LIST_HEIGHT = 116
 #: How long after the last movement of the slider the canvas is drawn again.
 _FADE_DELAY_MS = 30
 
@@ -225,7 +225,7 @@ class _ResultList(QtWidgets.QListWidget):
         self.setMovement(QtWidgets.QListView.Movement.Static)
         self.setResizeMode(QtWidgets.QListView.ResizeMode.Adjust)
         self.setIconSize(QtCore.QSize(_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-        self.setGridSize(QtCore.QSize(_THUMBNAIL_SIDE + 8, _THUMBNAIL_SIDE + 26))
+        self.setGridSize(QtCore.QSize(_THUMBNAIL_SIDE + 8, _THUMBNAIL_SIDE + 40))
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(QtCore.Qt.TextElideMode.ElideRight)
@@ -268,7 +268,7 @@ class _ResultList(QtWidgets.QListWidget):
 
 
 def _short_title(result: Result) -> str:
-    """`50 % Harvest`: the part that differs comes first, because the end may not fit"""
+    """`Harvest`, and below it `50 %`"""
     strength = result.options.get("strength")
-    percent = "" if strength is None else f"{100 * strength:.0f} % "
-    return percent + " + ".join(style.name for style in result.styles)
+    styles = " + ".join(style.name for style in result.styles)
+    return styles if strength is None else f"{styles}\n{100 * strength:.0f} %"

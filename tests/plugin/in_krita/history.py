@@ -5,6 +5,7 @@ import os
 from helpers import (
     QtCore,
     QtTest,
+    QtWidgets,
     activate,
     add_layer,
     add_photo_and_painting,
@@ -299,3 +300,32 @@ def another_document():
     _poll()
     add_layer(other, "Other photo", photo)
     return {"status": status, "previews": previews, "problem": problem, "after": find_child(docker, "status").text()}
+
+
+def remove_everything(folder):
+    """Remove Impasto by its menu.  folder: with a network, in place of the engine's own folders"""
+    docker = yield from show_docker()
+    runner = get_runner()
+    yield (lambda: bool(runner.network_folders)), 90
+    result = {"folders": runner.network_folders}
+    runner.network_folders = [folder]
+    plugin().settings.store(options={"strength": 0.3})
+    local = plugin().installation.this_local_folder()
+    os.makedirs(os.path.join(local, "engine"))
+    stored = plugin().settings.data_folder()
+    answers = []
+    for answer in ("Cancel", "Delete"):
+        find_child(docker, "help").menu().actions()[1].trigger()
+        yield 0.3
+        widgets = QtWidgets.QApplication.topLevelWidgets()
+        question = next(
+            w
+            for w in QtWidgets.QApplication.topLevelWidgets()
+            if w.objectName() == "impasto_remove_question" and w.isVisible()
+        )
+        button = next(button for button in question.buttons() if button.text().replace("&", "") == answer)
+        QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
+        yield 0.3
+        answers.append([os.path.exists(stored), os.path.exists(local), sorted(os.listdir(folder)), runner.engine.running])
+    enabled = Krita.instance().readSetting("python", "enable_impasto_krita", "")
+    return {**result, "answers": answers, "enabled": enabled, "problem": find_child(docker, "problem").text()}

@@ -1,0 +1,73 @@
+"""The docker's menu with the manual, and with the removal of everything that was downloaded and stored."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+
+from krita import Krita
+
+from .. import settings
+from ..disk import delete_in_background
+from ..i18n import i18n
+from ..installation import this_local_folder
+from ..qt import QtCore, QtGui, QtWidgets
+from ..runner import get_runner
+
+_MANUAL = os.path.join(os.path.dirname(os.path.dirname(__file__)), "Manual.html")
+
+
+class HelpMenu(QtWidgets.QToolButton):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("impasto_help")
+        self.setText(i18n("Help"))
+        self.setAutoRaise(True)
+        self.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QtWidgets.QMenu(self)
+        for text, function in ((i18n("Manual"), open_manual), (i18n("Remove Impasto..."), self._ask)):
+            action = menu.addAction(text)
+            assert action is not None
+            action.triggered.connect(function)
+        self.setMenu(menu)
+
+    def _ask(self) -> None:
+        """Ask before everything is removed."""
+        question = QtWidgets.QMessageBox(self)
+        question.setObjectName("impasto_remove_question")
+        question.setWindowTitle(i18n("Remove Impasto"))
+        question.setText(
+            i18n(
+                "Delete the engine, the styles that you have added or trained, and all settings? Your pictures stay."
+            )
+        )
+        question.addButton(i18n("Delete"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+        question.addButton(QtWidgets.QMessageBox.StandardButton.Cancel)
+        question.finished.connect(lambda code: self._on_answer(question))
+        question.open()
+
+    def _on_answer(self, question: QtWidgets.QMessageBox) -> None:
+        clicked = question.clickedButton()
+        if clicked is not None and question.buttonRole(clicked) == QtWidgets.QMessageBox.ButtonRole.AcceptRole:
+            remove_everything()
+        question.deleteLater()
+
+
+def open_manual() -> None:
+    QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(_MANUAL))
+
+
+def remove_everything() -> None:
+    """Delete the engine, the styles and the settings, and disable the plugin, which Krita then does not load again."""
+    runner = get_runner()
+    runner.close()
+    delete_in_background(this_local_folder())
+    shutil.rmtree(settings.data_folder(), ignore_errors=True)
+    for folder in runner.network_folders:
+        for path in glob.glob(os.path.join(glob.escape(folder), "*.safetensors")):
+            with contextlib.suppress(OSError):
+                os.remove(path)
+    Krita.instance().writeSetting("python", "enable_impasto_krita", "false")
+    runner.refuse(i18n("Everything is deleted. The docker is gone when Krita starts again."))
