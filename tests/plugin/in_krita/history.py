@@ -317,12 +317,8 @@ def remove_everything(folder):
     for answer in ("Cancel", "Delete"):
         find_child(docker, "help").menu().actions()[1].trigger()
         yield 0.3
-        widgets = QtWidgets.QApplication.topLevelWidgets()
-        question = next(
-            w
-            for w in QtWidgets.QApplication.topLevelWidgets()
-            if w.objectName() == "impasto_remove_question" and w.isVisible()
-        )
+        widgets = [w for w in QtWidgets.QApplication.topLevelWidgets() if w.isVisible()]
+        question = next(w for w in widgets if w.objectName() == "impasto_remove_question")
         button = next(button for button in question.buttons() if button.text().replace("&", "") == answer)
         QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
         yield 0.3
