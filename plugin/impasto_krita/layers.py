@@ -217,7 +217,7 @@ class LayerPicture:
     def note(self) -> str:
         """A sentence about what the result cannot preserve of the layer, or an empty string."""
         if self._node.animated():
-            return i18n("Only the current frame is painted.")
+            return i18n("Only the current frame is painted. For all, see Frames.")
         return i18n("Light brighter than white is clipped.") if self._space[1] in ("F16", "F32") else ""
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, Callable
 from krita import Document
 
 from . import messages, settings
+from .animation import AnimationPainting
 from .disk import delete_in_background
 from .document_history import Histories
 from .engine_install import find_engine_command
@@ -63,6 +64,8 @@ class Runner(QtCore.QObject):
         self.networks: list[dict[str, Any]] = []  # the instant styles that the engine knows
         self.network_folders: list[str] = []  # where the engine keeps what it has downloaded or trained
         self.live = LivePainting(self.engine, lambda: self.busy, self)
+        self.animation = AnimationPainting(self.engine, lambda: self.busy, self)
+        self.animation.failed.connect(self._show_problem_beside)
         self.training = StyleTraining(self.engine_command, self)
         self.training.trained.connect(lambda path, network: self.engine.send({"op": "nets"}))
         self.setup = EngineSetup(this_local_folder(), self)
@@ -189,6 +192,7 @@ class Runner(QtCore.QObject):
         """Install the engine that comes with the plugin, instead of the one that is installed."""
         self.cancel_all()
         self.live.stop()
+        self.animation.stop()
         self.training.close()
         self.engine.stop()
         self.problem = self.details = ""
@@ -198,6 +202,7 @@ class Runner(QtCore.QObject):
         """End all work and processes. Call this when Krita closes."""
         self.queue = []
         self.live.stop()
+        self.animation.stop()
         self.training.close()
         self._forget_job()
         self._set_state("idle", "")
@@ -321,6 +326,12 @@ class Runner(QtCore.QObject):
             self.engine.send({"op": "cancel", "job": job.number})
         self._show_problem(message, details)
         self._begin_next()
+
+    def _show_problem_beside(self, message: str, details: str) -> None:
+        """Show a problem of other work than the painting."""
+        self.refuse(message)
+        self.details = details
+        self.changed.emit()
 
     def _show_problem(self, message: str, details: str = "") -> None:
         """Return to idle and show this problem; an empty text clears the last one."""

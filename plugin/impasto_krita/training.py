@@ -16,6 +16,8 @@ from .steps import IDLE_MS, StepRunner, Steps
 #: How long a style is trained. Twice as long gives a better network, but not twice as good.
 MINUTES = 20
 _JOB = 1
+#: The options that a training uses
+_OPTIONS = ("style_loss", "seed")
 
 
 class StyleTraining(QtCore.QObject):
@@ -45,7 +47,8 @@ class StyleTraining(QtCore.QObject):
         return bool(self._name)
 
     def start(self, document: Any, style: StyleSource, options: dict[str, Any], minutes: float = MINUTES) -> None:
-        """Train a style that is a layer or an image file."""
+        """Train a style that is a layer or an image file.  options: the engine's, of which a training uses some"""
+        options = {name: options[name] for name in _OPTIONS if name in options}
         command = self._engine_command()
         if self.busy or command is None:
             return

@@ -8,7 +8,7 @@ from .. import messages
 from ..i18n import i18n
 from ..qt import QtWidgets
 from ..runner import get_runner
-from .docker import connect_faces, start_painting
+from .form_requests import connect_faces, start_painting
 from .option_form import Form
 
 

@@ -9,26 +9,27 @@ from krita import DockWidget, Document, Krita
 
 from .. import layers, messages
 from ..engine_install import bundled_wheel
-from ..errors import PluginError
 from ..history import Result
 from ..i18n import i18n
 from ..installation import Computer, describe, this_local_folder
 from ..qt import QtCore, QtGui, QtWidgets
 from ..request import PaintRequest
 from ..runner import get_runner
-from ..training import MINUTES
 from ..version import VERSION
+from .animation_panel import AnimationPanel
+from .form_requests import connect_faces, instant_request, start_painting
 from .help_menu import HelpMenu
-from .keep_faces import PICTURE_SIDE
 from .labels import button, label, show_text
+from .live_panel import LivePanel
 from .option_form import Form
 from .preview import Preview
 from .problem_panel import ProblemPanel
 from .queue_panel import QueuePanel
 from .results_panel import ResultsPanel
 from .setup_panel import SetupPanel
-from .source_row import Source, SourceRow, source_layer
+from .source_row import SourceRow
 from .tab_order import set_tab_order
+from .training_panel import TrainingPanel
 
 #: The options under "More", by the engine's names
 MORE_OPTIONS = ("style_scale", "style_loss", "padding", "preset", "seed")
@@ -36,111 +37,6 @@ MORE_OPTIONS = ("style_scale", "style_loss", "padding", "preset", "seed")
 COMPARED_STRENGTHS = (0.25, 0.5, 0.75)
 #: How often to check whether the document's layers have changed.
 _POLL_MS = 500
-#: The form's options that a training uses.
-_TRAINING_OPTIONS = ("style_loss", "seed")
-
-
-def requests_from_form(form: Form, source_row: SourceRow | None = None) -> list[PaintRequest]:
-    """The paintings that the form describes: one, or one for each of several styles.  Raises PluginError
-
-    source_row: names what is painted; without it, the active layer is
-    """
-    document = Krita.instance().activeDocument()
-    history = get_runner().histories.of(document)
-    if document is None or history is None:
-        raise PluginError(i18n("There is no layer to paint: open a picture first."))
-    source = source_layer(document, history) if source_row is None else source_row.source(document, history)
-    form.refresh(document)
-    combinations = form.style_combinations()
-    if not combinations:
-        raise PluginError(i18n("Choose a style first."))
-    if any(style.layer_key == source.key for styles in combinations for style in styles):
-        raise PluginError(i18n("{layer} cannot be its own style: choose another one.", layer=source.name))
-    _require_pixels(source)
-    return [
-        PaintRequest(document, source.key, source.name, styles, form.options(styles), form.region(styles), form.protected())
-        for styles in combinations
-    ]
-
-
-class EmptyLayer(PluginError):
-    """The layer to paint is empty."""
-
-
-def _require_pixels(source: Source) -> None:
-    """Raises EmptyLayer"""
-    bounds = source.node.bounds()
-    if source.key != layers.WHOLE_PICTURE and source.node.type() != "filllayer" and bounds.width() * bounds.height() == 0:
-        raise EmptyLayer(i18n("{layer} is empty. Stylize the whole picture instead?", layer=source.name))
-
-
-def start_painting(form: Form, source_row: SourceRow | None = None, strengths: tuple[float, ...] = ()) -> None:
-    """Start the paintings that the form describes. What is wrong with it is shown in the docker.
-
-    strengths: paint each of them, instead of the form's
-    """
-    runner = get_runner()
-    try:
-        requests = requests_from_form(form, source_row)
-    except EmptyLayer as error:
-        row = source_row
-        runner.refuse(str(error), i18n("Stylize the whole picture"), lambda: _paint_whole_picture(form, row, strengths))
-        return
-    except PluginError as error:
-        runner.refuse(str(error))
-        return
-    form.store()
-    form.style_picker.mark_used()
-    if strengths:
-        requests = [
-            request._replace(options={**request.options, "strength": strength})
-            for request in requests
-            for strength in strengths
-        ]
-    runner.paint(*requests)
-
-
-def _paint_whole_picture(form: Form, source_row: SourceRow | None, strengths: tuple[float, ...]) -> None:
-    row = source_row if source_row is not None else SourceRow()
-    row.choose_whole_picture(Krita.instance().activeDocument())
-    start_painting(form, row, strengths)
-
-
-def start_live(form: Form, source_row: SourceRow | None = None) -> None:
-    """Start Live on the active layer. What prevents it is shown in the docker."""
-    runner = get_runner()
-    try:
-        request = requests_from_form(form, source_row)[0]
-        style = form.live_style
-        if runner.setup.running or runner.engine_command() is None:
-            raise PluginError(messages.engine_missing())
-        if style is None:
-            raise PluginError(i18n("Live needs an instant style: choose one, or make this style instant first."))
-    except PluginError as error:
-        runner.refuse(str(error))
-        return
-    form.store()
-    runner.start_engine()
-    runner.live.start(request._replace(styles=[style]))
-
-
-def connect_faces(form: Form) -> None:
-    """Show the faces of the active layer while the pointer rests on "Keep faces"."""
-    runner = get_runner()
-
-    def look() -> None:
-        try:
-            node = layers.layer_to_paint(Krita.instance().activeDocument())
-        except PluginError:
-            return
-        bounds = node.bounds()
-        shrink = min(1.0, PICTURE_SIDE / max(bounds.width(), bounds.height(), 1))  # Krita does not enlarge thumbnails
-        picture = node.thumbnail(*(max(1, round(shrink * side)) for side in (bounds.width(), bounds.height())))
-        if runner.request_faces(picture):
-            form.keep_faces.expect(picture)
-
-    form.keep_faces.looked_at.connect(look)
-    runner.faces_found.connect(form.keep_faces.show_faces)
 
 
 class ImpastoDocker(DockWidget):
@@ -168,24 +64,17 @@ class ImpastoDocker(DockWidget):
         self._queue = QueuePanel()
         self._results = ResultsPanel()
         self._results.settings_wanted.connect(self._use_settings)
-        self._live = button(i18n("Live"), "live", self.toggle_live)
-        self._live.setCheckable(True)
-        self._live.setToolTip(
-            i18n("While this is on, a new layer shows the active layer in an instant style, after every brush stroke.")
-        )
-        self._train = button("", "train", self._start_training)
-        self._train.setToolTip(
-            i18n(
-                "Train a network on this style in the background, for {minutes} minutes. Then it paints in about a second.",
-                minutes=MINUTES,
-            )
-        )
-        self._training_status = label("training_status")
+        self._live = LivePanel(self._runner.live)
+        self._live.toggled.connect(self.toggle_live)
+        self._animation = AnimationPanel(self._runner.animation)
+        self._animation.start_requested.connect(self._paint_frames)
+        self._animation.resume_requested.connect(self._resume_frames)
+        self._training = TrainingPanel(self._runner.training)
+        self._training.start_requested.connect(self._start_training)
         self._status = label("status")
         self._estimate = label("estimate")
         self._estimate.setEnabled(False)  # drawn in gray
         self._problem = ProblemPanel()
-        self._training_preview = Preview()
         self._setup = SetupPanel()
         self._setup.button.clicked.connect(self._toggle_setup)
         self._help = HelpMenu()
@@ -198,7 +87,7 @@ class ImpastoDocker(DockWidget):
         for picker in (self.form.style_picker, self.form.second_picker):
             picker.network_renamed.connect(self._runner.rename_network)
             picker.network_deleted.connect(self._runner.delete_network)
-        self.form.changed.connect(self._update)
+        self.form.changed.connect(self._on_form_changed)
         self._runner.training.trained.connect(self._on_trained)
         connect_faces(self.form)
         self._runner.setup.log.connect(self._setup.add_log_line)
@@ -231,9 +120,8 @@ class ImpastoDocker(DockWidget):
             self._queue,
             self._results,
             self._live,
-            self._train,
-            self._training_status,
-            self._training_preview,
+            self._animation,
+            self._training,
             self._help,
         ):
             column.addLayout(item) if isinstance(item, QtWidgets.QLayout) else column.addWidget(item)
@@ -266,6 +154,7 @@ class ImpastoDocker(DockWidget):
             self.form.style_picker.set_source_layer(self.source_row.key)
             self.form.refresh(document)
             self._results.refresh(document)
+            self._animation.refresh(document)
             self._request_estimate(document)
             if document != self._shown_document:
                 self._update()
@@ -290,28 +179,45 @@ class ImpastoDocker(DockWidget):
             self._runner.clear_problem()
         self._update()
 
+    def _on_form_changed(self) -> None:
+        """Let Live follow the style and the options."""
+        live, style = self._runner.live, self.form.live_style or self.form.style_picker.style_source()
+        if live.on and style is not None:
+            live.update(PaintRequest(live.document, "", "", [style], self.form.options([style])))
+        self._update()
+
     def _use_settings(self, result: Result) -> None:
         """Set the form as it was for a result."""
         self.form.use(result)
         self._update()
 
-    def toggle_live(self) -> None:
+    def toggle_live(self, *_: bool) -> None:
         """Switch Live on or off."""
         if self._runner.live.on:
             self._runner.live.stop()
         else:
-            start_live(self.form, self.source_row)
+            request = instant_request(self.form, self.source_row)
+            if request is not None:
+                self._runner.live.start(request)
         self._update()
 
+    def _paint_frames(self, first: int, last: int, steady: float) -> None:
+        """first, last: frames; steady: weight of the earlier ones, against flicker"""
+        request = instant_request(self.form, self.source_row)
+        if request is not None:
+            self._runner.clear_problem()
+            self._runner.animation.start(request, first, last, steady)
+
+    def _resume_frames(self) -> None:
+        self._runner.start_engine()
+        self._runner.clear_problem()
+        self._runner.animation.resume()
+
     def _start_training(self) -> None:
-        """Train the chosen style, or finish the training in progress."""
-        training, style = self._runner.training, self.form.style_picker.style_source()
-        if training.busy:
-            training.finish()
-        elif style is not None:
-            options = self.form.options()
-            used = {name: options[name] for name in _TRAINING_OPTIONS if name in options}
-            training.start(Krita.instance().activeDocument(), style, used)
+        """Train the chosen style."""
+        style = self.form.style_picker.style_source()
+        if style is not None:
+            self._runner.training.start(Krita.instance().activeDocument(), style, self.form.options())
 
     def _on_trained(self, path: str, network: str) -> None:
         if path:
@@ -319,7 +225,7 @@ class ImpastoDocker(DockWidget):
 
     def _update(self) -> None:
         """Display the runner's state."""
-        runner, live, training = self._runner, self._runner.live, self._runner.training
+        runner, live = self._runner, self._runner.live
         self._shown_document = document = Krita.instance().activeDocument()
         had_fields = self.form.has_schema
         self.form.create_fields(runner.options, runner.finds_faces)
@@ -342,14 +248,11 @@ class ImpastoDocker(DockWidget):
         self._estimate.setVisible(bool(estimate) and not runner.busy and not instant)
         here = document is not None and document == runner.document
         show_text(self._status, self._status_text(here))
-        self._live.setChecked(live.on)
-        self._live.setVisible(live.on or self.form.live_style is not None)
-        self._train.setText(i18n("Finish now") if training.busy else i18n("Make this style instant"))
-        self._train.setVisible(training.busy or (self.form.live_style is None and bool(self.form.styles())))
+        has_network = self.form.live_style is not None
+        self._live.setVisible(live.on or has_network or bool(live.status))
+        self._animation.set_available(has_network)
         hint = self._setup_hint()
-        self._train.setEnabled(training.busy or not hint)
-        show_text(self._training_status, training.status)
-        self._training_preview.show_image(training.preview)
+        self._training.set_available(not has_network and bool(self.form.styles()), not hint)
         self._problem.show_problem(runner.problem, runner.details, runner.remedy)
         self._preview.show_image(runner.preview if here and runner.busy else None)
         self._queue.refresh()
@@ -359,8 +262,6 @@ class ImpastoDocker(DockWidget):
     def _status_text(self, here: bool) -> str:
         """here: the runner's status is about the document that is shown"""
         runner = self._runner
-        if not runner.busy and runner.live.status:
-            return runner.live.status
         if here:
             return runner.status
         if runner.busy and runner.current is not None:

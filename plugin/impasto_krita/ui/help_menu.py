@@ -39,9 +39,7 @@ class HelpMenu(QtWidgets.QToolButton):
         question.setObjectName("impasto_remove_question")
         question.setWindowTitle(i18n("Remove Impasto"))
         question.setText(
-            i18n(
-                "Delete the engine, the styles that you have added or trained, and all settings? Your pictures stay."
-            )
+            i18n("Delete the engine, the styles that you have added or trained, and all settings? Your pictures stay.")
         )
         question.addButton(i18n("Delete"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
         question.addButton(QtWidgets.QMessageBox.StandardButton.Cancel)
