@@ -16,6 +16,7 @@ from krita import Document, Krita
 
 from . import layers, settings
 from .canvas_strokes import CanvasStrokes
+from .document_history import DocumentHistory
 from .engine_process import EngineProcess
 from .errors import PluginError
 from .followed_layer import FollowedLayer, LiveResult
@@ -279,8 +280,15 @@ class LivePainting(QtCore.QObject):
             return
         if not result.added:
             self._polls_until_settled = _ACTIVATION_POLLS
-        earlier = self._earlier_key if layers.find_node(request.document, self._earlier_key) is not None else ""
-        result.show(earlier or request.layer_key)
+        result.show(request.layer_key if result.added else self._find_place(request))
+
+    def _find_place(self, request: PaintRequest) -> str:
+        """The key of the layer above which a new result layer can be seen: above earlier results, which are opaque too."""
+        group = DocumentHistory(request.document).history.groups.get(request.layer_key, "")
+        for key in (self._earlier_key, group):
+            if key and layers.find_node(request.document, key) is not None:
+                return key
+        return request.layer_key
 
     def _result_key(self, request: PaintRequest) -> str:
         """Identifies the last result layer, if it is of the same layer as this request's; otherwise an empty string."""

@@ -156,6 +156,7 @@ def test_instant_style_paints_a_layer_like_any_other_style(krita: KritaSession) 
     assert not result["train_visible"]
     assert result["names"] == ["Background", "Photo", ["Photo x Rose window (50 %)"]]
     assert result["status"].startswith("Done in")
+    assert result["names_with_live"] == [*result["names"], "Photo x Rose window (50 %) live"]  # above the group of results
     assert result["names_after_undo"] == ["Background", "Photo"]
 
 

@@ -457,7 +457,7 @@ def end(cause):
 def paint_with_instant_style():
     """Stylize with an instant style, and undo it"""
     doc = yield from document()
-    _, docker = yield from wait_for_instant_styles(doc)
+    content, docker = yield from wait_for_instant_styles(doc)
     picker = docker.form.style_picker
     picker.choose_network("rose_window")
     result = {
@@ -469,6 +469,13 @@ def paint_with_instant_style():
     yield is_idle, 60
     yield 0.3
     result.update(names=layer_names(doc), problem=get_runner().problem, status=get_runner().status)
+    doc.setActiveNode(content)
+    find_child(docker, "live").click()
+    yield (lambda: find_result(doc, "live") is not None), 60
+    yield is_settled, 60
+    result["names_with_live"] = layer_names(doc)
+    find_child(docker, "live").click()
+    yield from undo()
     yield from undo()
     return {**result, "names_after_undo": layer_names(doc)}
 
