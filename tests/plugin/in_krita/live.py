@@ -494,7 +494,7 @@ def give_way():
     find_child(docker, "live").click()
     live, engine = get_runner().live, get_runner().engine
     yield (lambda: "painting the whole" in live.status), 60
-    pid, frames = engine._process.processId(), []
+    pid, frames, number = engine._process.processId(), [], live._job.number
     engine.frame_received.connect(lambda header, blob: frames.append((header.get("op"), header.get("job"))))
     yield 0.6
     yield from press_stylize(style, size=256, iterations=500)
@@ -502,7 +502,7 @@ def give_way():
     find_child(docker, "stop").click()
     yield (lambda: "cancelled" in [op for op, _ in frames]), 60
     result = {"names": layer_names(doc), "problem": get_runner().problem}
-    result["live_ops"] = [op for op, job in frames if job == live._job.number]
+    result["live_ops"] = [op for op, job in frames if job is not None and job >= number]
     yield is_settled, 60
     yield 0.3
     result.update(same_engine=engine._process.processId() == pid, on=live.on, names_after=layer_names(doc))
