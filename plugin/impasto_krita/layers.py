@@ -65,6 +65,7 @@ def find_node(document: Document, key: str) -> Node | None:
     """The layer or mask with this key, or None. WHOLE_PICTURE is the root of all layers."""
     if key == WHOLE_PICTURE:
         return document.rootNode()
+    # Document.nodeByUniqueID returns something else than a Node in Krita 5.1.
     return next((node for _, node in visible_layers(document, masks=True) if node_key(node) == key), None)
 
 

@@ -89,8 +89,9 @@ class ResultsPanel(QtWidgets.QWidget):
             history.sync()
         if history is not self._history:
             self._history, self._listed, self._selected = history, [], 0
-        results = [] if history is None else list(reversed(history.history.results))
-        listed = [] if history is None else [(r.number, history.is_shown(r), history.layer_of(r) is None) for r in results]
+        states = [] if history is None else history.states()
+        results = [result for result, _, _ in states]
+        listed = [(result.number, shown, missing) for result, shown, missing in states]
         if [entry[0] for entry in listed] != [entry[0] for entry in self._listed]:
             newest = results[0].number if results else 0
             known = {entry[0] for entry in self._listed}

@@ -216,3 +216,46 @@ def test_action_of_a_closed_window_is_not_updated(plugin: Any, runner: Any) -> N
     runner.state = "idle"
     runner.changed.emit()
     assert not open_.isEnabled()
+
+
+def test_tab_moves_through_the_docker_as_it_is_laid_out(plugin: Any, runner: Any, fake_layers: FakeLayers) -> None:
+    docker = plugin.docker.ImpastoDocker()
+    runner.start_engine()
+    wait_until(lambda: docker.form.has_schema)
+    first = docker.findChild(QtWidgets.QComboBox, "impasto_source")
+    names, widget = [], first
+    while True:
+        names.append(widget.objectName().replace("impasto_", ""))
+        widget = widget.nextInFocusChain()
+        if widget is first:
+            break
+    expected = ["source", "style_button", "colors", "quality", "size", "keep_faces", "more", "padding", "preset", "seed"]
+    expected += ["button", "button_menu", "stop", "refine", "live", "paint_frames", "train", "help"]
+    positions = [names.index(name) for name in expected]
+    assert positions == sorted(positions), names
+    delete(docker)
+
+
+def test_a_trained_network_paints_if_the_quality_is_instant(plugin: Any, runner: Any, fake_layers: FakeLayers) -> None:
+    form = plugin.option_form.Form(plugin.docker.MORE_OPTIONS)
+    runner.start_engine()
+    wait_until(lambda: bool(runner.options and runner.networks))
+    form.create_fields(runner.options)
+    form.set_instant_styles(runner.networks)
+    form.style_picker.choose_network("harvest")
+    form._fields["quality"].set("normal")
+    assert form.instant_style is None
+    assert [bool(style.path) for style in form.styles()] == [True]  # the painting
+    assert form.live_style.network == "harvest"
+    assert form._fields["size"].widget.isEnabled()
+    form._fields["quality"].set("instant")
+    assert form.instant_style.network == "harvest"
+    enabled = {name for name, field in form._fields.items() if field.widget.isEnabled()}
+    assert enabled == {"strength", "colors", "quality", "style_scale"}
+    bamboo = next(entry for entry in form.style_picker._entries.values() if entry.name == "Bamboo")
+    form.style_picker.choose(bamboo.source())
+    form.style_picker.picked.emit()
+    assert form.instant_style is None  # it has no network
+    assert form.live_style is None
+    assert form._fields["size"].widget.isEnabled()
+    delete(form)
