@@ -56,7 +56,7 @@ def has_animation(document: Document | None) -> bool:
         if node is not None:
             if node.animated():
                 return True
-            nodes += node.childNodes()
+            nodes += layers.children(node)
     return False
 
 
@@ -229,7 +229,7 @@ class AnimationPainting(QtCore.QObject):
             while not temporary.tryBarrierLock():  # Krita is drawing in other threads
                 yield IDLE_MS
             temporary.unlock()
-            layer = temporary.rootNode().childNodes()[0].duplicate()
+            layer = layers.children(temporary.rootNode())[0].duplicate()
             film.require()
             active = document.activeNode()
             active_key, layer_key = layers.node_key(active) if active is not None else "", layers.node_key(layer)
@@ -520,7 +520,7 @@ def _open_document(path: str) -> Document:
         document = krita.openDocument(path)
     finally:
         krita.setBatchmode(batchmode)
-    if document is None or not document.rootNode().childNodes():
+    if document is None or not layers.children(document.rootNode()):
         raise PluginError(i18n("Krita cannot read the frames that were painted."))
     return document
 

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 from krita import Document, Krita, Node
 
+from .background import BackgroundWork
 from .engine_process import bgra_bytes
 from .errors import PluginError
 from .history import History, Result
 from .i18n import i18n
-from .layers import find_node, is_open, node_key, visible_layers
+from .layers import children, find_node, is_open, node_key, visible_layers
 from .protocol import stripes
 from .qt import QtCore
-from .request import Painting, PaintRequest
-from .result_pictures import decode_picture, encode_image
-from .results import ResultLayer, add_above, show_only
+from .request import Area, Painting, PaintRequest
+from .result_pictures import ResultPicture, decode_picture, encode_image
+from .results import ResultLayer, add_above, keep_active, show_only
 from .steps import Steps
 
 _HISTORY, _PICTURE = "impasto/history", "impasto/picture-{}"
@@ -26,8 +27,8 @@ _THUMBNAIL_SIDE = 128
 class DocumentHistory:
     """The results of one document, and their layers."""
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
+    def __init__(self, document: Document, background: BackgroundWork) -> None:
+        self.document, self._background = document, background
         self.history = History(bytes(document.annotation(_HISTORY)))
         self._shown: dict[str, str] = {}  # source -> key of the result layer that was shown last
 
@@ -49,10 +50,13 @@ class DocumentHistory:
         self._store()
         self.show(result)
 
-    def store_picture(self, number: int, picture: bytes) -> None:
-        """Store the compressed picture of a result."""
+    def keep_picture(self, number: int, picture: ResultPicture) -> None:
+        """Compress the picture of a result in the background, and store it."""
+        self._background.submit(picture.encode, lambda data: self._store_picture(number, data))
+
+    def _store_picture(self, number: int, picture: bytes) -> None:
         result = self.history.find(number)
-        if result is None or not is_open(self.document):
+        if result is None or not picture or not is_open(self.document):
             return
         self.history.replace(result._replace(picture_bytes=len(picture)))
         self.document.setAnnotation(_PICTURE.format(number), _DESCRIPTION, QtCore.QByteArray(picture))
@@ -124,11 +128,13 @@ class DocumentHistory:
         node = self.layer_of(result)
         group = find_node(self.document, self.history.groups.get(result.source_key, ""))
         above = group if group is not None else find_node(self.document, result.source_key)
+        active = self.document.activeNode()
         if node is not None:
             copy = node.duplicate()
             copy.setName(result.title)
             copy.setVisible(True)
             add_above(self.document, copy, above)
+            yield from keep_active(self.document, active, [node_key(copy)])
             return
         image = decode_picture(bytes(self.document.annotation(_PICTURE.format(result.number))), result.rect)
         if image.isNull():
@@ -140,6 +146,7 @@ class DocumentHistory:
         for y, rows in stripes(result.rect.height):
             yield from layer.write(y, rows, data[y * stride : (y + rows) * stride])
         layer.add_above(node_key(above) if above is not None else "")
+        yield from keep_active(self.document, active, [layer.key])
 
     def delete(self, result: Result) -> None:
         """Forget a result, and remove its layer; the layer's removal can be undone."""
@@ -150,9 +157,11 @@ class DocumentHistory:
         if node is None:
             return
         group = node.parentNode()
-        node.remove()
-        if group is not None and node_key(group) in self.history.groups.values() and not group.childNodes():
+        is_last = group is not None and node_key(group) in self.history.groups.values() and len(children(group)) == 1
+        if is_last and group is not None:
             group.remove()
+        else:
+            node.remove()
 
     def refinement(self, result: Result) -> PaintRequest | None:
         """The request that goes on from a result at the size of its layer; None if that adds nothing."""
@@ -171,16 +180,36 @@ class DocumentHistory:
             result.options,
             result.region,
             result.protected,
+            area=self._area(result),
         )
+
+    def _area(self, result: Result) -> Area | None:
+        """Where the result was painted, if its layer has a transparency mask."""
+        node = self.layer_of(result)
+        masked = node is not None and any(child.type() == "transparencymask" for child in children(node))
+        return Area(result.layer_key, result.rect) if masked else None
+
+    def source_of(self, node: Node) -> str:
+        """The key of what a layer was painted from, if it is a result or in a group of results; otherwise an empty string."""
+        current: Node | None = node
+        while current is not None and current.parentNode() is not None:
+            source = self.history.source_of(node_key(current))
+            if source:
+                return source
+            current = current.parentNode()
+        return ""
 
     def _store(self) -> None:
         self.document.setAnnotation(_HISTORY, _DESCRIPTION, QtCore.QByteArray(self.history.encode()))
+        self.document.setModified(True)
 
 
 class Histories:
     """The histories of the open documents"""
 
-    def __init__(self) -> None:
+    def __init__(self, background: BackgroundWork) -> None:
+        """background: compresses pictures"""
+        self._background = background
         self._open: list[DocumentHistory] = []
 
     def of(self, document: Document | None) -> DocumentHistory | None:
@@ -192,7 +221,7 @@ class Histories:
                 return known
         documents = Krita.instance().documents()
         self._open = [known for known in self._open if known.document in documents]
-        self._open.append(DocumentHistory(document))
+        self._open.append(DocumentHistory(document, self._background))
         return self._open[-1]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from krita import Extension, Krita, Window
 
-from . import settings
+from . import layers, settings
 from .i18n import i18n
 from .qt import QtCore, QtWidgets
 from .runner import get_runner
@@ -53,7 +53,7 @@ class ImpastoExtension(Extension):
         options.pop("style_weights", None)
         if "style_weights" in last.options:
             options["style_weights"] = last.options["style_weights"]
-        get_runner().paint(last._replace(options=options))
+        get_runner().paint(last._replace(options=options, selection=layers.copy_selection(last.document)))
 
     def _toggle_live(self) -> None:
         docker = show_docker(Krita.instance().activeWindow())

@@ -7,6 +7,7 @@ was deleted can be made again.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from typing import Any, NamedTuple
 
@@ -71,7 +72,8 @@ class Result(NamedTuple):
             "protected": values["protected"] and StyleSource(**values["protected"]),
             "thumbnail": base64.b64decode(values["thumbnail"]),
         }
-        return cls(**{**values, **decoded})
+        known = {name: value for name, value in values.items() if name in cls._fields}
+        return cls(**{**known, **decoded})
 
 
 class History:
@@ -81,10 +83,14 @@ class History:
         """text: what `encode` returned. What cannot be read is left out."""
         self.results: list[Result] = []
         self.groups: dict[str, str] = {}  # key of a source -> key of the group with its results
+        self._last_number = 0
         try:
             values = json.loads(text.decode("utf-8"))
             self.groups = {str(source): str(group) for source, group in values["groups"].items()}
-            self.results = [Result.decode(result) for result in values["results"]]
+            for result in values["results"]:
+                self._last_number = max(self._last_number, int(result["number"]))
+                with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                    self.results.append(Result.decode(result))
         except (ValueError, TypeError, KeyError, AttributeError):
             pass
 
@@ -93,7 +99,9 @@ class History:
         return json.dumps(values, separators=(",", ":")).encode("utf-8")
 
     def next_number(self) -> int:
-        return 1 + max((result.number for result in self.results), default=0)
+        """A number that no result of this document has had, as far as is known."""
+        self._last_number += 1
+        return self._last_number
 
     def add(self, result: Result, group_key: str) -> list[int]:
         """Add the newest result.  -> numbers of the results that are forgotten"""

@@ -15,7 +15,7 @@ from .errors import PluginError
 from .geometry import Rect
 from .i18n import i18n
 from .protocol import stripes
-from .qt import QtCore
+from .qt import QtCore, sip
 from .steps import IDLE_MS, Steps
 
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
@@ -41,6 +41,14 @@ def node_key(node: Node) -> str:
     return str(node.uniqueId().toString())
 
 
+def children(node: Node) -> list[Node]:
+    """The layers and masks in a node, from the bottom. Krita never frees those that it returns in a list: this does."""
+    nodes = node.childNodes()
+    for child in nodes:
+        sip.transferback(child)
+    return nodes
+
+
 def visible_layers(document: Document, masks: bool = False) -> list[tuple[int, Node]]:
     """(depth, node) of every layer with pixels of its own, hidden or not, from the top as in the layer list.
 
@@ -50,7 +58,7 @@ def visible_layers(document: Document, masks: bool = False) -> list[tuple[int, N
     types = _PIXEL_LAYERS + (_GRAY_MASKS if masks else ())
 
     def walk(node: Node, depth: int) -> None:
-        for child in reversed(node.childNodes()):
+        for child in reversed(children(node)):
             if child.type() in types:
                 nodes.append((depth, child))
                 walk(child, depth + 1)
@@ -142,7 +150,7 @@ class Snapshot:
         """
         for key in keys:
             node = find_node(self._document, key)
-            if node is not None and (node.type() in _GRAY_MASKS or (node.type() == "paintlayer" and not node.childNodes())):
+            if node is not None and (node.type() in _GRAY_MASKS or (node.type() == "paintlayer" and not children(node))):
                 continue
             while node is not None and node.parentNode() is not None:
                 if not node.visible():
@@ -151,6 +159,7 @@ class Snapshot:
                 node = node.parentNode()
         if self._changed:
             self._document.refreshProjection()
+            self._changed = False
         while not self._document.tryBarrierLock():  # Krita is drawing in other threads
             yield IDLE_MS
         self._document.unlock()
@@ -165,7 +174,7 @@ class Snapshot:
     def take_mask(self, key: str, rect: Rect) -> list[tuple[int, int, bytes]]:
         """The transparency mask of a layer, which is hidden.  -> (y, rows, opacity); empty if there is none"""
         node = find_node(self._document, key)
-        masks = [child for child in node.childNodes() if child.type() == "transparencymask"] if node is not None else []
+        masks = [child for child in children(node) if child.type() == "transparencymask"] if node is not None else []
         if not masks:
             return []
         self.hide(node_key(masks[0]))
@@ -251,7 +260,7 @@ def convert_pixels(pixels: bytes, width: int, height: int, source: ColorSpace, t
         return pixels
     document = Krita.instance().createDocument(width, height, "", source[0], source[1], source[2], 72.0)
     try:
-        layer = document.rootNode().childNodes()[0]
+        layer = children(document.rootNode())[0]
         if (layer.colorModel(), layer.colorDepth(), layer.colorProfile()) != source:
             raise PluginError(
                 i18n("Krita has no color profile {profile}: convert the picture to sRGB first.", profile=source[2])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from krita import Document, Node
-
 from . import layers, results
 from .document_history import DocumentHistory
 from .engine_process import EngineProcess
@@ -20,8 +18,6 @@ from .steps import IDLE_MS, NEXT_MS, Steps
 
 #: How often to check whether the document is still open.
 _DOCUMENT_CHECK_MS = 500
-#: How often to check whether Krita has activated the new layer, every IDLE_MS
-_ACTIVATION_CHECKS = 25
 
 
 class DocumentClosed(Exception):
@@ -45,6 +41,7 @@ class PaintingJob(QtCore.QObject):
         self.request, self.number = request, number
         self.note = ""  # what the result cannot preserve of the layer
         self.done: dict[str, Any] = {}  # the engine's last frame
+        self.added = False  # whether the result is in the document
         self._engine, self._history = engine, history
         self._rect = Rect(0, 0, 0, 0)  # of the result
         self._whole_side = 0  # longest side of the layer, in pixels
@@ -85,7 +82,7 @@ class PaintingJob(QtCore.QObject):
             if layer is None or picture is None:
                 self.state_changed.emit("writing", i18n("Adding the layer"))
                 layer = results.ResultLayer(request.document, request.title, self._rect, self._depth)
-                picture = ResultPicture(self._rect, (1, 1), self)
+                picture = ResultPicture(self._rect)
             picture.add(stripe[2], self._depth)
             yield from layer.write(*stripe)
         assert layer is not None
@@ -125,9 +122,9 @@ class PaintingJob(QtCore.QObject):
             request.document.refreshProjection()  # Krita has drawn the layer without its mask
         history.add(result, group)
         picture.size = self.done["width"], self.done["height"]
-        picture.encoded.connect(lambda data: history.store_picture(result.number, data))
-        picture.start()
-        yield from _keep_active(request.document, active, (layer.key, group))
+        history.keep_picture(result.number, picture)
+        self.added = True
+        yield from results.keep_active(request.document, active, (layer.key, group))
 
     def _options(self) -> dict[str, Any]:
         """The engine's options, by name"""
@@ -141,43 +138,29 @@ class PaintingJob(QtCore.QObject):
         """Send the layer to paint, the styles, the region and what is protected to the engine."""
         request, send = self.request, self._engine.send_image
         snapshot = layers.Snapshot(request.document)
-        selection = None if request.painting else layers.copy_selection(request.document)
         try:
             yield NEXT_MS  # cloning the document took as long as one step may
             sources: list[Any] = [*request.styles, request.region, request.protected, request.painting]
             sources = [source for source in sources if source is not None and source.layer_key]
-            if request.layer_key == layers.WHOLE_PICTURE:  # without its earlier paintings
-                snapshot.hide(self._history.history.groups.get(request.layer_key, ""))
-            if request.painting is not None:
-                self._opacity = snapshot.take_mask(request.painting.layer_key, request.painting.rect)
+            area = request.painting or request.area
+            if area is not None:
+                self._opacity = snapshot.take_mask(area.layer_key, area.rect)
             yield from snapshot.make_visible([request.layer_key, *(source.layer_key for source in sources)])
             while not self._engine.hello:
                 yield IDLE_MS
                 require_engine(self._engine)
             self.state_changed.emit("reading", i18n("Reading the layers"))
-            content = snapshot.picture(request.layer_key)
-            self._whole_side = max(content.size)
-            if request.painting is not None:
-                content = snapshot.picture(request.layer_key, request.painting.rect)
-            elif selection is not None:
-                mask, selected = selection
-                if not selected.intersection(content.rect).width:
-                    raise PluginError(i18n("The selection does not overlap the layer: there is nothing to paint."))
-                rect = layers.with_margin(selected).intersection(content.rect)
-                content = snapshot.picture(request.layer_key, rect)
-                self._opacity = list(layers.mask_stripes(mask, content.rect))
-            self._rect, self._depth, self.note = content.rect, content.depth, content.note
-            size = content.size
-            yield from send(self.number, "content", 0, size, content.format, content.stripes())
+            content = self._content(snapshot)
+            self._rect, self._depth, self.note, size = content.rect, content.depth, content.note, content.size
             for index, style in enumerate(request.styles):
                 if style.layer_key:
                     picture = snapshot.picture(style.layer_key)
                     yield from send(self.number, "style", index, picture.size, picture.format, picture.stripes())
                 else:
                     self._engine.send({"op": "image", "job": self.number, "role": "style", **style.to_header()})
-            for role, area in (("region", request.region), ("protect", request.protected)):
-                if area is not None:
-                    yield from send(self.number, role, 0, size, *snapshot.region(area.layer_key, content.rect))
+            for role, marked in (("region", request.region), ("protect", request.protected)):
+                if marked is not None:
+                    yield from send(self.number, role, 0, size, *snapshot.region(marked.layer_key, content.rect))
             if request.painting is not None:
                 key, rect, width, height = request.painting
                 picture = snapshot.picture(key, rect)
@@ -185,20 +168,29 @@ class PaintingJob(QtCore.QObject):
                 yield from send(
                     self.number, "painting", 0, size, picture.format, stripes, painted_width=width, painted_height=height
                 )
+            if request.layer_key == layers.WHOLE_PICTURE:  # without its earlier paintings
+                snapshot.hide(self._history.history.groups.get(request.layer_key, ""))
+                yield from snapshot.make_visible([])
+            yield from send(self.number, "content", 0, size, content.format, content.stripes())
         finally:
             snapshot.close()
 
-
-def _keep_active(document: Document, active: Node | None, added: tuple[str, ...]) -> Steps:
-    """Krita makes a new layer the active one soon after it was added: make the one that was active before active again."""
-    for _ in range(_ACTIVATION_CHECKS):
-        yield IDLE_MS
-        if active is None or active.parentNode() is None or not layers.is_open(document):
-            return
-        node = document.activeNode()
-        if node is not None and layers.node_key(node) in added:
-            document.setActiveNode(active)
-            return
+    def _content(self, snapshot: layers.Snapshot) -> layers.LayerPicture:
+        """What is painted of the layer, which has not been read yet.  Raises PluginError"""
+        request = self.request
+        whole = snapshot.picture(request.layer_key)
+        self._whole_side = max(whole.size)
+        area = request.painting or request.area
+        if area is not None:
+            return snapshot.picture(request.layer_key, area.rect)
+        if request.selection is None:
+            return whole
+        mask, selected = request.selection
+        if not selected.intersection(whole.rect).width:
+            raise PluginError(i18n("The selection does not overlap the layer: there is nothing to paint."))
+        rect = layers.with_margin(selected).intersection(whole.rect)
+        self._opacity = list(layers.mask_stripes(mask, rect))
+        return snapshot.picture(request.layer_key, rect)
 
 
 def require_engine(engine: EngineProcess) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 # The krita module imports its own binding before any plugin is loaded. Type checkers always see PyQt5.
 if TYPE_CHECKING or "PyQt6.QtCore" not in sys.modules:
-    from PyQt5 import QtCore, QtGui, QtWidgets
+    from PyQt5 import QtCore, QtGui, QtWidgets, sip
 else:
-    from PyQt6 import QtCore, QtGui, QtWidgets
+    from PyQt6 import QtCore, QtGui, QtWidgets, sip
 
 with contextlib.suppress(ImportError):  # distributions may package it on its own
     if TYPE_CHECKING or "PyQt6.QtCore" not in sys.modules:
@@ -18,4 +18,4 @@ with contextlib.suppress(ImportError):  # distributions may package it on its ow
     else:
         from PyQt6 import QtNetwork
 
-__all__ = ["QtCore", "QtGui", "QtNetwork", "QtWidgets"]
+__all__ = ["QtCore", "QtGui", "QtNetwork", "QtWidgets", "sip"]

@@ -37,6 +37,13 @@ class Painting(NamedTuple):
     height: int
 
 
+class Area(NamedTuple):
+    """Where an earlier result was painted: its transparency mask limits the next one too"""
+
+    layer_key: str  # of the earlier result
+    rect: Rect
+
+
 class PaintRequest(NamedTuple):
     """Everything that one painting needs."""
 
@@ -47,6 +54,8 @@ class PaintRequest(NamedTuple):
     options: dict[str, Any]  # the engine's options by name
     region: StyleSource | None = None  # the layer that marks the area of the second style; the first gets the rest
     protected: StyleSource | None = None  # the layer that marks what keeps its shapes, in addition to faces
+    selection: Any = None  # a copy of the selection, and its rectangle; None: all is painted
+    area: Area | None = None  # that of an earlier result, instead of a selection
     painting: Painting | None = None  # an earlier result, smaller than its layer, that is to get finer strokes
 
     @property

@@ -9,41 +9,51 @@ from .geometry import Rect
 from .qt import QtCore, QtGui
 
 _QUALITY = 90
+#: The most pixels of a picture. Larger ones are shrunk: no result is painted at more.
+_MAX_PIXELS = 16_000_000
 _LENGTH = struct.Struct("<I")  # of the JPEG, which comes first
 
 
-class ResultPicture(QtCore.QObject):
-    """Collects the pixels of a result, and compresses them in another thread.
+class ResultPicture:
+    """Collects the pixels of a result, to be compressed in another thread."""
 
-    Signal: `encoded(data)`
-    """
-
-    encoded = QtCore.pyqtSignal(bytes)
-
-    def __init__(self, rect: Rect, size: tuple[int, int], parent: QtCore.QObject | None = None) -> None:
-        """rect: of the layer; size: at which it was painted, width and height: there is nothing finer to keep"""
-        super().__init__(parent)
-        self._rect, self.size = rect, size
+    def __init__(self, rect: Rect) -> None:
+        """rect: of the layer"""
+        self._rect = rect
+        self.size = rect.width, rect.height  # at which it was painted: there is nothing finer to keep
+        self._step = 1  # a power of two: every stripe but the last can be divided by it
+        while rect.width * rect.height > _MAX_PIXELS * self._step**2:
+            self._step *= 2
         self._pixels = bytearray()
         self._opacity = bytearray()
 
     def add(self, pixels: bytes, depth: str) -> None:
         """Add the next rows.  pixels: BGRA; depth: "U8" or "U16" """
-        self._pixels += pixels if depth == "U8" else pixels[1::2]  # the high bytes
+        pixels = pixels if depth == "U8" else pixels[1::2]  # the high bytes
+        self._pixels += self._shrink(pixels, QtGui.QImage.Format.Format_ARGB32, 4)
 
     def add_mask(self, stripes: Iterable[tuple[int, int, bytes]]) -> None:
         """Add a mask that limits the opacity: one byte per pixel, for all rows."""
         for _, _, opacity in stripes:
-            self._opacity += opacity
+            self._opacity += self._shrink(opacity, QtGui.QImage.Format.Format_Alpha8, 1)
 
-    def start(self) -> None:
-        """Compress the picture in the background; then `encoded` is emitted."""
-        pool = QtCore.QThreadPool.globalInstance()
-        assert pool is not None
-        pool.start(_Encoder(self))
+    def _shrink(self, pixels: bytes, image_format: QtGui.QImage.Format, pixel_bytes: int) -> bytes:
+        """Shrink rows by the step in both directions."""
+        if self._step == 1:
+            return pixels
+        width, rows = self._rect.width, len(pixels) // (pixel_bytes * self._rect.width)
+        image = QtGui.QImage(pixels, width, rows, pixel_bytes * width, image_format)
+        image = image.scaled(width // self._step, max(1, rows // self._step))
+        bits = image.constBits()
+        assert bits is not None
+        stride, used = image.bytesPerLine(), pixel_bytes * image.width()
+        data = bytes(bits.asarray(image.sizeInBytes()))
+        return b"".join(data[y * stride : y * stride + used] for y in range(image.height()))
 
     def encode(self) -> bytes:
-        width, height = self._rect.width, self._rect.height
+        """Return the compressed picture; nothing if it cannot be compressed. Any thread may call it."""
+        width = self._rect.width // self._step
+        height = len(self._pixels) // (4 * width)
         image_format = QtGui.QImage.Format
         image = QtGui.QImage(bytes(self._pixels), width, height, 4 * width, image_format.Format_ARGB32)
         if self._opacity:
@@ -53,6 +63,8 @@ class ResultPicture(QtCore.QObject):
             painter.setCompositionMode(QtGui.QPainter.CompositionMode.CompositionMode_DestinationIn)
             painter.drawImage(0, 0, mask)
             painter.end()
+        if image.isNull():  # out of memory
+            return b""
         if max(self.size) < max(width, height):
             image = image.scaled(
                 *self.size,
@@ -91,12 +103,3 @@ def encode_image(image: QtGui.QImage, file_format: str, quality: int = -1) -> by
     buffer.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
     image.save(buffer, file_format, quality)
     return bytes(buffer.data())
-
-
-class _Encoder(QtCore.QRunnable):
-    def __init__(self, picture: ResultPicture) -> None:
-        super().__init__()
-        self._picture = picture
-
-    def run(self) -> None:
-        self._picture.encoded.emit(self._picture.encode())

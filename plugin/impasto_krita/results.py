@@ -7,11 +7,14 @@ from typing import Iterable
 from krita import Document, Node
 
 from .geometry import Rect
-from .layers import CONVERTED_ROWS, SRGB, ColorSpace, convert_pixels, find_node, node_key
+from .layers import CONVERTED_ROWS, SRGB, ColorSpace, children, convert_pixels, find_node, is_open, node_key
 from .protocol import stripes
 from .qt import QtCore
-from .steps import NEXT_MS, Steps
+from .steps import IDLE_MS, NEXT_MS, Steps
 from .transparency_mask import add_transparency_mask
+
+#: How often to check whether Krita has activated a new layer, every IDLE_MS
+_ACTIVATION_CHECKS = 25
 
 
 class ResultLayer:
@@ -52,7 +55,7 @@ class ResultLayer:
         """Add the layer to the group with the results of a source, on top.
 
         above_key: of the layer or group above which a new group is added; name, group_key: of the group
-        Returns the key of the group, or an empty string if Krita has refused it.
+        Returns the key of the group.
         """
         group = find_node(self._document, group_key)
         if group is None or group.type() != "grouplayer":
@@ -64,8 +67,10 @@ class ResultLayer:
             group.addChildNode(self._layer, None)
             add_above(self._document, group, find_node(self._document, above_key))
         else:
-            earlier = group.childNodes()
+            earlier = children(group)
             group.addChildNode(self._layer, earlier[-1] if earlier else None)
+            if self._layer.parentNode() is None:  # Krita may refuse to add it without an error
+                self.add_above(above_key)
         return node_key(group)
 
     def add_above(self, key: str) -> None:
@@ -80,6 +85,21 @@ def add_above(document: Document, layer: Node, other: Node | None) -> None:
         parent.addChildNode(layer, other)
     if layer.parentNode() is None:  # Krita may refuse to add it without an error
         document.rootNode().addChildNode(layer, None)
+
+
+def keep_active(document: Document, active: Node | None, added: Iterable[str]) -> Steps:
+    """Krita makes a new layer the active one soon after it was added: make the one that was active before active again.
+
+    added: keys of the new layers
+    """
+    for _ in range(_ACTIVATION_CHECKS):
+        yield IDLE_MS
+        if active is None or active.parentNode() is None or not is_open(document):
+            return
+        node = document.activeNode()
+        if node is not None and node_key(node) in added:
+            document.setActiveNode(active)
+            return
 
 
 def show_only(document: Document, shown: Iterable[str], others: Iterable[str]) -> None:

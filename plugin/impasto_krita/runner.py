@@ -11,6 +11,7 @@ from krita import Document
 
 from . import messages, settings
 from .animation import AnimationPainting
+from .background import BackgroundWork
 from .disk import delete_in_background
 from .document_history import Histories
 from .engine_install import find_engine_command
@@ -55,7 +56,7 @@ class Runner(QtCore.QObject):
         self.details = ""  # the same for someone who helps the user; empty for what the user can mend
         self.last_request: PaintRequest | None = None
         self.queue: list[PaintRequest] = []  # that wait, the next one first
-        self.histories = Histories()
+        self.histories = Histories(BackgroundWork(self))
         self.engine = EngineProcess(self)
         self.engine_version: str | None = None  # of the engine that answered last
         self.engine.frame_received.connect(self._on_frame)
@@ -63,7 +64,7 @@ class Runner(QtCore.QObject):
         self.estimates = Estimates(self.engine)
         self.networks: list[dict[str, Any]] = []  # the instant styles that the engine knows
         self.network_folders: list[str] = []  # where the engine keeps what it has downloaded or trained
-        self.live = LivePainting(self.engine, lambda: self.busy, self)
+        self.live = LivePainting(self.engine, lambda: self.busy, self.histories.of, self)
         self.animation = AnimationPainting(self.engine, lambda: self.busy, self)
         self.animation.failed.connect(self._show_problem_beside)
         self.training = StyleTraining(self.engine_command, self)
@@ -161,7 +162,7 @@ class Runner(QtCore.QObject):
 
     def cancel(self) -> None:
         """Stop the painting now and add no layer; the next in the queue begins. The engine stays running."""
-        if self._job is None:
+        if self._job is None or self._job.added:
             return
         number = self._job.number
         self._forget_job()
@@ -194,6 +195,7 @@ class Runner(QtCore.QObject):
         self.live.stop()
         self.animation.stop()
         self.training.close()
+        self._timeout.stop()
         self.engine.stop()
         self.problem = self.details = ""
         self.setup.start()
@@ -205,6 +207,7 @@ class Runner(QtCore.QObject):
         self.animation.stop()
         self.training.close()
         self._forget_job()
+        self._timeout.stop()
         self._set_state("idle", "")
         self.setup.cancel()
         self.engine.stop()
@@ -297,7 +300,7 @@ class Runner(QtCore.QObject):
     def _on_engine_exited(self, message: str) -> None:
         self._timeout.stop()
         self.live.stop()
-        self._abort(message, self.engine.stderr_tail)
+        self._abort(message, self.engine.stderr_tail or message)
 
     def _on_setup_finished(self, problem: str) -> None:
         if not problem:

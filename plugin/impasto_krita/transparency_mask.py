@@ -16,6 +16,7 @@ from krita import Krita, Node
 from .errors import PluginError
 from .geometry import Rect
 from .i18n import i18n
+from .layers import children
 from .qt import QtCore
 
 _XML = """<?xml version="1.0" encoding="UTF-8"?>
@@ -61,8 +62,8 @@ def _create_mask() -> Node:
             archive.writestr("template/layers/mask1.pixelselection", _NO_TILES)
             archive.writestr("template/layers/mask1.pixelselection.defaultpixel", bytes(1))
         document = Krita.instance().openDocument(path)
-        layers = document.rootNode().childNodes() if document is not None else []
-        masks = layers[0].childNodes() if layers else []
+        layers = children(document.rootNode()) if document is not None else []
+        masks = children(layers[0]) if layers else []
         if document is None or not masks:
             raise PluginError(i18n("Krita cannot create a transparency mask."))
         mask = masks[0].duplicate()

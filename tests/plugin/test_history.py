@@ -102,6 +102,33 @@ def test_queue_is_shown_reordered_and_cleared(krita: KritaSession) -> None:
     assert result["names_after"] == result["names"]
 
 
+def test_each_painting_keeps_the_selection_that_it_was_asked_for(krita: KritaSession) -> None:
+    result = krita.run("history.selections_of_the_queue", limit=240)
+    assert result["problem"] == ""
+    assert result["columns"] == [[0, 40], [60, 96], [0, 40]]
+
+
+def test_whole_picture_is_refined_without_its_earlier_painting(krita: KritaSession) -> None:
+    result = krita.run("history.refined_whole_picture", limit=240)
+    assert result["problem"] == ""
+    assert result["count"] == 2
+    assert result["same"]
+
+
+@pytest.mark.parametrize(("cause", "stored"), [("", [True]), ("closed", [False]), ("deleted", [])])
+def test_picture_is_compressed_while_anything_may_happen(krita: KritaSession, cause: str, stored: list[bool]) -> None:
+    assert krita.run("history.slow_picture", cause=cause) == {"stored": stored, "problem": "", "busy": False}
+
+
+def test_what_was_painted_stays_the_source(krita: KritaSession) -> None:
+    result = krita.run("history.sources")
+    assert result["active_after_keeping"] == "Photo"
+    assert result["of_duplicate"] == "Photo"
+    assert "is gone: choose another layer" in result["without_original"]
+    assert result["deleted"]
+    assert result["undone"]
+
+
 def test_nothing_of_a_painting_shows_in_another_document(krita: KritaSession) -> None:
     result = krita.run("history.another_document")
     assert result["previews"] == [True, False]

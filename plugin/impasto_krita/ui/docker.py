@@ -46,6 +46,7 @@ class ImpastoDocker(DockWidget):
         self._runner = get_runner()
         self._last_request = self._runner.last_request
         self._shown_document: Document | None = None
+        self._has_live = False  # whether Live was last switched on in this docker
         self.source_row = SourceRow()
         self.form = Form(MORE_OPTIONS)
         self._preview = Preview()
@@ -180,9 +181,9 @@ class ImpastoDocker(DockWidget):
         self._update()
 
     def _on_form_changed(self) -> None:
-        """Let Live follow the style and the options."""
+        """Let Live follow the style and the options, if it was switched on here and its picture is shown."""
         live, style = self._runner.live, self.form.live_style or self.form.style_picker.style_source()
-        if live.on and style is not None:
+        if live.on and self._has_live and live.document == Krita.instance().activeDocument() and style is not None:
             live.update(PaintRequest(live.document, "", "", [style], self.form.options([style])))
         self._update()
 
@@ -199,6 +200,7 @@ class ImpastoDocker(DockWidget):
             request = instant_request(self.form, self.source_row)
             if request is not None:
                 self._runner.live.start(request)
+            self._has_live = self._runner.live.on
         self._update()
 
     def _paint_frames(self, first: int, last: int, steady: float) -> None:

@@ -11,7 +11,7 @@ from ..request import PaintRequest
 from ..runner import get_runner
 from .keep_faces import PICTURE_SIDE
 from .option_form import Form
-from .source_row import Source, SourceRow, source_layer
+from .source_row import SourceRow, source_layer, whole_picture
 
 
 def requests_from_form(form: Form, source_row: SourceRow | None = None) -> list[PaintRequest]:
@@ -30,22 +30,35 @@ def requests_from_form(form: Form, source_row: SourceRow | None = None) -> list[
         raise PluginError(i18n("Choose a style first."))
     if any(style.layer_key == source.key for styles in combinations for style in styles):
         raise PluginError(i18n("{layer} cannot be its own style: choose another one.", layer=source.name))
-    _require_pixels(source)
-    return [
-        PaintRequest(document, source.key, source.name, styles, form.options(styles), form.region(styles), form.protected())
+    selection = layers.copy_selection(document)
+    requests = [
+        PaintRequest(
+            document,
+            source.key,
+            source.name,
+            styles,
+            form.options(styles),
+            form.region(styles),
+            form.protected(),
+            selection=selection,
+        )
         for styles in combinations
     ]
+    bounds = source.node.bounds()
+    if source.key != layers.WHOLE_PICTURE and source.node.type() != "filllayer" and bounds.width() * bounds.height() == 0:
+        whole = whole_picture(document)
+        instead = [request._replace(layer_key=whole.key, layer_name=whole.name) for request in requests]
+        raise EmptyLayer(i18n("{layer} is empty. Stylize the whole picture instead?", layer=source.name), instead)
+    return requests
 
 
 class EmptyLayer(PluginError):
     """The layer to paint is empty."""
 
-
-def _require_pixels(source: Source) -> None:
-    """Raises EmptyLayer"""
-    bounds = source.node.bounds()
-    if source.key != layers.WHOLE_PICTURE and source.node.type() != "filllayer" and bounds.width() * bounds.height() == 0:
-        raise EmptyLayer(i18n("{layer} is empty. Stylize the whole picture instead?", layer=source.name))
+    def __init__(self, message: str, instead: list[PaintRequest]) -> None:
+        """instead: the paintings of the whole picture"""
+        super().__init__(message)
+        self.instead = instead
 
 
 def start_painting(form: Form, source_row: SourceRow | None = None, strengths: tuple[float, ...] = ()) -> None:
@@ -57,27 +70,24 @@ def start_painting(form: Form, source_row: SourceRow | None = None, strengths: t
     try:
         requests = requests_from_form(form, source_row)
     except EmptyLayer as error:
-        row = source_row
-        runner.refuse(str(error), i18n("Stylize the whole picture"), lambda: _paint_whole_picture(form, row, strengths))
+        instead = _with_strengths(error.instead, strengths)
+        runner.refuse(str(error), i18n("Stylize the whole picture"), lambda: runner.paint(*instead))
         return
     except PluginError as error:
         runner.refuse(str(error))
         return
     form.store()
     form.style_picker.mark_used()
-    if strengths:
-        requests = [
-            request._replace(options={**request.options, "strength": strength})
-            for request in requests
-            for strength in strengths
-        ]
-    runner.paint(*requests)
+    runner.paint(*_with_strengths(requests, strengths))
 
 
-def _paint_whole_picture(form: Form, source_row: SourceRow | None, strengths: tuple[float, ...]) -> None:
-    row = source_row if source_row is not None else SourceRow()
-    row.choose_whole_picture(Krita.instance().activeDocument())
-    start_painting(form, row, strengths)
+def _with_strengths(requests: list[PaintRequest], strengths: tuple[float, ...]) -> list[PaintRequest]:
+    """Each request at each of these strengths; without any, as it is."""
+    if not strengths:
+        return requests
+    return [
+        request._replace(options={**request.options, "strength": strength}) for request in requests for strength in strengths
+    ]
 
 
 def instant_request(form: Form, source_row: SourceRow) -> PaintRequest | None:

@@ -138,9 +138,11 @@ class Form(QtWidgets.QWidget):
     def reload(self) -> None:
         """Show the options that another form has stored."""
         last = settings.load().get("options", {})
+        blocked = self.blockSignals(True)
         for name, field in self._fields.items():
             field.set(last.get(name, field.default))
         self.keep_faces.setChecked(last.get("protect") != "none")
+        self.blockSignals(blocked)
 
     def set_instant_styles(self, networks: list[dict[str, Any]]) -> None:
         """networks: their names, titles and thumbnails, from the engine"""

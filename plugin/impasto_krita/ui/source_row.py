@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from krita import Document, Node
 
@@ -11,7 +11,6 @@ from ..document_history import DocumentHistory
 from ..errors import PluginError
 from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
-from ..runner import get_runner
 from .area_picker import layer_icon
 
 _ICON_SIDE = 32
@@ -26,14 +25,17 @@ class Source(NamedTuple):
 
 
 def source_layer(document: Document, history: DocumentHistory) -> Source:
-    """The active layer; if that is a result or a group of results, what these were painted from.  Raises PluginError"""
+    """The active layer; if that is a result or in a group of results, what these were painted from.  Raises PluginError"""
     node = layers.layer_to_paint(document)
-    key = history.history.source_of(layers.node_key(node))
-    original = layers.find_node(document, key) if key else None
+    key = history.source_of(node)
     if key == layers.WHOLE_PICTURE:
         return whole_picture(document)
-    node = original if original is not None else node
-    return Source(layers.node_key(node), node.name(), node)
+    original = layers.find_node(document, key) if key else node
+    if original is None:
+        raise PluginError(
+            i18n("What {layer} was painted from is gone: choose another layer, or this result.", layer=node.name())
+        )
+    return Source(layers.node_key(original), original.name(), original)
 
 
 def whole_picture(document: Document) -> Source:
@@ -77,18 +79,18 @@ class SourceRow(QtWidgets.QWidget):
         nodes: dict[str, Node] = {}
         active = ""
         if document is not None and history is not None:
+            active_node = document.activeNode()
             try:
-                node = layers.layer_to_paint(document)
-                active = layers.node_key(node)
                 source = source_layer(document, history)
                 entries.append(("layer", source.key, source.name))
                 nodes[source.key] = source.node
-                if source.key != active and history.history.of_layer(active):
-                    entries.append(("result", active, i18n("This result: {layer}", layer=node.name())))
-                    nodes[active] = node
-            except PluginError:  # a filter layer, for instance
-                unpaintable = document.activeNode()
-                entries.append(("layer", "", unpaintable.name() if unpaintable is not None else i18n("No layer")))
+            except PluginError:  # a filter layer, or the original is gone
+                entries.append(("layer", "", active_node.name() if active_node is not None else i18n("No layer")))
+            if active_node is not None:
+                active = layers.node_key(active_node)
+                if history.history.of_layer(active):
+                    entries.append(("result", active, i18n("This result: {layer}", layer=active_node.name())))
+                    nodes[active] = active_node
             if layers.WHOLE_PICTURE not in nodes:
                 entries.append(("whole", layers.WHOLE_PICTURE, i18n("Whole picture")))
         if active != self._active:
@@ -115,10 +117,10 @@ class SourceRow(QtWidgets.QWidget):
             return Source(layers.node_key(node), node.name(), node)
         return source_layer(document, history)
 
-    def choose_whole_picture(self, document: Document | None) -> None:
-        """Choose the whole picture, as the user can."""
-        self._mode = "whole"
-        self.refresh(document, get_runner().histories.of(document))
+    def enterEvent(self, event: Any) -> None:
+        """The pointer comes from the canvas: the layers may look different now."""
+        super().enterEvent(event)
+        self._entries = []
 
     def _on_chosen(self, index: int) -> None:
         self._mode = self._choice.itemData(index)

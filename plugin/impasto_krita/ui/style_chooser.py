@@ -8,6 +8,7 @@ from typing import Any, Sequence
 from krita import Document
 
 from .. import layers, settings
+from ..background import BackgroundWork
 from ..errors import PluginError
 from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
@@ -16,7 +17,7 @@ from ..style_library import StyleEntry, StyleLibrary
 from .style_button import StyleButton
 from .style_grid import StyleGrid
 from .style_import import StyleImport, accepts
-from .style_thumbnails import BackgroundWork, Thumbnails
+from .style_thumbnails import Thumbnails
 from .style_view import THUMBNAIL_SIDE, describe
 
 _libraries: dict[str, StyleLibrary] = {}
@@ -280,6 +281,7 @@ class StyleChooser(QtWidgets.QWidget):
         self.grid.setVisible(expanded)
         if expanded:
             self._thumbnails.renew()
+            self._imports.check_pictures()
             self._imports.list_folders()
             self._update()
             self.grid.view.set_chosen(self._chosen)
@@ -299,6 +301,7 @@ class StyleChooser(QtWidgets.QWidget):
 
     def showEvent(self, event: QtGui.QShowEvent | None) -> None:
         super().showEvent(event)
+        self._imports.check_pictures()
         if self.grid.isVisible():
             self._imports.list_folders()
 

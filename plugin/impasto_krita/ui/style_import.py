@@ -6,10 +6,11 @@ import os
 import uuid
 
 from .. import settings
+from ..background import BackgroundWork
 from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
-from ..style_library import SUFFIXES, StyleLibrary, is_picture, list_pictures, name_by_content
-from .style_thumbnails import MAX_PIXELS, BackgroundWork
+from ..style_library import SUFFIXES, StyleLibrary, find_missing, is_picture, list_pictures, name_by_content
+from .style_thumbnails import MAX_PIXELS
 
 
 class StyleImport(QtCore.QObject):
@@ -70,13 +71,18 @@ class StyleImport(QtCore.QObject):
         self._library.add_folder(folder)
         self._list_folder(os.path.abspath(folder), announced=True)
 
+    def check_pictures(self) -> None:
+        """Look in the background for the pictures that the user has added."""
+        paths = self._library.pictures
+        self._work.submit(lambda: find_missing(paths), self._library.set_missing)
+
     def list_folders(self) -> None:
         """List the pictures of all folders again, in the background."""
         for folder in self._library.folders:
             self._list_folder(folder, announced=False)
 
     def _list_folder(self, folder: str, announced: bool) -> None:
-        def on_listed(paths: list[str]) -> None:
+        def on_listed(paths: list[str] | None) -> None:
             self._library.set_folder_pictures(folder, paths)
             if announced:
                 self.folder_added.emit(folder)
@@ -104,6 +110,9 @@ class StyleImport(QtCore.QObject):
             else:
                 self.failed.emit(i18n("The picture cannot be saved: free some disk space."))
 
+        if self._library.closed:
+            self.failed.emit(i18n("Everything is deleted. The docker is gone when Krita starts again."))
+            return
         folder = self._library.folder
         self._work.submit(lambda: _save(image, folder), on_saved)
 

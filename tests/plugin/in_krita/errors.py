@@ -121,7 +121,7 @@ def two_windows():
     yield from press_stylize(style, size=128, iterations=60)
     yield (lambda: get_runner().state == "painting"), 180
     labels = [find_child(docker, "button").text() for docker in dockers]
-    stops = [find_child(docker, "stop").isVisible() for docker in dockers]
+    stops = [not find_child(docker, "stop").isHidden() for docker in dockers]
     find_child(dockers[-1], "button").click()
     waiting = [find_child(docker, "queue").count() for docker in dockers]
     yield is_idle, 240

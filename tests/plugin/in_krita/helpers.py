@@ -20,6 +20,7 @@ def plugin():
     """The plugin's package, with the modules that tests use"""
     import impasto_krita.followed_layer
     import impasto_krita.layers
+    import impasto_krita.result_pictures
     import impasto_krita.results
     import impasto_krita.runner
     import impasto_krita.settings

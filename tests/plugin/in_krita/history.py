@@ -1,6 +1,7 @@
 """Tests inside Krita of what is painted, of the results and of the queue, driven as a painter does it: clicks and keys."""
 
 import os
+import time
 
 from helpers import (
     QtCore,
@@ -28,7 +29,7 @@ from helpers import (
     state,
     undo,
 )
-from krita import Krita
+from krita import Krita, Selection
 
 
 def _poll():
@@ -92,7 +93,7 @@ def whole_picture():
         for strength in (0.5, 0.6):
             sent.clear()
             yield from paint(style, strength=strength)
-            contents.append(sent[0])
+            contents.append(sent[-1])
     finally:
         plugin().layers.LayerPicture.stripes = original
     result = {**state(doc), "contents": [content == expected for content in contents]}
@@ -280,6 +281,130 @@ def queue():
     _press("stop_all")
     yield 0.3
     return {**state(doc), **result, "busy": runner.busy, "waiting": len(runner.queue), "names_after": layer_names(doc)}
+
+
+def _select(doc, *rect):
+    area = Selection()
+    area.select(*rect, 255)
+    doc.setSelection(area)
+
+
+def selections_of_the_queue():
+    """Queue two paintings, each of its own selection; then paint the first at another strength, without a selection"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    _select(doc, 0, 0, 40, 64)
+    yield from press_stylize(style, size=128, iterations=10)
+    _select(doc, 60, 0, 36, 64)
+    _press("button")
+    Krita.instance().action("deselect").trigger()
+    yield (lambda: is_idle() and not get_runner().queue), 120
+    yield 0.3
+
+    def opaque_columns(node):
+        row = bytes(node.projectionPixelData(0, 30, 96, 1))[3::4]
+        return [row.index(b"\xff"), 96 - row[::-1].index(b"\xff")]
+
+    columns = [opaque_columns(node) for node in results(doc)]
+    _poll()
+    _click_result(1)
+    yield 0.2
+    find_child(get_docker(), "fade").set_value(0.5)
+    yield 0.2
+    _press("exact_strength")
+    yield is_idle, 120
+    yield 0.3
+    return {**state(doc), "columns": [*columns, opaque_columns(results(doc)[-1])]}
+
+
+def refined_whole_picture():
+    """Refine a result of the whole picture within a selection: what is sent does not contain the result"""
+    doc = yield from document(256, 192)
+    _, style = yield from add_photo_and_painting(doc)
+    yield from show_docker()
+    _poll()
+    get_docker().source_row._on_chosen(find_child(get_docker(), "source").count() - 1)
+    _select(doc, 100, 60, 60, 60)
+    doc.waitForDone()
+    expected = bytes(doc.pixelData(36, 0, 188, 184)).hex()
+    yield from press_stylize(style, size=96, iterations=None)
+    yield is_idle, 90
+    yield 0.3
+    sent, original = [], plugin().layers.LayerPicture.stripes
+
+    def record(self):
+        for stripe in original(self):
+            sent.append(stripe[2].hex())
+            yield stripe
+
+    plugin().layers.LayerPicture.stripes = record
+    try:
+        find_child(get_docker(), "refine").click()
+        yield is_idle, 90
+    finally:
+        plugin().layers.LayerPicture.stripes = original
+    return {**state(doc), "same": sent[-1] == expected, "count": len(results(doc))}
+
+
+def slow_picture(cause):
+    """Something happens while the picture of a result is compressed in the background"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    picture_class = plugin().result_pictures.ResultPicture
+    encode = picture_class.encode
+
+    def encode_slowly(self):
+        time.sleep(1.5)
+        return encode(self)
+
+    picture_class.encode = encode_slowly
+    try:
+        yield from paint(style)
+        history = get_runner().histories.of(doc)
+        if cause == "closed":
+            doc.setModified(False)
+            doc.close()
+        elif cause == "deleted":
+            _poll()
+            _press("delete_result")
+        yield 3
+    finally:
+        picture_class.encode = encode
+    stored = [result.picture_bytes > 0 for result in history.history.results]
+    return {"stored": stored, "problem": get_runner().problem, "busy": get_runner().busy}
+
+
+def sources():
+    """What is painted with a kept copy, a duplicated result or a result without its original active"""
+    doc = yield from document()
+    content, style = yield from add_photo_and_painting(doc)
+    yield from paint(style)
+    _poll()
+    _press("keep")
+    yield 1
+    source = find_child(get_docker(), "source")
+    result = {"active_after_keeping": doc.activeNode().name()}
+    copy = results(doc)[0].duplicate()
+    find_group(doc).addChildNode(copy, None)
+    yield from activate(doc, copy)
+    _poll()
+    result["of_duplicate"] = source.currentText()
+    content.remove()
+    yield from activate(doc, results(doc)[0])
+    _poll()
+    get_docker().form.style_picker.choose_layer(plugin().layers.node_key(style))
+    _press("button")
+    yield 0.2
+    result["without_original"] = get_runner().problem
+    copy.remove()
+    yield 0.2
+    _poll()
+    names = layer_names(doc)
+    _press("delete_result")
+    yield 0.5
+    result["deleted"] = find_group(doc) is None
+    yield from undo()
+    return {**result, "undone": layer_names(doc) == names}
 
 
 def another_document():

@@ -20,6 +20,7 @@ QtGui = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtGui")
 QtWidgets = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtWidgets")
 WIDTH, HEIGHT = 60, 40
 MODULES = (
+    "background",
     "document_history",
     "engine_install",
     "engine_process",

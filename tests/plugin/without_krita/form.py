@@ -246,6 +246,7 @@ def test_a_trained_network_paints_if_the_quality_is_instant(plugin: Any, runner:
     form._fields["quality"].set("normal")
     assert form.instant_style is None
     assert [bool(style.path) for style in form.styles()] == [True]  # the painting
+    assert form.live_style is not None
     assert form.live_style.network == "harvest"
     assert form._fields["size"].widget.isEnabled()
     form._fields["quality"].set("instant")

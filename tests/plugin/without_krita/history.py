@@ -57,6 +57,18 @@ def test_damaged_history_is_empty(plugin: Any, text: bytes) -> None:
     assert plugin.history.History(text).results == []
 
 
+def test_results_of_other_versions_are_kept_as_far_as_they_are_understood(plugin: Any) -> None:
+    history = plugin.history.History()
+    for number in (1, 2, 3):
+        history.add(make_result(plugin, number), "group")
+    values = json.loads(history.encode())
+    values["results"][0]["new_key"] = 1
+    del values["results"][2]["styles"]
+    again = plugin.history.History(json.dumps(values).encode())
+    assert [result.number for result in again.results] == [1, 2]
+    assert again.next_number() == 4  # the third has a picture
+
+
 def test_history_forgets_the_oldest_results_and_pictures(plugin: Any) -> None:
     history = plugin.history.History()
     limit, size = plugin.history.MAX_RESULTS, plugin.history.MAX_PICTURE_BYTES // 3
@@ -89,16 +101,16 @@ def test_picture_of_a_result_is_compressed_and_restored(plugin: Any) -> None:
     rect = plugin.geometry.Rect(5, 6, width, height)
     pixels = bytes(value for y in range(height) for x in range(width) for value in (4 * x, 5 * y, 90, 255))
     encoded: list[bytes] = []
+    background = plugin.background.BackgroundWork()
     for depth in ("U8", "U16"):
-        picture = plugin.result_pictures.ResultPicture(rect, (width, height))
+        picture = plugin.result_pictures.ResultPicture(rect)
         rows = pixels if depth == "U8" else b"".join(bytes([7, value]) for value in pixels)
         half = len(rows) // 2
         picture.add(rows[:half], depth)
         picture.add(rows[half:], depth)
         picture.add_mask([(0, height, bytes(4 * x for x in range(width)) * height)])
-        picture.encoded.connect(encoded.append)
         expected = len(encoded) + 1
-        picture.start()
+        background.submit(picture.encode, encoded.append)
         wait_until(lambda expected=expected: len(encoded) == expected)  # type: ignore[misc]
         assert len(encoded[-1]) < len(pixels) / 3
         image = plugin.result_pictures.decode_picture(encoded[-1], rect)
@@ -185,3 +197,18 @@ def test_every_text_for_the_user_is_translated() -> None:
             if name in setters and isinstance(text, str) and any(map(str.isalpha, text)) and text != "Impasto":
                 forgotten.append(f"{path.name}:{node.lineno}: {text}")
     assert forgotten == []
+
+
+def test_picture_of_a_large_result_is_shrunk_as_it_arrives(plugin: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(plugin.result_pictures, "_MAX_PIXELS", 2000)
+    rect = plugin.geometry.Rect(0, 0, 100, 70)
+    picture = plugin.result_pictures.ResultPicture(rect)
+    for rows in (32, 32, 6):
+        picture.add(bytes([200, 100, 50, 255]) * 100 * rows, "U8")
+    picture.add_mask([(0, 70, bytes(50 * [255] + 50 * [0]) * 70)])
+    assert len(picture._pixels) == 4 * 50 * 35
+    image = plugin.result_pictures.decode_picture(picture.encode(), rect)
+    assert (image.width(), image.height()) == (100, 70)
+    assert image.pixelColor(20, 60).alpha() == 255
+    assert image.pixelColor(80, 60).alpha() == 0
+    assert abs(image.pixelColor(20, 60).blue() - 200) < 4
