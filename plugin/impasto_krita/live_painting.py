@@ -4,7 +4,8 @@ Krita does not report changes of a layer. So the layer is polled whenever no str
 engine has of it. The difference is sent as a patch, and the engine answers with the patches of the painting that it affects.
 
 The painting is shown in the docker, or on the canvas as a layer above the user's. That layer is opaque, so it steps aside
-while the user draws, and comes back with the repaint of the stroke.
+while the user draws, and comes back with the repaint of the stroke. While the engine has no time for a repaint, it comes back
+right after the stroke, since the user may save the picture.
 """
 
 from __future__ import annotations
@@ -49,11 +50,17 @@ class LivePainting(QtCore.QObject):
 
     changed = QtCore.pyqtSignal()
 
-    def __init__(self, engine: EngineProcess, engine_busy: Callable[[], bool], parent: QtCore.QObject | None = None) -> None:
-        """engine_busy: whether the engine works on a painting, which goes first"""
+    def __init__(
+        self,
+        engine: EngineProcess,
+        engine_busy: Callable[[], bool],
+        history_of: Callable[[Document], DocumentHistory | None],
+        parent: QtCore.QObject | None = None,
+    ) -> None:
+        """engine_busy: whether the engine works on a painting, which goes first; history_of: the history of a document"""
         super().__init__(parent)
         self.status = ""
-        self._engine, self._engine_busy = engine, engine_busy
+        self._engine, self._engine_busy, self._history_of = engine, engine_busy, history_of
         self._show_in = DOCKER if settings.load().get("live_show_in") == DOCKER else CANVAS
         self._request: PaintRequest | None = None
         self._sent_request: PaintRequest | None = None  # with the style that the engine has
@@ -66,7 +73,7 @@ class LivePainting(QtCore.QObject):
         self._activity = self._note = ""  # parts of the status
         self._paused = False
         self._stroke_seen = False  # since a comparison of the layer was begun
-        self._canvas_redrawn = False  # since the result layer stepped aside
+        self._canvas_redrawn = False  # without the result layer, and not with it since
         self._show_due = False
         self._polls_until_settled = 0  # during these a layer of Live may still become the active one
         self._job = LiveJob(engine, self)
@@ -122,7 +129,7 @@ class LivePainting(QtCore.QObject):
         self._earlier_key = self._result_key(request)
         self._request, self._activity, self._note = request, i18n("Live: reading the layer"), ""
         self._layer = self._result = self._picture = self._sending = self._sent_request = self._last_request = None
-        self._stroke_seen = self._show_due = self._paused = False
+        self._stroke_seen = self._show_due = self._paused = self._canvas_redrawn = False
         self._polls_until_settled = 0
         self._check_timer.invalidate()
         self._strokes.start()
@@ -148,7 +155,7 @@ class LivePainting(QtCore.QObject):
         self._layer = self._sending = None
         if not layers.is_open(document):
             self._result = self._picture = self._last_request = None
-        elif self._result is not None and self._result.aside:
+        elif self._result is not None and (self._result.aside or self._canvas_redrawn):
             self._result.show("")
         self.status = message
         self.changed.emit()
@@ -179,6 +186,7 @@ class LivePainting(QtCore.QObject):
             wait: int | None = _POLL_MS
             if self._sending is None and self._request is not self._sent_request:
                 self._sending = self._send_layer(self._request)
+            self._watch_stroke()
             if self._sending is not None:
                 if self._engine.ready and not self._engine_busy():
                     wait = next(self._sending, None)
@@ -205,6 +213,19 @@ class LivePainting(QtCore.QObject):
             if self._result is not None:
                 self._result.check()
 
+    def _watch_stroke(self) -> None:
+        """Note what is drawn while the result layer is aside. Let it come back if the repaint has to wait.
+
+        The canvas shows the stroke until it is redrawn.
+        """
+        layer, result = self._layer, self._result
+        if layer is None or result is None or not result.aside:
+            return
+        if not layer.is_idle():
+            self._canvas_redrawn = True
+        elif self._paused or self._sending is not None or self._engine_busy():
+            result.come_back()
+
     def _send_layer(self, request: PaintRequest) -> Steps:
         """Start a job with the request's style. The layer is read only the first time."""
         self._sent_request = request
@@ -225,9 +246,7 @@ class LivePainting(QtCore.QObject):
         if self._result is not None and self._polls_until_settled:
             activated = self._result.keep_inactive(request.layer_key)
             self._polls_until_settled = 0 if activated else self._polls_until_settled - 1
-        idle = layer.is_idle()
-        self._canvas_redrawn = self._canvas_redrawn or not idle
-        if self._engine_busy() or not idle:
+        if self._engine_busy() or not layer.is_idle():
             return
         yield from self._write_patches(layer, request)
         if self._job.awaiting_patches or not layer.is_idle():
@@ -240,11 +259,11 @@ class LivePainting(QtCore.QObject):
             pixels = yield from layer.change_pixels(change)
             self._job.send_change(change, pixels)
             return
-        if self._result is not None and self._result.aside:
-            if self._canvas_redrawn:
-                self._show_due = True
-            else:  # the user has moved the canvas, or picked a color: nothing has to be redrawn, which would take long
-                self._result.come_back()
+        if self._canvas_redrawn:
+            self._show_due = True
+        elif self._result is not None:
+            # The user has moved the canvas, or picked a color: nothing has to be redrawn, which would take long.
+            self._result.come_back()
         self._job.settle_if_due()
 
     def _write_patches(self, layer: FollowedLayer, request: PaintRequest) -> Steps:
@@ -269,8 +288,9 @@ class LivePainting(QtCore.QObject):
             yield NEXT_MS
         # The painting of an earlier stroke must not cover the stroke that was drawn meanwhile.
         drawn_meanwhile = self._stroke_seen or job.awaiting_patches
-        if self._show_due and layer.is_idle() and not (self._result.aside and drawn_meanwhile):
-            self._show_due = False
+        covers_stroke = drawn_meanwhile and (self._result.aside or self._canvas_redrawn)
+        if self._show_due and layer.is_idle() and not covers_stroke:
+            self._show_due = self._canvas_redrawn = False
             self._show(self._result, request)
             yield NEXT_MS
 
@@ -284,7 +304,8 @@ class LivePainting(QtCore.QObject):
 
     def _find_place(self, request: PaintRequest) -> str:
         """The key of the layer above which a new result layer can be seen: above earlier results, which are opaque too."""
-        group = DocumentHistory(request.document).history.groups.get(request.layer_key, "")
+        history = self._history_of(request.document)
+        group = "" if history is None else history.history.groups.get(request.layer_key, "")
         for key in (self._earlier_key, group):
             if key and layers.find_node(request.document, key) is not None:
                 return key
@@ -304,8 +325,7 @@ class LivePainting(QtCore.QObject):
         self._stroke_seen = True
         self._layer.compare_again()
         if self._result is not None and self._show_in == CANVAS:
-            redrawn_before = self._result.aside and self._canvas_redrawn
-            self._canvas_redrawn = redrawn_before or not self._layer.is_idle()
+            self._canvas_redrawn = self._canvas_redrawn or (self._result.added and not self._layer.is_idle())
             self._result.step_aside()
 
     def _on_answer(self) -> None:

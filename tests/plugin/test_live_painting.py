@@ -44,6 +44,14 @@ def test_stroke_is_seen_while_it_is_drawn(krita: KritaSession) -> None:
     assert result["own_opacity"] == result["opacity_after_nothing"] == 128  # the user's
 
 
+def test_painting_is_not_left_invisible_while_the_engine_is_busy(krita: KritaSession) -> None:
+    result = krita.run("live.draw_while_engine_is_busy", limit=240)
+    assert result["opacities"] == [0, 255, 255]  # during a stroke, and after each
+    assert result["seen"]
+    assert result["painting_is_back"]
+    assert result["on"]
+
+
 def test_live_follows_settings_on_the_same_layer(krita: KritaSession) -> None:
     result = krita.run("live.follow_settings", limit=240)
     assert result["problem"] == ""
@@ -157,6 +165,7 @@ def test_instant_style_paints_a_layer_like_any_other_style(krita: KritaSession) 
     assert not result["train_visible"]
     assert result["names"] == ["Background", "Photo", ["Photo x Rose window (50 %)"]]
     assert result["status"].startswith("Done in")
+    assert result["decoded"] == 0  # the history of the document is known
     assert result["names_with_live"] == [*result["names"], "Photo x Rose window (50 %) live"]  # above the group of results
     assert result["names_after_undo"] == ["Background", "Photo"]
 

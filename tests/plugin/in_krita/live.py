@@ -231,6 +231,41 @@ def see_stroke():
     return result
 
 
+def draw_while_engine_is_busy():
+    """Draw a stroke while the engine has no time for Live, as if it made another painting, and then has it"""
+    doc, content, painted, _ = yield from start_live()
+    live = get_runner().live
+    choose_brush()
+    yield is_settled, 60
+    yield 0.5
+    photo_before, opacities = read_canvas(content), []
+
+    def is_drawn():
+        drawn = changed_box(photo_before, read_canvas(content)) is not None
+        opacities.append(painted.opacity())
+        return drawn
+
+    busy, live._engine_busy = live._engine_busy, lambda: True
+    try:
+        yield from draw_stroke([(200 + 5 * n, 200 + 2 * n) for n in range(30)], hold=is_drawn)
+        yield (lambda: not live._result.aside), 30
+        result = {"opacities": [opacities[-1], painted.opacity()]}
+        drawn, canvas = read_canvas(content), canvas_pixels(doc)
+        changed = [n for n in range(0, len(drawn), 4) if drawn[n : n + 3] != photo_before[n : n + 3]]
+        result["seen"] = bool(changed) and all(canvas[n : n + 3] == drawn[n : n + 3] for n in changed)
+        yield from draw_stroke([(200, 400), (300, 420)])
+        live.update(make_update("rose_window"))
+        yield (lambda: live._sending is not None), 30
+        yield from draw_stroke([(200, 500), (300, 520)])  # a new style waits for the engine
+        yield (lambda: not live._result.aside), 30
+        result["opacities"].append(painted.opacity())
+    finally:
+        live._engine_busy = busy
+    yield (lambda: "Rose window" in painted.name() and is_settled()), 60
+    yield 0.3
+    return {**result, "painting_is_back": canvas_pixels(doc) == read_canvas(painted), "on": live.on}
+
+
 def make_update(network, strength=0.5, **style):
     """A request for Live's update(): of another layer, which is to be ignored"""
     request = plugin().request
@@ -470,10 +505,15 @@ def paint_with_instant_style():
     yield 0.3
     result.update(names=layer_names(doc), problem=get_runner().problem, status=get_runner().status)
     doc.setActiveNode(content)
-    find_child(docker, "live").click()
-    yield (lambda: find_result(doc, "live") is not None), 60
-    yield is_settled, 60
-    result["names_with_live"] = layer_names(doc)
+    decoded, history = [], plugin().document_history.History
+    plugin().document_history.History = lambda *text: decoded.append(text) or history(*text)
+    try:
+        find_child(docker, "live").click()
+        yield (lambda: find_result(doc, "live") is not None), 60
+        yield is_settled, 60
+    finally:
+        plugin().document_history.History = history
+    result.update(decoded=len(decoded), names_with_live=layer_names(doc))
     find_child(docker, "live").click()
     yield from undo()
     yield from undo()
