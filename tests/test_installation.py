@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 from impasto import disk, installation
-from impasto.installation import Command, Computer, Download, Setup, SetupError, describe, local_folder
+from impasto.feedforward.registry import user_folder
+from impasto.installation import (
+    Command,
+    Computer,
+    Download,
+    Setup,
+    SetupError,
+    describe,
+    engine_data_folders,
+    local_folder,
+    this_engine_data_folders,
+)
+from impasto.runtime.files import cache_folder
 from impasto.setup_failures import explain_failure
 
 LINUX, WINDOWS, MAC = Computer("Linux", "x86_64"), Computer("Windows", "amd64", "NVIDIA"), Computer("Darwin", "arm64")
@@ -74,6 +86,38 @@ def test_computers_without_torch_are_told_so_before_anything_is_downloaded(
 )
 def test_the_engine_is_in_a_folder_of_this_computer(system: str, environment: dict[str, str], expected: str) -> None:
     assert local_folder(system, environment, "HOME") == expected
+
+
+@pytest.mark.parametrize(
+    ("system", "environment", "expected"),
+    [
+        (
+            "Windows",
+            {"LOCALAPPDATA": r"C:\Users\Ana\AppData\Local"},
+            [
+                r"C:\Users\Ana\AppData\Local\impasto\impasto\nets",
+                r"C:\Users\Ana\AppData\Local\impasto\impasto\Cache",
+            ],
+        ),
+        ("Darwin", {}, ["HOME/Library/Application Support/impasto/nets", "HOME/Library/Caches/impasto"]),
+        ("Linux", {}, ["HOME/.local/share/impasto/nets", "HOME/.cache/impasto"]),
+        ("Linux", {"XDG_DATA_HOME": "/data", "XDG_CACHE_HOME": "relative"}, ["/data/impasto/nets", "HOME/.cache/impasto"]),
+        ("Windows", {"IMPASTO_NETS": r"D:\nets", "IMPASTO_CACHE": r"D:\cache"}, [r"D:\nets", r"D:\cache"]),
+    ],
+)
+def test_networks_are_where_platformdirs_puts_them(system: str, environment: dict[str, str], expected: list[str]) -> None:
+    assert engine_data_folders(system, environment, "HOME") == expected
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"XDG_DATA_HOME": "/data", "XDG_CACHE_HOME": "/cache"}, {"IMPASTO_NETS": "/nets"}]
+)
+def test_folders_of_networks_are_those_of_the_engine(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IMPASTO_NETS", "IMPASTO_CACHE", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert this_engine_data_folders() == [str(user_folder()), str(cache_folder())]
 
 
 def test_commands_on_windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

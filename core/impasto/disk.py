@@ -48,10 +48,15 @@ def delete_in_background(folder: str) -> bool:
     return True
 
 
-def wait_for_deletions() -> None:
-    """Wait until what was to be deleted is deleted, before a program ends."""
-    while _deletions:
-        _deletions.pop().join()
+def wait_for_deletions(seconds: float | None = None) -> None:
+    """Wait until what was to be deleted is deleted, before a program ends.
+
+    seconds: the longest wait; what is left then is for `delete_leftovers`. None: as long as it takes
+    """
+    end = None if seconds is None else time.monotonic() + seconds
+    for thread in _deletions:
+        thread.join(None if end is None else max(0.0, end - time.monotonic()))
+    _deletions[:] = [thread for thread in _deletions if thread.is_alive()]
 
 
 def delete_leftovers(folder: str) -> None:

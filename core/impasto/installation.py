@@ -150,6 +150,30 @@ def this_local_folder() -> str:
     return local_folder(platform.system(), os.environ, os.path.expanduser("~"))
 
 
+def engine_data_folders(system: str, environment: Mapping[str, str], home: str) -> list[str]:
+    """Where the engine keeps the networks that it has trained, and those that it has downloaded.
+
+    The engine asks platformdirs, which the plugin does not have.
+    """
+    if system == "Windows":
+        data = environment.get("LOCALAPPDATA", home + r"\AppData\Local") + r"\impasto\impasto"
+        defaults = data + r"\nets", data + r"\Cache"
+    else:
+        folders = {"XDG_DATA_HOME": home + "/.local/share", "XDG_CACHE_HOME": home + "/.cache"}
+        if system == "Darwin":
+            folders = {"XDG_DATA_HOME": home + "/Library/Application Support", "XDG_CACHE_HOME": home + "/Library/Caches"}
+        for name in folders:
+            if environment.get(name, "").startswith("/"):
+                folders[name] = environment[name]
+        defaults = folders["XDG_DATA_HOME"] + "/impasto/nets", folders["XDG_CACHE_HOME"] + "/impasto"
+    return [environment.get("IMPASTO_NETS") or defaults[0], environment.get("IMPASTO_CACHE") or defaults[1]]
+
+
+def this_engine_data_folders() -> list[str]:
+    """The folders of this user's networks."""
+    return engine_data_folders(platform.system(), os.environ, os.path.expanduser("~"))
+
+
 def python_in(folder: str, system: str = "") -> str:
     """The interpreter of a virtual environment."""
     is_windows = (system or platform.system()) == "Windows"

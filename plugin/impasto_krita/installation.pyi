@@ -10,4 +10,5 @@ from impasto.installation import describe as describe
 from impasto.installation import engine_python as engine_python
 from impasto.installation import installed_python as installed_python
 from impasto.installation import missing_bytes as missing_bytes
+from impasto.installation import this_engine_data_folders as this_engine_data_folders
 from impasto.installation import this_local_folder as this_local_folder

@@ -8,6 +8,8 @@ from typing import Any
 
 from krita import Krita
 
+_removed: list[str] = []  # the settings files that are not to be written again
+
 
 def data_folder() -> str:
     """The folder for the settings."""
@@ -29,8 +31,15 @@ def load() -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
+def forget() -> None:
+    """Store nothing more until Krita closes: the settings are being removed."""
+    _removed.append(_path())
+
+
 def store(**changes: Any) -> None:
     """Change some settings. If the file cannot be written, they are not saved, and painting goes on."""
+    if _path() in _removed:
+        return
     values = {**load(), **changes}
     try:
         os.makedirs(data_folder(), exist_ok=True)

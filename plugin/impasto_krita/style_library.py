@@ -82,8 +82,11 @@ class StyleLibrary:
         self._file = os.path.join(self.folder, _FILE_NAME)
         self._paintings = _read_paintings(os.path.abspath(paintings))
         self._networks: list[dict[str, Any]] = []
-        self._folder_pictures: dict[str, list[str]] = {}
+        self._folder_pictures: dict[str, list[str] | None] = {}  # None: the folder is missing
+        self._missing: set[str] = set()  # of `pictures`, when they were last looked for
+        self._listed: tuple[int, list[StyleEntry]] = (-1, [])  # the revision and its entries
         self._loaded_state: Any = None
+        self.closed = False  # by close()
         self._load()
 
     @property
@@ -91,9 +94,18 @@ class StyleLibrary:
         """The folders that the user has added."""
         return list(self._folders)
 
+    @property
+    def pictures(self) -> list[str]:
+        """The paths of the picture files that the user has added."""
+        return list(self._pictures)
+
+    def close(self) -> None:
+        """Keep the styles as they are now, and store nothing more: the library's files are being removed."""
+        self.closed = True
+
     def refresh(self) -> None:
         """Load the library again if another window or program has changed its file."""
-        if _file_state(self._file) != self._loaded_state:
+        if not self.closed and _file_state(self._file) != self._loaded_state:
             self._load()
 
     def set_networks(self, networks: Iterable[dict[str, Any]]) -> None:
@@ -103,14 +115,29 @@ class StyleLibrary:
             self._networks = networks
             self.revision += 1
 
-    def set_folder_pictures(self, folder: str, paths: list[str]) -> None:
+    def set_missing(self, paths: Iterable[str]) -> None:
+        """paths: the answer of `find_missing` for `pictures`"""
+        missing = set(paths)
+        if missing != self._missing:
+            self._missing = missing
+            self.revision += 1
+
+    def set_folder_pictures(self, folder: str, paths: list[str] | None) -> None:
         """paths: the answer of `list_pictures` for one of the folders"""
-        if folder in self._folders and self._folder_pictures.get(folder) != paths:
+        if folder in self._folders and self._folder_pictures.get(folder, []) != paths:
             self._folder_pictures[folder] = paths
             self.revision += 1
 
     def entries(self) -> list[StyleEntry]:
-        """All styles: the user's pictures and networks from the newest, then the paintings, then the folders' pictures."""
+        """All styles: the user's pictures and networks from the newest, then the paintings, then the folders' pictures.
+
+        No disk is asked, since it may be that of another computer: `set_missing` and `set_folder_pictures` say what is there.
+        """
+        if self._listed[0] != self.revision:
+            self._listed = self.revision, self._list_entries()
+        return list(self._listed[1])
+
+    def _list_entries(self) -> list[StyleEntry]:
         networks = {network["name"]: network for network in self._networks}
         pictures = [self._picture(path, networks) for path in reversed(self._pictures)]
         paintings = [self._painting(path, title, networks) for path, title in self._paintings]
@@ -120,11 +147,12 @@ class StyleLibrary:
         shipped = [entry for entry in others if not entry.own_network]
         listed: list[StyleEntry] = []
         for folder in self._folders:
-            if not os.path.isdir(folder):
+            found = self._folder_pictures.get(folder, [])
+            if found is None:
                 name = os.path.basename(folder)
                 listed.append(StyleEntry("folder", f"folder:{folder}", name, path=folder, folder=folder, missing=True))
                 continue
-            paths = [path for path in self._folder_pictures.get(folder, []) if path not in self._pictures]
+            paths = [path for path in found if path not in self._pictures]
             listed += [self._picture(path, networks, folder) for path in paths]
         unique = {entry.key: entry for entry in pictures + own + paintings + shipped + listed}
         return list(unique.values())
@@ -148,7 +176,10 @@ class StyleLibrary:
         painting = next((entry for entry in self.entries() if entry.kind == "painting" and entry.path == path), None)
         if painting is not None:
             return painting.key
-        if path not in self._pictures and not any(path in paths for paths in self._folder_pictures.values()):
+        if path in self._missing:  # until it is looked for again
+            self._missing.remove(path)
+            self.revision += 1
+        if path not in self._pictures and not any(paths and path in paths for paths in self._folder_pictures.values()):
             self._pictures.append(path)
             self._store()
         return f"picture:{path}"
@@ -178,7 +209,7 @@ class StyleLibrary:
     def remove_folder(self, folder: str) -> None:
         """Remove a folder from the list. Its files stay."""
         self._folders.remove(folder)
-        for path in self._folder_pictures.pop(folder, []):
+        for path in self._folder_pictures.pop(folder, None) or []:
             self._forget(f"picture:{path}")
         self._forget(f"folder:{folder}")
         self._store()
@@ -243,7 +274,7 @@ class StyleLibrary:
     def _picture(self, path: str, networks: dict[str, Any], folder: str = "") -> StyleEntry:
         key, name = f"picture:{path}", os.path.splitext(os.path.basename(path))[0]
         stored = os.path.dirname(path) == self.folder
-        missing = not folder and not os.path.isfile(path)
+        missing = not folder and path in self._missing
         entry = StyleEntry("picture", key, name, path, folder=folder, stored=stored, missing=missing)
         return self._marked(entry, networks.get(self._trained.get(key, ""), {}))
 
@@ -299,6 +330,8 @@ class StyleLibrary:
     def _store(self) -> None:
         """Write the file. If that fails, the changes last until Krita closes."""
         self.revision += 1
+        if self.closed:
+            return
         values = {
             "pictures": self._pictures,
             "folders": self._folders,
@@ -332,8 +365,18 @@ def name_by_content(path: str) -> str:
     return renamed
 
 
-def list_pictures(folder: str) -> list[str]:
-    """The paths of a folder's pictures in the order of their names, at most MAX_FOLDER_PICTURES; empty if it is unreadable."""
+def find_missing(paths: Iterable[str]) -> list[str]:
+    """Those of the paths that are not files. Any thread may call this, which takes long if a disk does not answer."""
+    return [path for path in paths if not os.path.isfile(path)]
+
+
+def list_pictures(folder: str) -> list[str] | None:
+    """The paths of a folder's pictures in the order of their names, at most MAX_FOLDER_PICTURES.
+
+    Empty if it is unreadable, None if it is missing. Any thread may call this, which takes long if a disk does not answer.
+    """
+    if not os.path.isdir(folder):
+        return None
     paths = []
     with contextlib.suppress(OSError), os.scandir(folder) as files:
         for file in files:

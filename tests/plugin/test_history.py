@@ -148,5 +148,6 @@ def test_everything_is_removed_after_a_question(own_krita: KritaSession, tmp_pat
         [True, True, ["mine.safetensors", "notes.txt"], True],
         [False, False, ["notes.txt"], False],
     ]
+    assert [result["stored"], result["usable"]] == [False, False]
     assert result["enabled"] == "false"
     assert "Everything is deleted" in result["problem"]

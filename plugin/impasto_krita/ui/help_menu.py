@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
-import shutil
 
 from krita import Krita
 
 from .. import settings
-from ..disk import delete_in_background
+from ..disk import delete_in_background, wait_for_deletions
 from ..i18n import i18n
-from ..installation import this_local_folder
+from ..installation import this_engine_data_folders, this_local_folder
 from ..qt import QtCore, QtGui, QtWidgets
 from ..runner import get_runner
+from .style_chooser import get_library
 
 _MANUAL = os.path.join(os.path.dirname(os.path.dirname(__file__)), "Manual.html")
 
@@ -58,14 +57,35 @@ def open_manual() -> None:
 
 
 def remove_everything() -> None:
-    """Delete the engine, the styles and the settings, and disable the plugin, which Krita then does not load again."""
+    """Delete the engine, the styles and the settings, and disable the plugin, which Krita then does not load again.
+
+    Until Krita closes, the plugin stores nothing more, and its dockers are disabled. Krita closes once all is deleted.
+    """
     runner = get_runner()
     runner.close()
-    delete_in_background(this_local_folder())
-    shutil.rmtree(settings.data_folder(), ignore_errors=True)
-    for folder in runner.network_folders:
+    settings.forget()
+    get_library().close()
+    left = [folder for folder in (this_local_folder(), settings.data_folder()) if not delete_in_background(folder)]
+    for folder in runner.network_folders or this_engine_data_folders():
         for path in glob.glob(os.path.join(glob.escape(folder), "*.safetensors")):
-            with contextlib.suppress(OSError):
+            try:
                 os.remove(path)
-    Krita.instance().writeSetting("python", "enable_impasto_krita", "false")
-    runner.refuse(i18n("Everything is deleted. The docker is gone when Krita starts again."))
+            except OSError:
+                left.append(path)
+    krita = Krita.instance()
+    krita.notifier().applicationClosing.connect(wait_for_deletions)
+    krita.writeSetting("python", "enable_impasto_krita", "false")
+    for docker in QtWidgets.QApplication.allWidgets():
+        content = docker.widget() if isinstance(docker, QtWidgets.QDockWidget) else None
+        if content is not None and docker.objectName() == "impasto_docker":
+            content.setEnabled(False)
+    if left:
+        runner.refuse(
+            i18n(
+                "These could not be deleted: {paths}. Delete them yourself once Krita is closed. The docker is gone when "
+                "Krita starts again.",
+                paths=", ".join(left),
+            )
+        )
+    else:
+        runner.refuse(i18n("Everything is deleted. The docker is gone when Krita starts again."))

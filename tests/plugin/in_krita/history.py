@@ -448,5 +448,9 @@ def remove_everything(folder):
         QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
         yield 0.3
         answers.append([os.path.exists(stored), os.path.exists(local), sorted(os.listdir(folder)), runner.engine.running])
+    docker.form.store()
+    _poll()
+    result["stored"] = os.path.exists(stored)
+    result["usable"] = docker.widget().isEnabled()
     enabled = Krita.instance().readSetting("python", "enable_impasto_krita", "")
     return {**result, "answers": answers, "enabled": enabled, "problem": find_child(docker, "problem").text()}

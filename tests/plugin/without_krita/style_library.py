@@ -8,6 +8,7 @@ import io
 import json
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,6 +178,9 @@ def test_missing_files_and_folders_are_shown_and_can_be_removed(library: Any, mo
     library.mark_used(key)
     os.remove(tmp_path / "sea.png")
     os.rename(folder, folder + " elsewhere")
+    assert not any(entry.missing for entry in library.entries())  # which asks no disk
+    library.set_missing(module.find_missing(library.pictures))
+    library.set_folder_pictures(folder, module.list_pictures(folder))
     missing = [entry for entry in library.entries() if entry.missing]
     assert [(entry.kind, entry.name) for entry in missing] == [("picture", "sea"), ("folder", "folder")]
     assert not library.recent()
@@ -188,6 +192,46 @@ def test_missing_files_and_folders_are_shown_and_can_be_removed(library: Any, mo
     assert library.folders == []
 
 
+def test_picture_that_is_added_again_is_not_missing(library: Any, module: Any, tmp_path: Path) -> None:
+    key = library.add_picture(str(tmp_path / "sea.png"))
+    library.set_missing(module.find_missing(library.pictures))
+    assert library.find(key).missing
+    library.add_picture(picture_file(tmp_path / "sea.png"))
+    assert not library.find(key).missing
+
+
+def test_disks_that_do_not_answer_delay_only_the_background_work(
+    chooser: Chooser, module: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """As folders on a network drive that is offline"""
+    photo = FakeNode("Photo")
+    document = FakeDocument(photo, active=photo)
+    key = chooser.library.add_picture(picture_file(tmp_path / "sea.png"))
+    chooser.library.add_folder(str(tmp_path / "folder"))
+    chooser.library.mark_used(key)
+    asked: set[tuple[str, bool]] = set()  # and whether the event loop waits for the answer
+
+    def ask(path: str) -> bool:
+        asked.add((os.path.basename(path), threading.current_thread() is threading.main_thread()))
+        return False
+
+    monkeypatch.setattr(module.os.path, "isfile", ask)
+    monkeypatch.setattr(module.os.path, "isdir", ask)
+    chooser.widget.refresh(document)
+    assert chooser.name == "sea"
+    assert not asked
+    chooser.open()
+    wait_until(lambda: len([entry for entry in chooser.library.entries() if entry.missing]) == 2)
+    assert {("sea.png", False), ("folder", False)} <= asked
+    assert not {("sea.png", True), ("folder", True)} & asked
+    listed = []
+    monkeypatch.setattr(chooser.library, "_list_entries", lambda: listed.append(1) or [])
+    chooser.library.revision += 1
+    for _ in range(3):
+        chooser.widget.refresh(document)
+    assert len(listed) == 1
+
+
 def test_folder_lists_its_pictures(library: Any, module: Any, tmp_path: Path, monkeypatch: Any) -> None:
     for name in ("b.JPG", "a.png", "c.webp", "notes.txt", ".hidden.png"):
         (tmp_path / "folder").mkdir(exist_ok=True)
@@ -195,7 +239,7 @@ def test_folder_lists_its_pictures(library: Any, module: Any, tmp_path: Path, mo
     (tmp_path / "folder" / "d.png").mkdir()
     folder = str(tmp_path / "folder")
     assert [os.path.basename(path) for path in module.list_pictures(folder)] == ["a.png", "b.JPG", "c.webp"]
-    assert module.list_pictures(folder + " nowhere") == []
+    assert module.list_pictures(folder + " nowhere") is None
     library.add_folder(folder)
     revision = library.revision
     library.set_folder_pictures(folder, module.list_pictures(folder))
@@ -237,10 +281,11 @@ def test_only_own_pictures_are_renamed_and_deleted_here(library: Any, plugin: An
         library.rename(add_saved(library, "red", "Red"), "  ")
 
 
-class FakeNode:
-    """A layer of Krita's"""
+class FakeNode(QtCore.QObject):  # type: ignore[misc, name-defined]
+    """A layer of Krita's, which is an object of Qt too"""
 
     def __init__(self, name: str, *children: FakeNode, kind: str = "paintlayer", color: str = "green") -> None:
+        super().__init__()
         self._name, self._children, self._kind, self._color = name, list(children), kind, color
         self._parent: FakeNode | None = None
         for child in children:
@@ -667,6 +712,8 @@ def test_missing_file_cannot_be_chosen_in_the_grid(chooser: Chooser) -> None:
     chooser.library.add_picture("/nowhere/gone.png")
     chooser.widget.refresh(None)
     chooser.open()
+    wait_until(lambda: chooser.library.find("picture:/nowhere/gone.png").missing)
+    chooser.widget.refresh(None)
     chooser.click("gone")
     assert chooser.name == "Harvest"
     assert "Press Delete" in chooser.grid._message.text()
@@ -768,3 +815,98 @@ def test_keys_of_the_grid_are_kept_from_kritas_shortcuts(chooser: Chooser) -> No
     assert is_kept(Qt.Key.Key_V, control)
     assert not is_kept(Qt.Key.Key_Z, control)
     assert not is_kept(Qt.Key.Key_S, control)
+
+
+class Removal:
+    """Removing Impasto, from folders of this test"""
+
+    def __init__(self, runner: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.menu = importlib.import_module("impasto_krita.ui.help_menu")
+        self.disk = importlib.import_module("impasto_krita.disk")
+        self.engine, self.networks = tmp_path / "local" / "impasto-engine", tmp_path / "networks"
+        for folder in (self.engine, self.networks):
+            folder.mkdir(parents=True)
+        (self.networks / "mine.safetensors").touch()
+        monkeypatch.setattr(self.menu, "get_runner", lambda: runner)
+        monkeypatch.setattr(self.menu, "this_local_folder", lambda: str(self.engine))
+        monkeypatch.setattr(self.menu, "this_engine_data_folders", lambda: [str(self.networks)])
+        self.closing: list[Any] = []
+        signal = SimpleNamespace(connect=self.closing.append)
+        krita = SimpleNamespace(
+            notifier=lambda: SimpleNamespace(applicationClosing=signal), writeSetting=lambda group, name, value: None
+        )
+        monkeypatch.setattr(self.menu, "Krita", SimpleNamespace(instance=lambda: krita))
+
+
+@pytest.fixture
+def removal(new_runner: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Removal:
+    return Removal(new_runner, tmp_path, monkeypatch)
+
+
+def test_nothing_is_stored_after_the_removal(chooser: Chooser, plugin: Any, removal: Removal, new_runner: Any) -> None:
+    plugin.settings.store(options={"strength": 0.3})
+    chooser.library.toggle_favorite("painting:koi")
+    data = Path(plugin.settings.data_folder())
+    assert sorted(path.name for path in data.iterdir()) == ["settings.json", "styles"]
+    removal.menu.remove_everything()
+    assert new_runner.problem == "Everything is deleted. The docker is gone when Krita starts again."
+    new_runner.live.show_in = "docker"
+    chooser.open()
+    chooser.click("Koi")
+    chooser.widget.mark_used()
+    image = QtCore.QMimeData()
+    image.setImageData(QtGui.QImage(20, 20, QtGui.QImage.Format.Format_RGB32))
+    assert chooser.drop(image)
+    chooser.widget.refresh(None)
+    assert "Everything is deleted" in chooser.grid._message.text()
+    assert chooser.library.find("painting:koi").favorite  # the list stays as it was, and so does the choice
+    assert not data.exists()
+    assert plugin.settings.load() == {}
+
+
+def test_removal_needs_no_engine_and_names_what_is_in_use(
+    removal: Removal, plugin: Any, new_runner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where open files keep their folder"""
+    assert new_runner.network_folders == []  # the engine has not answered
+    plugin.settings.store(engine="")
+    busy = removal.networks / "busy.safetensors"
+    busy.touch()
+    replace, remove = os.replace, os.remove
+
+    def replace_unless_busy(source: str, target: str) -> None:
+        if source == str(removal.engine):
+            raise PermissionError(13, "in use")
+        replace(source, target)
+
+    def remove_unless_busy(path: str) -> None:
+        if path == str(busy):
+            raise PermissionError(13, "in use")
+        remove(path)
+
+    monkeypatch.setattr(os, "replace", replace_unless_busy)
+    monkeypatch.setattr(os, "remove", remove_unless_busy)
+    removal.menu.remove_everything()
+    assert f"could not be deleted: {removal.engine}, {busy}." in new_runner.problem
+    assert [path.name for path in removal.networks.iterdir()] == ["busy.safetensors"]
+    assert not Path(plugin.settings.data_folder()).exists()
+
+
+def test_krita_closes_once_all_is_deleted(removal: Removal, plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin.settings.store(engine="")
+    closing, delete_folder = threading.Event(), removal.disk.shutil.rmtree
+
+    def delete_later(folder: str, ignore_errors: bool) -> None:
+        closing.wait()
+        delete_folder(folder, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(removal.disk.shutil, "rmtree", delete_later)
+    removal.menu.remove_everything()
+    renamed = [*removal.engine.parent.iterdir(), *Path(plugin.settings.data_folder()).parent.iterdir()]
+    assert len(renamed) == 2
+    removal.disk.wait_for_deletions(0)
+    assert all(path.exists() for path in renamed)  # the wait had an end
+    closing.set()
+    assert removal.closing == [removal.disk.wait_for_deletions]
+    removal.closing[0]()
+    assert not any(path.exists() for path in renamed)
