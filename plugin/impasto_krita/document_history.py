@@ -65,8 +65,9 @@ class DocumentHistory:
         self._store()
 
     def show(self, result: Result) -> None:
-        """Show a result on the canvas, instead of the others of its source."""
-        others = [other.layer_key for other in self.history.of_source(result.source_key)]
+        """Show a result on the canvas, instead of those of its source that it covers: a selection leaves the rest as it is."""
+        covered = [other for other in self.history.of_source(result.source_key) if result.rect.contains(other.rect)]
+        others = [other.layer_key for other in covered]
         self._shown[result.source_key] = result.layer_key
         show_only(self.document, [result.layer_key, self.history.groups.get(result.source_key, "")], others)
 

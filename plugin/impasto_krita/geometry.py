@@ -23,6 +23,10 @@ class Rect(NamedTuple):
         bottom = min(self.y + self.height, other.y + other.height)
         return Rect(left, top, max(0, right - left), max(0, bottom - top))
 
+    def contains(self, other: Rect) -> bool:
+        """Whether the other lies within this one."""
+        return self.intersection(other) == other
+
     def with_margin(self, margin: int) -> Rect:
         """The rectangle enlarged by `margin` pixels on every side."""
         return Rect(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)

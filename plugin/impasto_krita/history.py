@@ -38,6 +38,7 @@ class Result(NamedTuple):
     thumbnail: bytes  # an encoded image
     region: StyleSource | None = None
     protected: StyleSource | None = None
+    created: float = 0.0  # in seconds since 1970; 0: not known
     picture_bytes: int = 0  # size of the picture that is stored beside the history; 0: there is none
 
     @property

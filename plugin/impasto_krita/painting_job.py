@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from . import layers, results
@@ -62,7 +63,7 @@ class PaintingJob(QtCore.QObject):
         """Paint.  Raises PluginError, DocumentClosed"""
         request = self.request
         yield from self._send_layers()
-        self.state_changed.emit("painting", i18n("Painting"))
+        self.state_changed.emit("painting", i18n("Painting the picture"))
         self._engine.send({"op": "start", "job": self.number, "options": self._options(), "whole_side": self._whole_side})
         layer: results.ResultLayer | None = None
         picture: ResultPicture | None = None
@@ -117,10 +118,14 @@ class PaintingJob(QtCore.QObject):
             b"",
             request.region,
             request.protected,
+            time.time(),
         )
         if self._opacity:
             request.document.refreshProjection()  # Krita has drawn the layer without its mask
         history.add(result, group)
+        covering = results.covering_layer(request.document, group, self._rect)
+        if covering:
+            self.note = i18n("It is below {layer}.", layer=covering)
         picture.size = self.done["width"], self.done["height"]
         history.keep_picture(result.number, picture)
         self.added = True

@@ -102,6 +102,25 @@ def keep_active(document: Document, active: Node | None, added: Iterable[str]) -
             return
 
 
+def covering_layer(document: Document, group_key: str, rect: Rect) -> str:
+    """The name of a layer above a group that hides what is in this rectangle, or an empty string."""
+    group = find_node(document, group_key)
+    parent = group.parentNode() if group is not None else None
+    if parent is None:
+        return ""
+    for node in reversed(children(parent)):
+        if node_key(node) == group_key:
+            return ""
+        bounds = node.bounds()
+        area = Rect(bounds.x(), bounds.y(), bounds.width(), bounds.height())
+        shown = node.visible() and node.opacity() == 255 and node.blendingMode() == "normal"
+        if shown and area.contains(rect):
+            center = bytes(node.projectionPixelData(rect.x + rect.width // 2, rect.y + rect.height // 2, 1, 1))
+            if center[-1:] == b"\xff":  # opaque, in 8 bits and in most others
+                return node.name()
+    return ""
+
+
 def show_only(document: Document, shown: Iterable[str], others: Iterable[str]) -> None:
     """Show some layers and hide others. These changes are not undo steps.  shown, others: keys of layers"""
     shown, changed = set(shown), False

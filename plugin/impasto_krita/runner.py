@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from krita import Document
 
-from . import messages, settings
+from . import layers, messages, results, settings
 from .animation import AnimationPainting
 from .background import BackgroundWork
 from .disk import delete_in_background
@@ -67,6 +67,8 @@ class Runner(QtCore.QObject):
         self.live = LivePainting(self.engine, lambda: self.busy, self.histories.of, self)
         self.animation = AnimationPainting(self.engine, lambda: self.busy, self)
         self.animation.failed.connect(self._show_problem_beside)
+        self.live.changed.connect(self._on_live_changed)
+        self._hidden_group: tuple[Document, str] | None = None  # of results, while Live is on
         self.training = StyleTraining(self.engine_command, self)
         self.training.trained.connect(lambda path, network: self.engine.send({"op": "nets"}))
         self.setup = EngineSetup(this_local_folder(), self)
@@ -133,6 +135,22 @@ class Runner(QtCore.QObject):
     def delete_network(self, name: str) -> None:
         """Delete a network that the user has trained."""
         self.engine.send({"op": "delete_net", "name": name})
+
+    def start_live(self, request: PaintRequest) -> None:
+        """Switch Live on. While it is on, earlier results of the layer are hidden: they would hide the user's strokes."""
+        self.live.start(request)
+        history = self.histories.of(request.document)
+        group = "" if history is None else history.history.groups.get(request.layer_key, "")
+        node = layers.find_node(request.document, group) if group else None
+        if node is not None and node.visible():
+            results.show_only(request.document, [], [group])
+            self._hidden_group = request.document, group
+
+    def _on_live_changed(self) -> None:
+        if self._hidden_group is not None and not self.live.on:
+            (document, group), self._hidden_group = self._hidden_group, None
+            if layers.is_open(document):
+                results.show_only(document, [group], [])
 
     def paint(self, *requests: PaintRequest) -> None:
         """Paint these requests, after those that are painted or wait already."""

@@ -64,7 +64,7 @@ class AnimationPanel(QtWidgets.QWidget):
         self._show_state()
 
     def set_available(self, available: bool) -> None:
-        """available: whether an instant style is chosen. Without one the panel is hidden, unless frames are being painted."""
+        """available: whether an instant style is chosen. Without one, no frames can be painted."""
         self._available = available
         self._show_state()
 
@@ -88,13 +88,15 @@ class AnimationPanel(QtWidgets.QWidget):
     def _show_state(self) -> None:
         animation = self._animation
         busy, can_resume, done = animation.busy, animation.can_resume, animation.done_frames
-        self.setVisible(busy or (self._available and self._has_animation))
+        self.setVisible(busy or self._has_animation)
+        self._button.setEnabled(busy or self._available)
         for widget in (self.first, self.last, self.steady):
             widget.setEnabled(not busy)
         self._button.setText(i18n("Stop") if busy else i18n("Paint frames"))
         self._bar.setVisible(busy)
         self._bar.setValue(round(1000 * animation.fraction))
-        show_text(self._status, animation.status)
+        hint = "" if busy or self._available else i18n("Choose a style with a bolt.")
+        show_text(self._status, hint or animation.status)
         self._resume.setVisible(can_resume)
         self._add_done.setVisible(can_resume and done > 0)
         self._add_done.setText(i18n("Add {count} finished frames", count=done))

@@ -8,7 +8,7 @@ from .. import layers
 from ..qt import QtCore, QtGui, QtWidgets
 from ..request import StyleSource
 
-_THUMBNAIL_SIZE = 32
+_THUMBNAIL_SIZE = 20
 _THUMBNAIL_INTERVAL_MS = 20
 
 

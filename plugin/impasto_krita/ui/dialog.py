@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from krita import Krita
 
-from .. import messages
+from .. import layers, messages
 from ..i18n import i18n
 from ..qt import QtWidgets
 from ..runner import get_runner
 from .form_requests import connect_faces, start_painting
 from .option_form import Form
+from .source_row import SourceRow
 
 
 class StylizeDialog(QtWidgets.QDialog):
@@ -26,6 +27,9 @@ class StylizeDialog(QtWidgets.QDialog):
             self._form.set_instant_styles(get_runner().networks)
             self._form.style_picker.choose(docker_form.style_picker.style_source())
         connect_faces(self._form)
+        self._source = SourceRow()
+        document = Krita.instance().activeDocument()
+        self._source.refresh(document, get_runner().histories.of(document))
         self._note = QtWidgets.QLabel(i18n("Starting the engine"))
         standard = QtWidgets.QDialogButtonBox.StandardButton
         self._buttons = QtWidgets.QDialogButtonBox()
@@ -34,7 +38,7 @@ class StylizeDialog(QtWidgets.QDialog):
         self._buttons.accepted.connect(self._accept)
         self._buttons.rejected.connect(self.reject)
         column = QtWidgets.QVBoxLayout(self)
-        for widget in (self._form, self._note, self._buttons):
+        for widget in (self._source, self._form, self._note, self._buttons):
             column.addWidget(widget)
         self.setMinimumWidth(360)
         get_runner().start_engine()
@@ -46,6 +50,10 @@ class StylizeDialog(QtWidgets.QDialog):
         runner = get_runner()
         self._form.create_fields(runner.options, runner.finds_faces)
         self._form.set_instant_styles(runner.networks)
+        document, choice = Krita.instance().activeDocument(), self._form.size_choice
+        if document is not None and choice is not None:
+            area = layers.paint_area(document)
+            choice.show_layer_size(area.width, area.height)
         note = runner.problem if not runner.engine.running else ""
         if not self._form.has_schema and not note:
             note = i18n("Starting the engine") if runner.engine_command() else messages.engine_missing()
@@ -54,7 +62,7 @@ class StylizeDialog(QtWidgets.QDialog):
 
     def _accept(self) -> None:
         self.accept()
-        start_painting(self._form)
+        start_painting(self._form, self._source)
 
     def _on_finished(self, code: int) -> None:
         get_runner().changed.disconnect(self._update)

@@ -35,6 +35,8 @@ from .training_panel import TrainingPanel
 MORE_OPTIONS = ("style_scale", "style_loss", "padding", "preset", "seed")
 #: The strengths that "Compare strengths" paints
 COMPARED_STRENGTHS = (0.25, 0.5, 0.75)
+#: Height of what scrolls in a low docker, in pixels
+_MIN_SCROLL_HEIGHT = 120
 #: How often to check whether the document's layers have changed.
 _POLL_MS = 500
 
@@ -99,41 +101,39 @@ class ImpastoDocker(DockWidget):
         self._update()
 
     def _build_layout(self) -> None:
-        content = self._content = QtWidgets.QWidget()
-        paint_row = QtWidgets.QHBoxLayout()
-        paint_row.setSpacing(1)
-        for widget in (self._button, self._button_menu, self._stop):
-            paint_row.addWidget(widget)
-        column = QtWidgets.QVBoxLayout(content)
-        column.setContentsMargins(6, 6, 6, 6)
-        for item in (
+        """What is set and what there is scrolls; the button and what happens now are always visible below it."""
+        content, bar = QtWidgets.QWidget(), QtWidgets.QWidget()
+        _fill(
+            content,
             self._setup,
             QtWidgets.QLabel(i18n("Paint")),
             self.source_row,
             QtWidgets.QLabel(i18n("Style")),
             self.form,
-            paint_row,
-            self._estimate,
-            self._progress_bar,
-            self._status,
-            self._problem,
-            self._preview,
-            self._queue,
             self._results,
             self._live,
             self._animation,
             self._training,
             self._help,
-        ):
-            column.addLayout(item) if isinstance(item, QtWidgets.QLayout) else column.addWidget(item)
-        column.addStretch(1)
+        ).addStretch(1)
+        paint_row = QtWidgets.QHBoxLayout()
+        paint_row.setSpacing(1)
+        for widget in (self._button, self._button_menu, self._stop):
+            paint_row.addWidget(widget)
+        _fill(bar, paint_row, self._estimate, self._progress_bar, self._status, self._problem, self._preview, self._queue)
         scroll = QtWidgets.QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumHeight(240)
+        scroll.setMinimumHeight(_MIN_SCROLL_HEIGHT)
         scroll.setWidget(content)
-        self.setWidget(scroll)
+        self._content = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(self._content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(scroll, 1)
+        column.addWidget(bar)
+        self.setWidget(self._content)
 
     def canvasChanged(self, canvas: Any) -> None:
         self._poll()
@@ -199,7 +199,7 @@ class ImpastoDocker(DockWidget):
         else:
             request = instant_request(self.form, self.source_row)
             if request is not None:
-                self._runner.live.start(request)
+                self._runner.start_live(request)
             self._has_live = self._runner.live.on
         self._update()
 
@@ -247,9 +247,9 @@ class ImpastoDocker(DockWidget):
         self._progress_bar.setValue(round(1000 * runner.fraction))
         estimate = self._show_estimates()
         self._estimate.setText(estimate)
-        self._estimate.setVisible(bool(estimate) and not runner.busy and not instant)
+        self._estimate.setVisible(bool(estimate) and not runner.busy and not instant and document is not None)
         here = document is not None and document == runner.document
-        show_text(self._status, self._status_text(here))
+        show_text(self._status, "" if runner.problem and not runner.busy else self._status_text(here))
         has_network = self.form.live_style is not None
         self._live.setVisible(live.on or has_network or bool(live.status))
         self._animation.set_available(has_network)
@@ -306,6 +306,18 @@ class ImpastoDocker(DockWidget):
         else:
             self._runner.set_up_engine()
         self._update()
+
+
+def _fill(widget: QtWidgets.QWidget, *items: QtWidgets.QWidget | QtWidgets.QLayout) -> QtWidgets.QVBoxLayout:
+    """Put these into a column."""
+    column = QtWidgets.QVBoxLayout(widget)
+    column.setContentsMargins(6, 4, 6, 4)
+    for item in items:
+        if isinstance(item, QtWidgets.QLayout):
+            column.addLayout(item)
+        else:
+            column.addWidget(item)
+    return column
 
 
 def _percents(values: tuple[float, ...]) -> str:

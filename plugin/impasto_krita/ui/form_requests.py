@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from krita import Krita
 
 from .. import layers, messages
@@ -30,6 +32,9 @@ def requests_from_form(form: Form, source_row: SourceRow | None = None) -> list[
         raise PluginError(i18n("Choose a style first."))
     if any(style.layer_key == source.key for styles in combinations for style in styles):
         raise PluginError(i18n("{layer} cannot be its own style: choose another one.", layer=source.name))
+    for style in (style for styles in combinations for style in styles):
+        if style.path and not os.path.isfile(style.path):
+            raise PluginError(i18n("The picture of {style} was moved or deleted: choose another style.", style=style.name))
     selection = layers.copy_selection(document)
     requests = [
         PaintRequest(

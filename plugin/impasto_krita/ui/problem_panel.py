@@ -21,9 +21,19 @@ class ProblemPanel(QtWidgets.QWidget):
         self._text.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         self._remedy_button = button("", "remedy", self._on_remedy)
         self._copy_button = button(i18n("Copy details"), "copy_details", self._copy_details)
+        icon = QtWidgets.QLabel()
+        style = self.style()
+        if style is not None:
+            side = style.pixelMetric(QtWidgets.QStyle.PixelMetric.PM_SmallIconSize)
+            warning = style.standardIcon(QtWidgets.QStyle.StandardPixmap.SP_MessageBoxWarning)
+            icon.setPixmap(warning.pixmap(side, side))
+        row = QtWidgets.QHBoxLayout()
+        row.addWidget(icon, 0, QtCore.Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._text, 1)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self._text, self._remedy_button, self._copy_button):
+        column.addLayout(row)
+        for widget in (self._remedy_button, self._copy_button):
             column.addWidget(widget)
         self._details = ""
         self._remedy: Callable[[], None] | None = None

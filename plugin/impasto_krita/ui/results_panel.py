@@ -50,9 +50,9 @@ class ResultsPanel(QtWidgets.QWidget):
         self._fade_timer.timeout.connect(self._apply_fade)
         self._exact = button("", "exact_strength", self._paint_exact_strength)
         self._exact.setToolTip(i18n("Paint it again at this strength, instead of fading it."))
-        self._compare = button(i18n("Compare"), "compare", self._toggle_shown)
+        self._compare = button(i18n("Show original"), "compare", self._toggle_shown)
         self._compare.setCheckable(True)
-        self._compare.setToolTip(i18n("Show what was painted, and the result again. A click on the result does the same."))
+        self._compare.setToolTip(i18n("Show the original, and the result again. A click on the result does the same."))
         self._keep = button(i18n("Keep as layer"), "keep", self._keep_as_layer)
         self._keep.setToolTip(i18n("Add a copy of this result as a layer of its own, above the group of results."))
         self._use = button(i18n("Use these settings"), "use_settings", self._use_settings)
@@ -210,7 +210,11 @@ def describe(result: Result) -> str:
     text = i18n("{title}, {width} x {height} px", title=result.title, width=result.width, height=result.height)
     if result.enlargement > 1.05:
         text += i18n(", enlarged {factor} x", factor=f"{result.enlargement:.1f}")
-    return i18n("{text}, {seconds}", text=text, seconds=format_seconds(result.seconds))
+    text = i18n("{text}, {seconds}", text=text, seconds=format_seconds(result.seconds))
+    if not result.created:
+        return text
+    created = QtCore.QDateTime.fromMSecsSinceEpoch(round(1000 * result.created))
+    return f"{text}\n{QtCore.QLocale().toString(created, QtCore.QLocale.FormatType.ShortFormat)}"
 
 
 class _ResultList(QtWidgets.QListWidget):
@@ -238,15 +242,31 @@ class _ResultList(QtWidgets.QListWidget):
         blocked = self.blockSignals(True)
         self.clear()
         for result in results:
-            pixmap = QtGui.QPixmap()
-            pixmap.loadFromData(result.thumbnail)
-            item = QtWidgets.QListWidgetItem(QtGui.QIcon(pixmap), _short_title(result))
+            item = QtWidgets.QListWidgetItem(self._icon(result), _short_title(result))
             item.setData(QtCore.Qt.ItemDataRole.UserRole, result.number)
             item.setToolTip(describe(result))
             self.addItem(item)
             if result.number == selected:
                 self.setCurrentItem(item)
         self.blockSignals(blocked)
+
+    def _icon(self, result: Result) -> QtGui.QIcon:
+        """The thumbnail in the middle of a square, in its true colors also where it is selected"""
+        ratio = self.devicePixelRatioF()
+        side = round(ratio * _THUMBNAIL_SIDE)
+        square = QtGui.QPixmap(side, side)
+        square.fill(QtCore.Qt.GlobalColor.transparent)
+        image = QtGui.QImage.fromData(result.thumbnail)
+        if not image.isNull():
+            keep, smooth = QtCore.Qt.AspectRatioMode.KeepAspectRatio, QtCore.Qt.TransformationMode.SmoothTransformation
+            image = image.scaled(side, side, keep, smooth)
+            painter = QtGui.QPainter(square)
+            painter.drawImage((side - image.width()) // 2, (side - image.height()) // 2, image)
+            painter.end()
+        square.setDevicePixelRatio(ratio)
+        icon = QtGui.QIcon(square)
+        icon.addPixmap(square, QtGui.QIcon.Mode.Selected)
+        return icon
 
     def mark(self, row: int, shown: bool, missing: bool) -> None:
         """shown: it is visible on the canvas; missing: its layer was removed"""

@@ -11,7 +11,7 @@ from ..style_library import StyleEntry
 from .style_thumbnails import Thumbnails
 
 #: Side of a thumbnail, in the screen's units, the margin around it, and the rows that are shown
-THUMBNAIL_SIDE, _MARGIN, _SHOWN_ROWS = 64, 1, 3.4
+THUMBNAIL_SIDE, _MARGIN, _SHOWN_ROWS = 64, 1, 2.4
 _MARK_SIDE = 18
 _STAR = ((0, -7), (2, -2), (7, -2), (3, 1.5), (4.5, 7), (0, 3.5), (-4.5, 7), (-3, 1.5), (-7, -2), (-2, -2))
 _BOLT = ((1.5, -7), (-4, 1), (-0.5, 1), (-1.5, 7), (4, -1.5), (0.5, -1.5))
@@ -209,6 +209,8 @@ class StyleView(QtWidgets.QListView):
         self.setVerticalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setVerticalScrollMode(QtWidgets.QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setMinimumWidth(THUMBNAIL_SIDE)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
+        self.setToolTip(i18n("Click to choose a style; Ctrl-click chooses several."))
         self.setAcceptDrops(False)  # the chooser accepts them
         thumbnails.changed.connect(self._redraw)
         self._fit_columns()
@@ -224,6 +226,7 @@ class StyleView(QtWidgets.QListView):
         bar = self.verticalScrollBar()
         position = bar.value() if bar is not None else 0
         self.styles.set_entries(entries)
+        self.updateGeometry()
         listed = {entry.key for entry in entries}
         kept = [key for key in selected if key in listed] or self.chosen
         self.select(kept, current.key if current is not None else "", scroll=False)
@@ -278,10 +281,14 @@ class StyleView(QtWidgets.QListView):
             self.select(self.chosen, "", scroll=False)
 
     def sizeHint(self) -> QtCore.QSize:
-        return QtCore.QSize(3 * (THUMBNAIL_SIDE + 2 * _MARGIN), round(_SHOWN_ROWS * self.gridSize().height()))
+        """As high as the styles need, but not higher than some rows."""
+        columns = max(1, self._inner_width() // max(1, self.gridSize().width()))
+        rows = max(1, -(-len(self.styles.entries) // columns))
+        height = round(min(rows, _SHOWN_ROWS) * self.gridSize().height()) + 2 * self.frameWidth()
+        return QtCore.QSize(3 * (THUMBNAIL_SIDE + 2 * _MARGIN), height)
 
     def minimumSizeHint(self) -> QtCore.QSize:
-        return QtCore.QSize(THUMBNAIL_SIDE, 2 * self.gridSize().height())
+        return QtCore.QSize(THUMBNAIL_SIDE, self.sizeHint().height())
 
     def event(self, event: QtCore.QEvent | None) -> bool:
         """Keep the keys that the list uses from Krita's shortcuts."""
@@ -320,11 +327,15 @@ class StyleView(QtWidgets.QListView):
 
     def resizeEvent(self, event: QtGui.QResizeEvent | None) -> None:
         self._fit_columns()
+        self.updateGeometry()
         super().resizeEvent(event)
 
-    def _fit_columns(self) -> None:
+    def _inner_width(self) -> int:
         viewport = self.viewport()
-        width = viewport.width() if viewport is not None else THUMBNAIL_SIDE
+        return viewport.width() if viewport is not None else THUMBNAIL_SIDE
+
+    def _fit_columns(self) -> None:
+        width = self._inner_width()
         columns = max(1, width // (THUMBNAIL_SIDE + 2 * _MARGIN))
         height = THUMBNAIL_SIDE + 4 * _MARGIN + self.fontMetrics().height() + 3
         self.setGridSize(QtCore.QSize(max(THUMBNAIL_SIDE, (width - 1) // columns), height))

@@ -17,6 +17,11 @@ def set_tab_order(content: QtWidgets.QWidget) -> None:
 
 
 def _focusable(widget: QtWidgets.QWidget) -> Iterator[QtWidgets.QWidget]:
+    if isinstance(widget, QtWidgets.QScrollArea):
+        inner = widget.widget()
+        if inner is not None:
+            yield from _focusable(inner)
+        return
     layout = widget.layout()
     if widget.focusPolicy() not in (QtCore.Qt.FocusPolicy.NoFocus, QtCore.Qt.FocusPolicy.ClickFocus):
         yield widget

@@ -230,7 +230,7 @@ def test_tab_moves_through_the_docker_as_it_is_laid_out(plugin: Any, runner: Any
         if widget is first:
             break
     expected = ["source", "style_button", "colors", "quality", "size", "keep_faces", "more", "padding", "preset", "seed"]
-    expected += ["button", "button_menu", "stop", "refine", "live", "paint_frames", "train", "help"]
+    expected += ["refine", "live", "paint_frames", "train", "help", "button", "button_menu", "stop"]
     positions = [names.index(name) for name in expected]
     assert positions == sorted(positions), names
     delete(docker)
@@ -250,7 +250,7 @@ def test_a_trained_network_paints_if_the_quality_is_instant(plugin: Any, runner:
     assert form.live_style.network == "harvest"
     assert form._fields["size"].widget.isEnabled()
     form._fields["quality"].set("instant")
-    assert form.instant_style.network == "harvest"
+    assert form.instant_style == form.live_style
     enabled = {name for name, field in form._fields.items() if field.widget.isEnabled()}
     assert enabled == {"strength", "colors", "quality", "style_scale"}
     bamboo = next(entry for entry in form.style_picker._entries.values() if entry.name == "Bamboo")
