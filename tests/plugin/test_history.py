@@ -120,6 +120,19 @@ def test_picture_is_compressed_while_anything_may_happen(krita: KritaSession, ca
     assert krita.run("history.slow_picture", cause=cause) == {"stored": stored, "problem": "", "busy": False}
 
 
+def test_results_of_a_part_leave_the_rest_and_a_hidden_result_is_explained(krita: KritaSession) -> None:
+    result = krita.run("history.covered", limit=240)
+    assert result["problem"] == ""
+    assert result["visible"] == [True, False, True]  # the whole, and the newest of its part
+    assert result["visible_after"] == [False, False, False, True]
+    assert result["status"].endswith("It is below Painting.")
+
+
+def test_live_hides_the_results_of_its_layer_while_it_is_on(krita: KritaSession) -> None:
+    result = krita.run("history.live_beside_results")
+    assert result == {"visible": [True, False, True], "problem": "", "style": "Harvest"}
+
+
 def test_what_was_painted_stays_the_source(krita: KritaSession) -> None:
     result = krita.run("history.sources")
     assert result["active_after_keeping"] == "Photo"

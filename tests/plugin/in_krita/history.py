@@ -407,6 +407,44 @@ def sources():
     return {**result, "undone": layer_names(doc) == names}
 
 
+def covered():
+    """Paint the whole photo, a part of it twice, and the photo below a visible layer"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    yield from paint(style, strength=0.4)
+    _select(doc, 0, 0, 20, 64)
+    for strength in (0.5, 0.6):
+        yield from paint(style, strength=strength)
+    result = {"visible": [node.visible() for node in results(doc)]}
+    Krita.instance().action("deselect").trigger()
+    yield 0.2
+    style.setVisible(True)
+    doc.refreshProjection()
+    yield from paint(style, strength=0.7)
+    return {**state(doc), **result, "visible_after": [node.visible() for node in results(doc)]}
+
+
+def live_beside_results():
+    """Live hides the results of its layer while it is on"""
+    doc = yield from document()
+    content, style = yield from add_photo_and_painting(doc)
+    yield from paint(style)
+    yield from activate(doc, content)
+    docker = yield from show_docker()
+    yield (lambda: bool(get_runner().networks)), 60
+    docker.form.set_instant_styles(get_runner().networks)
+    docker.form.style_picker.choose_network("harvest")
+    group, visible = find_group(doc), []
+    visible.append(group.visible())
+    _press("live")
+    yield (lambda: "follows" in get_runner().live.status), 90
+    visible.append(group.visible())
+    _press("live")
+    yield 0.3
+    visible.append(group.visible())
+    return {"visible": visible, "problem": get_runner().problem, "style": docker.form.style_picker.style_source().name}
+
+
 def another_document():
     """Start a painting, and look at another document: nothing of it shows there"""
     doc = yield from document()
