@@ -55,7 +55,7 @@ class ResultsPanel(QtWidgets.QWidget):
         self._compare.setToolTip(i18n("Show the original, and the result again. A click on the result does the same."))
         self._keep = button(i18n("Keep as layer"), "keep", self._keep_as_layer)
         self._keep.setToolTip(i18n("Add a copy of this result as a layer of its own, above the group of results."))
-        self._use = button(i18n("Use these settings"), "use_settings", self._use_settings)
+        self._use = button(i18n("Use settings"), "use_settings", self._use_settings)
         self._use.setToolTip(i18n("Set style and options as they were for this result."))
         self._delete_button = button(i18n("Delete"), "delete_result", self._delete)
         self._delete_button.setToolTip(i18n("Remove this result and its layer."))
