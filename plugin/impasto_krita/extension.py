@@ -5,11 +5,15 @@ from __future__ import annotations
 from krita import Extension, Krita, Window
 
 from . import layers, settings
+from .disk import delete_leftovers, wait_for_deletions
 from .i18n import i18n
 from .qt import QtCore, QtWidgets
 from .runner import get_runner
 from .ui.dialog import StylizeDialog
 from .ui.docker import ImpastoDocker
+
+#: How long Krita waits, when it closes, for what is being deleted; the rest is deleted the next time
+_CLOSING_SECONDS = 5
 
 
 class ImpastoExtension(Extension):
@@ -17,6 +21,8 @@ class ImpastoExtension(Extension):
         notifier = Krita.instance().notifier()
         notifier.setActive(True)
         notifier.applicationClosing.connect(get_runner().close)
+        notifier.applicationClosing.connect(lambda: wait_for_deletions(_CLOSING_SECONDS))
+        delete_leftovers(settings.data_folder())
 
     def createActions(self, window: Window) -> None:
         actions = (

@@ -100,6 +100,16 @@ class LivePainting(QtCore.QObject):
         return None if self._request is None else self._request.document
 
     @property
+    def layer_key(self) -> str:
+        """The key of the layer with the painting, or an empty string."""
+        return self._result.key if self._result is not None and self._result.added else ""
+
+    @property
+    def painted_document(self) -> Document | None:
+        """The document that `picture` is a painting of, if it is open; Live may have ended."""
+        return self._last_request.document if self.can_add_layer and self._last_request is not None else None
+
+    @property
     def picture(self) -> QtGui.QImage | None:
         """The painting, at most 512 px wide and high; None before the first one. It stays when Live has ended."""
         return None if self._picture is None else self._picture.image

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from krita import Document
+
 from ..i18n import i18n
 from ..live_painting import CANVAS, DOCKER, LivePainting
 from ..qt import QtCore, QtWidgets
@@ -17,6 +19,7 @@ class LivePanel(QtWidgets.QWidget):
     def __init__(self, live: LivePainting) -> None:
         super().__init__()
         self._live = live
+        self._document: Document | None = None  # the active one
         self._switch = button(i18n("Live"), "live", self._on_switch)
         self._switch.setCheckable(True)
         self._switch.setToolTip(
@@ -53,6 +56,12 @@ class LivePanel(QtWidgets.QWidget):
         choice.clicked.connect(lambda: setattr(self._live, "show_in", place))
         return choice
 
+    def refresh(self, document: Document | None) -> None:
+        """Show the painting only beside its own document, the one that is active."""
+        if document != self._document:
+            self._document = document
+            self._update_state()
+
     def _on_switch(self) -> None:
         self.toggled.emit(not self._live.on)
         self._update_state()  # Live may have refused
@@ -60,7 +69,9 @@ class LivePanel(QtWidgets.QWidget):
     def _update_state(self) -> None:
         live = self._live
         self._switch.setChecked(live.on)
+        self._switch.setText(i18n("Stop Live") if live.on else i18n("Live"))
+        here = self._document is not None and live.painted_document == self._document
         self._places[live.show_in].setChecked(True)
-        self._picture.show_image(live.picture if live.show_in == DOCKER else None)
-        self._keep.setVisible(live.can_add_layer)
+        self._picture.show_image(live.picture if live.show_in == DOCKER and here else None)
+        self._keep.setVisible(here)
         show_text(self._status, live.status)

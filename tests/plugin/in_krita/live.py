@@ -440,6 +440,7 @@ def panel():
     from impasto_krita.ui.live_panel import LivePanel
 
     shown = LivePanel(live)
+    shown.refresh(doc)
     toggles = []
     shown.toggled.connect(toggles.append)
     shown.resize(250, 400)
@@ -495,6 +496,8 @@ def paint_with_instant_style():
     content, docker = yield from wait_for_instant_styles(doc)
     picker = docker.form.style_picker
     picker.choose_network("rose_window")
+    docker.form._fields["quality"].set("instant")
+    yield 0.2
     result = {
         "estimate_visible": find_child(docker, "estimate").isVisible(),
         "train_visible": find_child(docker, "train").isVisible(),

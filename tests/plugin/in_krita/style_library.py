@@ -45,7 +45,9 @@ class Shown:
         return [entry.name for entry in self.view.styles.entries]
 
     def click(self, name, modifiers=Qt.KeyboardModifier.NoModifier):
-        place = self.view.visualRect(self.view.styles.index(self.names.index(name))).center()
+        index = self.view.styles.index(self.names.index(name))
+        self.view.scrollTo(index)
+        place = self.view.visualRect(index).center()
         QtTest.QTest.mouseClick(self.view.viewport(), Qt.MouseButton.LeftButton, modifiers, place)
 
     def press(self, key):
