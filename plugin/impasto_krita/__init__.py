@@ -1,7 +1,8 @@
 """Impasto for Krita: paints the active layer in the style of another layer.
 
 The computation runs in a separate engine process (`engine_process`), so Krita stays responsive. Modules that import neither Qt
-nor Krita can be shared with other editors' plugins: errors, request, protocol, geometry, messages, engine_install, version.
+nor Krita can be shared with other editors' plugins: errors, i18n, request, protocol, geometry, messages, history,
+engine_install, version. Widgets are in `ui`.
 """
 
 import os
