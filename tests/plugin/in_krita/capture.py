@@ -5,7 +5,6 @@ import time
 from helpers import (
     SRGB,
     QtCore,
-    QtGui,
     QtWidgets,
     bgra,
     find_child,
@@ -165,36 +164,33 @@ def measure_live(strokes=8):
     return {"start": start_seconds, "repaint": repaint_seconds, "gaps": timer.gaps, "stolen": timer.stolen, "problem": problem}
 
 
-def take_screenshot(photo, style, out, **options):
-    """The window after a painting, for the manual.  photo, style: image files; out: the file to write"""
+def take_screenshot(photo, out, strengths=(0.7, 0.3, 0.5), **options):
+    """The window after some paintings in the style of Harvest, for the manual.  photo: a file; out: the file to write"""
+    plugin().settings.store(style_grid_open=True, options=options)
     doc = Krita.instance().openDocument(photo)
     Krita.instance().activeWindow().addView(doc)
     yield (lambda: doc.activeNode() is not None), 60
     window = Krita.instance().activeWindow().qwindow()
-    window.resize(1440, 900)
-    content = doc.rootNode().childNodes()[0]
-    content.setName("Coffee")
-    image = QtGui.QImage(style).convertToFormat(QtGui.QImage.Format.Format_ARGB32)
-    image = image.scaled(doc.width(), doc.height())
-    bits = image.constBits()
-    bits.setsize(image.sizeInBytes())
-    style_layer = doc.createNode("Harvest", "paintlayer")
-    style_layer.setPixelData(QtCore.QByteArray(bytes(bits)), 0, 0, doc.width(), doc.height())
-    doc.rootNode().addChildNode(style_layer, None)
-    style_layer.setVisible(False)
-    doc.refreshProjection()
-    yield 1
-    doc.setActiveNode(content)
+    window.resize(1440, 960)
+    doc.rootNode().childNodes()[0].setName("Coffee")
     for dock in window.findChildren(QtWidgets.QDockWidget):
         dock.setVisible(dock.objectName() in ("impasto_docker", "KisLayerBox", "ToolBox"))
-    yield 1
+    docker = yield from show_docker()
+    yield (lambda: bool(get_runner().networks)), 60
     docks = [window.findChild(QtWidgets.QDockWidget, name) for name in ("KisLayerBox", "impasto_docker")]
-    window.resizeDocks(docks, [190, 600], QtCore.Qt.Orientation.Vertical)
-    window.resizeDocks(docks, [330, 330], QtCore.Qt.Orientation.Horizontal)
-    yield 1
+    window.resizeDocks(docks, [150, 760], QtCore.Qt.Orientation.Vertical)
+    window.resizeDocks(docks, [310, 310], QtCore.Qt.Orientation.Horizontal)
     Krita.instance().activeWindow().activeView().canvas().setZoomLevel(950 / doc.width())
-    yield from press_stylize(style_layer, **options)
-    yield is_idle, 300
-    yield 2
+    docker.form.reload()
+    docker.form.style_picker.button.setChecked(True)
+    docker.form.style_picker.choose_network("harvest")
+    for strength in strengths:
+        docker.form._fields["strength"].set(strength)
+        find_child(docker, "button").click()
+        yield is_idle, 300
+        yield 1
+    scroll = docker.findChild(QtWidgets.QScrollArea)
+    scroll.ensureWidgetVisible(find_child(docker, "fade"))
+    yield 1
     window.grab().save(out)
     return state(doc)
