@@ -31,7 +31,7 @@ from .i18n import i18n
 from .messages import format_seconds
 from .qt import QtCore
 from .request import PaintRequest
-from .results import add_above
+from .results import add_above, keep_active
 from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
 from .version import VERSION
 
@@ -42,8 +42,6 @@ STEADY = 0.8
 _FIRST_JOB = 1 << 24
 #: So many folders with the frames of unfinished animations are kept; older ones are deleted.
 _KEPT_FOLDERS = 4
-#: Krita activates a new layer within this many polls; then the user's layer is made the active one again.
-_ACTIVATION_POLLS = 25
 
 Stripes = Tuple[Tuple[int, int, bytes], ...]  # (y, rows, pixels) from the top
 
@@ -232,7 +230,7 @@ class AnimationPainting(QtCore.QObject):
             layer = layers.children(temporary.rootNode())[0].duplicate()
             film.require()
             active = document.activeNode()
-            active_key, layer_key = layers.node_key(active) if active is not None else "", layers.node_key(layer)
+            layer_key = layers.node_key(layer)
             source = layers.find_node(document, film.request.layer_key)
             layer.setName(film.request.title)
             if source is not None and source.parentNode() is not None:
@@ -249,7 +247,7 @@ class AnimationPainting(QtCore.QObject):
             self.status = i18n("{layer} does not move: its frames are all the same.", layer=film.request.layer_name)
         if len(film.files) == film.count:
             self._film = None
-        yield from _keep_active(document, active_key, layer_key)
+        yield from keep_active(document, active, [layer_key])
 
     def _show_progress(self, film: _Film, clock: _Clock) -> None:
         done = len(film.files)
@@ -523,20 +521,6 @@ def _open_document(path: str) -> Document:
     if document is None or not layers.children(document.rootNode()):
         raise PluginError(i18n("Krita cannot read the frames that were painted."))
     return document
-
-
-def _keep_active(document: Document, key: str, new_key: str) -> Steps:
-    """If Krita activates the new layer, activate the layer with the other key again."""
-    for _ in range(_ACTIVATION_POLLS):
-        yield IDLE_MS
-        if not layers.is_open(document):
-            return
-        active = document.activeNode()
-        if active is not None and layers.node_key(active) == new_key:
-            node = layers.find_node(document, key)
-            if node is not None:
-                document.setActiveNode(node)
-            return
 
 
 def _run_in_thread(work: Callable[[], None]) -> Steps:

@@ -169,14 +169,20 @@ def undo_shows_the_one_before():
     return {"hidden": hidden, "after_undo": after_undo, "names": layer_names(doc), "problem": get_runner().problem}
 
 
-def keep_and_delete():
-    """Keep a result as a layer, also after its own layer was deleted by hand; then delete both results"""
+def _document_with_stored_results():
+    """A document with two results, whose pictures are stored.  -> document, its history"""
     doc = yield from document()
     _, style = yield from add_photo_and_painting(doc)
     for strength in (0.4, 0.8):
         yield from paint(style, strength=strength)
     history = get_runner().histories.of(doc)
     yield (lambda: all(result.picture_bytes for result in history.history.results)), 60
+    return doc, history
+
+
+def keep_and_delete():
+    """Keep a result as a layer, also after its own layer was deleted by hand; then delete both results"""
+    doc, history = yield from _document_with_stored_results()
     first, second = results(doc)
     pixels = [read_pixels(first).hex(), read_pixels(second).hex()]
     _poll()
@@ -212,12 +218,7 @@ def keep_and_delete():
 
 def tomorrow():
     """Save the document, open it again, go back to the first result, and use its settings"""
-    doc = yield from document()
-    _, style = yield from add_photo_and_painting(doc)
-    for strength in (0.4, 0.8):
-        yield from paint(style, strength=strength)
-    history = get_runner().histories.of(doc)
-    yield (lambda: all(result.picture_bytes for result in history.history.results)), 60
+    doc, _ = yield from _document_with_stored_results()
     first = read_pixels(results(doc)[0]).hex()
     path = os.path.join(os.environ["HOME"], "tomorrow.kra")
     doc.setBatchmode(True)
