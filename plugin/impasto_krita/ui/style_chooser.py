@@ -194,6 +194,7 @@ class StyleChooser(QtWidgets.QWidget):
             listed = [entry._replace(network="", own_network=False) for entry in listed if entry.has_picture]
         entries += listed
         self._entries = {entry.key: entry for entry in entries}
+        self._chosen = [key for key in self._chosen if key in self._entries]
         self.grid.set_entries(entries)
 
     def _want(self, keys: list[str]) -> None:
