@@ -25,6 +25,8 @@ def requests_from_form(form: Form, source_row: SourceRow | None = None) -> list[
     history = get_runner().histories.of(document)
     if document is None or history is None:
         raise PluginError(i18n("There is no layer to paint: open a picture first."))
+    if source_row is not None:
+        source_row.refresh(document, history)  # what it shows is what is painted
     source = source_layer(document, history) if source_row is None else source_row.source(document, history)
     form.refresh(document)
     combinations = form.style_combinations()

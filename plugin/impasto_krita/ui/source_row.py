@@ -60,6 +60,7 @@ class SourceRow(QtWidgets.QWidget):
         self._area.setObjectName("impasto_area")
         self._area.setEnabled(False)  # drawn in gray
         self._entries: list[tuple[str, str, str]] = []  # (mode, key, text)
+        self._outdated = False  # the thumbnails are
         self._mode = "layer"
         self._active = ""  # key of the active layer
         column = QtWidgets.QVBoxLayout(self)
@@ -97,16 +98,18 @@ class SourceRow(QtWidgets.QWidget):
             self._active = active
             if self._mode == "result":
                 self._mode = "layer"
-        if entries != self._entries:
-            self._entries = entries
+        is_another = entries != self._entries
+        if is_another or self._outdated:
+            self._entries, self._outdated = entries, False
             self._choice.clear()
             for mode, key, text in entries:
                 icon = layer_icon(nodes[key], _ICON_SIDE, self._choice.devicePixelRatioF()) if key in nodes else QtGui.QIcon()
                 self._choice.addItem(icon, text, mode)
-            self.changed.emit()
         self._choice.setCurrentIndex(max(0, self._choice.findData(self._mode)))
         self._area.setText("" if document is None else _describe_area(document))
         self._area.setVisible(document is not None)
+        if is_another:
+            self.changed.emit()
 
     def source(self, document: Document, history: DocumentHistory) -> Source:
         """What is painted.  Raises PluginError: there is nothing that can be painted"""
@@ -120,7 +123,7 @@ class SourceRow(QtWidgets.QWidget):
     def enterEvent(self, event: Any) -> None:
         """The pointer comes from the canvas: the layers may look different now."""
         super().enterEvent(event)
-        self._entries = []
+        self._outdated = True
 
     def _on_chosen(self, index: int) -> None:
         self._mode = self._choice.itemData(index)
