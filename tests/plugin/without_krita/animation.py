@@ -453,18 +453,20 @@ def child(panel: Any, name: str) -> Any:
     return panel.findChild(QtWidgets.QWidget, "impasto_" + name)
 
 
-def test_panel_is_hidden_without_an_animation_or_an_instant_style(stage: Any) -> None:
+def test_panel_is_hidden_without_an_animation_and_explains_what_it_needs(stage: Any) -> None:
     panel = show_panel(stage)
     still, moving = FakeDocument([drawing(0)], animated=False), FakeDocument([drawing(0), drawing(1)])
     for document, available, visible in (
         (still, True, False),
-        (moving, False, False),
+        (moving, False, True),
         (moving, True, True),
         (None, True, False),
     ):
         panel.set_available(available)
         panel.refresh(document)
         assert panel.isHidden() != visible
+        assert child(panel, "paint_frames").isEnabled() == available
+        assert child(panel, "animation_status").text() == ("" if available else "Choose a style with a bolt.")
     delete(panel)
 
 

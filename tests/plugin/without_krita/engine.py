@@ -116,14 +116,17 @@ def test_a_result_smaller_than_its_layer_can_be_refined(
     assert not full.is_refinable
     assert small.is_refinable
     assert history.refinement(small) is None  # its layer is gone
-    node = SimpleNamespace(bounds=QtCore.QRect, thumbnail=lambda width, height: QtGui.QImage(), parentNode=lambda: None)
+    node = SimpleNamespace(
+        childNodes=list, bounds=QtCore.QRect, thumbnail=lambda width, height: QtGui.QImage(), parentNode=lambda: None
+    )
     monkeypatch.setattr(history, "layer_of", lambda result: node)
     sent.clear()
     refined = paint(history.refinement(small))
     (image,) = [header for header in sent if header.get("role") == "painting" and header["op"] == "image"]
     assert (image["painted_width"], image["painted_height"]) == (small.width, small.height)
     assert max(small.width, small.height) < max(image["width"], image["height"])
-    assert sent[-1]["options"]["size"] == max(image["width"], image["height"])
+    (start,) = [header for header in sent if header["op"] == "start"]
+    assert start["options"]["size"] == max(image["width"], image["height"])
     assert fake_layers.added[-1] == ("Photo x Style (50 %), refined", "photo")
     assert runner.problem == ""
     assert not refined.is_refinable

@@ -88,6 +88,8 @@ class FakeDocument:
     def activeNode(self) -> None:
         return None
 
+    def setModified(self, modified: bool) -> None: ...
+
     def annotation(self, name: str) -> bytes:
         return self.annotations.get(name, b"")
 
@@ -124,6 +126,7 @@ def plugin_modules(app: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         modules = types.SimpleNamespace(
             **{name.split(".")[-1]: importlib.import_module(f"impasto_krita.{name}") for name in MODULES}
         )
+        modules.layers.sip = types.SimpleNamespace(transferback=lambda node: None)  # the nodes of tests are not Krita's
         assert modules.engine_process.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
         yield modules
         for runner in modules.runner._runners:
