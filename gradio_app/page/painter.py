@@ -204,8 +204,7 @@ def _paint(job: Job) -> Generator[Progress]:
         image = step.image
         previews += 1
         preview = uploads.write_jpeg(image, folder / f"preview-{previews}.jpg")
-        eta = step.eta if step.scale or step.iteration > 2 else None
-        progress = Progress(step.fraction, step.size, step.iteration, eta, preview)
+        progress = Progress(step.fraction, step.size, step.iteration, step.time_left, preview)
         if end_reason:
             painting = np.asarray(uploads.resize(image, run.levels[-1][:2]))
             yield progress._replace(end_reason=end_reason, painting=painting, recipe=run.result(step).recipe)

@@ -81,6 +81,9 @@ def test_a_job_sends_progress_a_preview_and_the_result_in_the_contents_format(
     assert "preview" in ops
     fractions = [header["fraction"] for header, _ in frames if header["op"] == "progress" and header["phase"] == "painting"]
     assert fractions == sorted(fractions)
+    etas = [header["eta"] for header, _ in frames if header["op"] == "progress" and header["phase"] == "painting"]
+    assert etas[0] is None  # the first step also loads and measures
+    assert etas[-1] == 0
     assert fractions[-1] == 1
     preview, pixels = next((header, blob) for header, blob in frames if header["op"] == "preview")
     assert len(pixels) == preview["width"] * preview["height"] * 4

@@ -45,6 +45,10 @@ from .targets import LevelTargets, TargetBuilder
 _REFINING: dict[str, Any] = {"rates": (0.04, 0.008), "decay": 0.7}
 
 
+#: Steps of the first level after which the time left is known
+_FIRST_STEPS = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One optimization step. The losses are in the paper's units: loss = alpha content_loss + style_loss, with beta = 1.
@@ -63,6 +67,11 @@ class Step:
     seconds: float  # since the start
     eta: float  # seconds left
     snapshot: Snapshot = field(repr=False)
+
+    @property
+    def time_left(self) -> float | None:
+        """`eta`, once it can be trusted; None at the first steps, which load and measure"""
+        return self.eta if self.scale or self.iteration > _FIRST_STEPS or self.fraction == 1 else None
 
     @property
     def image(self) -> Image.Image:

@@ -53,7 +53,7 @@ def stylize(job: Job, header: Header, channel: JobChannel, cache: ModelCache) ->
         channel.check_cancelled()
         now = time.monotonic()
         width, height = last.size
-        channel.send_progress("painting", last.fraction, now - start, last.eta, width=width, height=height)
+        channel.send_progress("painting", last.fraction, now - start, last.time_left, width=width, height=height)
         if now - last_preview >= _PREVIEW_INTERVAL and last.fraction < 1 and not run.is_rough(last):
             last_preview = now
             channel.send_preview(last.snapshot.render())
