@@ -37,6 +37,8 @@ MORE_OPTIONS = ("style_scale", "style_loss", "padding", "preset", "seed")
 COMPARED_STRENGTHS = (0.25, 0.5, 0.75)
 #: Height of what scrolls in a low docker, in pixels
 _MIN_SCROLL_HEIGHT = 120
+#: The narrowest docker, in pixels
+_MIN_WIDTH = 180
 #: How often to check whether the document's layers have changed.
 _POLL_MS = 500
 
@@ -101,7 +103,10 @@ class ImpastoDocker(DockWidget):
         self._update()
 
     def _build_layout(self) -> None:
-        """What is set and what there is scrolls; the button and what happens now are always visible below it."""
+        """Most of it scrolls; the button and what it does are always visible below it.
+
+        That part stays low: a docker that gets higher would resize the window and its canvas, which takes Krita long.
+        """
         content, bar = QtWidgets.QWidget(), QtWidgets.QWidget()
         _fill(
             content,
@@ -110,6 +115,8 @@ class ImpastoDocker(DockWidget):
             self.source_row,
             QtWidgets.QLabel(i18n("Style")),
             self.form,
+            self._preview,
+            self._queue,
             self._results,
             self._live,
             self._animation,
@@ -120,8 +127,9 @@ class ImpastoDocker(DockWidget):
         paint_row.setSpacing(1)
         for widget in (self._button, self._button_menu, self._stop):
             paint_row.addWidget(widget)
-        _fill(bar, paint_row, self._estimate, self._progress_bar, self._status, self._problem, self._preview, self._queue)
-        scroll = QtWidgets.QScrollArea()
+        _fill(bar, paint_row, self._estimate, self._progress_bar, self._status, self._problem)
+        bar.setMinimumWidth(_MIN_WIDTH)  # whatever it shows: another width would resize the canvas, which takes Krita long
+        scroll = self._scroll = QtWidgets.QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -258,7 +266,10 @@ class ImpastoDocker(DockWidget):
         hint = self._setup_hint()
         self._training.set_available(not has_network and bool(self.form.styles()), not hint)
         self._problem.show_problem(runner.problem, runner.details, runner.remedy)
-        self._preview.show_image(runner.preview if here and runner.busy else None)
+        preview = runner.preview if here and runner.busy else None
+        if preview is not None and self._preview.isHidden():  # scroll to the first one, once it has its place
+            QtCore.QTimer.singleShot(0, lambda: self._scroll.ensureWidgetVisible(self._preview, 0, 0))
+        self._preview.show_image(preview)
         self._queue.refresh()
         self._results.refresh(document)
         self._setup.show_hint(hint)
