@@ -12,38 +12,28 @@ count in the smoothing, because a held drawing has to stand still.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
-import threading
 import time
-import zlib
-from typing import Any, Callable, Generator, NamedTuple, Tuple
+from typing import Any, Callable
 
 from krita import Document, Krita
 
-from . import layers, settings
-from .animated_layer import encode_picture, write_animated_layer
-from .disk import delete_in_background
+from . import layers
 from .engine_process import EngineProcess
 from .errors import PluginError
+from .film import Film, FilmSnapshot, Frame, FrameStore, Stripes, digest_of, read_frame
 from .i18n import i18n
 from .messages import format_seconds
 from .qt import QtCore
 from .request import PaintRequest
 from .results import add_above, keep_active
 from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
-from .version import VERSION
 
 MAX_FRAMES = 2000
 #: Weight of the earlier frames in the smoothing over time
 STEADY = 0.8
 #: Job numbers of animations start here, apart from those of paintings and of Live.
 _FIRST_JOB = 1 << 24
-#: So many folders with the frames of unfinished animations are kept; older ones are deleted.
-_KEPT_FOLDERS = 4
-
-Stripes = Tuple[Tuple[int, int, bytes], ...]  # (y, rows, pixels) from the top
 
 
 def has_animation(document: Document | None) -> bool:
@@ -77,7 +67,7 @@ class AnimationPainting(QtCore.QObject):
         self._job = _FIRST_JOB
         self._received: list[bytes] = []  # rows of the frame that is being painted
         self._answer: tuple[dict[str, Any], bytes] | None = None  # the end of the job: `done` with the state, or `error`
-        self._film: _Film | None = None  # that is being painted, or that can go on
+        self._film: Film | None = None  # that is being painted, or that can go on
         self._steps = StepRunner(self)
         self._steps.finished.connect(self._on_steps_finished)
         self._steps.failed.connect(self._on_steps_failed)
@@ -105,7 +95,7 @@ class AnimationPainting(QtCore.QObject):
             return
         problem = _find_problem(request, first, last)
         if not problem:
-            self._film = _Film(request, first, last, steady)
+            self._film = Film(request, first, last, steady)
             problem = self._film.problem()
         if problem:
             self._film = None
@@ -141,28 +131,28 @@ class AnimationPainting(QtCore.QObject):
         count = self._film.count
         self._set_status(i18n("Stopped: {done} of {count} frames are done.", done=self.done_frames, count=count))
 
-    def _paint(self, film: _Film) -> Steps:
+    def _paint(self, film: Film) -> Steps:
         """Paint the frames that are missing, and add the layer."""
-        snapshot = _FilmSnapshot(film.request.document)
+        snapshot = FilmSnapshot(film.request.document)
         protected = film.request.protected
         try:
             yield NEXT_MS  # cloning the document took as long as one step may
             yield from snapshot.make_visible([film.request.layer_key, *([protected.layer_key] if protected else [])])
             mask = yield from film.read_mask()
-            store = film.store = _FrameStore(film.key(mask))
+            store = film.store = FrameStore(film.key(mask))
             clock = _Clock(film.count)
             digest, previous = b"", ""  # of the last frame; name of the last one that was painted
             for moment in range(film.first, film.last + 1):
                 self._show_progress(film, clock)
                 yield from snapshot.show_frame(moment)
-                frame = yield from _read_frame(snapshot, film)
+                frame = yield from read_frame(snapshot, film)
                 film.require()
                 if frame.digest == digest and film.files:
                     film.files.append(film.files[-1])
                 elif frame.is_empty:
                     film.files.append("")
                 else:
-                    name = _digest((previous if film.steady else "").encode(), frame.digest).hex()
+                    name = digest_of((previous if film.steady else "").encode(), frame.digest).hex()
                     if not store.contains(name, film):
                         yield from self._wait_for_engine(film)
                         clock.start(len(film.files))
@@ -182,14 +172,14 @@ class AnimationPainting(QtCore.QObject):
         yield from self._add_layer(film)
         store.delete()
 
-    def _wait_for_engine(self, film: _Film) -> Steps:
+    def _wait_for_engine(self, film: Film) -> Steps:
         """Wait until the engine is ready, and has no painting to do."""
         while not self._engine.ready or self._engine_busy():
             self._require_engine(film)
             self._set_status(i18n("Waiting for the engine"))
             yield IDLE_MS
 
-    def _paint_frame(self, film: _Film, frame: _Frame, mask: Stripes, state: bytes) -> Steps:
+    def _paint_frame(self, film: Film, frame: Frame, mask: Stripes, state: bytes) -> Steps:
         """Let the engine paint a frame: then the rows are in `_received`, and `_answer` has the state for the next frame.
 
         state: of the smoothing, after the frame before
@@ -215,7 +205,7 @@ class AnimationPainting(QtCore.QObject):
             number = len(film.files) + 1
             raise PluginError(i18n("Frame {number}: {problem}", number=number, problem=answer.get("text")))
 
-    def _add_layer(self, film: _Film) -> Steps:
+    def _add_layer(self, film: Film) -> Steps:
         """Add a layer with the frames that are done, above the layer that was painted."""
         document, store = film.request.document, film.store
         film.require()
@@ -224,9 +214,7 @@ class AnimationPainting(QtCore.QObject):
         path = yield from store.write_layer(film)
         temporary = _open_document(path)
         try:
-            while not temporary.tryBarrierLock():  # Krita is drawing in other threads
-                yield IDLE_MS
-            temporary.unlock()
+            yield from layers.wait_for_drawing(temporary)
             layer = layers.children(temporary.rootNode())[0].duplicate()
             film.require()
             active = document.activeNode()
@@ -249,7 +237,7 @@ class AnimationPainting(QtCore.QObject):
             self._film = None
         yield from keep_active(document, active, [layer_key])
 
-    def _show_progress(self, film: _Film, clock: _Clock) -> None:
+    def _show_progress(self, film: Film, clock: _Clock) -> None:
         done = len(film.files)
         self.fraction = done / film.count
         values = {"number": min(done + 1, film.count), "count": film.count}
@@ -260,7 +248,7 @@ class AnimationPainting(QtCore.QObject):
             time_left = format_seconds(seconds)
             self._set_status(i18n("Frame {number} of {count}, {seconds} left", **values, seconds=time_left))
 
-    def _require_engine(self, film: _Film) -> None:
+    def _require_engine(self, film: Film) -> None:
         film.require()
         if not self._engine.running:
             raise PluginError(i18n("The engine has ended: press Resume to go on."))
@@ -298,181 +286,6 @@ class AnimationPainting(QtCore.QObject):
 
 class _SequenceRefused(Exception):
     """The engine does not go on with frames that were painted by another network."""
-
-
-class _Film:
-    """A range of frames to paint, and the files of those that are done"""
-
-    def __init__(self, request: PaintRequest, first: int, last: int, steady: float) -> None:
-        self.request, self.first, self.last, self.steady = request, first, last, steady
-        self.files: list[str] = []  # of the frames from the first on; equal frames share a file
-        self.earlier_files: list[str] = []  # the same, before painting went on
-        self.store: _FrameStore | None = None  # where the files are
-        self.canvas = layers.canvas_rect(request.document)
-        self.rect = self.canvas  # that the engine paints
-        selection = layers.copy_selection(request.document)
-        self._mask = None
-        if selection is not None:
-            self._mask, selected = selection
-            self.rect = (
-                layers.with_margin(selected).intersection(self.canvas) if selected.width and selected.height else selected
-            )
-
-    @property
-    def count(self) -> int:
-        """How many frames the range has."""
-        return self.last + 1 - self.first
-
-    def problem(self) -> str:
-        """Why the film cannot go on, in one sentence, or an empty string."""
-        if not layers.is_open(self.request.document):
-            return i18n("The picture was closed. Open it and paint its frames again: those that are done are kept.")
-        if layers.canvas_rect(self.request.document) != self.canvas:
-            return i18n("The picture's size was changed: paint the frames again.")
-        if not self.rect.width or not self.rect.height:
-            return i18n("The selection is outside the picture: there is nothing to paint.")
-        return ""
-
-    def keep_earlier_files(self) -> None:
-        """Painting has stopped, perhaps before it was where it was stopped before: what was done then is still done."""
-        if self.earlier_files[: len(self.files)] == self.files:
-            self.files = self.earlier_files
-        self.earlier_files = []
-
-    def require(self) -> None:
-        """Raises PluginError if the film cannot go on"""
-        problem = self.problem()
-        if problem:
-            raise PluginError(problem)
-
-    def read_mask(self) -> Generator[int, None, Stripes]:
-        """Read the selection, one stripe per step.  Returns its stripes, or an empty tuple if everything is painted"""
-        stripes: list[tuple[int, int, bytes]] = []
-        if self._mask is not None:
-            for stripe in layers.mask_stripes(self._mask, self.rect):
-                stripes.append(stripe)
-                yield NEXT_MS
-        return tuple(stripes)
-
-    def key(self, mask: Stripes) -> str:
-        """A string that is different for all settings on which the result depends."""
-        request = self.request
-        names = [VERSION, request.layer_key, request.styles[0].network, request.protected and request.protected.layer_key]
-        values = json.dumps([names, self.steady, self.canvas, self.rect, request.options], sort_keys=True, default=str)
-        return _digest(values.encode(), *(pixels for _, _, pixels in mask)).hex()
-
-
-class _FilmSnapshot(layers.Snapshot):
-    """A clone of a document, to read frames from."""
-
-    def show_frame(self, moment: int) -> Steps:
-        """Go to a frame, and wait until Krita has drawn it."""
-        self._document.setCurrentTime(moment)
-        while not self._document.tryBarrierLock():  # Krita is drawing in other threads
-            yield IDLE_MS
-        self._document.unlock()
-
-
-class _Frame(NamedTuple):
-    """The pixels of a frame"""
-
-    stripes: Stripes
-    protected: tuple[str, Stripes] | None  # format and stripes of what keeps its shapes
-    digest: bytes
-    is_empty: bool  # transparent everywhere
-
-
-def _read_frame(snapshot: _FilmSnapshot, film: _Film) -> Generator[int, None, _Frame]:
-    """Read the current frame of the snapshot, one stripe per step."""
-    picture = snapshot.picture(film.request.layer_key, film.rect)
-    picture.depth = "U8"
-    hasher, is_empty = hashlib.blake2b(digest_size=16), True
-    stripes, protected_stripes = [], []
-    for stripe in picture.stripes():
-        stripes.append(stripe)
-        hasher.update(stripe[2])
-        is_empty = is_empty and not stripe[2][3::4].strip(b"\0")
-        yield NEXT_MS
-    protected = None
-    if film.request.protected is not None:
-        pixel_format, region = snapshot.region(film.request.protected.layer_key, film.rect)
-        for stripe in region:
-            protected_stripes.append(stripe)
-            hasher.update(stripe[2])
-            yield NEXT_MS
-        protected = pixel_format, tuple(protected_stripes)
-    return _Frame(tuple(stripes), protected, hasher.digest(), is_empty)
-
-
-class _FrameStore:
-    """The folder with the painted frames of a film"""
-
-    def __init__(self, key: str) -> None:
-        """Raises PluginError if the folder cannot be created"""
-        parent = os.path.join(settings.data_folder(), "animations")
-        self._folder = os.path.join(parent, key)
-        try:
-            os.makedirs(self._folder, exist_ok=True)
-            os.utime(self._folder)
-        except OSError as error:
-            raise PluginError(_cannot_store(error)) from error
-        with contextlib.suppress(OSError):  # one of them is being deleted
-            folders = sorted((os.path.join(parent, name) for name in os.listdir(parent)), key=os.path.getmtime)
-            for folder in folders[:-_KEPT_FOLDERS]:
-                delete_in_background(folder)
-
-    def path(self, name: str) -> str:
-        return os.path.join(self._folder, f"{name}.frame")
-
-    def contains(self, name: str, film: _Film) -> bool:
-        """Whether this frame is complete."""
-        return os.path.exists(self.path(name)) and (not film.steady or os.path.exists(self._state_path(name)))
-
-    def state(self, name: str) -> bytes:
-        """The state of the smoothing after this frame; empty if `name` is.  Raises PluginError"""
-        if not name:
-            return b""
-        try:
-            with open(self._state_path(name), "rb") as file:
-                return file.read()
-        except OSError as error:
-            raise PluginError(_cannot_store(error)) from error
-
-    def write(self, name: str, film: _Film, rows: list[bytes], state: bytes) -> Steps:
-        """Write a frame in another thread.  rows: of the part that was painted.  Raises PluginError"""
-
-        def write() -> None:
-            if state:
-                _write_file(self._state_path(name), state)
-            _write_file(self.path(name), encode_picture(b"".join(rows), film.rect))
-
-        yield from _run_in_thread(write)
-
-    def write_layer(self, film: _Film) -> Generator[int, None, str]:
-        """Write a Krita file with the frames that are done in another thread.  Returns its path.  Raises PluginError
-
-        A drawing that is held has one keyframe. After the last frame, the layer is transparent.
-        """
-        path = os.path.join(self._folder, "layer.kra")
-        files = [*film.files]
-        if film.first + len(files) <= film.request.document.fullClipRangeEndTime():
-            files.append("")
-        changes = [index for index in range(len(files)) if index == 0 or files[index] != files[index - 1]]
-        keyframes = [(film.first + index, files[index]) for index in changes]
-        try:
-            yield from _run_in_thread(lambda: write_animated_layer(path, film.canvas, keyframes))
-        except zlib.error as error:
-            film.files = film.earlier_files = []
-            self.delete()
-            raise PluginError(i18n("The frames that were painted are damaged: paint them again.")) from error
-        return path
-
-    def delete(self) -> None:
-        """Delete the folder."""
-        delete_in_background(self._folder)
-
-    def _state_path(self, name: str) -> str:
-        return os.path.join(self._folder, f"{name}.state")
 
 
 class _Clock:
@@ -521,42 +334,3 @@ def _open_document(path: str) -> Document:
     if document is None or not layers.children(document.rootNode()):
         raise PluginError(i18n("Krita cannot read the frames that were painted."))
     return document
-
-
-def _run_in_thread(work: Callable[[], None]) -> Steps:
-    """Wait for work in another thread.  Raises PluginError if a file cannot be written or read, and what else `work` raises"""
-    problems: list[Exception] = []
-
-    def run() -> None:
-        try:
-            work()
-        except Exception as error:
-            problems.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        yield IDLE_MS
-    for problem in problems:
-        if isinstance(problem, OSError):
-            raise PluginError(_cannot_store(problem)) from problem
-        raise problem
-
-
-def _write_file(path: str, content: bytes) -> None:
-    """Write a file that exists only once it is complete.  Raises OSError"""
-    with open(path + ".new", "wb") as file:
-        file.write(content)
-    os.replace(path + ".new", path)
-
-
-def _cannot_store(error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return i18n("The frames cannot be stored ({reason}): free some space on the disk, and press Resume.", reason=reason)
-
-
-def _digest(*parts: bytes) -> bytes:
-    hasher = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        hasher.update(part)
-    return hasher.digest()

@@ -15,7 +15,7 @@ from .errors import PluginError
 from .geometry import Rect
 from .i18n import i18n
 from .protocol import stripes
-from .qt import QtCore, sip
+from .qt import QtCore, QtGui, sip
 from .steps import IDLE_MS, Steps
 
 SRGB = "sRGB-elle-V2-srgbtrc.icc"
@@ -134,6 +134,20 @@ def canvas_rect(document: Document) -> Rect:
     return Rect(0, 0, document.width(), document.height())
 
 
+def wait_for_drawing(document: Document) -> Steps:
+    """Wait until Krita, which draws in other threads, has drawn a document."""
+    while not document.tryBarrierLock():
+        yield IDLE_MS
+    document.unlock()
+
+
+def thumbnail(node: Node, side: int) -> QtGui.QImage:
+    """A picture of a node whose longest side is at most `side` pixels. Krita itself ignores proportions."""
+    bounds = node.bounds()
+    shrink = min(1.0, side / max(bounds.width(), bounds.height(), 1))
+    return node.thumbnail(*(max(1, round(shrink * length)) for length in (bounds.width(), bounds.height())))
+
+
 class Snapshot:
     """A clone of a document, to read layers from."""
 
@@ -160,9 +174,7 @@ class Snapshot:
         if self._changed:
             self._document.refreshProjection()
             self._changed = False
-        while not self._document.tryBarrierLock():  # Krita is drawing in other threads
-            yield IDLE_MS
-        self._document.unlock()
+        yield from wait_for_drawing(self._document)
 
     def hide(self, key: str) -> None:
         """Hide a layer, if there is one with this key. Call this before `make_visible`."""

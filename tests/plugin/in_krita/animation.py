@@ -87,7 +87,9 @@ def new_animation():
 def make_request(doc, layer, **options):
     request = plugin().request
     style = request.StyleSource("Harvest", network="harvest")
-    return request.PaintRequest(doc, plugin().layers.node_key(layer), layer.name(), [style], {"strength": 0.5, **options})
+    settings, selection = {"strength": 0.5, **options}, plugin().layers.copy_selection(doc)
+    key = plugin().layers.node_key(layer)
+    return request.PaintRequest(doc, key, layer.name(), [style], settings, selection=selection)
 
 
 def read_frames(doc, layer, moments):

@@ -129,7 +129,13 @@ def engine(plugin_modules: Any) -> Iterator[Any]:
 def stage(plugin: Any, engine: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The animation module without Krita's documents, an engine, and the films that were added to the document"""
     module = importlib.import_module("impasto_krita.animation")
-    stage = SimpleNamespace(module=module, engine=engine, added=[], error=plugin.layers.PluginError)
+    stage = SimpleNamespace(
+        module=module,
+        film=importlib.import_module("impasto_krita.film"),
+        engine=engine,
+        added=[],
+        error=plugin.layers.PluginError,
+    )
 
     class Snapshot:
         def __init__(self, document: FakeDocument) -> None:
@@ -159,11 +165,10 @@ def stage(plugin: Any, engine: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def find_node(document: FakeDocument, key: str) -> Any:
         return None if document.layer_removed else SimpleNamespace(parentNode=lambda: None)
 
-    monkeypatch.setattr(module, "_FilmSnapshot", Snapshot)
+    monkeypatch.setattr(module, "FilmSnapshot", Snapshot)
     monkeypatch.setattr(module, "_open_document", open_document)
     monkeypatch.setattr(module, "add_above", lambda document, layer, source: None)
     monkeypatch.setattr(plugin.layers, "find_node", find_node)
-    monkeypatch.setattr(plugin.layers, "copy_selection", lambda document: document.selected)
     start_engine(engine)
     engine.sent.clear()
 
@@ -173,7 +178,8 @@ def stage(plugin: Any, engine: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def make_request(document: FakeDocument, **options: Any) -> Any:
         plugin.Krita.document = document
         style = plugin.request.StyleSource("Harvest", network="harvest")
-        return plugin.request.PaintRequest(document, "layer", "Walk", [style], {"strength": 0.5, **options})
+        settings, selection = {"strength": 0.5, **options}, document.selected
+        return plugin.request.PaintRequest(document, "layer", "Walk", [style], settings, selection=selection)
 
     stage.new_animation, stage.make_request = new_animation, make_request
     stage.animation = new_animation()
@@ -223,7 +229,7 @@ def test_held_and_transparent_frames_are_not_painted(stage: Any) -> None:
     assert any(status.startswith("Frame 6 of 6, ") and status.endswith(" left") for status in statuses)
     assert stage.animation.status == "6 frames were added."
     assert finished == [1.0]
-    folder = os.path.join(stage.module.settings.data_folder(), "animations")
+    folder = os.path.join(stage.film.settings.data_folder(), "animations")
     wait_until(lambda: os.listdir(folder) == [])  # it is deleted in another thread
 
 
@@ -368,7 +374,7 @@ def test_painting_ends_when_its_picture_is_gone(stage: Any, plugin: Any, cause: 
 
 def test_frames_that_cannot_be_stored_end_it_with_the_reason(stage: Any) -> None:
     document = FakeDocument([drawing(0), drawing(1)])
-    folder = os.path.join(stage.module.settings.data_folder(), "animations")
+    folder = os.path.join(stage.film.settings.data_folder(), "animations")
     os.makedirs(os.path.dirname(folder))
     with open(folder, "w", encoding="utf-8"):
         pass  # a file where the folder would be
@@ -379,7 +385,7 @@ def test_frames_that_cannot_be_stored_end_it_with_the_reason(stage: Any) -> None
     stage.animation.resume()
     wait_until(lambda: stage.animation.done_frames == 1)
     (inner,) = os.listdir(folder)
-    stage.module.delete_in_background(os.path.join(folder, inner))
+    stage.film.delete_in_background(os.path.join(folder, inner))
     wait_for_end(stage.animation)
     assert stage.animation.status.startswith("The frames cannot be stored (")
     assert stage.animation.can_resume
@@ -389,7 +395,7 @@ def test_a_network_that_has_changed_begins_again(stage: Any) -> None:
     document = FakeDocument([drawing(0), drawing(1)])
     stage.animation.start(stage.make_request(document), 0, 1)
     stop_after(stage, 1)
-    folder = os.path.join(stage.module.settings.data_folder(), "animations")
+    folder = os.path.join(stage.film.settings.data_folder(), "animations")
     (inner,) = os.listdir(folder)
     (state,) = (name for name in os.listdir(os.path.join(folder, inner)) if name.endswith(".state"))
     with open(os.path.join(folder, inner, state), "r+b") as file:
@@ -407,7 +413,7 @@ def test_a_damaged_frame_begins_again(stage: Any) -> None:
     document = FakeDocument([drawing(0), drawing(1)])
     stage.animation.start(stage.make_request(document), 0, 1)
     stop_after(stage, 1)
-    folder = os.path.join(stage.module.settings.data_folder(), "animations")
+    folder = os.path.join(stage.film.settings.data_folder(), "animations")
     (inner,) = os.listdir(folder)
     (frame,) = (name for name in os.listdir(os.path.join(folder, inner)) if name.endswith(".frame"))
     with open(os.path.join(folder, inner, frame), "r+b") as file:
@@ -437,9 +443,9 @@ def test_only_the_latest_unfinished_animations_are_kept(stage: Any) -> None:
         request = stage.make_request(FakeDocument([drawing(0), drawing(1)]), strength=strength / 10)
         stage.animation.start(request, 0, 1)
         stop_after(stage, 1)
-    folder = os.path.join(stage.module.settings.data_folder(), "animations")
+    folder = os.path.join(stage.film.settings.data_folder(), "animations")
     names = [name for name in os.listdir(folder) if "." not in name]  # the others are being deleted
-    assert len(names) == stage.module._KEPT_FOLDERS
+    assert len(names) == stage.film._KEPT_FOLDERS
 
 
 def show_panel(stage: Any) -> Any:
