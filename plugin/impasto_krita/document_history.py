@@ -11,7 +11,7 @@ from .engine_process import bgra_bytes
 from .errors import PluginError
 from .history import History, Result
 from .i18n import i18n
-from .layers import children, find_node, is_open, node_key, visible_layers
+from .layers import children, find_node, is_open, node_key, thumbnail, visible_layers
 from .protocol import stripes
 from .qt import QtCore
 from .request import Area, Painting, PaintRequest
@@ -43,7 +43,7 @@ class DocumentHistory:
         """
         node = self.layer_of(result)
         if node is not None:
-            result = result._replace(thumbnail=_thumbnail(node))
+            result = result._replace(thumbnail=encode_image(thumbnail(node, _THUMBNAIL_SIDE), "PNG"))
         dropped = self.history.add(result, group_key)
         for number in dropped:
             self.document.removeAnnotation(_PICTURE.format(number))
@@ -69,7 +69,7 @@ class DocumentHistory:
         covered = [other for other in self.history.of_source(result.source_key) if result.rect.contains(other.rect)]
         others = [other.layer_key for other in covered]
         self._shown[result.source_key] = result.layer_key
-        show_only(self.document, [result.layer_key, self.history.groups.get(result.source_key, "")], others)
+        show_only(self.document, [result.layer_key, self.history.group_of(result.source_key)], others)
 
     def is_shown(self, result: Result) -> bool:
         """Whether the result is visible on the canvas, as far as its own layer and its group decide this."""
@@ -97,7 +97,7 @@ class DocumentHistory:
 
     def hide(self, result: Result) -> None:
         """Show the source of a result instead, to compare both."""
-        show_only(self.document, [], [self.history.groups.get(result.source_key, "") or result.layer_key])
+        show_only(self.document, [], [self.history.group_of(result.source_key) or result.layer_key])
 
     def sync(self) -> None:
         """After an undo has removed the result that was shown, show the one before it."""
@@ -127,7 +127,7 @@ class DocumentHistory:
         Raises PluginError: the picture was dropped.
         """
         node = self.layer_of(result)
-        group = find_node(self.document, self.history.groups.get(result.source_key, ""))
+        group = find_node(self.document, self.history.group_of(result.source_key))
         above = group if group is not None else find_node(self.document, result.source_key)
         active = self.document.activeNode()
         if node is not None:
@@ -224,10 +224,3 @@ class Histories:
         self._open = [known for known in self._open if known.document in documents]
         self._open.append(DocumentHistory(document, self._background))
         return self._open[-1]
-
-
-def _thumbnail(node: Node) -> bytes:
-    bounds = node.bounds()
-    shrink = min(1.0, _THUMBNAIL_SIDE / max(bounds.width(), bounds.height(), 1))
-    image = node.thumbnail(max(1, round(shrink * bounds.width())), max(1, round(shrink * bounds.height())))
-    return encode_image(image, "PNG")

@@ -140,6 +140,10 @@ class History:
         """The results of a source, the oldest first."""
         return [result for result in self.results if result.source_key == key]
 
+    def group_of(self, source_key: str) -> str:
+        """The key of the group with the results of a source, or an empty string."""
+        return self.groups.get(source_key, "")
+
     def source_of(self, key: str) -> str:
         """The key of the source of a result or of a group of results; an empty string for other layers."""
         result = self.of_layer(key)

@@ -315,7 +315,7 @@ class LivePainting(QtCore.QObject):
     def _find_place(self, request: PaintRequest) -> str:
         """The key of the layer above which a new result layer can be seen: above earlier results, which are opaque too."""
         history = self._history_of(request.document)
-        group = "" if history is None else history.history.groups.get(request.layer_key, "")
+        group = "" if history is None else history.history.group_of(request.layer_key)
         for key in (self._earlier_key, group):
             if key and layers.find_node(request.document, key) is not None:
                 return key

@@ -27,7 +27,7 @@ class LivePicture:
         if width_2x < width:
             aspect, smooth = QtCore.Qt.AspectRatioMode.IgnoreAspectRatio, QtCore.Qt.TransformationMode.SmoothTransformation
             patch = patch.scaled(width_2x, height_2x, aspect, smooth)
-        self.image = QtGui.QImage(self.image)  # whoever shows the earlier one keeps it
+        self.image = QtGui.QImage(self.image)  # widgets may still show the earlier one
         painter = QtGui.QPainter(self.image)
         painter.setCompositionMode(QtGui.QPainter.CompositionMode.CompositionMode_Source)
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)

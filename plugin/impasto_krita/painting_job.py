@@ -99,9 +99,9 @@ class PaintingJob(QtCore.QObject):
             yield NEXT_MS
         active = request.document.activeNode()
         name = i18n("{layer}, painted", layer=request.layer_name)
-        groups, source = history.history.groups, request.layer_key
-        above = groups.get(history.history.source_of(source), source)  # a result that is painted is within a group
-        group = layer.add_to_group(source, above, name, groups.get(source, ""))
+        known, source = history.history, request.layer_key
+        above = known.group_of(known.source_of(source)) or source  # a result that is painted is within a group
+        group = layer.add_to_group(source, above, name, known.group_of(source))
         result = Result(
             history.history.next_number(),
             request.title,
@@ -174,7 +174,7 @@ class PaintingJob(QtCore.QObject):
                     self.number, "painting", 0, size, picture.format, stripes, painted_width=width, painted_height=height
                 )
             if request.layer_key == layers.WHOLE_PICTURE:  # without its earlier paintings
-                snapshot.hide(self._history.history.groups.get(request.layer_key, ""))
+                snapshot.hide(self._history.history.group_of(request.layer_key))
                 yield from snapshot.make_visible([])
             yield from send(self.number, "content", 0, size, content.format, content.stripes())
         finally:

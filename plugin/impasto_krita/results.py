@@ -43,10 +43,6 @@ class ResultLayer:
         """Identifies the layer in its document."""
         return node_key(self._layer)
 
-    def set_opacity(self, opacity: int) -> None:
-        """opacity: 0 to 255"""
-        self._layer.setOpacity(opacity)
-
     def add_mask(self, name: str, opacity: Iterable[tuple[int, int, bytes]]) -> None:
         """Add a transparency mask.  opacity: its stripes, (y, rows, one byte per pixel)"""
         add_transparency_mask(self._layer, name, self._rect, opacity)

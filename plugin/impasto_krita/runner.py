@@ -140,7 +140,7 @@ class Runner(QtCore.QObject):
         """Switch Live on. While it is on, earlier results of the layer are hidden: they would hide the user's strokes."""
         self.live.start(request)
         history = self.histories.of(request.document)
-        group = "" if history is None else history.history.groups.get(request.layer_key, "")
+        group = "" if history is None else history.history.group_of(request.layer_key)
         node = layers.find_node(request.document, group) if group else None
         if node is not None and node.visible():
             results.show_only(request.document, [], [group])

@@ -101,7 +101,7 @@ def describe_networks() -> list[dict[str, Any]]:
 
 
 def rename_network(name: str, title: str) -> None:
-    """Give one of the user's networks another title. Its name, by which programs refer to it, remains.
+    """Give one of the user's networks another title. Its name, which programs use, stays the same.
 
     Raises NetError: there is no such network, it is bundled or damaged, or the title is empty or not printable.
     Raises ImageError: the file cannot be written.

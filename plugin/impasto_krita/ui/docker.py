@@ -128,7 +128,7 @@ class ImpastoDocker(DockWidget):
         for widget in (self._button, self._button_menu, self._stop):
             paint_row.addWidget(widget)
         _fill(bar, paint_row, self._estimate, self._progress_bar, self._status, self._problem)
-        bar.setMinimumWidth(_MIN_WIDTH)  # whatever it shows: another width would resize the canvas, which takes Krita long
+        bar.setMinimumWidth(_MIN_WIDTH)  # a wider docker would resize the canvas, which takes Krita long
         scroll = self._scroll = QtWidgets.QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
@@ -271,7 +271,8 @@ class ImpastoDocker(DockWidget):
             QtCore.QTimer.singleShot(0, lambda: self._scroll.ensureWidgetVisible(self._preview, 0, 0))
         self._preview.show_image(preview)
         self._queue.refresh()
-        self._results.refresh(document)
+        if not runner.busy:  # else progress comes often, and the next poll does it
+            self._results.refresh(document)
         self._setup.show_hint(hint)
 
     def _status_text(self, here: bool) -> str:

@@ -124,9 +124,7 @@ def connect_faces(form: Form) -> None:
             node = layers.layer_to_paint(Krita.instance().activeDocument())
         except PluginError:
             return
-        bounds = node.bounds()
-        shrink = min(1.0, PICTURE_SIDE / max(bounds.width(), bounds.height(), 1))  # Krita does not enlarge thumbnails
-        picture = node.thumbnail(*(max(1, round(shrink * side)) for side in (bounds.width(), bounds.height())))
+        picture = layers.thumbnail(node, PICTURE_SIDE)
         if runner.request_faces(picture):
             form.keep_faces.expect(picture)
 

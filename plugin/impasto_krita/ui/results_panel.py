@@ -5,7 +5,6 @@ from __future__ import annotations
 from krita import Document
 
 from ..document_history import DocumentHistory
-from ..errors import PluginError
 from ..history import Result
 from ..i18n import i18n
 from ..messages import format_seconds
@@ -114,12 +113,12 @@ class ResultsPanel(QtWidgets.QWidget):
         result, history = self.result, self._history
         if result is None or history is None:
             return
-        exists, shown = history.layer_of(result) is not None, history.is_shown(result)
+        exists, shown = next((not gone, shown) for number, shown, gone in self._listed if number == result.number)
         self._info.setText(describe(result) if exists else i18n("{title}: its layer was removed.", title=result.title))
         self._compare.setEnabled(exists)
         self._compare.setChecked(exists and not shown)
         self._keep.setEnabled(exists or result.picture_bytes > 0)
-        self._refine.setVisible(exists and history.refinement(result) is not None)
+        self._refine.setVisible(exists and result.is_refinable)
         fade = history.fade(result)
         self.fade.setEnabled(exists)
         if not self._fade_timer.isActive():
@@ -194,10 +193,7 @@ class ResultsPanel(QtWidgets.QWidget):
     def _delete(self) -> None:
         result = self.result
         if result is not None and self._history is not None:
-            try:
-                self._history.delete(result)
-            except PluginError as error:
-                self._runner.refuse(str(error))
+            self._history.delete(result)
             self._refresh_now()
 
     def _refresh_now(self) -> None:

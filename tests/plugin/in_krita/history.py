@@ -1,5 +1,6 @@
 """Tests inside Krita of what is painted, of the results and of the queue, driven as a painter does it: clicks and keys."""
 
+import contextlib
 import os
 import time
 
@@ -66,6 +67,24 @@ def source_survives():
     return {**state(doc), "shown": shown, "names_after_two": names, "visible": [node.visible() for node in results(doc)]}
 
 
+@contextlib.contextmanager
+def _recorded_stripes():
+    """Record the pixels that are read from layers, in hexadecimal, stripe by stripe."""
+    picture_class, recorded = plugin().layers.LayerPicture, []
+    original = picture_class.stripes
+
+    def record(self):
+        for stripe in original(self):
+            recorded.append(stripe[2].hex())
+            yield stripe
+
+    picture_class.stripes = record
+    try:
+        yield recorded
+    finally:
+        picture_class.stripes = original
+
+
 def whole_picture():
     """Paint the whole picture twice: the second time without the first painting in it. Then an empty layer"""
     doc = yield from document()
@@ -75,16 +94,7 @@ def whole_picture():
     doc.waitForDone()
     expected = bytes(doc.pixelData(0, 0, 96, 64)).hex()
     yield from show_docker()
-    sent = []
-    original = plugin().layers.LayerPicture.stripes
-
-    def record(self):
-        for stripe in original(self):
-            sent.append(stripe[2].hex())
-            yield stripe
-
-    plugin().layers.LayerPicture.stripes = record
-    try:
+    with _recorded_stripes() as sent:
         _poll()
         source = find_child(get_docker(), "source")
         source.setCurrentIndex(source.count() - 1)
@@ -94,8 +104,6 @@ def whole_picture():
             sent.clear()
             yield from paint(style, strength=strength)
             contents.append(sent[-1])
-    finally:
-        plugin().layers.LayerPicture.stripes = original
     result = {**state(doc), "contents": [content == expected for content in contents]}
     get_docker().source_row._mode = "layer"
     empty = doc.createNode("Empty", "paintlayer")
@@ -331,19 +339,9 @@ def refined_whole_picture():
     yield from press_stylize(style, size=96, iterations=None)
     yield is_idle, 90
     yield 0.3
-    sent, original = [], plugin().layers.LayerPicture.stripes
-
-    def record(self):
-        for stripe in original(self):
-            sent.append(stripe[2].hex())
-            yield stripe
-
-    plugin().layers.LayerPicture.stripes = record
-    try:
+    with _recorded_stripes() as sent:
         find_child(get_docker(), "refine").click()
         yield is_idle, 90
-    finally:
-        plugin().layers.LayerPicture.stripes = original
     return {**state(doc), "same": sent[-1] == expected, "count": len(results(doc))}
 
 
