@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+import contextlib
+from typing import Iterable, Iterator
 
-from krita import Document, Node
+from krita import Document, Krita, Node
 
 from .geometry import Rect
 from .layers import CONVERTED_ROWS, SRGB, ColorSpace, children, convert_pixels, find_node, is_open, node_key
@@ -24,6 +25,7 @@ class ResultLayer:
         """rect: where the result lies on the canvas; depth: "U8" or "U16", of the pixels that will be written"""
         self._document, self._rect = document, rect
         self._layer = document.createNode(name, "paintlayer")
+        self._mask: tuple[str, Iterable[tuple[int, int, bytes]]] | None = None
         self._source: ColorSpace = ("RGBA", depth, SRGB)
         self._space: ColorSpace = (self._layer.colorModel(), self._layer.colorDepth(), self._layer.colorProfile())
 
@@ -45,33 +47,65 @@ class ResultLayer:
 
     def add_mask(self, name: str, opacity: Iterable[tuple[int, int, bytes]]) -> None:
         """Add a transparency mask.  opacity: its stripes, (y, rows, one byte per pixel)"""
-        add_transparency_mask(self._layer, name, self._rect, opacity)
+        self._mask = name, opacity
 
     def add_to_group(self, source_key: str, above_key: str, name: str, group_key: str) -> str:
-        """Add the layer to the group with the results of a source, on top.
+        """Add the layer to the group with the results of a source, on top, as one undo step.
 
         above_key: of the layer or group above which a new group is added; name, group_key: of the group
         Returns the key of the group.
         """
         group = find_node(self._document, group_key)
-        if group is None or group.type() != "grouplayer":
-            source = find_node(self._document, source_key)
-            group = self._document.createGroupLayer(name)
-            if source is not None:
-                group.setOpacity(source.opacity())
-                group.setBlendingMode(source.blendingMode())
-            group.addChildNode(self._layer, None)
-            add_above(self._document, group, find_node(self._document, above_key))
-        else:
-            earlier = children(group)
-            group.addChildNode(self._layer, earlier[-1] if earlier else None)
-            if self._layer.parentNode() is None:  # Krita may refuse to add it without an error
-                self.add_above(above_key)
-        return node_key(group)
+        if group is not None and group.type() != "grouplayer":
+            group = None
+        with _scratch_document(self._document) as scratch:
+            parent = scratch.rootNode()
+            if group is None:
+                parent = _place(self._document.createGroupLayer(name), parent)
+                source = find_node(self._document, source_key)
+                if source is not None:
+                    parent.setOpacity(source.opacity())
+                    parent.setBlendingMode(source.blendingMode())
+            layer = _place(self._layer, parent)
+            if self._mask is not None:
+                add_transparency_mask(layer, self._mask[0], self._rect, self._mask[1])
+            if group is None:
+                group = parent.duplicate()
+                self._layer = children(group)[0]
+                add_above(self._document, group, find_node(self._document, above_key))
+            else:
+                self._layer = layer.duplicate()
+                earlier = children(group)
+                group.addChildNode(self._layer, earlier[-1] if earlier else None)
+                if self._layer.parentNode() is None:  # Krita may refuse to add it without an error
+                    self.add_above(above_key)
+            return node_key(group)
 
     def add_above(self, key: str) -> None:
         """Add it above the layer with this key, or on top if that layer was removed."""
         add_above(self._document, self._layer, find_node(self._document, key))
+
+
+@contextlib.contextmanager
+def _scratch_document(document: Document) -> Iterator[Document]:
+    """A hidden document, in which layers of `document` that are not in its tree yet get their masks, and groups their layers.
+
+    In `document`, Krita would make an undo step of each of these changes. Nodes are copied before they leave this document:
+    those that Krita removes lose what is in them.
+    """
+    space = document.colorModel(), document.colorDepth(), document.colorProfile()
+    scratch = Krita.instance().createDocument(1, 1, "", *space, 72.0)
+    try:
+        yield scratch
+    finally:
+        scratch.setModified(False)
+        scratch.close()
+
+
+def _place(node: Node, parent: Node) -> Node:
+    """Add a node that belongs to another document to `parent`.  -> the same node, as one of the document of `parent`"""
+    parent.addChildNode(node, None)
+    return children(parent)[-1]
 
 
 def add_above(document: Document, layer: Node, other: Node | None) -> None:

@@ -25,6 +25,7 @@ def test_twelve_frames_become_an_animated_layer(krita: KritaSession, depth: str,
     assert result["outside"] == [False, False, False]
     assert result["opacity"] == 200
     assert (result["active"], result["time"], result["documents"]) == ("Walk", 5, 1)
+    assert result["undo_steps"] == ["Add Layer"]
     assert result["names_after_undo"] == ["Background", "Walk", "Line art"]
     assert result["after_redo"]
 

@@ -73,6 +73,7 @@ def test_results_are_kept_as_layers_restored_and_deleted(krita: KritaSession) ->
     restored, original = decode(result["restored"])[..., :3], decode(result["original"])[..., :3]
     assert np.abs(restored - original).mean() < 12  # it was compressed
     assert result["kind"] == "root"
+    assert result["undo_steps"] == [["Add Layer"], ["Add Layer"]]
     assert result["left"] == 0
     assert not result["group"]
     assert result["annotations"] == []

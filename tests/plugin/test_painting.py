@@ -37,6 +37,7 @@ def test_menu_action_paints_active_layer_in_style_of_another(krita: KritaSession
     assert result["names_after_repeating"][2] == ["Photo x Painting (60 %)"] * 2
     assert result["visible"] == [False, True]  # the newest only
     assert result["same_active"]
+    assert result["undo_steps"] == ["Add Layer"] * 2  # one for each painting, also for the first with its group
 
 
 def test_docker_paints_and_one_undo_removes_the_result(krita: KritaSession) -> None:
@@ -90,6 +91,7 @@ def test_selection_with_soft_edge_limits_the_result_as_an_editable_mask(krita: K
     assert result["masks"] == ["transparencymask"]
     assert result["own_alpha"] == [255]  # the pixels below the mask are there
     assert result["after_painting_on_the_mask"] == 255
+    assert result["undo_steps"] == ["Add Layer"]
     assert result["selected"]  # for the next painting
     assert result["undone"]
     assert 0 < np.frombuffer(bytes.fromhex(result["mask"]), np.uint8).mean() < 64

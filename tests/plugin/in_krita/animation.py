@@ -18,6 +18,7 @@ from helpers import (
     plugin,
     read_pixels,
     undo,
+    undo_steps,
 )
 from krita import Krita, Selection
 
@@ -142,11 +143,13 @@ def paint_twelve_frames(depth="U8", profile=SRGB):
 
     steps._timer.timeout.disconnect()
     steps._timer.timeout.connect(timed)
+    steps_before = undo_steps()
     animation.start(make_request(doc, layer), 2, 13)
     yield (lambda: not animation.busy), 120
     yield 0.3
     result = {"status": animation.status, "names": layer_names(doc), "starts": len(starts), "time": doc.currentTime()}
     result["active"] = doc.activeNode().name()
+    result["undo_steps"] = undo_steps()[len(steps_before) :]
     painted = find_painted(doc)
     result["keyframes"] = keyframes(painted)
     result["opacity"] = painted.opacity()

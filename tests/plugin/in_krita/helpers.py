@@ -44,6 +44,8 @@ def reset():
     runner.cancel_all()
     if not os.environ.get("IMPASTO_ENGINE"):
         runner.engine.stop()  # it is in the folder that is deleted below
+    if Krita.instance().documents():
+        yield 0.3  # Krita crashes if a document is closed before its layer docker has shown the last changes
     for doc in Krita.instance().documents():
         doc.setBatchmode(True)
         doc.setModified(False)
@@ -214,6 +216,13 @@ def read_pixels(node, x=0, y=0, width=96, height=64):
 def state(doc):
     runner = get_runner()
     return {"names": layer_names(doc), "problem": runner.problem, "status": runner.status, "state": runner.state}
+
+
+def undo_steps():
+    """The names of what can be undone in the active document, as in Krita's History docker, the first one first"""
+    docker = next(docker for docker in Krita.instance().dockers() if docker.objectName() == "History")
+    model = docker.findChild(QtWidgets.QListView).model()
+    return [model.index(row, 0).data() for row in range(1, model.rowCount())]  # the first row is the untouched document
 
 
 def undo():

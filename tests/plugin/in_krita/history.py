@@ -29,6 +29,7 @@ from helpers import (
     show_docker,
     state,
     undo,
+    undo_steps,
 )
 from krita import Krita, Selection
 
@@ -194,9 +195,11 @@ def keep_and_delete():
     first, second = results(doc)
     pixels = [read_pixels(first).hex(), read_pixels(second).hex()]
     _poll()
+    steps_before = undo_steps()
     _press("keep")
     yield 0.5
     kept = doc.rootNode().childNodes()[-2]  # below the painting
+    kept_steps = undo_steps()[len(steps_before) :]
     result = {"kept": [kept.name(), read_pixels(kept).hex() == pixels[1]], "names": layer_names(doc)}
     first.remove()
     yield 0.2
@@ -204,10 +207,12 @@ def keep_and_delete():
     _click_result(1)
     yield 0.2
     result["info"] = find_child(get_docker(), "result_info").text()
+    steps_before_restoring = undo_steps()
     _press("keep")
     yield 0.5
     restored = find_result(doc, "(40 %)")
     result.update(restored=read_pixels(restored).hex(), original=pixels[0], kind=restored.parentNode().name())
+    result["undo_steps"] = [kept_steps, undo_steps()[len(steps_before_restoring) :]]
     _press("delete_result")
     yield 0.2
     _press("delete_result")

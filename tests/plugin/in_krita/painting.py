@@ -31,6 +31,7 @@ from helpers import (
     show_docker,
     state,
     undo,
+    undo_steps,
 )
 from krita import InfoObject, Krita, Selection
 
@@ -41,7 +42,7 @@ def by_menu_action():
     """Stylize with the menu's dialog, and then repeat it with another layer active"""
     doc = yield from document()
     content, style = yield from add_photo_and_painting(doc)
-    before = read_pixels(content)
+    before, steps_before = read_pixels(content), undo_steps()
     plugin().settings.store(options=FAST)
     Krita.instance().action("impasto_stylize").trigger()
     yield 0.1
@@ -59,8 +60,13 @@ def by_menu_action():
     Krita.instance().action("impasto_again").trigger()
     yield is_idle, 90
     yield 0.2
-    visible = [node.visible() for node in results(doc)]
-    return {**result, "names_after_repeating": layer_names(doc), "visible": visible, "same_active": doc.activeNode() == active}
+    return {
+        **result,
+        "names_after_repeating": layer_names(doc),
+        "visible": [node.visible() for node in results(doc)],
+        "same_active": doc.activeNode() == active,
+        "undo_steps": undo_steps()[len(steps_before) :],
+    }
 
 
 def by_docker():
@@ -171,11 +177,12 @@ def offset_and_alpha():
 def selection():
     """Stylize a selection with a soft edge. The engine gets the pixels around it, but does not paint them."""
     doc, style = yield from _document_with_selection(160, 120, (60, 40, 40, 30))
-    names_before = layer_names(doc)
+    names_before, steps_before = layer_names(doc), undo_steps()
     yield from paint(style)
     painted = find_result(doc)
     mask = bytes(doc.selection().pixelData(0, 0, 160, 120))
     result = {**state(doc), "alpha": read_pixels(painted, 0, 0, 160, 120)[3::4].hex(), "mask": mask.hex()}
+    result["undo_steps"] = undo_steps()[len(steps_before) :]
     masks = painted.childNodes()
     result.update(masks=[node.type() for node in masks], selected=doc.selection() is not None)
     result["own_alpha"] = sorted(set(bytes(painted.pixelData(30, 20, 60, 60))[3::4]))
