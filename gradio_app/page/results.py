@@ -1,16 +1,24 @@
-"""Finished paintings: files for the screen and for download, with less of the style if wanted."""
+"""Finished paintings: files for the screen, for download and to share, with less of the style if wanted."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from PIL import Image
 
+from impasto.images.encode import save_picture
+from impasto.images.picture import read_picture
 from impasto.options import resolve_options
 
 from . import painter, uploads
+from .film import write_film
+
+#: Suffixes of the files to download
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 
 
 class PaintingResult(NamedTuple):
@@ -24,6 +32,9 @@ class PaintingResult(NamedTuple):
     status: str  # the status line that describes it
     mask: str = ""  # path; "": none
     opacity: float = 1.0  # of the painting over the photo
+    title: str = ""  # for visitors
+    file_stem: str = "impasto"  # name of the files to download, without its extension
+    previews: tuple[str, ...] = ()  # paths of JPEG files, in the order in which they were painted; they may be gone
 
     def with_strength(self, strength: float) -> PaintingResult:
         """Approximate a lower strength by fading the painting. A higher one than it was painted with changes nothing."""
@@ -48,6 +59,12 @@ class PaintingResult(NamedTuple):
         size = min(max(content_size), painter.MAX_SIZE)
         return size if resolve_options({**settings, "size": 0}).can_refine(max(self.painted_at), size) else 0
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height"""
+        with Image.open(self.painting) as painting:
+            return painting.size
+
     def exists(self) -> bool:
         return Path(self.painting).exists()
 
@@ -65,15 +82,38 @@ class PaintingResult(NamedTuple):
             uploads.write_jpeg(self._blend(), painting, uploads.SCREEN_SIDE)
         return str(photo), str(painting)
 
-    def download_file(self) -> str:
-        """Write the PNG file with the recipe at full size, unless it exists; returns its path."""
-        if self.opacity == 1 and not self.mask and self.painting.endswith(".png"):
-            return self.painting
-        path = Path(self.folder, f"impasto-{self._percent}.png")
-        if not path.exists():
-            page = {**self.recipe.get("page", {}), "share": self.opacity, "mask": bool(self.mask)}
-            uploads.write_png(self._blend(), path, json.dumps({**self.recipe, "page": page}))
+    def download_file(self, kind: Literal["png", "jpeg"] = "png") -> str:
+        """Write the file with the recipe at full size, unless it exists; returns its path.
+
+        JPEG files have quality 95 and no transparency.
+        """
+        path = self._file_to_download(_SUFFIXES[kind])
+        if path.exists():
+            return str(path)
+        is_as_painted = self.opacity == 1 and not self.mask
+        if is_as_painted and Path(self.painting).suffix == path.suffix == ".png":
+            with contextlib.suppress(OSError):  # where there are no links
+                path.hardlink_to(self.painting)
+                return str(path)
+        page = {**self.recipe.get("page", {}), "share": self.opacity, "mask": bool(self.mask)}
+        recipe = self.recipe if is_as_painted else {**self.recipe, "page": page}
+        save_picture(path, read_picture(np.asarray(self._blend())), json.dumps(recipe))
         return str(path)
+
+    def film_file(self) -> str:
+        """Write the film of how it was painted, an animated WebP file, unless it exists; returns its path."""
+        path = self._file_to_download(".webp")
+        if not path.exists():
+            mask = open_picture(self.mask) if self.mask else None
+            photo, painting = open_picture(self.photo), open_picture(self.painting)
+            write_film(photo, [Path(preview) for preview in self.previews], painting, path, opacity=self.opacity, mask=mask)
+        return str(path)
+
+    def _file_to_download(self, suffix: str) -> Path:
+        """Path of a file with the name that it is downloaded by, in a folder for this opacity"""
+        folder = Path(self.folder, f"opacity-{self._percent}")
+        folder.mkdir(exist_ok=True)
+        return folder / f"{self.file_stem}{suffix}"
 
     @property
     def _percent(self) -> int:
