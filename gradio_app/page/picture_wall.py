@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -45,19 +46,34 @@ def picture_wall(
     chosen: index of the picture that is chosen first; settings: arguments of gr.HTML
     """
     shown_texts = [*TEXTS, name, *(text for picture in pictures for text in picture._replace(address=""))]
+    # Not properties: Gradio forgets them when others are updated while the wall is in a hidden column.
+    constants = {"name": name, "several": several, "texts": texts.for_browser(shown_texts)}
     return gr.HTML(
         value={"chosen": chosen, "previews": {}, "picked": []},
         pictures=_rows(pictures),
-        name=name,
-        several=several,
-        texts=texts.for_browser(shown_texts),
         elem_id=elem_id,
         html_template=web_file("wall.html"),
         css_template=web_file("wall.css"),
-        js_on_load=web_file("wall.js"),
+        js_on_load=f"const constants = {json.dumps(constants)};\n{web_file('wall.js')}",
         apply_default_css=False,
         **settings,
     )
+
+
+def replace_pictures(pictures: Sequence[WallPicture], name: str, *, chosen: int = -1) -> dict[str, Any]:
+    """Update a wall, on which one picture can be chosen, to show other pictures.  The arguments are those of `picture_wall`"""
+    return update_wall(chosen=chosen) | _properties(pictures, name, 0)
+
+
+def _properties(pictures: Sequence[WallPicture], name: str, several: int) -> dict[str, Any]:
+    """What wall.js reads besides the value: all of it, because an update of some of it would drop the rest"""
+    shown_texts = {*TEXTS, name, *(text for picture in pictures for text in picture if text != picture.address)}
+    return {
+        "pictures": [picture._asdict() for picture in pictures],
+        "name": name,
+        "several": several,
+        "texts": texts.for_browser(shown_texts),
+    }
 
 
 def update_wall(

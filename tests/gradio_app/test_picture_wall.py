@@ -75,6 +75,8 @@ def serve_walls() -> None:
             wall = picture_wall(styles, "Styles", "styles", several=SEVERAL)
             samples_wall = picture_wall(samples, "Sample photos", "samples", chosen=1)
             picture_wall(hostile, HOSTILE_NAME, "hostile")
+            with gr.Column(visible=False) as hidden_column:
+                hidden_wall = picture_wall([], "Hidden", "hidden", several=2)
         log = gr.Textbox(elem_id="log", label="Log")
         settings: dict[str, Any] = {"show_progress": "hidden", "queue": False}
         wall.select(log_choice, wall, log, **settings)
@@ -93,6 +95,9 @@ def serve_walls() -> None:
         more = [WallPicture("New", picture_address(9, "sample")), *samples[:2]]
         button = gr.Button("replace", elem_id="replace")
         button.click(lambda: update_wall(pictures=more, chosen=0), None, samples_wall, **settings)
+        show = gr.Button("show", elem_id="show")
+        shown = [hidden_wall, hidden_column]
+        show.click(lambda: (update_wall(pictures=more, chosen=1), gr.update(visible=True)), None, shown, **settings)
     blocks.launch(allowed_paths=[str(ASSETS)], css=COLORS, run_history=False, enable_monitoring=False)
 
 
@@ -454,6 +459,21 @@ def test_the_server_replaces_the_pictures(open_walls: OpenWalls) -> None:
     walls.page.keyboard.press("End")
     walls.page.keyboard.press("Enter")
     assert walls.pressed("samples") == [2]
+
+
+def test_a_wall_that_was_hidden_shows_what_it_was_given_meanwhile(open_walls: OpenWalls) -> None:
+    walls = open_walls()
+    walls.update("show")
+    group = walls.page.get_by_role("group", name="Hidden", exact=True)
+    group.scroll_into_view_if_needed()
+    walls.wait("() => document.querySelector('#hidden img').naturalWidth > 0")
+    assert group.locator(".title").all_text_contents() == ["New", "Harvest", "Rose window"]
+    assert walls.pressed("hidden") == [1]
+    group.get_by_role("button", name="Pick several").click()
+    assert group.locator(".order p").inner_text() == "Pick 2 to 2"
+    for index in range(3):
+        walls.tile(index, "hidden").click()
+    assert group.locator(".order p").inner_text() == "At most 2"
 
 
 def test_texts_are_in_the_language_of_the_browser(open_walls: OpenWalls) -> None:
