@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -45,50 +44,26 @@ def picture_wall(
     name: of the group, for screen readers; several: how many pictures can be picked at a time, 0 for one only
     chosen: index of the picture that is chosen first; settings: arguments of gr.HTML
     """
-    shown_texts = [*TEXTS, name, *(text for picture in pictures for text in picture._replace(address=""))]
-    # Not properties: Gradio forgets them when others are updated while the wall is in a hidden column.
-    constants = {"name": name, "several": several, "texts": texts.for_browser(shown_texts)}
     return gr.HTML(
         value={"chosen": chosen, "previews": {}, "picked": []},
-        pictures=_rows(pictures),
         elem_id=elem_id,
         html_template=web_file("wall.html"),
         css_template=web_file("wall.css"),
-        js_on_load=f"const constants = {json.dumps(constants)};\n{web_file('wall.js')}",
+        js_on_load=web_file("wall.js"),
         apply_default_css=False,
+        **_properties(pictures, name, several),
         **settings,
     )
 
 
-def replace_pictures(pictures: Sequence[WallPicture], name: str, *, chosen: int = -1) -> dict[str, Any]:
-    """Update a wall, on which one picture can be chosen, to show other pictures.  The arguments are those of `picture_wall`"""
-    return update_wall(chosen=chosen) | _properties(pictures, name, 0)
-
-
-def _properties(pictures: Sequence[WallPicture], name: str, several: int) -> dict[str, Any]:
-    """What wall.js reads besides the value: all of it, because an update of some of it would drop the rest"""
-    shown_texts = {*TEXTS, name, *(text for picture in pictures for text in picture if text != picture.address)}
-    return {
-        "pictures": [picture._asdict() for picture in pictures],
-        "name": name,
-        "several": several,
-        "texts": texts.for_browser(shown_texts),
-    }
-
-
 def update_wall(
-    *,
-    chosen: int | None = None,
-    previews: Mapping[int, str] | None = None,
-    picked: Sequence[int] | None = None,
-    pictures: Sequence[WallPicture] | None = None,
+    *, chosen: int | None = None, previews: Mapping[int, str] | None = None, picked: Sequence[int] | None = None
 ) -> dict[str, Any]:
     """Update what is given, and keep the rest, also what the visitor has changed in the meantime.
 
     chosen: index of a picture, -1 for none
     previews: addresses of pictures to show in place of those at these indices; all others are shown as they are
     picked: indices in the order of picking; an empty list ends picking
-    pictures: in place of those on the wall
     """
     value: dict[str, Any] = {}
     if chosen is not None:
@@ -97,9 +72,4 @@ def update_wall(
         value["previews"] = {str(index): address for index, address in previews.items()}
     if picked is not None:
         value["picked"] = list(picked)
-    properties: dict[str, Any] = {} if pictures is None else {"pictures": _rows(pictures)}
-    return gr.update(value=value, **properties)
-
-
-def _rows(pictures: Sequence[WallPicture]) -> list[dict[str, str]]:
-    return [picture._asdict() for picture in pictures]
+    return gr.update(value=value)
