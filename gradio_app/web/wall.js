@@ -1,6 +1,6 @@
 const language = navigator.language.slice(0, 2);
 const translate = english => {
-    const translations = props.texts[language] || {};
+    const translations = {...props.texts[language], ...constants.texts[language]};
     return Object.hasOwn(translations, english) ? translations[english] : english;
 };
 const make = (tag, properties, ...children) => {
@@ -89,7 +89,7 @@ const show = () => {
     say(picking ? hint : '');
 };
 const say = english => {
-    status.textContent = translate(english).replace('{picked}', state.picked.length).replace('{count}', props.several);
+    status.textContent = translate(english).replace('{picked}', state.picked.length).replace('{count}', constants.several);
 };
 /** Scroll the wall, but not the page, to a picture. */
 const reveal = ({button}) => {
@@ -107,7 +107,7 @@ const choose = index => {
 };
 const pick = index => {
     const isPicked = state.picked.includes(index);
-    if (!isPicked && state.picked.length === props.several) return say('At most {count}');
+    if (!isPicked && state.picked.length === constants.several) return say('At most {count}');
     state.picked = isPicked ? state.picked.filter(other => other !== index) : [...state.picked, index];
     save();
     show();
@@ -175,16 +175,16 @@ const showPictures = () => {
     const kinds = [...new Set(props.pictures.map(({kind}) => kind).filter(Boolean))];
     filters = (kinds.length < 2 ? [] : ['', ...kinds]).map(makeFilter);
     find('.kinds').replaceChildren(...filters.map(({button}) => button));
-    find('.bar').hidden = !filters.length && !props.several;
+    find('.bar').hidden = !filters.length && !constants.several;
     if (!tiles.includes(current)) setCurrent(tiles[Math.max(0, state.chosen)]);
     showKind('');
     if (hasFocus) current?.button.focus({preventScroll: true});
     show();
 };
 
-find('.wall').setAttribute('aria-label', translate(props.name));
+find('.wall').setAttribute('aria-label', translate(constants.name));
 toggle.textContent = translate('Pick several');
-toggle.hidden = !props.several;
+toggle.hidden = !constants.several;
 showPictures();
 requestAnimationFrame(() => tiles[state.chosen] && reveal(tiles[state.chosen]));
 

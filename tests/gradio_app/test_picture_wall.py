@@ -46,7 +46,7 @@ def preview_address(index: int) -> str:
 def serve_walls() -> None:
     """Run the page: in a process of its own, for `serve_page`."""
     from page import texts
-    from page.picture_wall import WallPicture, picture_wall, replace_pictures, update_wall
+    from page.picture_wall import WallPicture, picture_wall, update_wall
 
     texts.TRANSLATIONS = {
         "de": {"All": "Alle", "At most {count}": "Höchstens {count}", "Koi": "Koi-Karpfen", "Styles": "Stile", "New": "Neu"}
@@ -76,7 +76,7 @@ def serve_walls() -> None:
             samples_wall = picture_wall(samples, "Sample photos", "samples", chosen=1)
             picture_wall(hostile, HOSTILE_NAME, "hostile")
             with gr.Column(visible=False) as hidden_column:
-                hidden_wall = picture_wall([], "Hidden", "hidden")
+                hidden_wall = picture_wall([], "Hidden", "hidden", several=2)
         log = gr.Textbox(elem_id="log", label="Log")
         settings: dict[str, Any] = {"show_progress": "hidden", "queue": False}
         wall.select(log_choice, wall, log, **settings)
@@ -94,10 +94,10 @@ def serve_walls() -> None:
             button.click(lambda values=values: update_wall(**values), None, wall, **settings)
         more = [WallPicture("New", picture_address(9, "sample")), *samples[:2]]
         button = gr.Button("replace", elem_id="replace")
-        button.click(lambda: replace_pictures(more, "Sample photos", chosen=0), None, samples_wall, **settings)
+        button.click(lambda: update_wall(pictures=more, chosen=0), None, samples_wall, **settings)
         show = gr.Button("show", elem_id="show")
         shown = [hidden_wall, hidden_column]
-        show.click(lambda: (replace_pictures(more, "Hidden", chosen=1), gr.update(visible=True)), None, shown, **settings)
+        show.click(lambda: (update_wall(pictures=more, chosen=1), gr.update(visible=True)), None, shown, **settings)
     blocks.launch(allowed_paths=[str(ASSETS)], css=COLORS, run_history=False, enable_monitoring=False)
 
 
@@ -469,9 +469,10 @@ def test_a_wall_that_was_hidden_shows_what_it_was_given_meanwhile(open_walls: Op
     walls.wait("() => document.querySelector('#hidden img').naturalWidth > 0")
     assert group.locator(".title").all_text_contents() == ["Neu", "Harvest", "Rose window"]
     assert walls.pressed("hidden") == [1]
-    assert not group.locator(".several").is_visible()
-    walls.tile(0, "hidden").click()
-    assert walls.pressed("hidden") == [0]
+    group.get_by_role("button", name="Pick several").click()
+    for index in range(3):
+        walls.tile(index, "hidden").click()
+    assert group.locator(".order p").inner_text() == "Höchstens 2"
 
 
 def test_texts_are_in_the_language_of_the_browser(open_walls: OpenWalls) -> None:
