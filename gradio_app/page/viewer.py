@@ -49,7 +49,7 @@ def picture_pair(
 
     photo, painting: addresses relative to the page
     size: width and height of the finished painting, also for its previews, so that the frame keeps its shape
-    title: names the pictures to screen readers
+    title: names the pictures to screen readers; "" leaves it at "Photo" and "Painting"
     keep_line: leave the line where the visitor put it, because this shows the same painting as before
     file_name: name of the file that the visitor shares; "" for the last part of the painting's address
     """

@@ -60,7 +60,7 @@ const loadPicture = async (name, address) => {
 };
 const showPictures = (value, photo, painting) => {
     for (const [name, image, alt] of [['photo', photo, t('Photo: {title}')], ['painting', painting, t('Painting: {title}')]]) {
-        image.alt = alt.replace('{title}', () => value.title);
+        image.alt = alt.replace('{title}', () => value.title).replace(/\s*:\s*$/, '');  // no colon without a title
         const current = element.querySelector('.' + name);
         if (current !== image) current.replaceWith(image);
     }

@@ -237,6 +237,9 @@ def test_the_line_is_a_slider_for_the_keyboard_and_screen_readers(open_viewer: O
     assert visitor.color(0.05) == "first"
     assert visitor.page.get_by_role("img", name="Photo: Harvest").count() == 1
     assert visitor.page.get_by_role("img", name="Painting: Harvest").count() == 1
+    visitor.show("second", title="")
+    assert visitor.page.get_by_role("img", name="Photo", exact=True).count() == 1
+    assert visitor.page.get_by_role("img", name="Painting", exact=True).count() == 1
 
 
 def test_previews_keep_the_line_and_a_new_painting_resets_it(open_viewer: OpenViewer) -> None:
