@@ -46,16 +46,37 @@ EXAMPLES = [
 ]
 #: Longest side of an example, in pixels.
 _EXAMPLE_SIZE = 768
+_THUMBNAIL_SIZE = 240, 180
 
 
 def make_paintings() -> None:
+    """Write the pictures, their thumbnails and paintings.json. A picture that is there already keeps its file."""
     listed = []
-    for name in PAINTINGS:
-        image = paint(name)
-        image.save(ASSETS / f"{name}.jpg", quality=90)
-        image.resize((256, 192), Image.Resampling.LANCZOS).save(ASSETS / f"{name}_small.jpg", quality=88)
-        listed.append({"title": _title(name), "file": f"{name}.jpg", "thumbnail": f"{name}_small.jpg"})
+    for name, painting in PAINTINGS.items():
+        path, thumbnail = ASSETS / f"{name}.jpg", ASSETS / f"{name}_small.jpg"
+        if not path.exists():  # examples and trained networks are of these very files
+            _save_within(paint(name), path, 350_000)
+        with Image.open(path) as image:
+            _save_within(image.resize(_THUMBNAIL_SIZE, Image.Resampling.LANCZOS), thumbnail, 12_000)
+        listed.append(
+            {
+                "title": _title(name),
+                "file": path.name,
+                "thumbnail": thumbnail.name,
+                "kind": painting.kind,
+                "description": painting.description,
+            }
+        )
     _write_json("paintings.json", listed)
+
+
+def _save_within(image: Image.Image, path: Path, limit: int) -> None:
+    """Save a JPEG in the best quality with which it has at most `limit` bytes."""
+    for quality in range(90, 20, -1):
+        image.save(path, quality=quality, optimize=True)
+        if path.stat().st_size <= limit:
+            return
+    raise ValueError(f"{path.name} does not fit into {limit} bytes")
 
 
 def make_examples(names: list[str]) -> None:

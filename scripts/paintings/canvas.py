@@ -33,7 +33,7 @@ class Canvas:
 
     def strokes(
         self,
-        count: int,
+        starts: int | Array,
         angle: Field,
         color: Field,
         *,
@@ -41,12 +41,18 @@ class Canvas:
         width: float,
         color_noise: float,
     ) -> None:
-        """Paint brush strokes at random points that follow `angle`, each in the `color` near where it starts.
+        """Paint brush strokes that follow `angle`, each in the `color` near where it starts.
 
+        starts: where the strokes start, (N, 2), or how many start at random points
         color_noise: standard deviation of a stroke's brightness, in levels of 0 to 255
         """
         rng, unit = self._rng, self._size[1]
-        x, y = rng.uniform(-0.05, WIDTH / HEIGHT + 0.05, count), rng.uniform(-0.05, 1.05, count)
+        if isinstance(starts, int):
+            count = starts
+            x, y = rng.uniform(-0.05, WIDTH / HEIGHT + 0.05, count), rng.uniform(-0.05, 1.05, count)
+        else:
+            count = len(starts)
+            x, y = starts.T
         points = 14
         lengths = length * rng.uniform(0.6, 1.3, count)
         path: Array = np.empty((points, count, 2))
@@ -71,11 +77,11 @@ class Canvas:
         for stroke in range(count):
             across = (np.arange(bristles) + 0.5) / bristles - 0.5
             shade = rng.normal(0, 9, bristles)
-            start = rng.integers(0, 2, bristles)
+            skip = rng.integers(0, 2, bristles)
             for bristle in range(bristles):
                 offset = across[bristle] * width * lengths[stroke] / length * profile[:, None]
                 line = (path[:, stroke] + normal[:, stroke] * offset) * unit
-                points_on = [tuple(p) for p in line[start[bristle] : points - rng.integers(0, 3)]]
+                points_on = [tuple(p) for p in line[skip[bristle] : points - rng.integers(0, 3)]]
                 fill = tuple(int(c) for c in (colors[stroke] + shade[bristle]).clip(0, 255))
                 drawing.line(points_on, fill=fill, width=thick, joint="curve")
                 ridge = 120 + 70 * (2 * abs(across[bristle])) ** 2 + 5 * shade[bristle]

@@ -102,7 +102,7 @@ def test_examples_are_complete(load_module: LoadModule) -> None:
     assets = APP / "assets"
     examples = json.loads((assets / "examples.json").read_text())
     credits = (assets / "CREDITS.md").read_text()
-    assert len(json.loads((assets / "paintings.json").read_text())) == 6
+    assert len(json.loads((assets / "paintings.json").read_text())) == 14
     for example in examples:
         with Image.open(assets / example["photo"]) as photo, Image.open(assets / example["painting"]) as painting:
             assert photo.size == painting.size

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from paintings import brushwork, canvas, collection, pieced
-from paintings.canvas import Canvas
+from paintings import brushwork, canvas, collection, cubism, dots, drawing, fresco, ink, landscapes, pieced, prints
+from paintings.canvas import Canvas, Field
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,13 +39,16 @@ def painting(name: str) -> Image.Image:
 
 @pytest.mark.parametrize("name", list(collection.PAINTINGS))
 def test_the_same_seed_makes_the_same_painting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a small canvas, and Harvest with a twentieth of its strokes"""
-    for module in (brushwork, canvas, pieced):
+    """On a small canvas, with a twentieth of the brush strokes"""
+    for module in (brushwork, canvas, cubism, dots, drawing, fresco, ink, landscapes, pieced, prints):
         monkeypatch.setattr(module, "WIDTH", 320)
         monkeypatch.setattr(module, "HEIGHT", 240)
     strokes = Canvas.strokes
-    divisor = 20 if name == "harvest" else 1
-    monkeypatch.setattr(Canvas, "strokes", lambda self, count, *rest, **brush: strokes(self, count // divisor, *rest, **brush))
+
+    def fewer(canvas: Canvas, starts: int | np.ndarray, *fields: Field, **brush: Any) -> None:
+        strokes(canvas, starts // 20 if isinstance(starts, int) else starts[::20], *fields, **brush)
+
+    monkeypatch.setattr(Canvas, "strokes", fewer)
     np.testing.assert_array_equal(collection.paint(name), collection.paint(name))
 
 
@@ -66,6 +71,24 @@ def test_the_page_ships_what_the_code_paints(name: str) -> None:
 def test_no_large_part_of_a_painting_is_empty(name: str) -> None:
     blocks = np.asarray(painting(name).convert("L"), dtype=float).reshape(8, 96, 8, 128).swapaxes(1, 2)
     assert blocks.std(axis=(2, 3)).min() > 6
+
+
+def test_the_page_lists_the_paintings_with_kinds_and_descriptions() -> None:
+    listed = json.loads((ASSETS / "paintings.json").read_text(encoding="utf-8"))
+    assert [Path(entry["file"]).stem for entry in listed] == list(collection.PAINTINGS)
+    assert len({entry["kind"] for entry in listed}) <= 5
+    assert len({entry["description"] for entry in listed}) == len(listed)
+    for entry in listed:
+        painting = collection.PAINTINGS[Path(entry["file"]).stem]
+        assert (entry["kind"], entry["description"]) == (painting.kind, painting.description)
+
+
+@pytest.mark.parametrize("name", list(collection.PAINTINGS))
+def test_thumbnails_are_small(name: str) -> None:
+    path = ASSETS / f"{name}_small.jpg"
+    assert path.stat().st_size <= 12_000
+    with Image.open(path) as thumbnail:
+        assert thumbnail.size == (240, 180)
 
 
 def test_no_two_paintings_look_alike() -> None:

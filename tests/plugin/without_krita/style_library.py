@@ -22,6 +22,11 @@ from tests.plugin.without_krita.fake_krita import QtCore, QtGui, QtWidgets, dele
 
 QtTest = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtTest")
 Qt = QtCore.Qt
+#: Titles of the plugin's paintings, in order.
+PAINTINGS = [
+    *("Harvest", "Rose window", "Harbor", "Alpenglow", "Bamboo", "Koi", "Breaking wave", "Lily pond", "Guitar"),
+    *("Northern lights", "Sunday park", "Ink mountains", "Fresco", "Iris"),
+]
 
 
 def network(name: str, title: str = "", own: bool = False, color: str = "red") -> dict[str, Any]:
@@ -64,7 +69,7 @@ def library(module: Any, tmp_path: Path) -> Any:
 def test_painting_and_network_of_the_same_style_are_one(library: Any) -> None:
     library.set_networks([network("harvest"), network("waves", "Waves", own=True)])
     by_name = {entry.name: entry for entry in library.entries()}
-    assert list(by_name) == ["Waves", "Harvest", "Rose window", "Harbor", "Alpenglow", "Bamboo", "Koi"]
+    assert list(by_name) == ["Waves", *PAINTINGS]
     harvest = by_name["Harvest"]
     assert harvest.source(instant=True)._asdict() == {"name": "Harvest", "layer_key": "", "path": "", "network": "harvest"}
     assert harvest.source().path.endswith("harvest.jpg")
@@ -150,7 +155,7 @@ def test_failed_write_keeps_the_old_file(library: Any, module: Any, tmp_path: Pa
 def test_damaged_file_is_an_empty_library(module: Any, tmp_path: Path, content: str) -> None:
     (tmp_path / "library.json").write_text(content)
     library = module.StyleLibrary(str(tmp_path))
-    assert len(library.entries()) == 6
+    assert len(library.entries()) == len(PAINTINGS)
     assert not library.recent()
     library.toggle_favorite("painting:koi")
     assert json.loads((tmp_path / "library.json").read_text())["favorites"] == ["painting:koi"]
@@ -188,7 +193,7 @@ def test_missing_files_and_folders_are_shown_and_can_be_removed(library: Any, mo
         assert entry.can_delete
         assert not entry.deletes_data
         library.delete(entry.key)
-    assert [entry.kind for entry in library.entries()] == 6 * ["painting"]
+    assert [entry.kind for entry in library.entries()] == len(PAINTINGS) * ["painting"]
     assert library.folders == []
 
 
@@ -267,7 +272,7 @@ def test_recent_styles_are_limited_and_the_latest_is_first(library: Any, module:
 def test_search_finds_all_words_in_any_case(library: Any, module: Any) -> None:
     found = module.search(library.entries(), " WIN rose")
     assert [entry.name for entry in found] == ["Rose window"]
-    assert len(module.search(library.entries(), " ")) == 6
+    assert len(module.search(library.entries(), " ")) == len(PAINTINGS)
     assert module.search(library.entries(), "rose harbor") == []
 
 
@@ -491,7 +496,7 @@ def test_style_that_was_painted_with_counts_as_chosen(chooser: Chooser) -> None:
 
 
 def test_click_chooses_and_ctrl_click_adds(chooser: Chooser) -> None:
-    chooser.widget.set_instant_styles([network("waves", "Waves", own=True)])
+    chooser.widget.set_instant_styles([network("waves", "Waves", own=True), network("sea", "Sea", own=True)])
     chooser.open()
     chooser.click("Koi")
     assert (chooser.name, chooser.picked) == ("Koi", 1)
@@ -544,14 +549,13 @@ def test_search_and_filter(chooser: Chooser, tmp_path: Path) -> None:
         choice.setCurrentIndex(row)
         choice.activated.emit(row)
         shown[choice.itemText(row)] = chooser.names
-    paintings = ["Harvest", "Rose window", "Harbor", "Alpenglow", "Bamboo", "Koi"]
     assert shown == {
-        "All styles": ["Photo", "Rose", "Rosemary", *paintings],
+        "All styles": ["Photo", "Rose", "Rosemary", *PAINTINGS],
         "Favorites": ["Koi"],
         "Recent": [],
         "This picture's layers": ["Photo", "Rose"],
         "Mine": ["Rosemary"],
-        "Paintings": paintings,
+        "Paintings": PAINTINGS,
     }
     for row, message in ((2, "Nothing was painted yet."), (0, "")):
         choice.setCurrentIndex(row)
