@@ -25,7 +25,7 @@ def build(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     generated = shutil.ignore_patterns("__pycache__", "*.pyc", "*.pyi", ".gradio")
     shutil.copytree(ENGINE, folder / "impasto", ignore=generated)
-    for name in ("page", "assets", "web"):
+    for name in ("page", "assets", "translations", "web"):
         shutil.copytree(APP / name, folder / name, ignore=generated)
     for file in (APP / "app.py", APP / "README.md", ROOT / "LICENSE"):
         shutil.copy(file, folder)

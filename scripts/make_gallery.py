@@ -1,7 +1,7 @@
 """Make the pictures that the page ships in `gradio_app/assets/`: paintings, style loss samples and examples.
 
     python scripts/make_gallery.py                    all of them; the examples take the engine some minutes
-    python scripts/make_gallery.py coffee_harbor      the paintings, the style loss samples and this example
+    python scripts/make_gallery.py coffee_harvest     the paintings, the style loss samples and this example
 
 The examples are painted by the engine with the options that examples.json lists.
 """
@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 import impasto
 from demo import photograph
@@ -40,9 +40,6 @@ EXAMPLES = [
     Example("coffee", "harvest", 0.5, "Coffee in the style of Harvest"),
     Example("chelsea", "koi", 0.5, "A cat in the style of Koi"),
     Example("astronaut", "rose_window", 0.5, "An astronaut in the style of Rose window"),
-    Example("coffee", "harbor", 0.5, "Coffee in the style of Harbor"),
-    Example("astronaut", "alpenglow", 0.5, "An astronaut in the style of Alpenglow"),
-    Example("chelsea", "bamboo", 0.5, "A cat in the style of Bamboo"),
 ]
 #: Longest side of an example, in pixels.
 _EXAMPLE_SIZE = 768
@@ -99,6 +96,8 @@ def make_example(example: Example) -> dict[str, Any]:
     style = Image.open(ASSETS / f"{example.painting}.jpg")
     result = impasto.stylize(content, style, size=max(content.size), strength=example.strength)
     content.save(ASSETS / f"{example.photo}.jpg", quality=92)
+    thumbnail = ImageOps.fit(content, _THUMBNAIL_SIZE, Image.Resampling.LANCZOS, centering=(0.5, 0.15))
+    _save_within(thumbnail, ASSETS / f"{example.photo}_small.jpg", 12_000)
     result.image.save(ASSETS / f"{example.name}.jpg", quality=92)
     print(example.title, f"{result.seconds:.0f} s")
     return {
@@ -107,7 +106,6 @@ def make_example(example: Example) -> dict[str, Any]:
         "style": f"{example.painting}.jpg",
         "painting": f"{example.name}.jpg",
         "strength": example.strength,
-        "status": f"An example: {example.title}, {result.image.width} × {result.image.height} pixels.",
         "recipe": result.recipe,
     }
 

@@ -27,6 +27,10 @@ class ImageError(ImpastoError):
     """An image cannot be read, used or written."""
 
 
+class TooThinError(ImageError):
+    """At the size at which it would be painted, the short side of an image is too short for the networks."""
+
+
 class OptionError(ImpastoError):
     """An option is unknown, out of range, or conflicts with another."""
 

@@ -13,9 +13,10 @@ from PIL import Image
 from impasto.option_values import FACES, NOTHING, finds_faces
 
 from . import painter, uploads
-from .jobs import make_job, require_pictures
+from .jobs import expected_seconds, make_job, require_pictures
 from .messages import error_message, progress_message, waiting_message
 from .sessions import client_address, sessions
+from .texts import preferred_language
 
 
 def stylize(
@@ -46,23 +47,24 @@ def stylize(
         A PNG file with the painting and its recipe.
     """
     address = client_address(request)
+    language = preferred_language(request)
     session = f"program {address if painter.ON_SPACE else uuid.uuid4().hex}"
     try:
         photo, styles = require_pictures(photo, style)
         settings = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}
         settings["protect"] = FACES if keep_faces and finds_faces() else NOTHING
         paint = painter.paint_instant if quality == "instant" else painter.paint
-        with sessions.painting(session, address) as painting, paint.turn() as paintings_ahead:
-            for count in paintings_ahead:
-                progress(0.0, waiting_message(count))
+        with sessions.painting(session, address) as painting, paint.turn(expected_seconds(photo, settings)) as waits:
+            for waiting in waits:
+                progress(0.0, waiting_message(waiting, language))
             folder, last = painting.new_folder(), None
             with contextlib.closing(paint(make_job(photo, styles, settings, folder))) as progresses:
                 for last in progresses:
-                    progress(last.fraction, progress_message(last))
+                    progress(last.fraction, progress_message(last, language))
             assert last is not None
             assert last.painting is not None
             return uploads.write_png(Image.fromarray(last.painting), folder / "impasto.png", json.dumps(last.recipe))
     except gr.Error:
         raise
     except Exception as error:
-        raise gr.Error(error_message(error), print_exception=False) from None
+        raise gr.Error(error_message(error, language), print_exception=False) from None

@@ -20,9 +20,17 @@ from impasto.images.faces import Face
 from impasto.options import option_schema
 
 from . import uploads
+from .texts import label
 
 _SCHEMA = {field["name"]: field for field in option_schema()}
 _SLIDER_STEPS = {"strength": 0.05, "style_scale": 0.05}
+#: Names on this page, where they differ from those of the other programs
+_TITLES = {"size": "Size"}
+_CHOICE_TITLES = {
+    "The style's": "From the painting",
+    "The photo's": "From the photo",
+    "Matched to the photo's": "Painting, tuned to the photo",
+}
 #: Uses of the mask editor
 PAINT, PROTECT = "paint", "protect"
 MASK_USES = [("Paint only there", PAINT), ("Keep its shapes, as those of faces", PROTECT)]
@@ -36,6 +44,7 @@ class Upload(gr.Image):
     """
 
     is_template = True  # the browser treats it as an Image
+    picture_name = "picture"  # in messages, such as "The photo cannot be read"
 
     async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
         path = str(url_or_file_path or "")
@@ -50,7 +59,7 @@ class Upload(gr.Image):
     def preprocess(self, payload: ImageData | None) -> Any:
         if payload is None:
             return None
-        name = f"the {str(self.label).lower()}"
+        name = f"the {self.picture_name}"
         try:
             if (payload.url or "").startswith("data:"):
                 return uploads.read_upload(base64.b64decode(str(payload.url).partition(",")[2]), name)
@@ -74,8 +83,16 @@ def _is_upload(path: str) -> bool:
     return bool(utils.is_in_or_equal(Path(path).resolve(), utils.get_upload_folder()))
 
 
-def picture_upload(label: str, **settings: Any) -> Upload:
-    return Upload(label=label, interactive=True, sources=["upload", "webcam", "clipboard"], buttons=[], **settings)
+def picture_upload(name: str, prompt: str, **settings: Any) -> Upload:
+    """Make a field for a picture.  name: its accessible name; prompt: what it says while it is empty"""
+    sources: Any = ["upload", "webcam", "clipboard"]
+    field = Upload(label=label(name), placeholder=label(prompt), interactive=True, sources=sources, buttons=[], **settings)
+    field.picture_name = name.lower()
+    return field
+
+
+def heading(text: str) -> gr.Markdown:
+    return gr.Markdown("## " + label(text), elem_classes="heading")
 
 
 def option_field(name: str, dropdown: list[tuple[str, Any]] | None = None, **settings: Any) -> Any:
@@ -86,16 +103,19 @@ def option_field(name: str, dropdown: list[tuple[str, Any]] | None = None, **set
     """
     field = _SCHEMA[name]
     arguments = {
-        "label": field["title"],
+        "label": _TITLES.get(name, field["title"]),
         "info": field["help"][0].upper() + field["help"][1:],
         "value": field["default"],
         "elem_id": name,
         **settings,
     }
+    for text in ("label", "info"):
+        arguments[text] = label(arguments[text]) if arguments[text] else None
     if dropdown is not None:
-        return gr.Dropdown(dropdown, **arguments)
+        return gr.Dropdown([(text if text.isdigit() else label(text), value) for text, value in dropdown], **arguments)
     if field["kind"] == "choice":
-        return gr.Radio(choices(name), **{**arguments, "value": arguments["value"] or ""})
+        offers = [(label(text), value) for text, value in choices(name)]
+        return gr.Radio(offers, **{**arguments, "value": arguments["value"] or ""})
     if field["kind"] in ("float", "floats"):
         return gr.Slider(field["low"], field["high"], step=_SLIDER_STEPS[name], **arguments)
     return gr.Number(precision=0, minimum=field["low"], maximum=min(field["high"], 2**31 - 1), **arguments)
@@ -103,33 +123,31 @@ def option_field(name: str, dropdown: list[tuple[str, Any]] | None = None, **set
 
 def choices(name: str) -> list[tuple[str, str]]:
     """Labels and values of an option's choices; an empty value leaves the choice to the preset."""
-    return [(label, value or "") for label, value in _SCHEMA[name]["offers"]]
+    return [(_CHOICE_TITLES.get(title, title), value or "") for title, value in _SCHEMA[name]["offers"]]
 
 
-def thumbnail_gallery(pictures: list[tuple[str | Image.Image, str]], title: str, elem_id: str) -> gr.Gallery:
-    """Make a clickable row of six pictures (three on a phone), each with a caption for screen readers, below a title."""
-    gr.Markdown(title)
-    return gr.Gallery(
-        pictures,
-        label=title,
-        show_label=False,
-        elem_id=elem_id,
-        elem_classes="thumbnails",
-        height="auto",
-        fit_columns=False,
-        allow_preview=False,
-        object_fit="cover",
-        buttons=[],
-        container=False,
-        interactive=False,
+def status_line() -> gr.HTML:
+    """Make the line that says what happens, with a bar for a painting in progress. Its value is made by `status`."""
+    return gr.HTML(
+        value=status(""),
+        elem_id="status",
+        html_template=web_file("status.html"),
+        css_template=web_file("status.css"),
+        js_on_load=web_file("status.js"),
+        apply_default_css=False,
     )
 
 
-def mask_editor() -> gr.HTML:
+def status(text: str, fraction: float | None = None) -> dict[str, Any]:
+    """What the status line shows.  fraction: of a painting in progress that is done, from 0 to 1; None: there is none"""
+    return {"text": text, "fraction": fraction}
+
+
+def mask_editor(photo: Image.Image) -> gr.HTML:
     """Make a brush to paint a mask on the photo. Its value is a PNG file as a data URL, "" if nothing is painted."""
     return gr.HTML(
         value="",
-        photo="",
+        photo=uploads.jpeg_data_url(photo),
         elem_id="mask",
         html_template=web_file("mask.html"),
         css_template=web_file("mask.css"),
@@ -142,7 +160,7 @@ def reset_mask_editor(photo: Any) -> dict[str, Any]:
     """Update the mask editor: show another photo (or none), with nothing painted on it."""
     if not isinstance(photo, Image.Image):
         return gr.update(value="", photo="")
-    return gr.update(value="", photo="data:image/jpeg;base64," + base64.b64encode(uploads.encode_jpeg(photo)).decode())
+    return gr.update(value="", photo=uploads.jpeg_data_url(photo))
 
 
 def face_outlines(faces: Sequence[Face]) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 from PIL import Image, ImageOps
 
 from impasto import ImageError, ImpastoError, OptionError
-from impasto.formatting import format_bytes, format_duration
 from impasto.images.picture import read_picture
 from impasto.option_values import FACES, NOTHING
 
 from . import painter, uploads
-from .messages import error_message
+from .messages import error_message, estimate_text
 from .results import PaintingResult, open_picture
 from .sessions import sessions
+from .texts import preferred_language
 
 
 def require_pictures(photo: Any, *styles: Any, network: str = "") -> tuple[Image.Image, list[Image.Image]]:
@@ -28,10 +29,10 @@ def require_pictures(photo: Any, *styles: Any, network: str = "") -> tuple[Image
         if isinstance(picture, ImageError):
             raise picture
     if photo is None:
-        raise ImageError("Add a photo first: drop one on Photo, paste one, or take one.")
+        raise ImageError("Choose a photo first.")
     given_styles = [style for style in styles if style is not None]
     if not given_styles and not network:
-        raise ImageError("Choose a painting first: click one below the photo, or drop your own on Style.")
+        raise ImageError("Choose a painting first, or add your own.")
     return photo, given_styles
 
 
@@ -54,7 +55,7 @@ def refinement(result: PaintingResult, photo: Image.Image, styles: list[Image.Im
     recipe = result.recipe
     given = [read_picture(np.asarray(picture)).digest for picture in (photo, *styles)]
     if given != [recipe["content"], *recipe["styles"]]:
-        raise ImageError("The photo or the painting on Style was changed since: press Stylize instead.")
+        raise ImageError("The photo or the painting was changed since: press Paint it instead.")
     options = {name: recipe["options"].get(name) for name in painter.ALLOWED_OPTIONS}
     options["protect"] = FACES if recipe.get("faces") else NOTHING
     mask = open_picture(result.mask).resize(photo.size) if result.mask else None
@@ -73,26 +74,39 @@ def refinement(result: PaintingResult, photo: Image.Image, styles: list[Image.Im
 def style_masks(brushed: Image.Image | None) -> list[painter.Pixels]:
     """Make the masks of two styles: the second goes where the mask is brushed, the first elsewhere.  Raises ImageError."""
     if brushed is None:
-        raise ImageError("Brush the area of the second style first: open More options, then Brush.")
+        raise ImageError("Brush the area of the second painting first: open More, then Brush.")
     second = np.asarray(brushed)
     if second.min() > 254:
-        raise ImageError("The brush covers the whole photo. Leave some of it for the first style.")
+        raise ImageError("The brush covers the whole photo. Leave some of it for the first painting.")
     return [np.asarray(ImageOps.invert(brushed)), second]
 
 
 def estimate_message(
-    photo_size: tuple[int, int] | None, preset: str, quality: str, size: int, style_loss: str, padding: str
+    photo_size: tuple[int, int] | None,
+    preset: str,
+    quality: str,
+    size: int,
+    style_loss: str,
+    padding: str,
+    request: gr.Request | None = None,
 ) -> str:
-    """Describe the size, time and memory of a painting before it starts; "" while that is unknown."""
+    """Describe the time and memory of a painting before it starts; "" while that is unknown."""
     if photo_size is None or sessions.busy:  # a painting in progress uses memory that will be free later
         return ""
+    language = preferred_language(request)
     settings = {"preset": preset, "quality": quality, "size": size, "style_loss": style_loss, "padding": padding}
     width, height = photo_size
     try:
-        estimate = painter.estimate((width, height), settings)
+        return estimate_text(painter.estimate((width, height), settings), language)
     except OptionError:  # values that the page's own fields do not send
         return ""
     except ImpastoError as error:
-        return error_message(error)
-    memory = f" and {format_bytes(estimate.memory)} of memory" if estimate.memory else ""
-    return f"{estimate.width} × {estimate.height} pixels, about {format_duration(estimate.seconds)}{memory}"
+        return error_message(error, language)
+
+
+def expected_seconds(photo: Image.Image, settings: dict[str, Any]) -> float:
+    """Estimate how long a job takes, for those who wait for it; 0 if that is unknown."""
+    try:
+        return painter.estimate(photo.size, settings).seconds
+    except ImpastoError:  # it will be reported when the job is painted
+        return 0.0

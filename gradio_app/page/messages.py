@@ -1,4 +1,4 @@
-"""Messages to visitors: progress, results and errors."""
+"""Messages to visitors in their language: progress, results and errors."""
 
 from __future__ import annotations
 
@@ -8,83 +8,111 @@ import uuid
 import gradio as gr
 
 from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, WeightsError
-from impasto.formatting import format_duration
+from impasto.errors import TooThinError
+from impasto.formatting import format_bytes, format_duration
 
-from .painter import Progress, StoppedError
+from . import painter
+from .painter import Estimate, Progress, StoppedError, Waiting
 from .sessions import TooManyPaintingsError
+from .texts import translate
 
 RESULT_DELETED = "That painting has been deleted. Paintings are kept for less than an hour."
+STARTING = "Starting…"
 STOPPED_WAITING = "Stopped before it was painted."
+KEEP_FACES = "Eyes, noses and mouths keep their shapes."
 #: Why a painting ended early
-_END_REASONS = {"stopped": "Stopped", "time": "Time limit reached"}
+_END_REASONS = {"stopped": "Stopped", "time": "The time limit was reached"}
 #: Errors whose text is written for visitors.
 _USER_ERRORS = (ImageError, OptionError, OutOfMemoryError, DeviceError, TooManyPaintingsError, StoppedError)
 
 logger = logging.getLogger("impasto.page")
 
 
-def error_message(error: BaseException) -> str:
+def error_message(error: BaseException, language: str = "en") -> str:
     """Describe an error without paths or tracebacks. An unexpected one gets a reference to find it in the log."""
     if isinstance(error, gr.Error):  # raised by ZeroGPU: quota exceeded, no GPU available
         return str(error.message)
+    if isinstance(error, TooThinError):
+        return translate("This photo is too narrow. Crop it, or choose a larger size.", language)
     if isinstance(error, _USER_ERRORS):
         text = str(error)
-        return text[0].upper() + text[1:]
+        return translate(text[0].upper() + text[1:], language)
     if isinstance(error, WeightsError):
         logger.error("%s", error)
-        return "The network's weights could not be downloaded to this server. Try again later."
+        return translate("The network's weights could not be downloaded to this server. Try again later.", language)
     reference = uuid.uuid4().hex[:8]
     logger.error("reference %s", reference, exc_info=error)
-    return f"Something went wrong (reference {reference}). Try again, or use another picture."
+    text = "Something went wrong (reference {reference}). Try again, or use another picture."
+    return translate(text, language, reference=reference)
 
 
-def waiting_message(paintings_ahead: int, *, refine: bool = False) -> str:
+def waiting_message(waiting: Waiting, language: str, *, refine: bool = False) -> str:
     """The status line while other paintings are painted first; refine: whether there is a first result already"""
-    others = "another painting" if paintings_ahead == 1 else f"{paintings_ahead} other paintings"
-    return f"This is refined after {others}…" if refine else f"Waiting for {others}…"
+    text = "{count} paintings ahead of you" if waiting.jobs > 1 else "1 painting ahead of you"
+    if refine:
+        text = (
+            "In full detail after {count} paintings of others"
+            if waiting.jobs > 1
+            else "In full detail after the painting of somebody else"
+        )
+    text = translate(text, language, count=waiting.jobs)
+    if not waiting.seconds:
+        return text
+    return translate("{text}, about {duration}", language, text=text, duration=format_duration(waiting.seconds))
 
 
-KEEP_FACES = "Eyes, noses and mouths keep their shapes."
+def estimate_text(estimate: Estimate, language: str) -> str:
+    """What a painting takes. The memory is said only where it is the visitor's own."""
+    duration = format_duration(estimate.seconds)
+    if not estimate.memory or painter.ON_SPACE:
+        return translate("About {duration}", language, duration=duration)
+    text = "About {duration}, {memory}"
+    return translate(text, language, duration=duration, memory=format_bytes(estimate.memory))
 
 
-def faces_message(count: int) -> str:
+def faces_message(count: int, language: str) -> str:
     """Say how many faces the photo has."""
     found = (
         "No face was found in this photo."
         if not count
         else "One face was found."
         if count == 1
-        else f"{count} faces were found."
+        else "{count} faces were found."
     )
-    return f"{KEEP_FACES} {found}"
+    return f"{translate(KEEP_FACES, language)} {translate(found, language, count=count)}"
 
 
-def progress_message(progress: Progress) -> str:
+def progress_message(progress: Progress, language: str = "en") -> str:
     """The status line of a painting in progress"""
-    width, height = progress.size
-    time_left = f" · {format_duration(progress.eta)} left" if progress.eta else ""
-    return f"Painting at {width} × {height}, step {progress.iteration}{time_left}"
+    if not progress.eta:
+        return translate("Painting…", language)
+    return translate("Painting… {duration} left", language, duration=format_duration(progress.eta))
 
 
-def first_result_message(seconds: float) -> str:
-    """The status line of a first result, after which the exact painting begins"""
-    return f"First result in {_format_seconds(seconds)}. Now it is refined…"
+def first_result_message(seconds: float, language: str) -> str:
+    """The status line of a first result, after which it is painted in full detail"""
+    return translate("Ready in {duration}. Now in full detail…", language, duration=_format_seconds(seconds))
 
 
-def kept_message(last: Progress) -> str:
+def kept_message(last: Progress, language: str) -> str:
     """The status line of a painting that ended before it was as large as its first result, which is kept"""
-    return f"{_END_REASONS[last.end_reason]}: the first result is kept."
+    reason = translate(_END_REASONS[last.end_reason], language)
+    return translate("{reason}: the first result is kept.", language, reason=reason)
 
 
-def result_message(last: Progress, seconds: float) -> str:
+def result_message(last: Progress, seconds: float, language: str) -> str:
     """The status line of a finished painting"""
     assert last.painting is not None
-    reason = _END_REASONS.get(last.end_reason, f"Done in {_format_seconds(seconds)}")
+    duration = _format_seconds(seconds)
+    reason = _END_REASONS.get(last.end_reason)
+    start = translate(reason, language) if reason else translate("Done in {duration}", language, duration=duration)
     width, height = last.painting.shape[1::-1]
-    message = f"{reason}: {width} × {height} pixels"
+    text = "{start}: {width} × {height} pixels."
     if last.size != (width, height):
-        message += f", painted at {last.size[0]} × {last.size[1]}"
-    return f"{message}. Drag the line to compare; move Strength to fade the painting."
+        text = "{start}: {width} × {height} pixels, painted at {painted_width} × {painted_height}."
+    painted_width, painted_height = last.size
+    values = {"width": width, "height": height, "painted_width": painted_width, "painted_height": painted_height}
+    return translate(text, language, start=start, **values)
 
 
 def _format_seconds(seconds: float) -> str:

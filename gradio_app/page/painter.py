@@ -123,6 +123,13 @@ class Estimate(NamedTuple):
     memory: int  # bytes; 0: no need to mention it
 
 
+class Waiting(NamedTuple):
+    """What is painted before a job."""
+
+    jobs: int
+    seconds: float  # that they take, as far as that is known
+
+
 class StoppedError(ImpastoError):
     """A feed-forward network was stopped or exceeded its time limit: there is no painting to keep."""
 
@@ -251,28 +258,45 @@ class _RemoteError(Exception):
     """Carries an error that was raised in the painter's process, which is ready for the next job."""
 
 
+@dataclasses.dataclass(eq=False)
+class _Ticket:
+    """A job's place in the queue"""
+
+    seconds: float  # that it takes, by estimate
+    start: float | None = None  # time when its turn came
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.seconds - (0.0 if self.start is None else time.monotonic() - self.start))
+
+
 class Painter(ABC):
     """Paints jobs, in the order in which their visitors came. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
         """limit: jobs that it takes at a time"""
         self._limit = limit
-        self._queue: list[object] = []  # of those whose jobs are being painted, and of those who wait
+        self._queue: list[_Ticket] = []  # of those whose jobs are being painted, and of those who wait
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[Iterator[int]]:
-        """Stand in the queue until the block ends.  -> numbers of jobs ahead, now and then until one may paint"""
-        ticket = object()
+    def turn(self, seconds: float = 0.0) -> Iterator[Iterator[Waiting]]:
+        """Stand in the queue until the block ends.  -> what is ahead, now and then until one may paint
+
+        seconds: that the job takes, by estimate
+        """
+        ticket = _Ticket(seconds)
         self._queue.append(ticket)
         try:
-            yield self._jobs_ahead(ticket)
+            yield self._wait(ticket)
         finally:
             self._queue.remove(ticket)
 
-    def _jobs_ahead(self, ticket: object) -> Iterator[int]:
-        while (count := self._queue.index(ticket) - self._limit + 1) > 0:
-            yield count
+    def _wait(self, ticket: _Ticket) -> Iterator[Waiting]:
+        while (position := self._queue.index(ticket)) >= self._limit:
+            seconds = sum(other.seconds_left for other in self._queue[:position]) / self._limit
+            yield Waiting(position - self._limit + 1, seconds)
             time.sleep(_QUEUE_INTERVAL)
+        ticket.start = time.monotonic()
 
     @abstractmethod
     def __call__(self, job: Job) -> Generator[Progress]:

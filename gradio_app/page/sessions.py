@@ -24,6 +24,8 @@ from . import painter
 
 #: On a public page: paintings that one address may start, within so many seconds.
 MAX_PAINTINGS, RATE_WINDOW_SECONDS = 40, 3600.0
+#: On a public page: photos of one address that are shown in several styles, within as many seconds.
+MAX_PREVIEWED_PHOTOS = 40
 #: Age at which results are deleted, and the interval between checks, in seconds. Their sum stays below an hour.
 RETENTION_SECONDS, CLEANUP_SECONDS = 2900, 600
 #: The file whose modification time is a painting's age. The folder's own time changes when Gradio deletes files in it.
@@ -57,15 +59,38 @@ class Painting:
                 painter.request_stop(self._folder)
 
 
+class RateLimit:
+    """How often each address may start something."""
+
+    def __init__(self, most: int | None) -> None:
+        """most: within RATE_WINDOW_SECONDS; None: no limit"""
+        self._most = most
+        self._start_times: dict[str, deque[float]] = defaultdict(deque)  # by address
+
+    def start(self, address: str) -> bool:
+        """Count a start, unless there were too many. Returns whether it is allowed."""
+        now = time.monotonic()
+        for idle in [known for known, times in self._start_times.items() if times[-1] < now - RATE_WINDOW_SECONDS]:
+            del self._start_times[idle]
+        times = self._start_times[address]
+        while times and times[0] < now - RATE_WINDOW_SECONDS:
+            times.popleft()
+        if self._most is not None and len(times) >= self._most:
+            return False
+        times.append(now)
+        return True
+
+
 class Sessions:
     """The paintings in progress. Thread-safe."""
 
-    def __init__(self, max_paintings: int | None = None) -> None:
-        """max_paintings: per address within RATE_WINDOW_SECONDS; None: no limit"""
+    def __init__(self, max_paintings: int | None = None, max_previewed_photos: int | None = None) -> None:
+        """Per address within RATE_WINDOW_SECONDS; None: no limit"""
         self._max_paintings = max_paintings
         self._lock = threading.Lock()
         self._paintings: dict[str, Painting] = {}  # by session
-        self._start_times: dict[str, deque[float]] = defaultdict(deque)  # by address
+        self._previews: dict[str, Painting] = {}  # of a photo in several styles, by session
+        self._painting_limit, self._preview_limit = RateLimit(max_paintings), RateLimit(max_previewed_photos)
 
     @contextlib.contextmanager
     def painting(self, session: str, address: str, *, supersede: bool = False) -> Iterator[Painting]:
@@ -86,25 +111,42 @@ class Sessions:
         with self._lock:
             if not supersede:
                 self.require_idle(session)
-            now = time.monotonic()
-            for idle in [known for known, times in self._start_times.items() if times[-1] < now - RATE_WINDOW_SECONDS]:
-                del self._start_times[idle]
-            times = self._start_times[address]
-            while times and times[0] < now - RATE_WINDOW_SECONDS:
-                times.popleft()
-            if self._max_paintings is not None and len(times) >= self._max_paintings:
-                raise TooManyPaintingsError(f"The limit is {self._max_paintings} paintings per hour. Try again later.")
-            times.append(now)
+            if not self._painting_limit.start(address):
+                text = "You have made {count} paintings this hour. Please try again later."
+                raise TooManyPaintingsError(text.format(count=self._max_paintings))
+            if session in self._previews:
+                self._previews[session].stop()
             if session in self._paintings:
                 self._paintings[session].superseded = True
                 self._paintings[session].stop()
             painting = self._paintings[session] = Painting()
             return painting
 
+    @contextlib.contextmanager
+    def previews(self, session: str, address: str) -> Iterator[Painting]:
+        """Begin previews of a photo, which stop when the session begins a painting or the previews of another photo.
+
+        Raises TooManyPaintingsError.
+        """
+        with self._lock:
+            if not self._preview_limit.start(address):
+                raise TooManyPaintingsError("There were too many photos this hour.")
+            if session in self._previews:
+                self._previews[session].stop()
+            painting = self._previews[session] = Painting()
+            if session in self._paintings:
+                painting.stop()
+        try:
+            yield painting
+        finally:
+            with self._lock:
+                if self._previews[session] is painting:
+                    del self._previews[session]
+
     def require_idle(self, session: str) -> None:
         """Raises TooManyPaintingsError if the session has a painting in progress."""
         if self.is_painting(session):
-            raise TooManyPaintingsError("One painting at a time: stop the current one or wait for it.")
+            raise TooManyPaintingsError("One painting at a time: stop the current one, or wait for it.")
 
     def is_painting(self, session: str) -> bool:
         return session in self._paintings
@@ -117,12 +159,13 @@ class Sessions:
     def stop(self, session: str) -> None:
         """Finish the session's painting early, if there is one, and keep it as it is."""
         with self._lock:
-            painting = self._paintings.get(session)
-        if painting is not None:
-            painting.stop()
+            found = [known.get(session) for known in (self._paintings, self._previews)]
+        for painting in found:
+            if painting is not None:
+                painting.stop()
 
 
-sessions = Sessions(MAX_PAINTINGS if painter.ON_SPACE else None)
+sessions = Sessions(MAX_PAINTINGS, MAX_PREVIEWED_PHOTOS) if painter.ON_SPACE else Sessions()
 
 
 def client_address(request: gr.Request | None) -> str:

@@ -1,7 +1,7 @@
 """The page's texts in the visitor's language.
 
 The code's texts are English. `translations/LANGUAGE.json` maps them to their translations; a text without one stays English.
-Labels are translated in the browser (`label`), messages on the server (`translate`), by the languages that the browser asks for.
+Labels are translated in the browser (`label`), messages on the server (`translate`): both by the browser's language.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TRANSLATIONS: dict[str, dict[str, str]] = {
 _labels: dict[str, str] = {}  # the English texts of labels
 
 
-def label(text: str) -> gr.i18n.I18nData:
+def label(text: str) -> Any:
     """Return what Gradio shows in the browser's language: for labels, buttons, help and Markdown of components."""
     _labels[text] = text
     return gr.i18n.I18nData(text)

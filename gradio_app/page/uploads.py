@@ -11,6 +11,7 @@ import io
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -135,6 +136,23 @@ def encode_jpeg(image: Image.Image, max_side: int = PREVIEW_SIDE) -> bytes:
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
+
+
+def file_address(path: str | os.PathLike[str]) -> str:
+    """Return the address, relative to the page, of a file in Gradio's folder for uploads."""
+    return f"gradio_api/file={quote(Path(path).resolve().as_posix())}"
+
+
+def resize_to(image: Image.Image, max_side: int) -> Image.Image:
+    """Shrink to at most `max_side` pixels on the longest side."""
+    small = image.copy()
+    small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS, reducing_gap=2)
+    return small
+
+
+def jpeg_data_url(image: Image.Image) -> str:
+    """Encode as `encode_jpeg` does, as a data URL."""
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(image)).decode()
 
 
 def write_jpeg(image: Image.Image, path: Path, max_side: int = PREVIEW_SIDE) -> str:

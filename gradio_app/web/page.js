@@ -2,50 +2,64 @@
 () => {
     // Accept pictures dropped on a field that is already filled or anywhere else on the page, and pictures pasted anywhere.
     // Otherwise a browser leaves the page to show a picture that is dropped outside the upload fields.
-    const upload = (field, file) => {
-        field.querySelector('[aria-label="Clear"]')?.click();
-        const setFile = retries => {
-            const input = field.querySelector('input[type=file]');
-            if (!input) return retries && setTimeout(setFile, 50, retries - 1);
-            const files = new DataTransfer();
-            files.items.add(file);
-            input.files = files.files;
-            input.dispatchEvent(new Event('change', {bubbles: true}));
-        };
-        setFile(40);
+    const put = (input, file) => {
+        if (!input) return;
+        const files = new DataTransfer();
+        files.items.add(file);
+        input.files = files.files;
+        input.dispatchEvent(new Event('change', {bubbles: true}));
     };
+    const inputOf = field => field.querySelector('input[type=file]');
     const fieldAt = node => node?.closest?.('#photo, #style, #second') || document.querySelector('#photo');
     document.addEventListener('dragover', event => {
         if (event.dataTransfer?.types.includes('Files')) event.preventDefault();
     });
     document.addEventListener('drop', event => {
-        if (event.defaultPrevented || !event.dataTransfer?.files.length) return;
+        const [first, second] = event.dataTransfer?.files || [];
+        if (event.defaultPrevented || !first) return;
         event.preventDefault();
-        upload(fieldAt(event.target), event.dataTransfer.files[0]);
+        const field = fieldAt(event.target);
+        put(inputOf(field), first);
+        if (second) put(inputOf(document.querySelector(field.id === 'style' ? '#photo' : '#style')), second);
     });
     document.addEventListener('paste', event => {
         const [file] = event.clipboardData?.files || [];
-        if (file && !event.defaultPrevented) upload(fieldAt(document.activeElement), file);
+        if (file && !event.defaultPrevented) put(inputOf(fieldAt(document.activeElement)), file);
     });
 
-    // Announce the status line to screen readers, but at most one step of a painting every 20 seconds.
-    const live = document.createElement('div');
-    live.id = 'live';
-    live.setAttribute('role', 'status');
-    document.body.append(live);
-    let lastAnnouncement = 0;
-    const announce = () => {
-        const message = document.querySelector('#status')?.innerText.trim() || '';
-        if (message.startsWith('Painting at') && Date.now() - lastAnnouncement < 20000) return;
-        lastAnnouncement = Date.now();
-        if (live.textContent !== message) live.textContent = message;
+    // Shrink large photos before they are sent: nothing larger is painted, and phones have slow connections.
+    const longest = MAX_SIDE, shrunk = new WeakSet();
+    const shrink = async file => {
+        const bitmap = await createImageBitmap(file);
+        const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
+        if (scale === 1 && file.size < 4e6) return file;
+        const canvas = document.createElement('canvas');
+        canvas.width = Math.round(scale * bitmap.width);
+        canvas.height = Math.round(scale * bitmap.height);
+        canvas.getContext('2d').drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+        const blob = await new Promise(resolve => { canvas.toBlob(resolve, 'image/jpeg', .93); });
+        return blob && blob.size < file.size ? new File([blob], file.name.replace(/\.\w+$/, '') + '.jpg', {type: blob.type}) : file;
     };
-    const observeStatus = () => {
-        const status = document.querySelector('#status');
-        if (!status) return setTimeout(observeStatus, 100);
-        new MutationObserver(announce).observe(status, {childList: true, subtree: true, characterData: true});
+    document.addEventListener('change', event => {
+        const input = event.target, [file] = input.files || [];
+        if (!file || shrunk.has(file) || !input.closest('#photo, #style, #second')) return;
+        if (file.type !== 'image/jpeg' || file.size < 1e6) return;  // others may be transparent, or have more than 8 bits
+        event.stopImmediatePropagation();
+        shrink(file).catch(() => file).then(small => { shrunk.add(small); put(input, small); });
+    }, true);
+
+    // Gradio's footer names its pictures as the texts beside them: screen readers would say them twice.
+    const silence = retries => {
+        const pictures = document.querySelectorAll('footer img');
+        for (const picture of pictures) picture.alt = '';
+        if (!pictures.length && retries) setTimeout(silence, 100, retries - 1);
     };
-    observeStatus();
+    silence(100);
+
+    // Ask before a painting in progress is lost.
+    addEventListener('beforeunload', event => {
+        if (document.body.classList.contains('painting')) event.preventDefault();
+    });
 
     // Show the faces that were found on the photo while the pointer, or the focus, rests on "Keep faces".
     const outlines = document.createElementNS('http://www.w3.org/2000/svg', 'svg');

@@ -149,14 +149,21 @@ class Visitor:
         window: Mapping[str, int] = WINDOW,
         color_scheme: str = "light",
         touch: bool = False,
+        language: str = "",
     ) -> None:
-        """browser: in which the window opens, or a context of it; window: its size; touch: whether there is a touch screen"""
+        """browser: in which the window opens, or a context of it; window: its size; touch: whether there is a touch screen
+
+        language: that the browser asks for, such as "de-AT"; "": its own
+        """
         self.page = browser.new_page()
         self.page.set_viewport_size(window)
         self.page.emulate_media(color_scheme=color_scheme)
+        session = self.page.context.new_cdp_session(self.page)
         if touch:
-            session = self.page.context.new_cdp_session(self.page)
             session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+        if language:
+            agent = self.page.evaluate("navigator.userAgent")
+            session.send("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})
         self.page.set_default_timeout(120_000)  # for a busy machine
         self.foreign_requests: list[str] = []
         self.errors: list[str] = []
@@ -174,8 +181,6 @@ class Visitor:
         return self.page.locator(f"#{elem_id}")
 
     def upload(self, elem_id: str, path: Path) -> None:
-        if self.find(elem_id).get_by_label("Clear").count():
-            self.find(elem_id).get_by_label("Clear").click()
         self.find(elem_id).locator("input[type=file]").first.set_input_files(path)
         self.find(elem_id).locator("img").first.wait_for()
 
@@ -187,17 +192,27 @@ class Visitor:
 
     def choose_small(self, quality: str) -> None:
         """Open the options, and choose a quality and the smallest size."""
-        self.find("more").locator("button").first.click()
+        self.open_tab("Detail")
         self.find("quality").get_by_label(quality).check()
         self.find("size").locator("input").click()
         self.page.get_by_role("option", name="256").click()
 
+    def open_tab(self, name: str) -> None:
+        """Open one of the tabs of "More"."""
+        if not self.find("more").get_by_role("tab", name=name).is_visible():
+            self.find("more").locator("button").first.click()
+        self.find("more").get_by_role("tab", name=name).click()
+
+    def tiles(self, wall: str) -> Any:
+        """The pictures on a wall"""
+        return self.find(wall).locator(".tile")
+
     def status(self) -> str:
-        return str(self.find("status").inner_text())
+        return str(self.find("status").locator(".text").inner_text())
 
     def result_url(self) -> str:
         """The picture to the right of the line"""
-        return self.find("result").locator("img").nth(1).get_attribute("src") or ""
+        return self.find("result").locator("img.painting").get_attribute("src") or ""
 
     def wait_until(self, condition: Callable[[], object], seconds: float = 180) -> None:
         end = time.monotonic() + seconds
@@ -218,12 +233,12 @@ class Visitor:
         self.find("go").click()
         self.wait_until(lambda: self.result_url() != before and "preview" not in self.result_url())
         self.find("go").wait_for()
-        self.wait_until(lambda: not self.status().startswith(("Starting", "First result", "Painting")))
+        self.wait_until(lambda: not self.status().startswith(("Starting", "Ready in", "Painting", "In full detail")))
 
     def paint_first_result(self, photo: Path) -> None:
         self.upload("photo", photo)
         self.find("go").click()
-        self.wait_until(lambda: self.status().startswith("First result in"))
+        self.wait_until(lambda: self.status().startswith("Ready in"))
 
     def download(self, path: Path) -> Image.Image:
         with self.page.expect_download() as download:

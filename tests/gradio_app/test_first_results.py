@@ -25,7 +25,8 @@ def test_a_click_on_a_style_paints_at_once_and_then_refines(open_page: OpenPage,
     with Image.open(small) as image:
         photo = rgb_values(image)
     visitor = open_page()
-    button = visitor.find("gallery").locator("button").nth(index)
+    button = visitor.tiles("gallery").nth(index)
+    visitor.find("photo").get_by_label("Remove Image").click()
     button.click()
     visitor.find("style").locator(f"img[src*='{file}']").wait_for()  # without a photo a click only chooses the style
     assert visitor.find("go").is_visible()
@@ -35,7 +36,7 @@ def test_a_click_on_a_style_paints_at_once_and_then_refines(open_page: OpenPage,
         button.click()
         visitor.find("stop").wait_for()
         visitor.wait_until(lambda: visitor.status().startswith("Done in") and visitor.find("go").is_visible())
-        assert visitor.find("session").locator("button").count() == paintings
+        assert visitor.tiles("session").count() == paintings
     whole = visitor.download(tmp_path / "whole.png")
     assert (whole.format, whole.size) == ("PNG", (72, 54))
     recipe = json.loads(png_text(whole)["impasto"])
@@ -52,16 +53,16 @@ def test_a_first_result_is_shown_within_seconds_and_refined_without_a_click(
     visitor.paint_first_result(large)
     first = json.loads(png_text(visitor.download(tmp_path / "first.png"))["impasto"])
     assert (first["options"]["quality"], first["page"]["ended"]) == ("instant", "done")
-    assert visitor.find("session").locator("button").count() == 1
+    assert visitor.tiles("session").count() == 1
     first_url = visitor.result_url()
-    visitor.wait_until(lambda: "Painting at" in visitor.status())
+    visitor.wait_until(lambda: visitor.status().startswith("Painting…"))
     visitor.wait_until(lambda: "preview" in visitor.result_url())
     assert visitor.result_url() != first_url
     visitor.find("stop").click()
     visitor.wait_until(lambda: visitor.status().startswith("Stopped: 480 × 360"))
     exact = json.loads(png_text(visitor.download(tmp_path / "exact.png"))["impasto"])
     assert (exact["options"]["quality"], exact["page"]["ended"]) == ("normal", "stopped")
-    assert visitor.find("session").locator("button").count() == 1  # it is the same painting
+    assert visitor.tiles("session").count() == 1  # it is the same painting
     visitor.find("more").locator("button").first.click()
     visitor.find("quality").get_by_label("Instant").check()
     visitor.find("go").click()
@@ -81,7 +82,7 @@ def test_stopping_before_the_exact_painting_has_got_as_far_keeps_the_first_resul
     visitor.find("go").wait_for()
     kept = visitor.download(tmp_path / "kept.png")
     assert json.loads(png_text(kept)["impasto"])["options"]["quality"] == "instant"
-    assert visitor.find("session").locator("button").count() == 1
+    assert visitor.tiles("session").count() == 1
 
 
 @ON_ONE_SERVER
@@ -89,12 +90,12 @@ def test_a_click_on_another_style_takes_the_place_of_a_painting(open_page: OpenP
     visitor = open_page()
     visitor.upload("photo", large)
     visitor.start_painting()
-    visitor.wait_until(lambda: "Painting at" in visitor.status() or "First result" in visitor.status())
-    buttons = visitor.find("gallery").locator("button")
+    visitor.wait_until(lambda: visitor.status().startswith(("Painting…", "Ready in")))
+    buttons = visitor.tiles("gallery")
     buttons.nth(1).click()
     buttons.nth(2).click()  # at once
     visitor.find("style").locator(f"img[src*='{PAINTINGS[2]['file']}']").wait_for()
-    visitor.wait_until(lambda: "Painting at" in visitor.status())
+    visitor.wait_until(lambda: visitor.status().startswith("Painting…"))
     assert visitor.find("stop").is_visible()
     assert not visitor.find("go").is_visible()
     visitor.find("stop").click()
@@ -112,13 +113,13 @@ def test_a_style_that_is_only_a_network_is_not_refined(
     with serve_page(APP, tmp_path / "server", IMPASTO_NETS=str(networks), **MEASURED) as server:
         visitor = Visitor(browser, server)
         visitor.upload("photo", small)
-        visitor.find("gallery").locator("button").last.click()
+        visitor.tiles("gallery").last.click()
         visitor.wait_until(lambda: visitor.status().startswith("Done in"))
         assert visitor.find("style").locator("img").count() == 0
         recipe = json.loads(png_text(visitor.download(tmp_path / "own.png"))["impasto"])
         assert recipe["net"]["name"] == "my_own"
         visitor.set_number("strength", "0.9")
-        visitor.wait_until(lambda: "click its style again" in visitor.status())
+        visitor.wait_until(lambda: "Choose its painting again" in visitor.status())
         visitor.close()
 
 
@@ -134,13 +135,13 @@ def test_a_small_result_is_refined_to_the_size_of_the_photo(open_page: OpenPage,
     visitor.find("refine").click()
     visitor.wait_until(lambda: visitor.status().startswith("Done in") and "480 × 360" in visitor.status())
     assert not visitor.find("refine").is_visible()
-    assert visitor.find("session").locator("button").count() == 2
+    assert visitor.tiles("session").count() == 2
     refined = visitor.download(tmp_path / "refined.png")
     options = json.loads(png_text(refined)["impasto"])["options"]
     assert {name: options[name] for name in ("init", "strength", "size")} == {"init": "painting", "strength": 0.6, "size": 480}
     shrunk = rgb_values(refined.convert("RGB").resize(small.size, Image.Resampling.BICUBIC))
     assert np.abs(shrunk - rgb_values(small)).mean() < 4
-    visitor.find("session").locator("button").nth(1).click()
+    visitor.tiles("session").nth(1).click()
     visitor.find("refine").wait_for()
     visitor.upload("photo", tmp_path / "small.png")
     visitor.find("refine").click()

@@ -44,7 +44,7 @@ def test_the_gallery_has_paintings_and_networks_and_each_style_once(
     assert titles == [*(painting["title"] for painting in paintings), "My own"]
     networks = {style.title: style.network for style in gallery.STYLES if style.network}
     assert sorted(networks.values()) == ["harvest", "my_own"]
-    chosen = [handlers.choose_style(SimpleNamespace(index=index)) for index in range(len(titles))]
+    chosen = [handlers.choose_style({}, SimpleNamespace(index=index))[:2] for index in range(len(titles))]
     assert (str(APP / "assets" / "harvest.jpg"), "harvest") in chosen
     assert chosen[-1] == (None, "my_own")
     assert all(network == "" for _, network in chosen if network not in ("harvest", "my_own"))
@@ -53,11 +53,12 @@ def test_the_gallery_has_paintings_and_networks_and_each_style_once(
 def test_the_status_says_whether_a_result_is_refined(load_module: LoadModule) -> None:
     messages = load_module("page.messages")
     progress = load_module("page.painter").Progress(1.0, (90, 60), 1, None, "", "done", np.zeros((60, 90, 3), np.uint8))
-    compare = "Drag the line to compare; move Strength to fade the painting."
-    assert messages.result_message(progress, 0.63) == f"Done in 0.6 s: 90 × 60 pixels. {compare}"
-    assert messages.first_result_message(3.21) == "First result in 3.2 s. Now it is refined…"
-    assert messages.waiting_message(1) == "Waiting for another painting…"
-    assert messages.waiting_message(2, refine=True) == "This is refined after 2 other paintings…"
+    waiting = load_module("page.painter").Waiting
+    assert messages.result_message(progress, 0.63, "en") == "Done in 0.6 s: 90 × 60 pixels."
+    assert messages.first_result_message(3.21, "en") == "Ready in 3.2 s. Now in full detail…"
+    assert messages.waiting_message(waiting(1, 31.0), "en") == "1 painting ahead of you, about 31 s"
+    assert messages.waiting_message(waiting(2, 0.0), "en", refine=True) == "In full detail after 2 paintings of others"
+    assert messages.waiting_message(waiting(1, 0.0), "de") != messages.waiting_message(waiting(1, 0.0), "en")
 
 
 def test_error_messages_contain_no_path(load_module: LoadModule, caplog: pytest.LogCaptureFixture) -> None:
@@ -79,9 +80,9 @@ def test_fields_match_the_options(load_module: LoadModule) -> None:
     for name in names:
         field = getattr(app.page, name)
         assert field.value == (schema[name]["default"] or "" if schema[name]["kind"] == "choice" else schema[name]["default"])
-        assert field.label == schema[name]["title"]
+        assert field.label.key == {"size": "Size"}.get(name, schema[name]["title"])
         if schema[name]["kind"] == "choice":
-            assert field.choices == [(label, value or "") for label, value in schema[name]["offers"]]
+            assert [value for _, value in field.choices] == [value or "" for _, value in schema[name]["offers"]]
     assert (app.page.strength.minimum, app.page.strength.maximum) == (0, 1)
     parameters = inspect.signature(app.stylize).parameters
     for name in ("strength", "colors", "quality", "size", "seed"):

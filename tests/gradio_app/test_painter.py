@@ -71,9 +71,12 @@ def test_jobs_are_painted_in_the_order_in_which_they_came(painter: Any) -> None:
     with contextlib.ExitStack() as first_ends, contextlib.ExitStack() as later:
         first_ends.enter_context(two.turn())
         ahead = [later.enter_context(two.turn()) for _ in range(3)]
-        assert [next(counts, 0) for counts in ahead] == [0, 1, 2]
+        assert [next(waits, (0, 0.0))[0] for waits in ahead] == [0, 1, 2]
         first_ends.close()
-        assert [next(counts, 0) for counts in ahead] == [0, 0, 1]
+        assert [next(waits, (0, 0.0))[0] for waits in ahead] == [0, 0, 1]
+    with two.turn(40.0) as first, two.turn(30.0) as second, two.turn(9.0) as third:
+        assert list(first) == list(second) == []
+        assert next(third).seconds == pytest.approx(35, abs=1)  # two at a time
 
 
 def test_the_gpu_time_requested_grows_with_the_work(painter: Any) -> None:

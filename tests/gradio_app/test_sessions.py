@@ -23,7 +23,7 @@ def test_one_painting_per_session_and_a_limit_per_address(load_module: LoadModul
             pass
         with sessions.painting("b", "address") as other:
             assert other.new_folder() != folder
-        with pytest.raises(error, match="2 paintings per hour"), sessions.painting("b", "address"):
+        with pytest.raises(error, match="2 paintings this hour"), sessions.painting("b", "address"):
             pass
         with sessions.painting("b", "another address"):
             sessions.stop("a")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from ..errors import ImageError
+from ..errors import TooThinError
 from ..layers import SMALLEST_SIDE
 from .tileable import NOT_TILEABLE, Tileable
 
@@ -77,13 +77,13 @@ def shrink_size(size: tuple[int, int], longest_side: int, minimum: int = 1) -> t
 def fit_size(size: tuple[int, int], longest_side: int) -> tuple[int, int]:
     """Scale a size (width, height) up or down to the given longest side; 0 keeps it.
 
-    Raises ImageError: the short side would be below the smallest that the networks accept.
+    Raises TooThinError: the short side would be below the smallest that the networks accept.
     """
     if not longest_side:
         return size
     width, height = scale_size(size, longest_side / max(size))
     if min(width, height) < SMALLEST_SIDE:
-        raise ImageError(
+        raise TooThinError(
             f"at {width} x {height} pixels the picture is too thin: its short side needs {SMALLEST_SIDE} pixels; "
             "give a larger size"
         )

@@ -1,0 +1,149 @@
+"""What visitors show to others: downloads, films and sheets; and what the page shows before it is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.gradio_app.conftest import ON_ONE_SERVER, OpenPage, Visitor
+
+pytestmark = pytest.mark.browser
+
+
+def save(visitor: Visitor, button: str, folder: Path) -> Path:
+    """Press a button that downloads a file"""
+    with visitor.page.expect_download() as download:
+        visitor.find(button).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+@ON_ONE_SERVER
+def test_downloads_have_telling_names(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "Golden Gate.png"
+    photo.write_bytes(small.read_bytes())
+    visitor = open_page()
+    visitor.upload("photo", photo)
+    visitor.paint()
+    with visitor.page.expect_download() as download:
+        visitor.find("download").click()
+    assert download.value.suggested_filename == "golden-gate-harvest.png"
+    jpeg = save(visitor, "jpeg", tmp_path)
+    assert jpeg.name == "golden-gate-harvest.jpg"
+    film = save(visitor, "film", tmp_path)
+    assert film.name == "golden-gate-harvest.webp"
+    with Image.open(jpeg) as picture, Image.open(film) as frames:
+        assert (picture.format, picture.size) == ("JPEG", (72, 54))
+        assert (frames.format, frames.is_animated) == ("WEBP", True)  # type: ignore[attr-defined]
+
+
+@ON_ONE_SERVER
+def test_several_paintings_are_painted_and_put_on_one_sheet(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", small)
+    wall = visitor.find("gallery")
+    wall.get_by_role("button", name="Pick several").click()
+    for index in (1, 3):
+        visitor.tiles("gallery").nth(index).click()
+    wall.get_by_role("button", name="Paint these 2").click()
+    visitor.find("sheet").wait_for()
+    visitor.find("go").wait_for()
+    assert visitor.tiles("session").count() == 2
+    with Image.open(save(visitor, "sheet", tmp_path)) as sheet:
+        assert sheet.width > 2 * 72
+
+
+@ON_ONE_SERVER
+def test_strengths_are_compared_side_by_side(open_page: OpenPage, small: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", small)
+    visitor.find("compare").click()
+    visitor.find("sheet").wait_for()
+    visitor.find("go").wait_for()
+    titles = [tile.inner_text().strip() for tile in visitor.tiles("session").all()]
+    assert titles == ["Harvest 75 %", "Harvest 50 %", "Harvest 25 %"]
+
+
+@ON_ONE_SERVER
+def test_an_uploaded_photo_is_shown_in_the_styles_before_one_is_chosen(open_page: OpenPage, small: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", small)
+    previews = visitor.find("gallery").locator("img[src*='small.jpg'][src*='paintings/']")
+    visitor.wait_until(lambda: previews.count() >= 2)
+    assert visitor.tiles("session").count() == 0
+    visitor.tiles("photos").nth(0).click()
+    visitor.wait_until(lambda: previews.count() == 0, 20)
+
+
+@ON_ONE_SERVER
+def test_a_second_click_paints_once(open_page: OpenPage, small: Path) -> None:
+    visitor = open_page()
+    visitor.upload("photo", small)
+    visitor.find("go").dblclick()
+    visitor.wait_until(lambda: visitor.status().startswith("Done in"))
+    visitor.find("go").wait_for()
+    assert visitor.tiles("session").count() == 1
+    assert visitor.page.locator("[data-testid=toast-body]").count() == 0
+
+
+@ON_ONE_SERVER
+@pytest.mark.parametrize(("language", "text"), [("de-AT", "Fertig in"), ("fr-FR", "Fini en"), ("it-IT", "Done in")])
+def test_the_page_speaks_the_browsers_language(open_page: OpenPage, small: Path, language: str, text: str) -> None:
+    visitor = open_page(language=language)
+    visitor.upload("photo", small)
+    visitor.find("go").click()
+    visitor.wait_until(lambda: visitor.status().startswith(text))
+    labels = {"de-AT": "Stärke", "fr-FR": "Intensité", "it-IT": "Strength"}
+    assert labels[language] in visitor.find("strength").inner_text()
+
+
+LAYOUT_SHIFTS = """() => new Promise(done => {
+    let sum = 0;
+    new PerformanceObserver(list => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+    }).observe({type: 'layout-shift', buffered: true});
+    setTimeout(() => done(sum), 500);
+})"""
+
+
+@ON_ONE_SERVER
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_jumps_while_the_page_loads_and_paints(open_page: OpenPage, width: int) -> None:
+    visitor = open_page(window={"width": width, "height": 844})
+    visitor.tiles("gallery").nth(1).click()
+    visitor.wait_until(lambda: "painting-100" in visitor.result_url())
+    visitor.find("stop").click()
+    visitor.find("go").wait_for()
+    assert visitor.page.evaluate(LAYOUT_SHIFTS) < 0.1
+
+
+@ON_ONE_SERVER
+def test_a_phone_shows_the_result_first_and_what_paints_always(open_page: OpenPage) -> None:
+    visitor = open_page(window={"width": 390, "height": 844}, touch=True)
+    result = visitor.find("result").bounding_box()
+    assert result["y"] + result["height"] < 844
+    visitor.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    for name in ("go", "status"):
+        box = visitor.find(name).bounding_box()
+        assert box["y"] + box["height"] <= 844
+
+
+@ON_ONE_SERVER
+def test_large_photos_are_shrunk_before_they_are_sent(open_page: OpenPage, tmp_path: Path) -> None:
+    photo = tmp_path / "large.jpg"
+    Image.effect_noise((5200, 3900), 60).convert("RGB").save(photo, quality=60)
+    visitor = open_page()
+    sent: list[int] = []
+
+    def record(request: Any) -> None:
+        if "/upload" in request.url:
+            sent.append(len(request.post_data_buffer or b""))
+
+    visitor.page.on("request", record)
+    visitor.upload("photo", photo)
+    visitor.wait_until(lambda: sent)
+    assert 0 < sent[0] < photo.stat().st_size
