@@ -1,4 +1,4 @@
-"""The web page: drop a photo, pick a painting, watch it being painted, compare, download.
+"""The web page: add a photo, tap a painting, watch it being painted, compare, and show it to others.
 
     python app.py            on this computer, at http://127.0.0.1:7860
 
@@ -40,6 +40,12 @@ from page.views import Views
 MAX_VISITORS, QUEUE_SIZE = 12, 12
 #: Photos that are previewed in all styles at a time; the painter takes one job after another anyway
 MAX_PREVIEWED = 4
+#: Where a painting begins, on a narrow screen, show the result if it is out of sight.
+SHOW_RESULT = """(...values) => {
+    const result = document.querySelector('#result');
+    if (innerWidth <= 700 && result.getBoundingClientRect().bottom < 200) result.scrollIntoView({behavior: 'smooth'});
+    return values;
+}"""
 #: Download what a handler has made.
 DOWNLOAD_FILE = "() => setTimeout(() => document.querySelector('#file')?.click(), 50)"
 
@@ -131,6 +137,7 @@ def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers, painting: Pai
             inputs,
             outputs,
             preprocess=False,
+            js=SHOW_RESULT,
             trigger_mode=trigger_mode,
             concurrency_limit=None,  # queued all the same: outside the queue Gradio would not show the error
             **PRIVATE,
@@ -154,9 +161,9 @@ def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers, painting: Pai
 def _add_api() -> None:
     """Add the invisible components that define `stylize` for other programs."""
     with gr.Group(visible=False):
-        pictures = [components.picture_upload("photo", ""), components.picture_upload("style", "")]
+        pictures = [components.picture_upload(name, text=str) for name in ("photo", "style")]
         names = ("strength", "colors", "quality", "size", "seed")
-        fields = [components.option_field(name, elem_id=None) for name in names]
+        fields = [components.option_field(name, text=str, elem_id=None) for name in names]
         fields.append(gr.Checkbox(True, label="keep_faces"))
         painting = gr.Image(label="painting", type="filepath", format="png")
         gr.Button().click(stylize, [*pictures, *fields], painting, api_name="stylize", concurrency_limit=MAX_VISITORS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -83,10 +83,14 @@ def _is_upload(path: str) -> bool:
     return bool(utils.is_in_or_equal(Path(path).resolve(), utils.get_upload_folder()))
 
 
-def picture_upload(name: str, prompt: str, **settings: Any) -> Upload:
-    """Make a field for a picture.  name: its accessible name; prompt: what it says while it is empty"""
+def picture_upload(name: str, prompt: str = "", *, text: Callable[[str], Any] = label, **settings: Any) -> Upload:
+    """Make a field for a picture.
+
+    name: its accessible name; prompt: what it says while it is empty; text: translates them
+    """
     sources: Any = ["upload", "webcam", "clipboard"]
-    field = Upload(label=label(name), placeholder=label(prompt), interactive=True, sources=sources, buttons=[], **settings)
+    placeholder = text(prompt) if prompt else None
+    field = Upload(label=text(name), placeholder=placeholder, interactive=True, sources=sources, buttons=[], **settings)
     field.picture_name = name.lower()
     return field
 
@@ -95,10 +99,13 @@ def heading(text: str) -> gr.Markdown:
     return gr.Markdown("## " + label(text), elem_classes="heading")
 
 
-def option_field(name: str, dropdown: list[tuple[str, Any]] | None = None, **settings: Any) -> Any:
+def option_field(
+    name: str, dropdown: list[tuple[str, Any]] | None = None, *, text: Callable[[str], Any] = label, **settings: Any
+) -> Any:
     """Make the form field of an option, with its title, range, default and help.
 
     dropdown: labels and values to offer in a drop-down list, instead of the whole range
+    text: translates the texts
     settings: arguments of the Gradio component that replace those made from the option
     """
     field = _SCHEMA[name]
@@ -109,12 +116,12 @@ def option_field(name: str, dropdown: list[tuple[str, Any]] | None = None, **set
         "elem_id": name,
         **settings,
     }
-    for text in ("label", "info"):
-        arguments[text] = label(arguments[text]) if arguments[text] else None
+    for shown in ("label", "info"):
+        arguments[shown] = text(arguments[shown]) if arguments[shown] else None
     if dropdown is not None:
-        return gr.Dropdown([(text if text.isdigit() else label(text), value) for text, value in dropdown], **arguments)
+        return gr.Dropdown([(title if title.isdigit() else text(title), value) for title, value in dropdown], **arguments)
     if field["kind"] == "choice":
-        offers = [(label(text), value) for text, value in choices(name)]
+        offers = [(text(title), value) for title, value in choices(name)]
         return gr.Radio(offers, **{**arguments, "value": arguments["value"] or ""})
     if field["kind"] in ("float", "floats"):
         return gr.Slider(field["low"], field["high"], step=_SLIDER_STEPS[name], **arguments)
@@ -143,11 +150,14 @@ def status(text: str, fraction: float | None = None) -> dict[str, Any]:
     return {"text": text, "fraction": fraction}
 
 
-def mask_editor(photo: Image.Image) -> gr.HTML:
-    """Make a brush to paint a mask on the photo. Its value is a PNG file as a data URL, "" if nothing is painted."""
+def mask_editor(photo: str) -> gr.HTML:
+    """Make a brush to paint a mask on a photo. Its value is a PNG file as a data URL, "" if nothing is painted.
+
+    photo: its address
+    """
     return gr.HTML(
         value="",
-        photo=uploads.jpeg_data_url(photo),
+        photo=photo,
         elem_id="mask",
         html_template=web_file("mask.html"),
         css_template=web_file("mask.css"),

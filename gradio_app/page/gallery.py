@@ -55,10 +55,6 @@ class Photo(NamedTuple):
         return WallPicture(self.title, address(thumbnail))
 
     @property
-    def picture(self) -> Image.Image:
-        return uploads.read_upload(self.photo, "the photo")
-
-    @property
     def size(self) -> tuple[int, int]:
         """Width and height"""
         with Image.open(self.photo) as photo:

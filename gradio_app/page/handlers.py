@@ -110,7 +110,7 @@ def choose_style_loss(event: gr.SelectData) -> str:
     return STYLE_LOSS_CHOICES[index][1]
 
 
-def show_seed(preset: str) -> dict[str, Any]:
+def show_seed(preset: str) -> Any:
     """Show the seed only where a painting begins with noise."""
     try:
         options = resolve_options({"preset": preset})

@@ -127,7 +127,8 @@ def add_components() -> Page:
 def _add_stage() -> dict[str, Any]:
     """What shows the result.  -> components by their names in Page"""
     result = result_viewer(ARRIVAL.pair)
-    with gr.Row(visible=False, elem_id="result_buttons") as result_buttons:
+    # The column keeps the space for them on phones.
+    with gr.Column(elem_id="result_actions"), gr.Row(visible=False, elem_id="result_buttons") as result_buttons:
         download = gr.DownloadButton(label("Download"), variant="primary", elem_id="download", min_width=110)
         jpeg_button = gr.Button("JPEG", elem_id="jpeg", min_width=80)
         film_button = gr.Button(label("Film"), elem_id="film", min_width=80)
@@ -216,7 +217,7 @@ def _add_more_options() -> dict[str, Any]:
             )
             share = gr.Slider(0, 1, 0.5, step=0.05, label=label("Share of the second painting"), elem_id="share")
         with gr.Tab(label("Brush"), elem_id="brush_tab"):
-            mask = components.mask_editor(ARRIVAL.picture)
+            mask = components.mask_editor(address(Path(ARRIVAL.photo)))
             mask_use = gr.Radio(
                 [(label(text), value) for text, value in components.MASK_USES],
                 label=label("The brushed area"),

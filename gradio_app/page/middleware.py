@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from html import escape
 
@@ -94,7 +95,12 @@ class LinkPreview:
                 body.extend(message.get("body", b""))
                 if not message.get("more_body", False):
                     content = _describe(body.decode(), _page_address(scope)).encode()
-                    MutableHeaders(scope=start)["content-length"] = str(len(content))
+                    headers = MutableHeaders(scope=start)
+                    headers.add_vary_header("Accept-Encoding")
+                    if b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b""):
+                        content = gzip.compress(content, 6)  # to an eighth: nothing of the page can be shown before
+                        headers["content-encoding"] = "gzip"
+                    headers["content-length"] = str(len(content))
                     await send(start)
                     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
 

@@ -88,7 +88,7 @@ def serve(middleware: ModuleType, page: Response | None = None, root_path: str =
     app.add_middleware(middleware.LinkPreview)
     app.add_api_route("/", lambda: page or HTMLResponse(GRADIO_PAGE), methods=["GET", "HEAD"])
     app.add_api_route("/other", lambda: HTMLResponse(GRADIO_PAGE))
-    return TestClient(app, base_url="http://page.example", root_path=root_path)
+    return TestClient(app, base_url="http://page.example", root_path=root_path, headers={"accept-encoding": "identity"})
 
 
 def test_a_link_to_the_page_has_a_title_a_text_and_a_picture(middleware: ModuleType) -> None:
@@ -240,3 +240,12 @@ def test_the_page_as_it_is_served(page_server: SimpleNamespace) -> None:
 
 def local_path(address: str, page: str) -> str:
     return address.removeprefix(f"{page}static/").replace("fonts/", "web/fonts/")
+
+
+def test_the_page_is_compressed_where_the_client_can_read_it(middleware: ModuleType) -> None:
+    client = serve(middleware)
+    plain, small = (client.get("/", headers={"accept-encoding": coding}) for coding in ("identity", "gzip, br"))
+    assert "content-encoding" not in plain.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert small.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert small.text == plain.text

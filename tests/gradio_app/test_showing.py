@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -133,17 +133,28 @@ def test_a_phone_shows_the_result_first_and_what_paints_always(open_page: OpenPa
 
 
 @ON_ONE_SERVER
-def test_large_photos_are_shrunk_before_they_are_sent(open_page: OpenPage, tmp_path: Path) -> None:
-    photo = tmp_path / "large.jpg"
+def test_large_photos_are_shrunk_before_they_are_sent(
+    open_page: OpenPage, page_server: SimpleNamespace, tmp_path: Path
+) -> None:
+    photo = tmp_path / "huge.jpg"
     Image.effect_noise((5200, 3900), 60).convert("RGB").save(photo, quality=60)
     visitor = open_page()
-    sent: list[int] = []
-
-    def record(request: Any) -> None:
-        if "/upload" in request.url:
-            sent.append(len(request.post_data_buffer or b""))
-
-    visitor.page.on("request", record)
     visitor.upload("photo", photo)
-    visitor.wait_until(lambda: sent)
-    assert 0 < sent[0] < photo.stat().st_size
+    visitor.find("photo").locator("img[src*='huge']").wait_for()
+    (sent,) = (path for path in page_server.uploads.rglob("huge.jpg") if "paintings" not in path.parts)
+    with Image.open(sent) as picture:
+        assert picture.size == (4096, 3072)
+    assert sent.stat().st_size < photo.stat().st_size
+
+
+@ON_ONE_SERVER
+def test_the_page_is_small_enough_for_a_slow_connection(open_page: OpenPage) -> None:
+    visitor = open_page(window={"width": 390, "height": 844}, touch=True)
+    visitor.find("style").locator("img").wait_for()
+    loaded = visitor.page.evaluate(
+        """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+            .map(entry => [entry.name, entry.encodedBodySize])"""
+    )
+    assert sum(size for name, size in loaded if not name.endswith(".jpg")) < 600_000  # 3 s at 1.6 Mbit/s
+    assert sum(size for name, size in loaded if name.endswith("_small.jpg")) < 120_000
+    assert sum(name.endswith("_small.jpg") for name, _ in loaded) < 14  # the others load when they come near
