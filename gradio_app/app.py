@@ -92,7 +92,8 @@ def _connect_inputs(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
     for picture, which in ((page.photo, "photo"), (page.style, "style")):
         remember = functools.partial(handlers.remember_name, which=which)
         picture.upload(remember, [page.names, picture], page.names, preprocess=False, **UNQUEUED)
-    page.photo.upload(handlers.forget_choice, None, page.photos, **UNQUEUED)
+    shown_photo = [page.photos, page.result, page.result_buttons, page.shown_result, page.status]
+    page.photo.upload(on.show_photo, page.photo, shown_photo, **PRIVATE)
     page.style.upload(handlers.forget_style, None, [page.gallery, page.network], **UNQUEUED)
     estimate: dict[str, Any] = {"fn": estimate_message, "inputs": page.estimate_inputs, "outputs": page.estimate}
     estimate |= {**UNQUEUED, "preprocess": False}
@@ -122,7 +123,9 @@ def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers, painting: Pai
     style_chosen = page.gallery.select(
         handlers.choose_style, page.names, [page.style, page.network, page.names], trigger_mode="multiple", **UNQUEUED
     )
-    several_chosen = page.gallery.submit(handlers.choose_several, None, page.chosen, trigger_mode="multiple", **UNQUEUED)
+    several_chosen = page.gallery.submit(
+        handlers.choose_several, None, [page.chosen, page.gallery], trigger_mode="multiple", **UNQUEUED
+    )
     pictures = [page.photo, page.style, page.second_style]
     reset = [page.stylize_button, page.new_result, page.refined_result]
     for listen, validate, inputs, outputs, trigger_mode, paint in (

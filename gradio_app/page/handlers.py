@@ -87,17 +87,13 @@ def choose_style(names: dict[str, str], event: gr.SelectData) -> tuple[Any, str,
     return style.painting or None, style.network, {**names, "style": style.title}
 
 
-def choose_several(event: gr.EventData) -> list[int]:
-    """Return the styles that are picked, by index.  Raises gr.Error for what the page does not send"""
+def choose_several(event: gr.EventData) -> tuple[list[int], dict[str, Any]]:
+    """Return the styles that are picked, by index, and end picking.  Raises gr.Error for what the page does not send"""
     picked = event._data.get("indices") if isinstance(event._data, dict) else None
-    if not isinstance(picked, list) or not 2 <= len(picked) <= MAX_SEVERAL or not set(picked) <= set(range(len(STYLES))):
+    on_wall = range(len(STYLES))
+    if not isinstance(picked, list) or not 2 <= len(picked) <= MAX_SEVERAL or any(index not in on_wall for index in picked):
         raise gr.Error("These styles are not on the wall.", print_exception=False)
-    return picked
-
-
-def forget_choice() -> dict[str, Any]:
-    """The visitor's own photo takes the place of those to try."""
-    return update_wall(chosen=-1)
+    return picked, update_wall(picked=[])
 
 
 def forget_style() -> tuple[dict[str, Any], str]:
@@ -171,6 +167,21 @@ class Handlers:
             page.shown_result: None,
             page.names: {**names, "photo": Path(photo.photo).stem},
             page.gallery: update_wall(previews={}),  # which showed another photo
+        }
+
+    def show_photo(self, photo: Any, request: gr.Request) -> Updates:
+        """Show the visitor's own photo, in place of those to try and of what was painted of another."""
+        page = self._page
+        if not isinstance(photo, Image.Image) or sessions.is_painting(request.session_hash or ""):
+            return {page.photos: update_wall(chosen=-1)}
+        address = uploads.file_address(uploads.write_jpeg(photo, new_folder() / "photo.jpg", uploads.SCREEN_SIDE))
+        text = translate("Your photo is ready: tap a painting.", preferred_language(request))
+        return {
+            page.photos: update_wall(chosen=-1),
+            page.result: picture_pair(address, address, photo.size, title=""),
+            page.result_buttons: gr.update(visible=False),
+            page.shown_result: None,
+            page.status: status(text),
         }
 
     def make_sheet(self, results: list[PaintingResult], request: gr.Request) -> Updates:

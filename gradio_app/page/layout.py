@@ -20,6 +20,8 @@ from .texts import label
 from .viewer import result_viewer
 
 SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= painter.MAX_SIZE]
+#: Open the browser's dialog for a photo.
+CHOOSE_PHOTO = "() => document.querySelector('#photo input[type=file]').click()"
 SECOND_STYLE_USES = [("Everything, mixed", "mixed"), ("The brushed area", "brush"), ("Large shapes", "coarse")]
 #: How many styles may be painted at once
 MAX_SEVERAL = 6
@@ -116,7 +118,7 @@ def add_components() -> Page:
             stage = _add_stage()
         with gr.Column(scale=4, min_width=320, elem_id="controls"):
             controls = _add_controls()
-    gr.Markdown((ASSETS / "footer.md").read_text(encoding="utf-8"), elem_id="footer")
+    gr.Markdown(label(" ".join((ASSETS / "footer.md").read_text(encoding="utf-8").split())), elem_id="footer")
     states: dict[str, Any] = {name: gr.State() for name in ("new_result", "shown_result", "refined_result")}
     names = {"photo": Path(ARRIVAL.photo).stem, "style": STYLES[0].title}
     states |= {"photo_size": gr.State(ARRIVAL.size), "names": gr.State(names), "results": gr.State([])}
@@ -127,15 +129,16 @@ def add_components() -> Page:
 def _add_stage() -> dict[str, Any]:
     """What shows the result.  -> components by their names in Page"""
     result = result_viewer(ARRIVAL.pair)
-    # The column keeps the space for them on phones.
-    with gr.Column(elem_id="result_actions"), gr.Row(visible=False, elem_id="result_buttons") as result_buttons:
-        download = gr.DownloadButton(label("Download"), variant="primary", elem_id="download", min_width=110)
-        jpeg_button = gr.Button("JPEG", elem_id="jpeg", min_width=80)
-        film_button = gr.Button(label("Film"), elem_id="film", min_width=80)
-        sheet_button = gr.Button(label("All on one sheet"), elem_id="sheet", min_width=120, visible=False)
-        refine = gr.Button(label("Paint at full size"), elem_id="refine", min_width=120, visible=False)
-        use_as_photo = gr.Button(label("Use as photo"), elem_id="as_photo", min_width=110)
-        use_as_style = gr.Button(label("Use as painting"), elem_id="as_style", min_width=110)
+    with gr.Column(elem_id="result_actions"):  # one of the two: page.css hides the button where there is a result
+        gr.Button(label("Choose your photo"), elem_id="own_photo").click(None, None, None, js=CHOOSE_PHOTO)
+        with gr.Row(visible=False, elem_id="result_buttons") as result_buttons:
+            download = gr.DownloadButton(label("Download"), variant="primary", elem_id="download", min_width=110)
+            jpeg_button = gr.Button("JPEG", elem_id="jpeg", min_width=80)
+            film_button = gr.Button(label("Film"), elem_id="film", min_width=80)
+            sheet_button = gr.Button(label("All on one sheet"), elem_id="sheet", min_width=120, visible=False)
+            refine = gr.Button(label("Paint at full size"), elem_id="refine", min_width=120, visible=False)
+            use_as_photo = gr.Button(label("Use as photo"), elem_id="as_photo", min_width=110)
+            use_as_style = gr.Button(label("Use as painting"), elem_id="as_style", min_width=110)
     file = gr.DownloadButton("File", elem_id="file", visible="hidden")
     with gr.Column(elem_id="session_column"):  # which page.css hides while it is empty
         components.heading("Your paintings")
@@ -162,11 +165,12 @@ def _add_controls() -> dict[str, Any]:
         photo = components.picture_upload("Photo", "Choose a photo", elem_id="photo", min_width=150, value=ARRIVAL.photo)
         photos = picture_wall([photo.wall_picture for photo in PHOTOS], "Photos to try", "photos", chosen=0)
     components.heading("2 Painting")
+    gr.Markdown(label("Tap one, and your photo is painted at once."), elem_classes="hint")
     gallery = picture_wall([style.wall_picture for style in STYLES], "Paintings", "gallery", several=MAX_SEVERAL, chosen=0)
     style = components.picture_upload(
         "Painting", "Or add your own painting", elem_id="style", min_width=150, value=STYLES[0].painting
     )
-    components.heading("3 Paint it")
+    components.heading("3 Adjust")
     with gr.Row(elem_id="strength_row"):
         strength = components.option_field("strength", info="Left: closer to your photo. Right: closer to the painting.")
         compare_button = gr.Button(label("Compare strengths"), elem_id="compare", size="sm", min_width=120)
@@ -206,7 +210,7 @@ def _add_more_options() -> dict[str, Any]:
             quality = components.option_field("quality", info="Draft is quickest, Fine takes longest.")
             same_size = ("Same as the photo", 0)
             size = components.option_field("size", dropdown=[*((str(n), n) for n in SIZES), same_size])
-            style_scale = components.option_field("style_scale")
+            style_scale = components.option_field("style_scale", info="Below 1, the strokes are finer.")
         with gr.Tab(label("Mix"), elem_id="mix_tab"):
             second_style = components.picture_upload("Second painting", "Mix in another painting", elem_id="second")
             use = gr.Radio(
@@ -217,6 +221,7 @@ def _add_more_options() -> dict[str, Any]:
             )
             share = gr.Slider(0, 1, 0.5, step=0.05, label=label("Share of the second painting"), elem_id="share")
         with gr.Tab(label("Brush"), elem_id="brush_tab"):
+            gr.Markdown(label("Paint over the part of the photo that you mean."), elem_classes="hint")
             mask = components.mask_editor(address(Path(ARRIVAL.photo)))
             mask_use = gr.Radio(
                 [(label(text), value) for text, value in components.MASK_USES],

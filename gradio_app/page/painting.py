@@ -55,6 +55,8 @@ class Stage(NamedTuple):
     title: str  # of the result: its style's, also for the names of files
     first: PaintingResult | None = None  # what this stage takes the place of
     to_refine: bool = False  # whether another stage follows
+    part: int = 0  # of several paintings: which one this is
+    parts: int = 1
 
 
 class PaintingHandlers:
@@ -124,7 +126,7 @@ class PaintingHandlers:
                     first = None if asked.network else painter.first_settings(asked.photo.size, asked.settings)
                     settings = {**(first or asked.settings), **more}
                     asked = asked._replace(settings={**settings, "quality": "instant"})
-                    stage = Stage(painter.paint_instant, asked, title, to_refine=True)
+                    stage = Stage(painter.paint_instant, asked, title, None, True, number - 1, len(entries))
                     result = yield from self._paint(stage, painting, values, language)
                     if result is None or painting.superseded:
                         return
@@ -184,7 +186,9 @@ class PaintingHandlers:
                     if painting.superseded:
                         return None
                     if not last.end_reason:
-                        updates: Updates = {page.status: status(progress_message(last, language), last.fraction)}
+                        updates: Updates = {
+                            page.status: status(progress_message(last, language), (stage.part + last.fraction) / stage.parts)
+                        }
                         if first is None or last.size >= first.painted_at:  # smaller previews look worse
                             if asked.mask is not None:
                                 uploads.overlay_preview(asked.photo, Path(last.preview), asked.mask)

@@ -48,6 +48,14 @@
         shrink(file).catch(() => file).then(small => { shrunk.add(small); put(input, small); });
     }, true);
 
+    // While several paintings are picked, "Paint it" paints those.
+    document.addEventListener('click', event => {
+        const paint = document.querySelector('#gallery .paint');
+        if (!event.target.closest('#go') || !paint?.offsetParent || paint.disabled) return;
+        event.stopImmediatePropagation();
+        paint.click();
+    }, true);
+
     // Gradio's footer names its pictures as the texts beside them: screen readers would say them twice.
     const silence = retries => {
         const pictures = document.querySelectorAll('footer img');

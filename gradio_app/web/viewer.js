@@ -69,6 +69,7 @@ const showPictures = (value, photo, painting) => {
     isNewPainting = false;
     message.textContent = '';
     viewer.classList.add('filled');
+    viewer.classList.toggle('single', value.photo === value.painting);  // nothing to compare
     shown = value;
 };
 const showNothing = () => {

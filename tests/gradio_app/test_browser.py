@@ -86,6 +86,7 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor = open_page()
     visitor.upload("photo", small)
     visitor.open_tab("Brush")
+    visitor.find("mask").locator("img[src^='data:']").wait_for()  # the uploaded photo, in place of that on arrival
     canvas = visitor.find("mask").locator("canvas")
     canvas.evaluate("canvas => canvas.scrollIntoView({block: 'start'})")
     canvas.hover(position={"x": 1, "y": 1})  # waits until the canvas no longer moves

@@ -112,3 +112,11 @@ def test_examples_are_complete(load_module: LoadModule) -> None:
         assert example["recipe"]["options"]["size"] == max(photo.size)
     for path in assets.iterdir():
         assert path.stat().st_size < 1 << 20
+
+
+@pytest.mark.parametrize("picked", [None, [], [0], [0, 99], [0, -1], list(range(7)), ["0", "1"], [0, [1]], "01", {"a": 1}])
+def test_only_styles_on_the_wall_can_be_painted_at_once(load_module: LoadModule, picked: object) -> None:
+    handlers = load_module("page.handlers")
+    with pytest.raises(handlers.gr.Error, match="not on the wall"):
+        handlers.choose_several(SimpleNamespace(_data={"indices": picked}))
+    assert handlers.choose_several(SimpleNamespace(_data={"indices": [3, 1]}))[0] == [3, 1]

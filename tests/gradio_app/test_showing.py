@@ -49,12 +49,27 @@ def test_several_paintings_are_painted_and_put_on_one_sheet(open_page: OpenPage,
     wall.get_by_role("button", name="Pick several").click()
     for index in (1, 3):
         visitor.tiles("gallery").nth(index).click()
-    wall.get_by_role("button", name="Paint these 2").click()
+    assert wall.get_by_role("button", name="Paint these 2").is_visible()
+    visitor.find("go").click()  # paints those that are picked, too
     visitor.find("sheet").wait_for()
     visitor.find("go").wait_for()
     assert visitor.tiles("session").count() == 2
+    assert not wall.get_by_role("button", name="Paint these").is_visible()  # picking has ended
     with Image.open(save(visitor, "sheet", tmp_path)) as sheet:
         assert sheet.width > 2 * 72
+    assert not visitor.find("result").get_by_role("slider").is_visible()  # there is nothing to compare
+
+
+@ON_ONE_SERVER
+def test_an_uploaded_photo_is_shown_and_confirmed(open_page: OpenPage, small: Path) -> None:
+    visitor = open_page()
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.find("own_photo").click()
+    chooser.value.set_files(small)
+    visitor.wait_until(lambda: visitor.status() == "Your photo is ready: tap a painting.", 20)
+    visitor.wait_until(lambda: "/photo.jpg" in visitor.result_url(), 20)
+    visitor.paint()
+    assert not visitor.find("own_photo").is_visible()
 
 
 @ON_ONE_SERVER
