@@ -24,7 +24,7 @@ import gradio as gr
 from PIL import Image
 from starlette.middleware import Middleware
 
-from page import components, handlers, requests, texts, uploads
+from page import components, handlers, paint_job, requests, texts, uploads
 from page.api import stylize
 from page.handlers import Handlers
 from page.jobs import estimate_message
@@ -156,7 +156,8 @@ def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers, painting: Pai
             **PRIVATE,
         )
         for listen_to_end in (painted.then, painted.failure):  # `then` does not run after a failure
-            listen_to_end(on.painting_finished, [page.new_result, page.results], shown, **UNQUEUED)
+            listen_to_end(on.painting_finished, [page.new_result, page.results], [*shown, page.stored], **UNQUEUED)
+    blocks.load(on.restore, page.stored, [*page.result_outputs, *page.session_outputs, page.results], **UNQUEUED)
     page.stop_button.click(handlers.stop_painting, None, None, **UNQUEUED)
     blocks.unload(handlers.stop_painting)
 
@@ -185,7 +186,7 @@ def launch(**settings: Any) -> Any:
     return demo.launch(
         theme=THEME,
         css=components.web_file("page.css"),
-        js=components.web_file("page.js").replace("MAX_SIDE", str(painter.MAX_SIZE)),
+        js=components.web_file("page.js").replace("MAX_SIDE", str(paint_job.MAX_SIZE)),
         max_file_size=f"{uploads.MAX_MEGABYTES}mb",
         show_error=False,
         run_history=False,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from impasto.option_values import FACES, NOTHING, finds_faces
 
-from . import painter, uploads
+from . import paint_job, painter, uploads
 from .jobs import expected_seconds, make_job, require_pictures
 from .messages import error_message, progress_message, waiting_message
 from .sessions import client_address, sessions
@@ -48,7 +48,7 @@ def stylize(
     """
     address = client_address(request)
     language = preferred_language(request)
-    session = f"program {address if painter.ON_SPACE else uuid.uuid4().hex}"
+    session = f"program {address if paint_job.ON_SPACE else uuid.uuid4().hex}"
     try:
         photo, styles = require_pictures(photo, style)
         settings = {"strength": strength, "colors": colors, "quality": quality, "size": size, "seed": seed}

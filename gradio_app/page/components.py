@@ -19,7 +19,7 @@ from impasto import ImageError
 from impasto.images.faces import Face
 from impasto.options import option_schema
 
-from . import uploads
+from . import texts, uploads
 from .texts import label
 
 _SCHEMA = {field["name"]: field for field in option_schema()}
@@ -31,6 +31,13 @@ _CHOICE_TITLES = {
     "The photo's": "From the photo",
     "Matched to the photo's": "Painting, tuned to the photo",
 }
+#: The English texts of mask.js
+MASK_TEXTS = (
+    "Mask: arrow keys move the brush, with Shift they paint, Space paints a dot",
+    "Choose a photo first.",
+    "Brush size",
+    "Clear",
+)
 #: Uses of the mask editor
 PAINT, PROTECT = "paint", "protect"
 MASK_USES = [("Paint only there", PAINT), ("Keep its shapes, as those of faces", PROTECT)]
@@ -161,7 +168,7 @@ def mask_editor(photo: str) -> gr.HTML:
         elem_id="mask",
         html_template=web_file("mask.html"),
         css_template=web_file("mask.css"),
-        js_on_load=web_file("mask.js"),
+        js_on_load=f"const constants = {json.dumps({'texts': texts.for_browser(MASK_TEXTS)})};\n{web_file('mask.js')}",
         apply_default_css=False,
     )
 

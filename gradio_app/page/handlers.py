@@ -22,8 +22,8 @@ from .gallery import PHOTOS, STYLE_LOSS_CHOICES, STYLES
 from .layout import MAX_SEVERAL, Page
 from .messages import KEEP_FACES, RESULT_DELETED, error_message, faces_message
 from .picture_wall import update_wall
-from .results import PaintingResult, open_picture
-from .sessions import new_folder, sessions
+from .results import PaintingResult, open_picture, stored_results
+from .sessions import new_folder, paintings_folder, sessions
 from .texts import label, preferred_language, translate
 from .viewer import picture_pair
 from .views import Updates, Views
@@ -133,7 +133,15 @@ class Handlers:
         updates: Updates = {page.stylize_button: gr.update(visible=True), page.stop_button: gr.update(visible=False)}
         if result is not None:
             updates |= self._views.session(result, results)
+            updates[page.stored] = [each.name for each in results]
         return updates
+
+    def restore(self, names: Any) -> Updates:
+        """After a reload of the page, show the paintings that the visitor has made already."""
+        page, results = self._page, stored_results(paintings_folder(), names)
+        if not results:
+            return {page.results: []}
+        return {**self._views.session(results[0], results), page.results: results}
 
     def change_strength(self, strength: float, result: PaintingResult | None, request: gr.Request) -> Updates:
         """Fade the painting to a lower strength at once; a higher one has to be painted."""

@@ -13,7 +13,7 @@ from impasto import ImageError, ImpastoError, OptionError
 from impasto.images.picture import read_picture
 from impasto.option_values import FACES, NOTHING
 
-from . import painter, uploads
+from . import paint_job, uploads
 from .messages import error_message, estimate_text
 from .results import PaintingResult, open_picture
 from .sessions import sessions
@@ -38,13 +38,13 @@ def require_pictures(photo: Any, *styles: Any, network: str = "") -> tuple[Image
 
 def make_job(
     photo: Image.Image, styles: list[Image.Image], settings: dict[str, Any], folder: Path, **more: Any
-) -> painter.Job:
+) -> paint_job.Job:
     """Raises OptionError.
 
     more: other fields of Job
     """
-    options = painter.validated_options(photo.size, settings)
-    return painter.Job(np.asarray(photo), [np.asarray(style) for style in styles], options, str(folder), **more)
+    options = paint_job.validated_options(photo.size, settings)
+    return paint_job.Job(np.asarray(photo), [np.asarray(style) for style in styles], options, str(folder), **more)
 
 
 def refinement(result: PaintingResult, photo: Image.Image, styles: list[Image.Image]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def refinement(result: PaintingResult, photo: Image.Image, styles: list[Image.Im
     given = [read_picture(np.asarray(picture)).digest for picture in (photo, *styles)]
     if given != [recipe["content"], *recipe["styles"]]:
         raise ImageError("The photo or the painting was changed since: press Paint it instead.")
-    options = {name: recipe["options"].get(name) for name in painter.ALLOWED_OPTIONS}
+    options = {name: recipe["options"].get(name) for name in paint_job.ALLOWED_OPTIONS}
     options["protect"] = FACES if recipe.get("faces") else NOTHING
     mask = open_picture(result.mask).resize(photo.size) if result.mask else None
     return {
@@ -71,7 +71,7 @@ def refinement(result: PaintingResult, photo: Image.Image, styles: list[Image.Im
     }
 
 
-def style_masks(brushed: Image.Image | None) -> list[painter.Pixels]:
+def style_masks(brushed: Image.Image | None) -> list[paint_job.Pixels]:
     """Make the masks of two styles: the second goes where the mask is brushed, the first elsewhere.  Raises ImageError."""
     if brushed is None:
         raise ImageError("Brush the area of the second painting first: open More, then Brush.")
@@ -97,7 +97,7 @@ def estimate_message(
     settings = {"preset": preset, "quality": quality, "size": size, "style_loss": style_loss, "padding": padding}
     width, height = photo_size
     try:
-        return estimate_text(painter.estimate((width, height), settings), language)
+        return estimate_text(paint_job.estimate((width, height), settings), language)
     except OptionError:  # values that the page's own fields do not send
         return ""
     except ImpastoError as error:
@@ -107,6 +107,6 @@ def estimate_message(
 def expected_seconds(photo: Image.Image, settings: dict[str, Any]) -> float:
     """Estimate how long a job takes, for those who wait for it; 0 if that is unknown."""
     try:
-        return painter.estimate(photo.size, settings).seconds
+        return paint_job.estimate(photo.size, settings).seconds
     except ImpastoError:  # it will be reported when the job is painted
         return 0.0

@@ -10,7 +10,7 @@ import gradio as gr
 
 from impasto.option_values import finds_faces
 
-from . import components, painter
+from . import components, paint_job
 from .components import Upload
 from .gallery import ARRIVAL, ASSETS, PHOTOS, STYLE_LOSS_CHOICES, STYLES
 from .messages import KEEP_FACES
@@ -19,7 +19,7 @@ from .static_files import address
 from .texts import label
 from .viewer import result_viewer
 
-SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= painter.MAX_SIZE]
+SIZES = [size for size in (256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096) if size <= paint_job.MAX_SIZE]
 #: Open the browser's dialog for a photo.
 CHOOSE_PHOTO = "() => document.querySelector('#photo input[type=file]').click()"
 SECOND_STYLE_USES = [("Everything, mixed", "mixed"), ("The brushed area", "brush"), ("Large shapes", "coarse")]
@@ -72,6 +72,7 @@ class Page:
     estimate: gr.Markdown
     status: gr.HTML
 
+    stored: gr.BrowserState  # list[str]: the names of the results, which outlive a reload of the page
     results: gr.State  # list[PaintingResult] of this session, newest first
     new_result: gr.State  # PaintingResult | None, of the painting that has just finished
     shown_result: gr.State  # PaintingResult | None
@@ -120,6 +121,7 @@ def add_components() -> Page:
             controls = _add_controls()
     gr.Markdown(label(" ".join((ASSETS / "footer.md").read_text(encoding="utf-8").split())), elem_id="footer")
     states: dict[str, Any] = {name: gr.State() for name in ("new_result", "shown_result", "refined_result")}
+    states["stored"] = gr.BrowserState([], storage_key="impasto-paintings")
     names = {"photo": Path(ARRIVAL.photo).stem, "style": STYLES[0].title}
     states |= {"photo_size": gr.State(ARRIVAL.size), "names": gr.State(names), "results": gr.State([])}
     states |= {"network": gr.State(STYLES[0].network), "sheet": gr.State([]), "chosen": gr.State([])}

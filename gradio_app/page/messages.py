@@ -11,8 +11,9 @@ from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, Weig
 from impasto.errors import TooThinError
 from impasto.formatting import format_bytes, format_duration
 
-from . import painter
-from .painter import Estimate, Progress, StoppedError, Waiting
+from . import paint_job
+from .paint_job import Estimate, Progress, StoppedError
+from .painter import Waiting
 from .sessions import TooManyPaintingsError
 from .texts import translate
 
@@ -64,7 +65,7 @@ def waiting_message(waiting: Waiting, language: str, *, refine: bool = False) ->
 def estimate_text(estimate: Estimate, language: str) -> str:
     """What a painting takes. The memory is said only where it is the visitor's own."""
     duration = format_duration(estimate.seconds)
-    if not estimate.memory or painter.ON_SPACE:
+    if not estimate.memory or paint_job.ON_SPACE:
         return translate("About {duration}", language, duration=duration)
     text = "About {duration}, {memory}"
     return translate(text, language, duration=duration, memory=format_bytes(estimate.memory))

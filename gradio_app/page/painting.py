@@ -14,7 +14,7 @@ from PIL import Image
 
 from impasto import ImpastoError
 
-from . import painter, uploads
+from . import paint_job, painter, uploads
 from .components import status
 from .file_names import file_name
 from .gallery import STYLES, Style
@@ -30,17 +30,15 @@ from .messages import (
     result_message,
     waiting_message,
 )
-from .painter import Progress
+from .paint_job import Progress
 from .picture_wall import update_wall
 from .requests import PaintingRequest, Values, read_request, read_settings
-from .results import PaintingResult, save_result
+from .results import MAX_STORED, PaintingResult, save_result
 from .sessions import Painting, client_address, mark_created, sessions
 from .texts import preferred_language, translate
 from .viewer import picture_pair
 from .views import Updates, Views
 
-#: Results that a session shows; older ones can no longer be opened.
-_MAX_SESSION_RESULTS = 24
 #: Longest side of the previews of a visitor's photo, in pixels
 _PREVIEW_SIDE = 192
 #: What "Compare strengths" paints
@@ -77,7 +75,7 @@ class PaintingHandlers:
             if asked.refined is not None:
                 first_settings, exact = None, True
             else:
-                first_settings = asked.settings if asked.network else painter.first_settings(asked.photo.size, asked.settings)
+                first_settings = _first_settings(asked)
                 exact = bool(asked.styles) and asked.settings["quality"] != "instant"
             with sessions.painting(_session(request), client_address(request), supersede=True) as painting:
                 yield self._start(asked, painting, language)
@@ -123,8 +121,7 @@ class PaintingHandlers:
                         asked = PaintingRequest(photo, styles, settings, None, None, None, style.network)
                     if number == 1:
                         yield self._start(asked, painting, language)
-                    first = None if asked.network else painter.first_settings(asked.photo.size, asked.settings)
-                    settings = {**(first or asked.settings), **more}
+                    settings = {**(_first_settings(asked) or asked.settings), **more}
                     asked = asked._replace(settings={**settings, "quality": "instant"})
                     stage = Stage(painter.paint_instant, asked, title, None, True, number - 1, len(entries))
                     result = yield from self._paint(stage, painting, values, language)
@@ -153,6 +150,7 @@ class PaintingHandlers:
             page.status: status(translate(STARTING, language), 0.0),
             page.stylize_button: gr.update(visible=False),  # also after the end of a painting that was superseded
             page.stop_button: gr.update(visible=True),
+            page.sheet_button: gr.update(visible=False),  # of what was painted before
         }
         if asked.refined is None:
             photo = uploads.file_address(uploads.write_jpeg(asked.photo, painting.new_folder() / "photo.jpg"))
@@ -205,7 +203,7 @@ class PaintingHandlers:
             yield {page.new_result: first}
             return first
         result = self._save(stage, last, time.monotonic() - start, folder, values, language, previews)
-        results = [result, *values[page.results]][:_MAX_SESSION_RESULTS]
+        results = [result, *values[page.results]][:MAX_STORED]
         updates = {page.new_result: result, page.results: results}
         if stage.to_refine and last.end_reason == "done":
             first_message = status(first_result_message(time.monotonic() - start, language), 0.0)
@@ -235,11 +233,13 @@ class PaintingHandlers:
             result = result._replace(opacity=values[page.refined_result].opacity)  # as it was faded
         mark_created(folder)
         earlier = stage.first.previews if stage.first is not None else ()
-        return result._replace(
+        result = result._replace(
             title=translate(stage.title, language),
             file_stem=Path(file_name(values[page.names].get("photo", ""), stage.title, "png")).stem,
             previews=(*earlier, *previews),
         )
+        result.store()
+        return result
 
 
 def preview_styles(photo: Any, request: gr.Request) -> Iterator[dict[str, Any]]:
@@ -247,7 +247,7 @@ def preview_styles(photo: Any, request: gr.Request) -> Iterator[dict[str, Any]]:
 
     -> updates of the wall of styles
     """
-    if not isinstance(photo, Image.Image) or painter.ON_ZERO_GPU:
+    if not isinstance(photo, Image.Image) or paint_job.ON_ZERO_GPU:
         return
     small = uploads.resize_to(photo, _PREVIEW_SIDE)
     found: dict[int, str] = {}
@@ -271,6 +271,11 @@ def preview_styles(photo: Any, request: gr.Request) -> Iterator[dict[str, Any]]:
                 preview = uploads.write_jpeg(Image.fromarray(last.painting), folder / "small.jpg")
                 found[index] = uploads.file_address(preview)
             yield update_wall(previews=found)
+
+
+def _first_settings(asked: PaintingRequest) -> dict[str, Any] | None:
+    """Return the settings of a result within seconds, or None if there is none.  Raises OptionError."""
+    return asked.settings if asked.network else paint_job.first_settings(asked.photo.size, asked.settings)
 
 
 def _session(request: gr.Request) -> str:

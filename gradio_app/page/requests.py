@@ -13,7 +13,7 @@ from PIL import Image
 from impasto import ImpastoError
 from impasto.option_values import FACES, NOTHING, finds_faces
 
-from . import painter, uploads
+from . import paint_job, uploads
 from .components import PROTECT
 from .jobs import refinement, require_pictures, style_masks
 from .layout import Page
@@ -34,11 +34,11 @@ class PaintingRequest(NamedTuple):
     photo: Image.Image
     styles: list[Image.Image]
     settings: dict[str, Any]
-    style_masks: list[painter.Pixels] | None  # where each style applies
-    protected: painter.Pixels | None  # what keeps its shapes, in addition to faces
+    style_masks: list[paint_job.Pixels] | None  # where each style applies
+    protected: paint_job.Pixels | None  # what keeps its shapes, in addition to faces
     mask: Image.Image | None  # where the photo is painted; None: everywhere
     network: str  # for the first result; "": none
-    refined: painter.Pixels | None = None  # a smaller painting of the same, which is to get finer strokes
+    refined: paint_job.Pixels | None = None  # a smaller painting of the same, which is to get finer strokes
 
 
 def read_request(page: Page, values: Values) -> PaintingRequest:
@@ -61,7 +61,7 @@ def read_request(page: Page, values: Values) -> PaintingRequest:
         protected, mask = np.asarray(mask), None
     if len(styles) == 2 and masks is None:
         settings["style_weights"] = (1 - share, share)
-        settings["style_layers"] = painter.FINE_AND_COARSE_LAYERS if use == "coarse" else None
+        settings["style_layers"] = paint_job.FINE_AND_COARSE_LAYERS if use == "coarse" else None
     return PaintingRequest(photo, styles, settings, masks, protected, mask, network)
 
 

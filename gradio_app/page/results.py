@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,9 +15,13 @@ from impasto.images.encode import save_picture
 from impasto.images.picture import read_picture
 from impasto.options import resolve_options
 
-from . import painter, uploads
+from . import paint_job, uploads
 from .film import write_film
 
+#: Results of a session that are kept
+MAX_STORED = 24
+#: The file in a result's folder that describes it, and what the names of such folders look like
+_RECORD, _NAME = "result.json", re.compile(r"[0-9a-f]{32}")
 #: Suffixes of the files to download
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
 
@@ -35,6 +40,15 @@ class PaintingResult(NamedTuple):
     title: str = ""  # for visitors
     file_stem: str = "impasto"  # name of the files to download, without its extension
     previews: tuple[str, ...] = ()  # paths of JPEG files, in the order in which they were painted; they may be gone
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, which cannot be guessed"""
+        return Path(self.folder).name
+
+    def store(self) -> None:
+        """Write what `stored_results` reads."""
+        Path(self.folder, _RECORD).write_text(json.dumps(self._asdict()), encoding="utf-8")
 
     def with_strength(self, strength: float) -> PaintingResult:
         """Approximate a lower strength by fading the painting. A higher one than it was painted with changes nothing."""
@@ -55,8 +69,8 @@ class PaintingResult(NamedTuple):
         has_masks = "masks" in self.recipe or "protect" in self.recipe  # which are not kept
         if not options or not content_size or has_masks or not is_done:
             return 0
-        settings = {name: options[name] for name in painter.ALLOWED_OPTIONS if options.get(name) is not None}
-        size = min(max(content_size), painter.MAX_SIZE)
+        settings = {name: options[name] for name in paint_job.ALLOWED_OPTIONS if options.get(name) is not None}
+        size = min(max(content_size), paint_job.MAX_SIZE)
         return size if resolve_options({**settings, "size": 0}).can_refine(max(self.painted_at), size) else 0
 
     @property
@@ -122,6 +136,25 @@ class PaintingResult(NamedTuple):
     def _blend(self) -> Image.Image:
         mask = open_picture(self.mask) if self.mask else None
         return uploads.blend(open_picture(self.photo), open_picture(self.painting), self.opacity, mask)
+
+
+def stored_results(folder: Path, names: Any) -> list[PaintingResult]:
+    """Return those of the results in this folder that still exist.
+
+    names: of the results, as a browser has kept them: anything
+    """
+    found = []
+    for name in names[:MAX_STORED] if isinstance(names, list) else []:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            continue
+        try:
+            record = json.loads((folder / name / _RECORD).read_text(encoding="utf-8"))
+        except OSError:  # deleted
+            continue
+        result = PaintingResult(**{**record, "previews": tuple(record["previews"])})
+        if result.exists():
+            found.append(result)
+    return found
 
 
 def open_picture(path: str) -> Image.Image:

@@ -20,7 +20,7 @@ from gradio.utils import get_upload_folder
 from impasto import ImpastoError
 from impasto.runtime.files import temporary_path
 
-from . import painter
+from . import paint_job
 
 #: On a public page: paintings that one address may start, within so many seconds.
 MAX_PAINTINGS, RATE_WINDOW_SECONDS = 40, 3600.0
@@ -48,7 +48,7 @@ class Painting:
         """Make the folder of the next stage."""
         self._folder = new_folder()
         if self.stopped:
-            painter.request_stop(self._folder)
+            paint_job.request_stop(self._folder)
         return self._folder
 
     def stop(self) -> None:
@@ -56,7 +56,7 @@ class Painting:
         self.stopped = True
         if self._folder is not None:
             with contextlib.suppress(OSError):  # it is done, and its folder may have expired
-                painter.request_stop(self._folder)
+                paint_job.request_stop(self._folder)
 
 
 class RateLimit:
@@ -165,7 +165,7 @@ class Sessions:
                 painting.stop()
 
 
-sessions = Sessions(MAX_PAINTINGS, MAX_PREVIEWED_PHOTOS) if painter.ON_SPACE else Sessions()
+sessions = Sessions(MAX_PAINTINGS, MAX_PREVIEWED_PHOTOS) if paint_job.ON_SPACE else Sessions()
 
 
 def client_address(request: gr.Request | None) -> str:
@@ -175,7 +175,7 @@ def client_address(request: gr.Request | None) -> str:
     """
     if request is None or not request.client:
         return ""
-    forwarded = request.headers.get("x-forwarded-for", "") if painter.ON_SPACE else ""
+    forwarded = request.headers.get("x-forwarded-for", "") if paint_job.ON_SPACE else ""
     return forwarded.split(",")[0].strip() or str(request.client.host)
 
 
@@ -195,7 +195,7 @@ def use_private_folder() -> None:
 
 def new_folder() -> Path:
     """Make a folder for a painting, with a name that cannot be guessed. It expires after RETENTION_SECONDS."""
-    folder = _paintings_folder() / uuid.uuid4().hex
+    folder = paintings_folder() / uuid.uuid4().hex
     folder.mkdir(parents=True)
     mark_created(folder)
     return folder
@@ -208,7 +208,7 @@ def mark_created(folder: Path) -> None:
 
 def delete_expired(age: float = RETENTION_SECONDS) -> None:
     """Delete the folders of paintings that are at least `age` seconds old."""
-    for marker in _paintings_folder().glob(f"*/{_CREATED}"):
+    for marker in paintings_folder().glob(f"*/{_CREATED}"):
         with contextlib.suppress(OSError):  # deleted by another process
             if marker.stat().st_mtime <= time.time() - age:
                 shutil.rmtree(marker.parent)
@@ -225,5 +225,5 @@ def start_cleanup() -> None:
     threading.Thread(target=repeat, name="cleanup", daemon=True).start()
 
 
-def _paintings_folder() -> Path:
+def paintings_folder() -> Path:
     return Path(get_upload_folder(), "paintings")

@@ -1,3 +1,12 @@
+const language = navigator.language.slice(0, 2);
+const t = english => constants.texts[language]?.[english] ?? english;
+const write = () => {  // the texts; the template has none, because it cannot translate them
+    const canvas = element.querySelector('canvas'), empty = element.querySelector('.empty');
+    canvas?.setAttribute('aria-label', t('Mask: arrow keys move the brush, with Shift they paint, Space paints a dot'));
+    if (empty) empty.textContent = t('Choose a photo first.');
+    element.querySelector('.size').textContent = t('Brush size');
+    element.querySelector('.clear').textContent = t('Clear');
+};
 let lastPoint = null, keyboardPoint = null;  // last pointer position; position of the brush that the arrow keys move
 const pointOf = (event, canvas) => {
     const box = canvas.getBoundingClientRect();
@@ -54,3 +63,5 @@ element.addEventListener('click', event => {
     if (canvas) canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
     props.value = '';
 });
+watch('photo', write);
+write();

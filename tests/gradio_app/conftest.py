@@ -158,6 +158,8 @@ class Visitor:
         self.page = browser.new_page()
         self.page.set_viewport_size(window)
         self.page.emulate_media(color_scheme=color_scheme)
+        # What other windows of this browser have stored is not this visitor's; what this one stores outlives a reload.
+        self.page.add_init_script("if (!sessionStorage.visited) { localStorage.clear(); sessionStorage.visited = '1'; }")
         session = self.page.context.new_cdp_session(self.page)
         if touch:
             session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})

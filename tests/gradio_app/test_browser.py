@@ -86,7 +86,8 @@ def test_a_mask_limits_the_painting(open_page: OpenPage, small: Path, tmp_path: 
     visitor = open_page()
     visitor.upload("photo", small)
     visitor.open_tab("Brush")
-    visitor.find("mask").locator("img[src^='data:']").wait_for()  # the uploaded photo, in place of that on arrival
+    # The uploaded photo, in place of that on arrival
+    visitor.page.wait_for_function("document.querySelector('#mask img')?.naturalWidth === 72")
     canvas = visitor.find("mask").locator("canvas")
     canvas.evaluate("canvas => canvas.scrollIntoView({block: 'start'})")
     canvas.hover(position={"x": 1, "y": 1})  # waits until the canvas no longer moves
@@ -184,7 +185,7 @@ def test_every_field_of_more_options_reaches_the_recipe(open_page: OpenPage, sma
     visitor.tiles("looks").nth(3).click()
     visitor.wait_until(lambda: visitor.find("style_loss").get_by_label("Wasserstein").is_checked(), 5)
     visitor.start_painting()
-    visitor.wait_until(lambda: visitor.tiles("session").count() == 1)  # the first result
+    visitor.wait_until(lambda: "painting-100" in visitor.result_url())  # the first result
     visitor.wait_until(lambda: "preview" in visitor.result_url())
     visitor.find("stop").click()
     visitor.wait_until(lambda: visitor.status().startswith("Stopped: 256 × 192"))

@@ -52,7 +52,7 @@ def test_the_gallery_has_paintings_and_networks_and_each_style_once(
 
 def test_the_status_says_whether_a_result_is_refined(load_module: LoadModule) -> None:
     messages = load_module("page.messages")
-    progress = load_module("page.painter").Progress(1.0, (90, 60), 1, None, "", "done", np.zeros((60, 90, 3), np.uint8))
+    progress = load_module("page.paint_job").Progress(1.0, (90, 60), 1, None, "", "done", np.zeros((60, 90, 3), np.uint8))
     waiting = load_module("page.painter").Waiting
     assert messages.result_message(progress, 0.63, "en") == "Done in 0.6 s: 90 × 60 pixels."
     assert messages.first_result_message(3.21, "en") == "Ready in 3.2 s. Now in full detail…"
@@ -92,11 +92,11 @@ def test_fields_match_the_options(load_module: LoadModule) -> None:
 
 
 def test_visitors_name_no_file_to_protect(load_module: LoadModule) -> None:
-    painter = load_module("page.painter")
+    paint_job = load_module("page.paint_job")
     settings = {"size": 64, "protect": "/etc/passwd"}
     with pytest.raises(OptionError, match="protect"):
-        painter.validated_options((64, 64), settings)
-    assert painter.validated_options((64, 64), {**settings, "protect": "none"})["protect"] == "none"
+        paint_job.validated_options((64, 64), settings)
+    assert paint_job.validated_options((64, 64), {**settings, "protect": "none"})["protect"] == "none"
 
 
 def test_examples_are_complete(load_module: LoadModule) -> None:

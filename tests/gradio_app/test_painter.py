@@ -20,7 +20,7 @@ from impasto import ImageError, OptionError, Options
 from impasto.errors import BrokenDeviceError
 from impasto.feedforward.stylizer import FeedforwardStylizer
 from tests.conftest import scene
-from tests.gradio_app.conftest import page_modules, save_network
+from tests.gradio_app.conftest import APP, FAKE_ZERO_GPU, page_modules, python_path, save_network
 
 #: The tests share one painter.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("painter")]
@@ -42,24 +42,29 @@ def painter(networks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         module.paint_instant.close()
 
 
-def test_settings_become_options_within_the_pages_limits(painter: Any) -> None:
-    assert set(painter.ALLOWED_OPTIONS) <= set(Options.__dataclass_fields__)
-    assert painter.validated_options((400, 300), {"size": 512})["size"] == 400
-    assert painter.validated_options((400, 300), {"size": 0})["size"] == 400
-    assert painter.validated_options((40_000, 300), {"size": 0})["size"] == painter.MAX_SIZE
-    assert "strength" not in painter.validated_options((400, 300), {"strength": None})
+@pytest.fixture(scope="module")
+def paint_job(painter: Any) -> Any:
+    return importlib.import_module("page.paint_job")
+
+
+def test_settings_become_options_within_the_pages_limits(paint_job: Any) -> None:
+    assert set(paint_job.ALLOWED_OPTIONS) <= set(Options.__dataclass_fields__)
+    assert paint_job.validated_options((400, 300), {"size": 512})["size"] == 400
+    assert paint_job.validated_options((400, 300), {"size": 0})["size"] == 400
+    assert paint_job.validated_options((40_000, 300), {"size": 0})["size"] == paint_job.MAX_SIZE
+    assert "strength" not in paint_job.validated_options((400, 300), {"strength": None})
     for wrong in ({"strength": 2}, {"size": -1}, {"weights": "/etc/passwd"}, {"init_image": "/etc/passwd"}, {"device": "cpu"}):
         with pytest.raises(OptionError):
-            painter.validated_options((400, 300), wrong)
+            paint_job.validated_options((400, 300), wrong)
 
 
-def test_a_first_result_is_instant_where_the_options_allow_it(painter: Any) -> None:
+def test_a_first_result_is_instant_where_the_options_allow_it(paint_job: Any) -> None:
     settings = {"preset": "impasto", "quality": "fine", "size": 2048, "strength": 0.7}
-    assert painter.first_settings((4000, 3000), settings) == {**settings, "quality": "instant", "size": 512}
-    assert painter.first_settings((400, 300), settings)["size"] == 400
-    assert painter.first_settings((400, 300), {**settings, "preset": "paper"}) is None
+    assert paint_job.first_settings((4000, 3000), settings) == {**settings, "quality": "instant", "size": 512}
+    assert paint_job.first_settings((400, 300), settings)["size"] == 400
+    assert paint_job.first_settings((400, 300), {**settings, "preset": "paper"}) is None
     with pytest.raises(OptionError):
-        painter.first_settings((400, 300), {**settings, "strength": 2})
+        paint_job.first_settings((400, 300), {**settings, "strength": 2})
 
 
 def test_jobs_are_painted_in_the_order_in_which_they_came(painter: Any) -> None:
@@ -79,24 +84,24 @@ def test_jobs_are_painted_in_the_order_in_which_they_came(painter: Any) -> None:
         assert next(third).seconds == pytest.approx(35, abs=1)  # two at a time
 
 
-def test_the_gpu_time_requested_grows_with_the_work(painter: Any) -> None:
+def test_the_gpu_time_requested_grows_with_the_work(paint_job: Any) -> None:
     photo = np.zeros((768, 1024, 3), np.uint8)
 
     def seconds(**values: Any) -> int:
         return int(
-            painter.gpu_seconds(
-                painter.Job(photo, [photo], painter.validated_options((1024, 768), values), "", time_limit=100)
+            paint_job.gpu_seconds(
+                paint_job.Job(photo, [photo], paint_job.validated_options((1024, 768), values), "", time_limit=100)
             )
         )
 
-    feedforward = painter.Job(photo, [], painter.validated_options((1024, 768), {}), "", time_limit=100, network="harvest")
-    assert painter.gpu_seconds(feedforward) <= seconds(size=256, quality="draft")
+    feedforward = paint_job.Job(photo, [], paint_job.validated_options((1024, 768), {}), "", time_limit=100, network="harvest")
+    assert paint_job.gpu_seconds(feedforward) <= seconds(size=256, quality="draft")
     assert seconds(size=256, quality="draft") <= seconds(size=512) < seconds(size=1024, quality="fine") <= 115
 
 
-def test_the_time_limit_ends_a_painting_and_keeps_it(painter: Any, tmp_path: Path, vgg16: object) -> None:
-    job = painter.Job(
-        scene(160, 120), [scene(64, 64, 1)], painter.validated_options((160, 120), {}), str(tmp_path), time_limit=0.0
+def test_the_time_limit_ends_a_painting_and_keeps_it(painter: Any, paint_job: Any, tmp_path: Path, vgg16: object) -> None:
+    job = paint_job.Job(
+        scene(160, 120), [scene(64, 64, 1)], paint_job.validated_options((160, 120), {}), str(tmp_path), time_limit=0.0
     )
     *_, last = painter.paint(job)
     assert last.end_reason == "time"
@@ -104,13 +109,15 @@ def test_the_time_limit_ends_a_painting_and_keeps_it(painter: Any, tmp_path: Pat
     assert last.painting.shape == (120, 160, 3)
 
 
-def test_a_painting_pauses_while_a_first_result_is_painted(painter: Any, tmp_path: Path, vgg16: object) -> None:
+def test_a_painting_pauses_while_a_first_result_is_painted(
+    painter: Any, paint_job: Any, tmp_path: Path, vgg16: object
+) -> None:
     photo = scene(160, 120)
     jobs = []
     for name in ("exact", "instant"):
         (tmp_path / name).mkdir()
         settings = {"quality": "instant" if name == "instant" else "draft"}
-        jobs.append(painter.Job(photo, [photo], painter.validated_options((160, 120), settings), str(tmp_path / name)))
+        jobs.append(paint_job.Job(photo, [photo], paint_job.validated_options((160, 120), settings), str(tmp_path / name)))
     exact, instant = painter.paint(jobs[0]), painter.paint_instant(jobs[1])
     next(exact)
     with contextlib.closing(instant):
@@ -133,9 +140,9 @@ def test_a_painter_that_pauses_also_starts_at_a_lower_priority(painter: Any) -> 
     assert exact > instant == os.getpriority(os.PRIO_PROCESS, 0)
 
 
-def test_a_painter_that_dies_is_reported_and_replaced(painter: Any, tmp_path: Path, vgg16: object) -> None:
+def test_a_painter_that_dies_is_reported_and_replaced(painter: Any, paint_job: Any, tmp_path: Path, vgg16: object) -> None:
     photo = scene(320, 240)
-    job = painter.Job(photo, [photo], painter.validated_options((320, 240), {}), str(tmp_path))
+    job = paint_job.Job(photo, [photo], paint_job.validated_options((320, 240), {}), str(tmp_path))
     progress = painter.paint(job)
     next(progress)
     painter.paint._process.kill()
@@ -148,19 +155,21 @@ def test_a_painter_that_dies_is_reported_and_replaced(painter: Any, tmp_path: Pa
         list(painter.paint(job._replace(photo=photo[:9])))
 
 
-def test_a_painter_whose_device_is_broken_is_replaced(painter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_painter_whose_device_is_broken_is_replaced(
+    painter: Any, paint_job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The process ends by itself after the error; it would fail in every later job, too."""
     code = """
 import pickle, sys
 from impasto.errors import BrokenDeviceError
 from page import painter
-def paint(job):
+def run_job(job):
     raise BrokenDeviceError("cuda:0 has stopped working")
     yield
-painter._paint, painter.warm_up = paint, lambda: None
+painter.run_job, painter.warm_up = run_job, lambda: None
 painter.serve()
 """
-    job = painter.Job(scene(64, 48), [scene(64, 48)], painter.validated_options((64, 48), {}), str(tmp_path))
+    job = paint_job.Job(scene(64, 48), [scene(64, 48)], paint_job.validated_options((64, 48), {}), str(tmp_path))
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(painter.__file__).parents[1], stdin=-1, stdout=-1)
     output, _ = process.communicate(pickle.dumps(job) + pickle.dumps(job), timeout=60)
     assert process.returncode == 0
@@ -169,9 +178,9 @@ painter.serve()
     assert output.count(b"stopped working") == 1
 
 
-def test_a_feedforward_network_paints_in_one_step(painter: Any, networks: Path, tmp_path: Path) -> None:
+def test_a_feedforward_network_paints_in_one_step(painter: Any, paint_job: Any, networks: Path, tmp_path: Path) -> None:
     photo, values = scene(320, 240), {"size": 200, "strength": 0.3, "style_scale": 3, "quality": "fine", "preset": "johnson"}
-    job = painter.Job(photo, [], painter.validated_options((320, 240), values), str(tmp_path), network="mine")
+    job = paint_job.Job(photo, [], paint_job.validated_options((320, 240), values), str(tmp_path), network="mine")
     painted = []
     for seed in (0, 1):  # a new file of the same name is loaded
         network = save_network(networks, "mine", seed)
@@ -184,6 +193,15 @@ def test_a_feedforward_network_paints_in_one_step(painter: Any, networks: Path, 
         painted.append(progress.painting)
         (tmp_path / "stop").unlink()  # remains after the last progress
     assert np.abs(painted[0].astype(int) - painted[1]).mean() > 5
-    painter.request_stop(tmp_path)
-    with pytest.raises(painter.StoppedError):
+    paint_job.request_stop(tmp_path)
+    with pytest.raises(paint_job.StoppedError):
         list(painter.paint(job))
+
+
+def test_on_zero_gpu_no_fork_waits_for_threads_that_find_faces(tmp_path: Path) -> None:
+    """Two forks were seen to wait in OpenCV for ever, while a thread of the page found faces."""
+    program = "from page import painter\nimport cv2\nprint(cv2.getNumThreads())"
+    variables = {"SPACES_ZERO_GPU": "1", "PYTHONPATH": python_path(FAKE_ZERO_GPU), "GRADIO_TEMP_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    output = subprocess.run(command, cwd=APP, env={**os.environ, **variables}, capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "1"

@@ -149,3 +149,22 @@ def test_a_result_that_has_been_deleted_is_not_written_again(load_module: LoadMo
     with pytest.raises(FileNotFoundError):
         getattr(result, write)()
     assert not (tmp_path / "result").exists()
+
+
+@pytest.mark.parametrize("names", [None, "", {}, 3, [None], ["../../etc"], ["g" * 32], [["0" * 32]], ["0" * 33]])
+def test_what_a_browser_has_stored_is_not_trusted(load_module: LoadModule, tmp_path: Path, names: object) -> None:
+    results = load_module("page.results")
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "result.json").write_text("{}")
+    assert results.stored_results(tmp_path / "paintings", names) == []
+
+
+def test_a_stored_result_is_read_again_as_long_as_it_exists(load_module: LoadModule, tmp_path: Path) -> None:
+    results = load_module("page.results")
+    folder = tmp_path / ("0" * 32)
+    result = save(load_module, folder)._replace(title="Harvest", previews=("a.jpg", "b.jpg"))
+    result.store()
+    (read,) = results.stored_results(tmp_path, ["1" * 32, result.name])
+    assert read == result._replace(recipe=json.loads(json.dumps(result.recipe)))
+    shutil.rmtree(folder)
+    assert results.stored_results(tmp_path, [result.name]) == []

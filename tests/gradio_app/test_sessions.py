@@ -14,7 +14,7 @@ from tests.gradio_app.conftest import LoadModule
 
 def test_one_painting_per_session_and_a_limit_per_address(load_module: LoadModule, tmp_path: Path) -> None:
     sessions_module = load_module("page.sessions")
-    painter = load_module("page.painter")
+    paint_job = load_module("page.paint_job")
     sessions = sessions_module.Sessions(max_paintings=2)
     error = sessions_module.TooManyPaintingsError
     with sessions.painting("a", "address") as painting:
@@ -36,7 +36,7 @@ def test_one_painting_per_session_and_a_limit_per_address(load_module: LoadModul
     assert not sessions.is_painting("a")
     assert not sessions.is_painting("b")
     assert tmp_path in folder.parents
-    assert painter.TIME_LIMIT_SECONDS > 0
+    assert paint_job.TIME_LIMIT_SECONDS > 0
 
 
 def test_a_painting_may_supersede_that_of_its_session(load_module: LoadModule) -> None:

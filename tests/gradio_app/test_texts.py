@@ -32,6 +32,7 @@ def test_every_text_of_the_page_is_translated(load_module: LoadModule, language:
     texts = load_module("page.texts")
     viewer, wall, gallery = (load_module(f"page.{name}") for name in ("viewer", "picture_wall", "gallery"))
     shown = {*texts.browser_translations().translations["en"], *viewer.TEXTS, *wall.TEXTS}
+    shown |= set(load_module("page.components").MASK_TEXTS)
     for style in gallery.STYLES:
         shown |= {text for text in style.wall_picture._replace(address="") if text}
     shown |= {photo.title for photo in gallery.PHOTOS}

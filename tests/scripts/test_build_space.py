@@ -36,7 +36,7 @@ def test_the_space_is_self_contained(tmp_path: Path) -> None:
     assert build(folder) == folder  # again, replacing itself
     assert {path.name for path in folder.iterdir()} == {
         *("app.py", "README.md", "requirements.txt", "LICENSE"),
-        *("impasto", "page", "assets", "web"),
+        *("impasto", "page", "assets", "web", "translations"),
     }
     requirements = (folder / "requirements.txt").read_text().splitlines()
     assert any(line.startswith("torch>=") for line in requirements)
@@ -45,7 +45,7 @@ def test_the_space_is_self_contained(tmp_path: Path) -> None:
     assert not any(line.startswith(("gradio", "pytest", "impasto")) for line in requirements)  # the platform installs Gradio
     trained = folder / "impasto" / "feedforward" / "pretrained"
     assert {path.stem for path in trained.iterdir()} == set(bundled_networks())
-    for name in ("page", "assets", "web"):
+    for name in ("page", "assets", "web", "translations"):
         files = {path.name for path in (APP / name).iterdir() if path.name != "__pycache__"}
         assert {path.name for path in (folder / name).iterdir()} == files
     again = build(tmp_path / "again")

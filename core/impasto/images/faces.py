@@ -105,6 +105,17 @@ def find_faces(picture: Picture) -> list[Face]:
     return faces
 
 
+def use_one_thread() -> None:
+    """Find faces in the calling thread only, in a process that forks while other threads find faces.
+
+    Otherwise the forked process may wait for OpenCV's threads, which it does not have, for ever. This is a setting of OpenCV:
+    it holds for whatever else uses it in this process.  Raises ImportError: the extra `faces` is missing.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
 def _detect(image: NDArray[np.uint8]) -> Iterable[DetectedFace]:
     """Return what the detector finds in an image (H, W, 3).  Raises OptionError."""
     try:
