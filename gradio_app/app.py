@@ -46,7 +46,7 @@ SHOW_RESULT = """(...values) => {
     if (innerWidth <= 700 && result.getBoundingClientRect().bottom < 200) result.scrollIntoView({behavior: 'smooth'});
     return values;
 }"""
-#: Download what a handler has made.
+#: Download the file that a handler has made.
 DOWNLOAD_FILE = "() => setTimeout(() => document.querySelector('#file')?.click(), 50)"
 
 

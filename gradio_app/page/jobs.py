@@ -25,15 +25,27 @@ def require_pictures(photo: Any, *styles: Any, network: str = "") -> tuple[Image
 
     Each is what an Upload returns: a picture, None or an ImageError.  Raises ImageError.
     """
-    for picture in (photo, *styles):
-        if isinstance(picture, ImageError):
-            raise picture
-    if photo is None:
-        raise ImageError("Choose a photo first.")
+    _require_readable(photo, *styles)
+    require_photo(photo)
     given_styles = [style for style in styles if style is not None]
     if not given_styles and not network:
         raise ImageError("Choose a painting first, or add your own.")
     return photo, given_styles
+
+
+def require_photo(photo: Any) -> Image.Image:
+    """Return the photo: what an Upload returns.  Raises ImageError."""
+    _require_readable(photo)
+    if photo is None:
+        raise ImageError("Choose a photo first.")
+    picture: Image.Image = photo
+    return picture
+
+
+def _require_readable(*pictures: Any) -> None:
+    for picture in pictures:
+        if isinstance(picture, ImageError):
+            raise picture
 
 
 def make_job(

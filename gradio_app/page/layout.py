@@ -85,12 +85,12 @@ class Page:
 
     @property
     def result_outputs(self) -> list[gr.blocks.Block]:
-        """What `Handlers.result_view` updates"""
+        """What `Views.result` updates"""
         return [self.result, self.status, self.download, self.refine_button, self.result_buttons, self.shown_result]
 
     @property
     def session_outputs(self) -> list[gr.blocks.Block]:
-        """What `Handlers.session_view` updates besides"""
+        """What `Views.session` updates in addition"""
         return [self.session_results, self.sheet_button]
 
     @property
@@ -100,7 +100,7 @@ class Page:
 
     @property
     def paint_inputs(self) -> set[gr.components.Component]:
-        """What `Handlers.paint` reads"""
+        """What `PaintingHandlers` reads"""
         return {
             *(self.photo, self.style, self.second_style, self.second_style_share, self.strength, self.second_style_use),
             *(self.colors, self.style_loss, self.padding, self.preset, self.quality, self.size, self.seed),

@@ -18,7 +18,7 @@ from . import paint_job, painter, uploads
 from .components import status
 from .file_names import file_name
 from .gallery import STYLES, Style
-from .jobs import expected_seconds, make_job, require_pictures
+from .jobs import expected_seconds, make_job, require_photo
 from .layout import Page
 from .messages import (
     STARTING,
@@ -115,7 +115,7 @@ class PaintingHandlers:
                     if style is None:
                         asked = read_request(page, values)
                     else:
-                        photo, _ = require_pictures(values[page.photo], network="one of them")
+                        photo = require_photo(values[page.photo])
                         styles = [uploads.read_upload(style.painting, "the painting")] if style.painting else []
                         settings = read_settings(page, values)
                         asked = PaintingRequest(photo, styles, settings, None, None, None, style.network)

@@ -15,7 +15,7 @@ from impasto.option_values import FACES, NOTHING, finds_faces
 
 from . import paint_job, uploads
 from .components import PROTECT
-from .jobs import refinement, require_pictures, style_masks
+from .jobs import refinement, require_photo, require_pictures, style_masks
 from .layout import Page
 from .messages import RESULT_DELETED, error_message
 from .results import PaintingResult
@@ -26,6 +26,7 @@ from .texts import preferred_language, translate
 Values = dict[Any, Any]
 #: Updates of the Paint button, the new result and the result that is refined, before a painting
 BeforePainting = tuple[dict[str, Any], None, PaintingResult | None]
+_BEFORE_PAINTING: BeforePainting = gr.update(visible=False), None, None
 
 
 class PaintingRequest(NamedTuple):
@@ -104,7 +105,9 @@ def validate_choice(photo: Any, style: Any, second_style: Any, network: str, req
 
 def validate_several(photo: Any, request: gr.Request) -> BeforePainting:
     """Before the queue: require a photo. What is in progress is replaced.  Raises gr.Error."""
-    return _require_pictures(photo, request=request, network="several")
+    with _shown_to_the_visitor(request):
+        require_photo(photo)
+    return _BEFORE_PAINTING
 
 
 @contextlib.contextmanager
@@ -124,4 +127,4 @@ def _require_idle(request: gr.Request) -> None:
 def _require_pictures(photo: Any, *styles: Any, request: gr.Request, network: str = "") -> BeforePainting:
     with _shown_to_the_visitor(request):
         require_pictures(photo, *styles, network=network)
-    return gr.update(visible=False), None, None
+    return _BEFORE_PAINTING

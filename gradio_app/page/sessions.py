@@ -64,7 +64,7 @@ class RateLimit:
 
     def __init__(self, most: int | None) -> None:
         """most: within RATE_WINDOW_SECONDS; None: no limit"""
-        self._most = most
+        self.most = most
         self._start_times: dict[str, deque[float]] = defaultdict(deque)  # by address
 
     def start(self, address: str) -> bool:
@@ -75,7 +75,7 @@ class RateLimit:
         times = self._start_times[address]
         while times and times[0] < now - RATE_WINDOW_SECONDS:
             times.popleft()
-        if self._most is not None and len(times) >= self._most:
+        if self.most is not None and len(times) >= self.most:
             return False
         times.append(now)
         return True
@@ -86,7 +86,6 @@ class Sessions:
 
     def __init__(self, max_paintings: int | None = None, max_previewed_photos: int | None = None) -> None:
         """Per address within RATE_WINDOW_SECONDS; None: no limit"""
-        self._max_paintings = max_paintings
         self._lock = threading.Lock()
         self._paintings: dict[str, Painting] = {}  # by session
         self._previews: dict[str, Painting] = {}  # of a photo in several styles, by session
@@ -113,7 +112,7 @@ class Sessions:
                 self.require_idle(session)
             if not self._painting_limit.start(address):
                 text = "You have made {count} paintings this hour. Please try again later."
-                raise TooManyPaintingsError(text.format(count=self._max_paintings))
+                raise TooManyPaintingsError(text.format(count=self._painting_limit.most))
             if session in self._previews:
                 self._previews[session].stop()
             if session in self._paintings:

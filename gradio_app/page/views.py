@@ -42,7 +42,7 @@ class Views:
         """Show a painting without its download, which takes longer to make."""
         page = self._page
         photo, painting = (uploads.file_address(file) for file in result.screen_files())
-        name = f"{result.file_stem or 'painting'}.jpg"
+        name = f"{result.file_stem}.jpg"
         pair = picture_pair(photo, painting, result.size, title=result.title, keep_line=keep_line, file_name=name)
         return {
             page.result: pair,

@@ -108,8 +108,8 @@ def find_faces(picture: Picture) -> list[Face]:
 def use_one_thread() -> None:
     """Find faces in the calling thread only, in a process that forks while other threads find faces.
 
-    Otherwise the forked process may wait for OpenCV's threads, which it does not have, for ever. This is a setting of OpenCV:
-    it holds for whatever else uses it in this process.  Raises ImportError: the extra `faces` is missing.
+    Otherwise the forked process may wait for OpenCV's threads, which it does not have, for ever. This sets OpenCV's number of
+    threads in the whole process.  Raises ImportError: the extra `faces` is missing.
     """
     import cv2
 
