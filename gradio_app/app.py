@@ -87,27 +87,26 @@ def _connect_events(blocks: gr.Blocks, page: Page) -> None:
 
 def _connect_inputs(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
     """What follows when a picture or an option is changed"""
-    for picture in (page.photo, page.style, page.second_style):
+    for picture in (page.style, page.second_style):
         picture.upload(handlers.validate_upload, picture, picture, **PRIVATE)
     for picture, which in ((page.photo, "photo"), (page.style, "style")):
         remember = functools.partial(handlers.remember_name, which=which)
         picture.upload(remember, [page.names, picture], page.names, preprocess=False, **UNQUEUED)
-    shown_photo = [page.photos, page.result, page.result_buttons, page.shown_result, page.status]
-    page.photo.upload(on.show_photo, page.photo, shown_photo, **PRIVATE)
     page.style.upload(handlers.forget_style, None, [page.gallery, page.network], **UNQUEUED)
     estimate: dict[str, Any] = {"fn": estimate_message, "inputs": page.estimate_inputs, "outputs": page.estimate}
     estimate |= {**UNQUEUED, "preprocess": False}
-    shown = [page.mask, page.photo_size, page.keep_faces, page.face_outlines]
-    photo_changed = page.photo.change(handlers.photo_changed, page.photo, shown, **PRIVATE)
-    photo_changed.then(**estimate)
     blocks.load(**estimate)
     for field in (page.preset, page.quality, page.size, page.style_loss, page.padding):
         field.change(**estimate)
     page.preset.change(handlers.show_seed, page.preset, page.seed, preprocess=False, **UNQUEUED)
     page.style_loss_examples.select(handlers.choose_style_loss, None, page.style_loss, **UNQUEUED)
-    chosen = [page.photo, page.result, page.result_buttons, page.shown_result, page.names, page.gallery]
+    chosen = [page.photo, page.result, page.result_buttons, page.shown_result, page.names]
     page.photos.select(on.choose_photo, page.names, chosen, **UNQUEUED)
-    page.photo.upload(
+    # Not `upload`, which a photo from the camera does not trigger
+    path: dict[str, Any] = {"preprocess": False, **PRIVATE}  # one at a time, else `change` comes twice
+    page.photo.change(handlers.picture_path, page.photo, page.photo_path, **path)
+    page.photo_path.change(on.photo_changed, page.photo, page.photo_outputs, **PRIVATE).then(**estimate)
+    page.photo_path.change(
         preview_styles,
         page.photo,
         page.gallery,

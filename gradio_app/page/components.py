@@ -51,7 +51,6 @@ class Upload(gr.Image):
     """
 
     is_template = True  # the browser treats it as an Image
-    picture_name = "picture"  # in messages, such as "The photo cannot be read"
 
     async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
         path = str(url_or_file_path or "")
@@ -66,7 +65,7 @@ class Upload(gr.Image):
     def preprocess(self, payload: ImageData | None) -> Any:
         if payload is None:
             return None
-        name = f"the {self.picture_name}"
+        name = f"the {texts.english(self.label or 'picture').lower()}"
         try:
             if (payload.url or "").startswith("data:"):
                 return uploads.read_upload(base64.b64decode(str(payload.url).partition(",")[2]), name)
@@ -93,13 +92,12 @@ def _is_upload(path: str) -> bool:
 def picture_upload(name: str, prompt: str = "", *, text: Callable[[str], Any] = label, **settings: Any) -> Upload:
     """Make a field for a picture.
 
-    name: its accessible name; prompt: what it says while it is empty; text: translates them
+    name: its accessible name, also in messages, such as "The photo cannot be read"
+    prompt: what it says while it is empty; text: translates both
     """
     sources: Any = ["upload", "webcam", "clipboard"]
     placeholder = text(prompt) if prompt else None
-    field = Upload(label=text(name), placeholder=placeholder, interactive=True, sources=sources, buttons=[], **settings)
-    field.picture_name = name.lower()
-    return field
+    return Upload(label=text(name), placeholder=placeholder, interactive=True, sources=sources, buttons=[], **settings)
 
 
 def heading(text: str) -> gr.Markdown:

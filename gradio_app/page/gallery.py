@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,7 +105,17 @@ def _photos() -> list[Photo]:
     return found
 
 
+def _pixel_hash(picture: Image.Image) -> bytes:
+    return hashlib.blake2b(picture.tobytes()).digest()
+
+
 STYLES = _styles()
 PHOTOS = _photos()
 #: What a visitor finds on the page: a photo that is painted already
 ARRIVAL = PHOTOS[0]
+_SAMPLE_HASHES = [_pixel_hash(uploads.read_upload(photo.photo, "the photo")) for photo in PHOTOS]
+
+
+def is_sample(photo: Image.Image) -> bool:
+    """Tell whether this is one of the photos to try."""
+    return _pixel_hash(photo) in _SAMPLE_HASHES

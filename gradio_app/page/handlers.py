@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image
 
 from impasto import ImageError, OptionError
 from impasto.images.faces import find_faces
@@ -18,7 +17,7 @@ from impasto.options import resolve_options
 from . import uploads
 from .components import face_outlines, reset_mask_editor, status
 from .contact_sheet import contact_sheet
-from .gallery import PHOTOS, STYLE_LOSS_CHOICES, STYLES
+from .gallery import PHOTOS, STYLE_LOSS_CHOICES, STYLES, is_sample
 from .layout import MAX_SEVERAL, Page
 from .messages import KEEP_FACES, RESULT_DELETED, error_message, faces_message
 from .picture_wall import update_wall
@@ -29,13 +28,9 @@ from .viewer import picture_pair
 from .views import Updates, Views
 
 
-def photo_changed(photo: Any, request: gr.Request) -> tuple[dict[str, Any], tuple[int, int] | None, dict[str, Any], str]:
-    """Show the new photo in the mask editor, store its size, say how many faces it has, and pass their outlines on."""
-    if not isinstance(photo, Image.Image):
-        return reset_mask_editor(photo), None, gr.update(info=label(KEEP_FACES)), ""
-    faces = find_faces(read_picture(np.asarray(photo))) if finds_faces() else []
-    info = faces_message(len(faces), preferred_language(request))
-    return reset_mask_editor(photo), photo.size, gr.update(info=info), face_outlines(faces)
+def picture_path(picture: dict[str, Any] | None) -> str:
+    """Return where an upload is stored; "" for none. Gradio reports a change twice, but this changes once."""
+    return str((picture or {}).get("path") or "")
 
 
 def validate_upload(picture: Any, request: gr.Request) -> Any:
@@ -174,22 +169,36 @@ class Handlers:
             page.result_buttons: gr.update(visible=False),
             page.shown_result: None,
             page.names: {**names, "photo": Path(photo.photo).stem},
-            page.gallery: update_wall(previews={}),  # which showed another photo
         }
 
-    def show_photo(self, photo: Any, request: gr.Request) -> Updates:
-        """Show the visitor's own photo, in place of those to try and of what was painted of another."""
-        page = self._page
-        if not isinstance(photo, Image.Image) or sessions.is_painting(request.session_hash or ""):
-            return {page.photos: update_wall(chosen=-1)}
+    def photo_changed(self, photo: Any, request: gr.Request) -> Updates:
+        """Prepare the page for another photo: an empty mask, its size and faces; and show it if it is the visitor's own.
+
+        A photo that cannot be read is removed.
+        """
+        page, language = self._page, preferred_language(request)
+        updates: Updates = {page.face_outlines: ""}
+        if isinstance(photo, ImageError):
+            gr.Warning(error_message(photo, language))
+            updates[page.photo] = photo = None
+        updates[page.mask] = reset_mask_editor(photo)
+        if photo is None:
+            return {**updates, page.photo_size: None, page.keep_faces: gr.update(info=label(KEEP_FACES))}
+        faces = find_faces(read_picture(np.asarray(photo))) if finds_faces() else []
+        updates[page.keep_faces] = gr.update(info=faces_message(len(faces), language))
+        updates |= {page.face_outlines: face_outlines(faces), page.photo_size: photo.size}
+        if is_sample(photo):
+            return updates
+        updates[page.photos] = update_wall(chosen=-1)
+        if sessions.is_painting(request.session_hash or ""):
+            return updates
         address = uploads.file_address(uploads.write_jpeg(photo, new_folder() / "photo.jpg", uploads.SCREEN_SIDE))
-        text = translate("Your photo is ready: tap a painting.", preferred_language(request))
         return {
-            page.photos: update_wall(chosen=-1),
+            **updates,
             page.result: picture_pair(address, address, photo.size, title=""),
             page.result_buttons: gr.update(visible=False),
             page.shown_result: None,
-            page.status: status(text),
+            page.status: status(translate("Your photo is ready: tap a painting.", language)),
         }
 
     def make_sheet(self, results: list[PaintingResult], request: gr.Request) -> Updates:

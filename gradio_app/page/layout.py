@@ -79,6 +79,7 @@ class Page:
     refined_result: gr.State  # PaintingResult | None: what the painting in progress goes on from
     sheet: gr.State  # list[PaintingResult]: what was painted at once, for a contact sheet
     chosen: gr.State  # list[int]: the styles to paint at once
+    photo_path: gr.State  # where the photo is stored
     photo_size: gr.State  # (width, height) | None
     names: gr.State  # dict: the file names of the visitor's photo and painting
     network: gr.State  # name of the feed-forward network for the first result; "": none
@@ -92,6 +93,12 @@ class Page:
     def session_outputs(self) -> list[gr.blocks.Block]:
         """What `Views.session` updates in addition"""
         return [self.session_results, self.sheet_button]
+
+    @property
+    def photo_outputs(self) -> list[gr.blocks.Block]:
+        """What `Handlers.photo_changed` updates"""
+        shown = [self.photos, self.result, self.result_buttons, self.shown_result, self.status]
+        return [self.photo, self.photo_size, self.mask, self.keep_faces, self.face_outlines, *shown]
 
     @property
     def estimate_inputs(self) -> list[gr.components.Component]:
@@ -121,6 +128,7 @@ def add_components() -> Page:
             controls = _add_controls()
     gr.Markdown(label(" ".join((ASSETS / "footer.md").read_text(encoding="utf-8").split())), elem_id="footer")
     states: dict[str, Any] = {name: gr.State() for name in ("new_result", "shown_result", "refined_result")}
+    states["photo_path"] = gr.State(ARRIVAL.photo)
     states["stored"] = gr.BrowserState([], storage_key="impasto-paintings")
     names = {"photo": Path(ARRIVAL.photo).stem, "style": STYLES[0].title}
     states |= {"photo_size": gr.State(ARRIVAL.size), "names": gr.State(names), "results": gr.State([])}

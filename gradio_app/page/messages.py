@@ -7,9 +7,8 @@ import uuid
 
 import gradio as gr
 
-from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, WeightsError
+from impasto import DeviceError, ImageError, OptionError, OutOfMemoryError, WeightsError, formatting
 from impasto.errors import TooThinError
-from impasto.formatting import format_bytes, format_duration
 
 from . import paint_job
 from .paint_job import Estimate, Progress, StoppedError
@@ -59,16 +58,16 @@ def waiting_message(waiting: Waiting, language: str, *, refine: bool = False) ->
     text = translate(text, language, count=waiting.jobs)
     if not waiting.seconds:
         return text
-    return translate("{text}, about {duration}", language, text=text, duration=format_duration(waiting.seconds))
+    return translate("{text}, about {duration}", language, text=text, duration=_duration(waiting.seconds, language))
 
 
 def estimate_text(estimate: Estimate, language: str) -> str:
     """What a painting takes. The memory is said only where it is the visitor's own."""
-    duration = format_duration(estimate.seconds)
+    duration = _duration(estimate.seconds, language)
     if not estimate.memory or paint_job.ON_SPACE:
         return translate("About {duration}", language, duration=duration)
     text = "About {duration}, {memory}"
-    return translate(text, language, duration=duration, memory=format_bytes(estimate.memory))
+    return translate(text, language, duration=duration, memory=_local(formatting.format_bytes(estimate.memory), language))
 
 
 def faces_message(count: int, language: str) -> str:
@@ -87,12 +86,12 @@ def progress_message(progress: Progress, language: str = "en") -> str:
     """The status line of a painting in progress"""
     if not progress.eta:
         return translate("Painting…", language)
-    return translate("Painting… {duration} left", language, duration=format_duration(progress.eta))
+    return translate("Painting… {duration} left", language, duration=_duration(progress.eta, language))
 
 
 def first_result_message(seconds: float, language: str) -> str:
     """The status line of a first result, after which it is painted in full detail"""
-    return translate("Ready in {duration}. Now in full detail…", language, duration=_format_seconds(seconds))
+    return translate("Ready in {duration}. Now in full detail…", language, duration=_duration(seconds, language, exact=True))
 
 
 def kept_message(last: Progress, language: str) -> str:
@@ -104,17 +103,23 @@ def kept_message(last: Progress, language: str) -> str:
 def result_message(last: Progress, seconds: float, language: str) -> str:
     """The status line of a finished painting"""
     assert last.painting is not None
-    duration = _format_seconds(seconds)
+    duration = _duration(seconds, language, exact=True)
     reason = _END_REASONS.get(last.end_reason)
     start = translate(reason, language) if reason else translate("Done in {duration}", language, duration=duration)
     width, height = last.painting.shape[1::-1]
     text = "{start}: {width} × {height} pixels."
     if last.size != (width, height):
-        text = "{start}: {width} × {height} pixels, painted at {painted_width} × {painted_height}."
+        text = "{start}: {width} × {height} pixels, enlarged from {painted_width} × {painted_height}."
     painted_width, painted_height = last.size
     values = {"width": width, "height": height, "painted_width": painted_width, "painted_height": painted_height}
     return translate(text, language, start=start, **values)
 
 
-def _format_seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
+def _duration(seconds: float, language: str, *, exact: bool = False) -> str:
+    """exact: with tenths of a second, if it is short"""
+    return _local(f"{seconds:.1f} s" if exact and seconds < 10 else formatting.format_duration(seconds), language)
+
+
+def _local(number: str, language: str) -> str:
+    """Write a number with the language's decimal separator."""
+    return number if language == "en" else number.replace(".", ",")

@@ -168,9 +168,11 @@ def run_job(job: Job) -> Generator[Progress]:
         options = options.refinement(job.painting)
     run = create_run(job.photo, job.styles, options, cache=model_cache)
     run.load_weights()
-    previews, next_preview, end_reason = 0, 0.0, ""
+    previews, next_preview, end_reason, paused = 0, 0.0, "", 0.0
     for step in run.steps():
+        arrived = time.perf_counter()
         now = _wait_while_paused(job)
+        paused += now - arrived
         if _stop_requested(job):
             end_reason = "stopped"
         elif now - start > job.time_limit:
@@ -182,7 +184,10 @@ def run_job(job: Job) -> Generator[Progress]:
         image = step.image
         previews += 1
         preview = uploads.write_jpeg(image, folder / f"preview-{previews}.jpg")
-        progress = Progress(step.fraction, step.size, step.iteration, step.time_left, preview)
+        left = step.time_left
+        if left is not None:
+            left *= 1 - paused / (now - start)  # the run counts pauses as its own pace
+        progress = Progress(step.fraction, step.size, step.iteration, left, preview)
         if end_reason:
             painting = np.asarray(uploads.resize(image, run.levels[-1][:2]))
             yield progress._replace(end_reason=end_reason, painting=painting, recipe=run.result(step).recipe)

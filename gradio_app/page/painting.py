@@ -17,7 +17,7 @@ from impasto import ImpastoError
 from . import paint_job, painter, uploads
 from .components import status
 from .file_names import file_name
-from .gallery import STYLES, Style
+from .gallery import STYLES, Style, is_sample
 from .jobs import expected_seconds, make_job, require_photo
 from .layout import Page
 from .messages import (
@@ -243,34 +243,42 @@ class PaintingHandlers:
 
 
 def preview_styles(photo: Any, request: gr.Request) -> Iterator[dict[str, Any]]:
-    """Paint a small preview of the visitor's photo in each style, until the visitor asks for a painting.
+    """Paint a small preview of the visitor's own photo in each style, until the visitor asks for a painting.
 
     -> updates of the wall of styles
     """
-    if not isinstance(photo, Image.Image) or paint_job.ON_ZERO_GPU:
-        return
-    small = uploads.resize_to(photo, _PREVIEW_SIDE)
-    found: dict[int, str] = {}
+    sessions.stop_previews(_session(request))  # of another photo
     yield update_wall(previews={})
+    if not isinstance(photo, Image.Image) or is_sample(photo) or paint_job.ON_ZERO_GPU:
+        return
     with contextlib.suppress(ImpastoError), sessions.previews(_session(request), client_address(request)) as painting:
-        for index, style in enumerate(STYLES):
-            with painter.paint_instant.turn() as waits:
-                for _ in waits:
-                    if painting.stopped:
-                        return
+        yield from _paint_previews(uploads.resize_to(photo, _PREVIEW_SIDE), painting)
+    yield gr.skip()  # Gradio repeats the last update at the end, which may come after those for the next photo
+
+
+def _paint_previews(photo: Image.Image, painting: Painting) -> Iterator[dict[str, Any]]:
+    """Paint the photo in each style.  -> updates of the wall of styles"""
+    found: dict[int, str] = {}
+    for index, style in enumerate(STYLES):
+        with painter.paint_instant.turn() as waits:
+            for _ in waits:
                 if painting.stopped:
                     return
-                folder = painting.new_folder()
-                styles = [] if style.network else [uploads.read_upload(style.painting, "the painting")]
-                settings = {"quality": "instant", "size": _PREVIEW_SIDE}
-                job = make_job(small, styles, settings, folder, network=style.network)
-                with contextlib.closing(painter.paint_instant(job)) as steps:
-                    *_, last = steps
-                if last.painting is None:
-                    continue
-                preview = uploads.write_jpeg(Image.fromarray(last.painting), folder / "small.jpg")
-                found[index] = uploads.file_address(preview)
-            yield update_wall(previews=found)
+            if painting.stopped:
+                return
+            folder = painting.new_folder()
+            styles = [] if style.network else [uploads.read_upload(style.painting, "the painting")]
+            settings = {"quality": "instant", "size": _PREVIEW_SIDE}
+            job = make_job(photo, styles, settings, folder, network=style.network)
+            with contextlib.closing(painter.paint_instant(job)) as steps:
+                *_, last = steps
+            if painting.stopped:
+                return
+            if last.painting is None:
+                continue
+            preview = uploads.write_jpeg(Image.fromarray(last.painting), folder / "small.jpg")
+            found[index] = uploads.file_address(preview)
+        yield update_wall(previews=found)
 
 
 def _first_settings(asked: PaintingRequest) -> dict[str, Any] | None:

@@ -142,6 +142,12 @@ class Sessions:
                 if self._previews[session] is painting:
                     del self._previews[session]
 
+    def stop_previews(self, session: str) -> None:
+        """Stop the previews of the session's photo, if there are any."""
+        with self._lock:
+            if session in self._previews:
+                self._previews[session].stop()
+
     def require_idle(self, session: str) -> None:
         """Raises TooManyPaintingsError if the session has a painting in progress."""
         if self.is_painting(session):

@@ -27,6 +27,11 @@ def label(text: str) -> Any:
     return gr.i18n.I18nData(text)
 
 
+def english(shown: Any) -> str:
+    """Return the English text of what `label` has returned; any other text as it is."""
+    return shown.key if isinstance(shown, gr.i18n.I18nData) else str(shown)
+
+
 def browser_translations() -> gr.I18n:
     """Return the translations of all labels, for `launch`."""
     found = {language: {text: texts.get(text, text) for text in _labels} for language, texts in TRANSLATIONS.items()}

@@ -55,6 +55,7 @@ def test_the_status_says_whether_a_result_is_refined(load_module: LoadModule) ->
     progress = load_module("page.paint_job").Progress(1.0, (90, 60), 1, None, "", "done", np.zeros((60, 90, 3), np.uint8))
     waiting = load_module("page.painter").Waiting
     assert messages.result_message(progress, 0.63, "en") == "Done in 0.6 s: 90 × 60 pixels."
+    assert messages.result_message(progress, 0.63, "de") == "Fertig in 0,6 s: 90 × 60 Pixel."
     assert messages.first_result_message(3.21, "en") == "Ready in 3.2 s. Now in full detail…"
     assert messages.waiting_message(waiting(1, 31.0), "en") == "1 painting ahead of you, about 31 s"
     assert messages.waiting_message(waiting(2, 0.0), "en", refine=True) == "In full detail after 2 paintings of others"

@@ -9,12 +9,15 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from impasto import ImageError, OptionError, Options
 from impasto.errors import BrokenDeviceError
@@ -130,6 +133,37 @@ def test_a_painting_pauses_while_a_first_result_is_painted(
     assert not job_file.exists()
     *_, last = exact
     assert last.end_reason == "done"
+
+
+def test_a_pause_does_not_count_as_the_pace_of_a_painting(
+    paint_job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause_file, step_seconds, pause_seconds = tmp_path / "pause", 0.05, 0.6
+
+    class Run:
+        """A run of ten steps; in the middle, another painting begins and takes a while."""
+
+        def load_weights(self) -> None:
+            pass
+
+        def steps(self) -> Iterator[SimpleNamespace]:
+            start = time.perf_counter()
+            for number in range(1, 11):
+                time.sleep(step_seconds)
+                if number == 5:
+                    pause_file.touch()
+                    threading.Timer(pause_seconds, pause_file.unlink).start()
+                left = (time.perf_counter() - start) / number * (10 - number)
+                image = Image.new("RGB", (8, 8))
+                yield SimpleNamespace(fraction=0.0, size=(8, 8), iteration=number, time_left=left, image=image)
+
+    monkeypatch.setattr(paint_job, "create_run", lambda *_, **__: Run())
+    monkeypatch.setattr(paint_job, "_MIN_PREVIEW_INTERVAL", 0.0)
+    monkeypatch.setattr(paint_job, "_MAX_PREVIEW_COST", 1e9)
+    photo = scene(8, 8)
+    job = paint_job.Job(photo, [photo], {}, str(tmp_path), pause_file=str(pause_file))
+    after_the_pause = next(progress for progress in paint_job.run_job(job) if progress.iteration == 6)
+    assert after_the_pause.eta < 0.4  # four steps; with the pause, it would be 0.6 s
 
 
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason="Windows has no niceness")

@@ -22,7 +22,6 @@ def save(visitor: Visitor, button: str, folder: Path) -> Path:
     return path
 
 
-@ON_ONE_SERVER
 def test_downloads_have_telling_names(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     photo = tmp_path / "Golden Gate.png"
     photo.write_bytes(small.read_bytes())
@@ -41,7 +40,6 @@ def test_downloads_have_telling_names(open_page: OpenPage, small: Path, tmp_path
         assert (frames.format, frames.is_animated) == ("WEBP", True)  # type: ignore[attr-defined]
 
 
-@ON_ONE_SERVER
 def test_several_paintings_are_painted_and_put_on_one_sheet(open_page: OpenPage, small: Path, tmp_path: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", small)
@@ -72,7 +70,6 @@ def test_an_uploaded_photo_is_shown_and_confirmed(open_page: OpenPage, small: Pa
     assert not visitor.find("own_photo").is_visible()
 
 
-@ON_ONE_SERVER
 def test_strengths_are_compared_side_by_side(open_page: OpenPage, small: Path) -> None:
     visitor = open_page()
     visitor.upload("photo", small)
@@ -92,6 +89,8 @@ def test_an_uploaded_photo_is_shown_in_the_styles_before_one_is_chosen(open_page
     assert visitor.tiles("session").count() == 0
     visitor.tiles("photos").nth(0).click()
     visitor.wait_until(lambda: previews.count() == 0, 20)
+    visitor.page.wait_for_timeout(2000)  # what was being painted does not come back
+    assert previews.count() == 0
 
 
 @ON_ONE_SERVER
