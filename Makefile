@@ -9,9 +9,9 @@ endif
 
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
-QUICK := not slow and not browser and not krita and not fuzz
+QUICK := not slow and not browser and not krita and not gimp and not fuzz
 
-.PHONY: demo app space krita package test test-quick test-kritas check docs fuzz bench clean
+.PHONY: demo app space krita gimp package test test-quick test-kritas test-gimp check docs fuzz bench clean
 
 # Stylize a photograph with one of the project's own paintings: demo.png, and demo_strip.png with before and after.
 demo: .venv/demo
@@ -27,7 +27,11 @@ space: .venv/app
 
 # Build the zip that Krita's "Import Python Plugin from File" installs: dist/impasto_krita-VERSION.zip
 krita: | .venv/pyvenv.cfg
-	PYTHONPATH=core $(BIN)/python scripts/build_krita_plugin.py dist
+	PYTHONPATH=core $(BIN)/python scripts/build_plugin.py krita dist
+
+# Build the zip to unpack in GIMP's folder of plug-ins: dist/impasto_gimp-VERSION.zip
+gimp: | .venv/pyvenv.cfg
+	PYTHONPATH=core $(BIN)/python scripts/build_plugin.py gimp dist
 
 # Build the wheel and the source distribution: dist/impasto-VERSION*
 package: .venv/release
@@ -37,7 +41,7 @@ package: .venv/release
 test: .venv/test
 	scripts/install_test_system_packages.sh
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n 3 --dist loadgroup
+	scripts/with_gimp.sh $(BIN)/python $(BIN)/python -m coverage run -m pytest -n 3 --dist loadgroup
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered
 
@@ -49,6 +53,10 @@ test-quick: .venv/test
 test-kritas: .venv/test
 	scripts/install_test_system_packages.sh
 	scripts/test_kritas.sh $(BIN)/python
+
+# Run the plug-in's end-to-end tests in GIMP 3; needs GIMP 3, or root on Debian and the first time a few minutes.
+test-gimp: .venv/test
+	scripts/with_gimp.sh $(BIN)/python $(BIN)/python -m pytest tests/gimp
 
 # Run the linters, the type checker, the import contracts, the workflow checks and the dependency audit.
 check: .venv/test

@@ -49,7 +49,8 @@ CASES: dict[str, dict[str, Any]] = {
 
 def main() -> int:
     sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-    import build_krita_plugin
+    import build_plugin
+    from impasto.editor_plugins.package import KRITA_PLUGIN
     from tests.plugin.krita_session import KritaSession, create_profile, virtual_display
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -58,7 +59,7 @@ def main() -> int:
     arguments = parser.parse_args()
     figures = {}
     with tempfile.TemporaryDirectory() as folder, virtual_display() as display:
-        home = create_profile(Path(folder) / "home", build_krita_plugin.build(Path(folder)), display)
+        home = create_profile(Path(folder) / "home", build_plugin.build(KRITA_PLUGIN, Path(folder)), display)
         for case, settings in ({} if arguments.live else CASES).items():
             with KritaSession(home, display, sys.executable) as krita:
                 figures[case] = result = krita.run("capture.measure_painting", limit=300, **settings)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from impasto import __version__, editor_plugins
+from impasto import __version__
 from impasto.cli.main import main
-from impasto.editor_plugins import SHARED_MODULES, build_zip, install_plugin, plugin_files
+from impasto.editor_plugins import krita, package
+from impasto.editor_plugins.package import KRITA_PLUGIN, SHARED_MODULES, build_zip, plugin_files
 from impasto.installation import this_local_folder
 
 ROOT = Path(__file__).parents[1]
@@ -36,16 +37,16 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
 
 
 def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(build_zip(tmp_path / "dist", wheel)) as archive:
+    with zipfile.ZipFile(build_zip(KRITA_PLUGIN, tmp_path / "dist", wheel)) as archive:
         names = archive.namelist()
         for copy in SHARED_MODULES:
-            assert archive.read(f"impasto_krita/{copy.name}") == copy.read_bytes()
+            assert archive.read(f"impasto_krita/shared/impasto_client/{copy.name}") == copy.read_bytes()
         desktop = archive.read("impasto_krita.desktop").decode()
     assert "impasto_krita/" in names  # without the folder's own entry: "No plugins found in archive"
     assert {"impasto_krita.desktop", "impasto_krita.action", "impasto_krita/__init__.py", "impasto_krita/Manual.html"} <= set(
         names
     )
-    assert f"impasto_krita/engine/{wheel.name}" in names
+    assert f"impasto_krita/shared/impasto_client/engine/{wheel.name}" in names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyi")]
     settings = dict(line.split("=", 1) for line in desktop.splitlines() if "=" in line)
     assert settings["X-KDE-Library"] == "impasto_krita"
@@ -53,22 +54,26 @@ def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -
 
 
 def test_zip_is_reproducible(wheel: Path, tmp_path: Path) -> None:
-    assert build_zip(tmp_path / "a", wheel).read_bytes() == build_zip(tmp_path / "b", wheel).read_bytes()
+    assert (
+        build_zip(KRITA_PLUGIN, tmp_path / "a", wheel).read_bytes()
+        == build_zip(KRITA_PLUGIN, tmp_path / "b", wheel).read_bytes()
+    )
 
 
 def test_plugin_has_the_paintings_of_the_page_with_their_license() -> None:
-    files, assets = plugin_files(), ROOT / "gradio_app" / "assets"
-    paintings = json.loads(files["impasto_krita/paintings/paintings.json"])
+    files, assets = plugin_files(KRITA_PLUGIN), ROOT / "gradio_app" / "assets"
+    folder = "impasto_krita/shared/impasto_client/paintings"
+    paintings = json.loads(files[f"{folder}/paintings.json"])
     page = json.loads((assets / "paintings.json").read_text())
     assert paintings == [{"title": painting["title"], "file": painting["file"]} for painting in page]
     for painting in paintings:
-        assert files[f"impasto_krita/paintings/{painting['file']}"] == (assets / painting["file"]).read_bytes()
-        assert painting["file"].encode() in files["impasto_krita/paintings/CREDITS.md"]
-    assert b"CC0" in files["impasto_krita/paintings/CREDITS.md"]
+        assert files[f"{folder}/{painting['file']}"] == (assets / painting["file"]).read_bytes()
+        assert painting["file"].encode() in files[f"{folder}/CREDITS.md"]
+    assert b"CC0" in files[f"{folder}/CREDITS.md"]
 
 
 def test_wheel_of_the_source_distribution_has_the_same_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from_repository = plugin_files()
+    from_repository = plugin_files(KRITA_PLUGIN)
     build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path / "dist"), "--target"]
     subprocess.run([*build, "sdist"], cwd=ROOT, check=True, capture_output=True)
     (source,) = (tmp_path / "dist").glob("*.tar.gz")
@@ -78,13 +83,13 @@ def test_wheel_of_the_source_distribution_has_the_same_plugin(tmp_path: Path, mo
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
-    monkeypatch.setattr(editor_plugins, "_SOURCES", (tmp_path / "installed/impasto/plugin",))
-    monkeypatch.setattr(editor_plugins, "_PAGE_ASSETS", tmp_path / "nowhere")
-    assert plugin_files() == from_repository
+    monkeypatch.setattr(package, "_SOURCES", (tmp_path / "installed/impasto/plugin",))
+    monkeypatch.setattr(package, "_PAGE_ASSETS", tmp_path / "nowhere")
+    assert plugin_files(KRITA_PLUGIN) == from_repository
 
 
 def modules() -> list[Path]:
-    return [*sorted((ROOT / "plugin" / "impasto_krita").rglob("*.py")), *SHARED_MODULES]
+    return [*sorted((ROOT / "plugin").rglob("*.py")), *SHARED_MODULES]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
@@ -99,12 +104,13 @@ def test_plugin_needs_only_python_3_8_and_qt(path: Path) -> None:
         else:
             continue
         for name in imported:
-            assert name.split(".")[0] in {*sys.stdlib_module_names, "krita", "PyQt5", "PyQt6"}
+            own = {"impasto_client", "krita", "PyQt5", "PyQt6"}
+            assert name.split(".")[0] in sys.stdlib_module_names | own
             assert not name.startswith("PyQt") or path.stem == "qt"
 
 
 def test_plugin_and_engine_have_the_same_version() -> None:
-    assert f'VERSION = "{__version__}"' in (ROOT / "plugin/impasto_krita/version.py").read_text()
+    assert f'VERSION = "{__version__}"' in (ROOT / "plugin/impasto_client/version.py").read_text()
 
 
 def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +144,7 @@ def test_install_and_uninstall(folders: tuple[Path, Path], capsys: pytest.Captur
 
 
 def test_install_before_krita_has_run(folders: tuple[Path, Path]) -> None:
-    install_plugin()
+    krita.install_plugin()
     assert folders[1].read_text() == "[python]\nenable_impasto_krita=true\n"
 
 

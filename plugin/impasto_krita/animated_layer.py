@@ -13,7 +13,8 @@ import uuid
 import zipfile
 import zlib
 
-from .geometry import Rect
+from impasto_client.geometry import Rect
+
 from .layers import SRGB
 
 _SIDE = 64  # of a tile, in pixels

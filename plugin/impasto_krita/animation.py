@@ -18,14 +18,15 @@ from typing import Any, Callable
 
 from krita import Document, Krita
 
+from impasto_client.errors import PluginError
+from impasto_client.i18n import i18n
+from impasto_client.messages import format_seconds
+from impasto_client.request import PaintRequest
+
 from . import layers
 from .engine_process import EngineProcess
-from .errors import PluginError
 from .film import Film, FilmSnapshot, Frame, FrameStore, Stripes, digest_of, read_frame
-from .i18n import i18n
-from .messages import format_seconds
 from .qt import QtCore
-from .request import PaintRequest
 from .results import add_above, keep_active
 from .steps import IDLE_MS, NEXT_MS, StepRunner, Steps
 

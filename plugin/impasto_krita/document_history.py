@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from krita import Document, Krita, Node
 
+from impasto_client.errors import PluginError
+from impasto_client.history import History, Result
+from impasto_client.i18n import i18n
+from impasto_client.protocol import stripes
+from impasto_client.request import Area, Painting, PaintRequest
+
 from .background import BackgroundWork
 from .engine_process import bgra_bytes
-from .errors import PluginError
-from .history import History, Result
-from .i18n import i18n
 from .layers import children, find_node, is_open, node_key, thumbnail, visible_layers
-from .protocol import stripes
 from .qt import QtCore
-from .request import Area, Painting, PaintRequest
 from .result_pictures import ResultPicture, decode_picture, encode_image
 from .results import ResultLayer, add_above, keep_active, show_only
 from .steps import Steps

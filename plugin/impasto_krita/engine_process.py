@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
-from .i18n import i18n
-from .installation import EDITOR_VARIABLES
-from .protocol import FrameError, FrameReader, encode_frame
+from impasto_client.engine_stream import EngineStream, image_frames, missing_message, unreadable_message
+from impasto_client.installation import EDITOR_VARIABLES
+from impasto_client.protocol import FrameError, encode_frame
+
 from .qt import QtCore, QtGui
 from .steps import IDLE_MS, NEXT_MS, Steps
 
@@ -17,7 +18,6 @@ from .steps import IDLE_MS, NEXT_MS, Steps
 _READ_BYTES = 1 << 21
 #: Bytes that may wait in the pipe before the next rows of an image are read.
 _MAX_PENDING_BYTES = 32 << 20
-_STDERR_TAIL = 8192  # characters
 
 
 def engine_environment() -> QtCore.QProcessEnvironment:
@@ -54,11 +54,23 @@ class EngineProcess(QtCore.QObject):
 
     def __init__(self, parent: QtCore.QObject | None = None) -> None:
         super().__init__(parent)
-        self.hello: dict[str, Any] = {}  # its first frame, with version and options; empty before that
-        self.ready: dict[str, Any] = {}  # its frame once torch is loaded, with the device; empty before that
-        self.stderr_tail = ""
         self._process: QtCore.QProcess | None = None
-        self._reader = FrameReader()
+        self._stream = EngineStream()
+
+    @property
+    def hello(self) -> dict[str, Any]:
+        """The first frame of the process, with version and options; empty before that, and while none is running."""
+        return self._stream.hello
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """The frame of the process once torch is loaded, with the device; empty before that, and while none is running."""
+        return self._stream.ready
+
+    @property
+    def stderr_tail(self) -> str:
+        """The end of what the process has written to standard error."""
+        return self._stream.stderr_tail
 
     @property
     def running(self) -> bool:
@@ -68,8 +80,7 @@ class EngineProcess(QtCore.QObject):
         """Start the process, unless it is running."""
         if self._process is not None:
             return
-        self.hello, self.ready, self.stderr_tail = {}, {}, ""
-        self._reader = FrameReader()
+        self._stream = EngineStream()
         process = QtCore.QProcess(self)
         process.setProcessEnvironment(engine_environment())
         process.readyReadStandardOutput.connect(self._read_frames)
@@ -95,10 +106,10 @@ class EngineProcess(QtCore.QObject):
         **more: int,
     ) -> Steps:
         """Send an image, one stripe per step.  size: width, height; stripes: (y, rows, pixels); more: of its header"""
-        image = {"op": "image", "job": job, "role": role, "width": size[0], "height": size[1], "format": pixel_format}
-        self.send({**image, **more})
-        for y, rows, pixels in stripes:
-            self.send({"op": "rows", "job": job, "role": role, "index": index, "y": y, "rows": rows}, pixels)
+        for header, blob in image_frames(job, role, index, size, pixel_format, stripes, **more):
+            self.send(header, blob)
+            if not blob:
+                continue
             yield NEXT_MS
             while self.bytes_pending() > _MAX_PENDING_BYTES:
                 yield IDLE_MS
@@ -125,47 +136,36 @@ class EngineProcess(QtCore.QObject):
         if process is None:
             return
         try:
-            for header, blob in self._reader.feed(bytes(process.read(_READ_BYTES))):
-                if header.get("op") == "hello":
-                    self.hello = header
-                elif header.get("op") == "ready":
-                    self.ready = header
+            for header, blob in self._stream.feed(bytes(process.read(_READ_BYTES))):
                 self.frame_received.emit(header, blob)
                 if self._process is not process:  # a receiver of the signal has stopped it
                     return
         except FrameError as error:
             self.stop()
-            self.exited.emit(i18n("The engine's output cannot be understood ({error}). Install it again.", error=error))
+            self.exited.emit(unreadable_message(error))
             return
         if process.bytesAvailable():
             QtCore.QTimer.singleShot(0, self._read_frames)
 
     def _read_stderr(self) -> None:
         if self._process is not None:
-            text = bytes(self._process.readAllStandardError()).decode("utf-8", "replace")
-            self.stderr_tail = (self.stderr_tail + text)[-_STDERR_TAIL:]
+            self._stream.feed_stderr(bytes(self._process.readAllStandardError()))
 
     def _on_error(self, error: QtCore.QProcess.ProcessError) -> None:
         if error == QtCore.QProcess.ProcessError.FailedToStart and self._process is not None:
             program = self._process.program()
             self._forget_process()
-            self.exited.emit(
-                i18n("The engine cannot be started: there is no program {program}. Install it again.", program=program)
-            )
+            self.exited.emit(missing_message(program))
 
     def _on_finished(self, code: int, status: QtCore.QProcess.ExitStatus) -> None:
         if self._process is None:
             return
         self._read_stderr()
         self._forget_process()
-        lines = [line for line in self.stderr_tail.splitlines() if line.strip()]
-        if status == QtCore.QProcess.ExitStatus.CrashExit or not lines:
-            self.exited.emit(i18n("The engine ended unexpectedly ({code}). It starts again with the next picture.", code=code))
-        else:
-            self.exited.emit(i18n("The engine ended: {reason}", reason=lines[-1]))
+        self.exited.emit(self._stream.end_message(code, status == QtCore.QProcess.ExitStatus.CrashExit))
 
     def _forget_process(self) -> None:
         process, self._process = self._process, None
-        self.hello, self.ready = {}, {}
+        self._stream.forget()
         if process is not None:
             process.deleteLater()

@@ -5,11 +5,12 @@ Krita's own Python is never used: it has no pip, and packages installed into it 
 
 from __future__ import annotations
 
-from .engine_install import bundled_wheel
+from impasto_client.engine_install import bundled_wheel
+from impasto_client.i18n import i18n
+from impasto_client.installation import Command, Computer, DiskProgress, Download, Setup, SetupError, missing_bytes
+
 from .engine_process import engine_environment
 from .file_download import FileDownload
-from .i18n import i18n
-from .installation import Command, Computer, DiskProgress, Download, Setup, SetupError, missing_bytes
 from .qt import QtCore
 
 _MAX_OUTPUT = 65536  # characters that are kept of a program's output

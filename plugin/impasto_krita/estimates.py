@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from impasto_client.request import painted_side
+
 from .engine_process import EngineProcess
-from .request import painted_side
 
 
 class Estimates:

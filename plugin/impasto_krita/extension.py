@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from krita import Extension, Krita, Window
 
+from impasto_client.disk import delete_leftovers, wait_for_deletions
+from impasto_client.i18n import i18n
+
 from . import layers, settings
-from .disk import delete_leftovers, wait_for_deletions
-from .i18n import i18n
 from .qt import QtCore, QtWidgets
 from .runner import get_runner
 from .ui.dialog import StylizeDialog

@@ -10,14 +10,15 @@ import threading
 import zlib
 from typing import Callable, Generator, NamedTuple, Tuple
 
+from impasto_client.disk import delete_in_background
+from impasto_client.errors import PluginError
+from impasto_client.i18n import i18n
+from impasto_client.request import PaintRequest, with_margin
+from impasto_client.version import VERSION
+
 from . import layers, settings
 from .animated_layer import encode_picture, write_animated_layer
-from .disk import delete_in_background
-from .errors import PluginError
-from .i18n import i18n
-from .request import PaintRequest
 from .steps import IDLE_MS, NEXT_MS, Steps
-from .version import VERSION
 
 #: So many folders with the frames of unfinished animations are kept; older ones are deleted.
 _KEPT_FOLDERS = 4
@@ -38,9 +39,7 @@ class Film:
         self._mask = None
         if request.selection is not None:
             self._mask, selected = request.selection
-            self.rect = (
-                layers.with_margin(selected).intersection(self.canvas) if selected.width and selected.height else selected
-            )
+            self.rect = with_margin(selected).intersection(self.canvas) if selected.width and selected.height else selected
 
     @property
     def count(self) -> int:

@@ -6,11 +6,12 @@ from typing import Generator, Iterator
 
 from krita import Document, Node
 
-from .errors import PluginError
-from .geometry import Rect, changed_rect, union
-from .i18n import i18n
+from impasto_client.errors import PluginError
+from impasto_client.geometry import Rect, changed_rect, union
+from impasto_client.i18n import i18n
+from impasto_client.protocol import stripes
+
 from .layers import SRGB, ColorSpace, canvas_rect, convert_pixels, find_node, node_key
-from .protocol import stripes
 from .qt import QtCore
 from .results import add_above
 from .steps import NEXT_MS

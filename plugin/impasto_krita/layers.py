@@ -11,10 +11,12 @@ from typing import Iterator, Tuple
 
 from krita import Document, Krita, Node, Selection
 
-from .errors import PluginError
-from .geometry import Rect
-from .i18n import i18n
-from .protocol import stripes
+from impasto_client.errors import PluginError
+from impasto_client.geometry import Rect
+from impasto_client.i18n import i18n
+from impasto_client.protocol import stripes
+from impasto_client.request import with_margin
+
 from .qt import QtCore, QtGui, sip
 from .steps import IDLE_MS, Steps
 
@@ -23,8 +25,6 @@ SRGB = "sRGB-elle-V2-srgbtrc.icc"
 _PIXEL_LAYERS = ("paintlayer", "grouplayer", "vectorlayer", "clonelayer", "filelayer", "filllayer")
 #: Grayscale masks: they can mark the area of a second style.
 _GRAY_MASKS = ("transparencymask", "selectionmask")
-#: The engine gets this many pixels around a selection, to recognize what it paints.
-_SELECTION_MARGIN = 64
 #: Rows that are converted at a time, where a layer is not 8-bit sRGB.
 CONVERTED_ROWS = 64
 #: Layers up to this side length are read as a whole, including what is outside the canvas.
@@ -123,11 +123,6 @@ def _selection_rect(selection: Selection | None) -> Rect | None:
     if selection is None or selection.width() == 0 or selection.height() == 0:
         return None
     return Rect(selection.x(), selection.y(), selection.width(), selection.height())
-
-
-def with_margin(selected: Rect) -> Rect:
-    """The area of the layer that the engine needs to paint the selected area."""
-    return selected.with_margin(_SELECTION_MARGIN)
 
 
 def canvas_rect(document: Document) -> Rect:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Iterable, NamedTuple
 
+from impasto_client.geometry import Rect
+from impasto_client.request import StyleSource
+
 from .engine_process import EngineProcess
-from .geometry import Rect
 from .qt import QtCore
-from .request import StyleSource
 from .steps import Steps
 
 #: After this long without a change the whole picture is repainted once, with its own statistics.

@@ -15,17 +15,18 @@ from typing import Callable
 
 from krita import Document, Krita
 
+from impasto_client.errors import PluginError
+from impasto_client.i18n import i18n
+from impasto_client.request import PaintRequest
+
 from . import layers, settings
 from .canvas_strokes import CanvasStrokes
 from .document_history import DocumentHistory
 from .engine_process import EngineProcess
-from .errors import PluginError
 from .followed_layer import FollowedLayer, LiveResult
-from .i18n import i18n
 from .live_job import LiveJob
 from .live_picture import LivePicture
 from .qt import QtCore, QtGui
-from .request import PaintRequest
 from .steps import NEXT_MS, StepRunner, Steps
 
 #: Where Live shows the painting.

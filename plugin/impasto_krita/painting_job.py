@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from impasto_client.errors import PluginError
+from impasto_client.geometry import Rect
+from impasto_client.history import Result
+from impasto_client.i18n import i18n
+from impasto_client.request import PaintRequest, area_to_paint, painted_side
+
 from . import layers, results
 from .document_history import DocumentHistory
 from .engine_process import EngineProcess
-from .errors import PluginError
-from .geometry import Rect
-from .history import Result
-from .i18n import i18n
 from .qt import QtCore
-from .request import PaintRequest, painted_side
 from .result_pictures import ResultPicture
 from .steps import IDLE_MS, NEXT_MS, Steps
 
@@ -191,9 +192,7 @@ class PaintingJob(QtCore.QObject):
         if request.selection is None:
             return whole
         mask, selected = request.selection
-        if not selected.intersection(whole.rect).width:
-            raise PluginError(i18n("The selection does not overlap the layer: there is nothing to paint."))
-        rect = layers.with_margin(selected).intersection(whole.rect)
+        rect = area_to_paint(selected, whole.rect)
         self._opacity = list(layers.mask_stripes(mask, rect))
         return snapshot.picture(request.layer_key, rect)
 

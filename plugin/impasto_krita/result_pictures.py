@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Iterable
 
-from .geometry import Rect
+from impasto_client.geometry import Rect
+
 from .qt import QtCore, QtGui
 
 _QUALITY = 90

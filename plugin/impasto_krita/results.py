@@ -7,9 +7,10 @@ from typing import Iterable, Iterator
 
 from krita import Document, Krita, Node
 
-from .geometry import Rect
+from impasto_client.geometry import Rect
+from impasto_client.protocol import stripes
+
 from .layers import CONVERTED_ROWS, SRGB, ColorSpace, children, convert_pixels, find_node, is_open, node_key
-from .protocol import stripes
 from .qt import QtCore
 from .steps import IDLE_MS, NEXT_MS, Steps
 from .transparency_mask import add_transparency_mask

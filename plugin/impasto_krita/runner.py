@@ -9,22 +9,25 @@ from typing import Any, Callable
 
 from krita import Document
 
-from . import layers, messages, results, settings
+from impasto_client import messages
+from impasto_client.disk import delete_in_background
+from impasto_client.engine_install import find_engine_command
+from impasto_client.engine_stream import image_frames
+from impasto_client.i18n import i18n
+from impasto_client.installation import engine_python, installed_python, this_local_folder
+from impasto_client.protocol import PROTOCOL, stripes
+from impasto_client.request import PaintRequest
+
+from . import layers, results, settings
 from .animation import AnimationPainting
 from .background import BackgroundWork
-from .disk import delete_in_background
 from .document_history import Histories
-from .engine_install import find_engine_command
 from .engine_process import EngineProcess, bgra_bytes, preview_image
 from .engine_setup import EngineSetup
 from .estimates import Estimates
-from .i18n import i18n
-from .installation import engine_python, installed_python, this_local_folder
 from .live_painting import LivePainting
 from .painting_job import DocumentClosed, PaintingJob
-from .protocol import PROTOCOL, stripes
 from .qt import QtCore, QtGui
-from .request import PaintRequest
 from .steps import StepRunner, Steps
 from .training import StyleTraining
 
@@ -120,11 +123,9 @@ class Runner(QtCore.QObject):
             return False
         self._faces_number -= 1
         number, width, height, pixels = self._faces_number, picture.width(), picture.height(), bgra_bytes(picture)
-        image = {"op": "image", "job": number, "role": "content", "width": width, "height": height, "format": "bgra8"}
-        self.engine.send(image)
-        for y, rows in stripes(height):
-            part = pixels[4 * width * y : 4 * width * (y + rows)]
-            self.engine.send({"op": "rows", "job": number, "role": "content", "y": y, "rows": rows}, part)
+        parts = ((y, rows, pixels[4 * width * y : 4 * width * (y + rows)]) for y, rows in stripes(height))
+        for header, blob in image_frames(number, "content", 0, (width, height), "bgra8", parts):
+            self.engine.send(header, blob)
         self.engine.send({"op": "faces", "job": number})
         return True
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 from krita import Krita
+
+from impasto_client.settings_file import SettingsFile
 
 _removed: list[str] = []  # the settings files that are not to be written again
 
@@ -23,12 +24,7 @@ def engine_folder() -> str:
 
 def load() -> dict[str, Any]:
     """All settings; empty if the file is missing or unreadable."""
-    try:
-        with open(_path(), encoding="utf-8") as file:
-            values = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
+    return SettingsFile(_path()).load()
 
 
 def forget() -> None:
@@ -37,17 +33,10 @@ def forget() -> None:
 
 
 def store(**changes: Any) -> None:
-    """Change some settings. If the file cannot be written, they are not saved, and painting goes on."""
+    """Change some settings."""
     if _path() in _removed:
         return
-    values = {**load(), **changes}
-    try:
-        os.makedirs(data_folder(), exist_ok=True)
-        with open(_path() + ".new", "w", encoding="utf-8") as file:
-            json.dump(values, file, indent=2)
-        os.replace(_path() + ".new", _path())
-    except OSError:
-        pass
+    SettingsFile(_path()).store(**changes)
 
 
 def _path() -> str:

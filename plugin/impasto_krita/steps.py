@@ -6,8 +6,9 @@ import inspect
 import traceback
 from typing import Generator
 
-from .errors import PluginError
-from .i18n import i18n
+from impasto_client.errors import PluginError
+from impasto_client.i18n import i18n
+
 from .qt import QtCore
 
 #: A generator that does one step of the work at a time and yields the milliseconds to wait before the next.

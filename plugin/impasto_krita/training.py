@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from impasto_client.i18n import i18n
+from impasto_client.messages import training_progress
+from impasto_client.protocol import PROTOCOL
+from impasto_client.request import StyleSource
+
 from . import layers
 from .engine_process import EngineProcess, preview_image
-from .i18n import i18n
-from .messages import training_progress
-from .protocol import PROTOCOL
 from .qt import QtCore, QtGui
-from .request import StyleSource
 from .steps import IDLE_MS, StepRunner, Steps
 
 #: How long a style is trained. Twice as long gives a better network, but not twice as good.

@@ -13,9 +13,10 @@ from typing import Iterable
 
 from krita import Krita, Node
 
-from .errors import PluginError
-from .geometry import Rect
-from .i18n import i18n
+from impasto_client.errors import PluginError
+from impasto_client.geometry import Rect
+from impasto_client.i18n import i18n
+
 from .layers import children
 from .qt import QtCore
 

@@ -17,7 +17,8 @@ from tests.plugin.linked_wheels import write_linked_wheels
 from tests.uv_server import UvServer, uv_server
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
-import build_krita_plugin
+import build_plugin
+from impasto.editor_plugins.package import KRITA_PLUGIN
 
 THREADS = 1  # of the engine: its pictures are tiny, and other tests run beside it
 
@@ -26,7 +27,7 @@ THREADS = 1  # of the engine: its pictures are tiny, and other tests run beside 
 def plugin_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip that users import. Hatchling is not downloaded again if it is installed."""
     options = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
-    return build_krita_plugin.build(tmp_path_factory.mktemp("dist"), *options)
+    return build_plugin.build(KRITA_PLUGIN, tmp_path_factory.mktemp("dist"), *options)
 
 
 @pytest.fixture(scope="session")

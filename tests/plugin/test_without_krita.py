@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto import editor_plugins
+from impasto.editor_plugins.package import KRITA_PLUGIN, write_files
 from tests.conftest import MEASURED
 from tests.plugin.krita_session import IN_KRITA, INSTALL, krita_environment
 
@@ -51,7 +51,7 @@ def test_engine_runner_and_form(binding: str, random_weights_file: Path) -> None
 def test_layers_without_a_window(tmp_path: Path) -> None:
     if shutil.which("kritarunner") is None:
         pytest.skip(f"Krita is not installed: {INSTALL}")
-    editor_plugins.copy_files(tmp_path / "plugin")
+    write_files(KRITA_PLUGIN, tmp_path / "plugin")
     result_file = tmp_path / "result.json"
     paths = {"PYTHONPATH": str(IN_KRITA), "IMPASTO_PLUGIN": str(tmp_path / "plugin"), "IMPASTO_RESULT": str(result_file)}
     variables = {**krita_environment(tmp_path, ""), **paths, "QT_QPA_PLATFORM": "offscreen"}

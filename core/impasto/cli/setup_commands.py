@@ -1,4 +1,4 @@
-"""The commands about the installation: presets, weights, the Krita plugin, and the worker."""
+"""The commands about the installation: presets, weights, the editor plugins, and the worker."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def add_commands(command: AddCommand) -> None:
     actions = krita.add_subparsers(metavar="ACTION", dest="action", required=True, parser_class=OneLineErrorParser)
     actions.add_parser("install", help="copy the plugin to Krita's folder and enable it")
     actions.add_parser("uninstall", help="remove the plugin, its settings and the engine that it has set up")
+
+    gimp = command("gimp", gimp_command, "install the GIMP plug-in, or remove it")
+    actions = gimp.add_subparsers(metavar="ACTION", dest="action", required=True, parser_class=OneLineErrorParser)
+    actions.add_parser("install", help="copy the plug-in to GIMP's folder")
+    actions.add_parser("uninstall", help="remove the plug-in and its settings")
 
     setup = command("setup", setup_engine.setup_command, "set up the engine for an editor's plugin, as its button does")
     setup_engine.add_arguments(setup)
@@ -88,7 +93,7 @@ def weights_command(arguments: argparse.Namespace) -> int:
 
 
 def krita_command(arguments: argparse.Namespace) -> int:
-    from ..editor_plugins import install_plugin, uninstall_plugin
+    from ..editor_plugins.krita import install_plugin, uninstall_plugin
 
     if arguments.action == "install":
         print(install_plugin())
@@ -101,6 +106,21 @@ def krita_command(arguments: argparse.Namespace) -> int:
     for path in removed:
         print(path)
     print_message("the plugin is removed" if removed else "there is no plugin to remove")
+    return 0
+
+
+def gimp_command(arguments: argparse.Namespace) -> int:
+    from ..editor_plugins.gimp import install_plugin, uninstall_plugin
+
+    if arguments.action == "install":
+        for folder in install_plugin():
+            print(folder)
+        print_message("the plug-in is installed: restart GIMP, and open Filters > Artistic > Impasto")
+        return 0
+    removed = uninstall_plugin()
+    for path in removed:
+        print(path)
+    print_message("the plug-in is removed" if removed else "there is no plug-in to remove")
     return 0
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import os
-import subprocess
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from .. import installation
 from ..disk import wait_for_deletions
 from ..errors import ImpastoError
-from ..installation import Command, Computer, Download, Setup, SetupError
+from ..installation import Computer, Download, Setup, SetupError
+from ..setup_steps import STEP_ERRORS, download, run
 from .output import print_message
 
 #: The repository that this package is part of, in a clone
 _REPOSITORY = Path(__file__).parents[3]
-_BLOCK, _TIMEOUT_SECONDS = 1 << 18, 30
-_RANGE_REFUSED = 416
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +32,11 @@ def setup_command(arguments: argparse.Namespace) -> int:
     print_message(f"installing the engine with PyTorch for your {computer.torch_kind} into {folder}")
     setup = Setup(folder, engine, computer)
     output: list[str] = []
+
+    def report(line: str) -> None:
+        output.append(line)
+        print_message(line)
+
     succeeded = False
     try:
         while (step := setup.next_step()) is not None:
@@ -45,11 +45,11 @@ def setup_command(arguments: argparse.Namespace) -> int:
                 print_message(f"downloading {step.url}")
                 download(step)
             else:
-                run(step, output)
+                run(step, report)
         succeeded = True
     except SetupError as error:
         raise ImpastoError(str(error)) from None
-    except (OSError, http.client.HTTPException, subprocess.CalledProcessError) as error:
+    except STEP_ERRORS as error:
         text = "\n".join(output) or str(getattr(error, "reason", error))
         raise ImpastoError(setup.explain(text)) from None
     finally:
@@ -59,37 +59,3 @@ def setup_command(arguments: argparse.Namespace) -> int:
     print(setup.engine)
     print_message("the engine is ready")
     return 0
-
-
-def download(step: Download) -> None:
-    """Download a file, going on from what has arrived before.  Raises OSError, HTTPException."""
-    start = os.path.getsize(step.part) if os.path.exists(step.part) else 0
-    request = urllib.request.Request(step.url, headers={"Range": f"bytes={start}-"} if start else {})
-    try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code == _RANGE_REFUSED:  # all of it is there already
-            return
-        raise OSError(f"HTTP {error.code}: {error.reason}") from None
-    with response, open(step.part, "ab" if response.status == 206 else "wb") as file:
-        missing = int(response.headers.get("Content-Length") or 0)
-        while block := response.read(_BLOCK):
-            missing -= file.write(block)
-        if missing > 0:
-            raise OSError("connection closed before the end")
-
-
-def run(step: Command, output: list[str]) -> None:
-    """Run a program, print its lines, and add them to `output`.  Raises OSError, CalledProcessError."""
-    environment = {name: value for name, value in os.environ.items() if name not in installation.EDITOR_VARIABLES}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "encoding": "utf-8", "errors": "replace"}
-    with subprocess.Popen(step.arguments, env=environment | dict(step.environment), **pipes) as process:  # type: ignore[call-overload]
-        try:
-            for line in process.stdout:
-                output.append(line.rstrip())
-                print_message(line.rstrip())
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, step.arguments)

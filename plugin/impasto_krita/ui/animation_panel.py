@@ -6,8 +6,9 @@ from typing import Any
 
 from krita import Document
 
+from impasto_client.i18n import i18n
+
 from ..animation import STEADY, AnimationPainting, has_animation
-from ..i18n import i18n
 from ..qt import QtCore, QtWidgets
 from .labels import button, label, show_text
 from .option_widgets import PercentSlider

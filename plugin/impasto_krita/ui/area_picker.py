@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from krita import Document, Node
 
+from impasto_client.request import StyleSource
+
 from .. import layers
 from ..qt import QtCore, QtGui, QtWidgets
-from ..request import StyleSource
 
 _THUMBNAIL_SIZE = 20
 _THUMBNAIL_INTERVAL_MS = 20

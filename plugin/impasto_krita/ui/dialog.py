@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from krita import Krita
 
-from .. import layers, messages
-from ..i18n import i18n
+from impasto_client import messages
+from impasto_client.i18n import i18n
+
+from .. import layers
 from ..qt import QtWidgets
 from ..runner import get_runner
 from .form_requests import connect_faces, start_painting

@@ -7,15 +7,17 @@ from typing import Any
 
 from krita import DockWidget, Document, Krita
 
-from .. import layers, messages
-from ..engine_install import bundled_wheel
-from ..history import Result
-from ..i18n import i18n
-from ..installation import Computer, describe, this_local_folder
+from impasto_client import messages
+from impasto_client.engine_install import bundled_wheel
+from impasto_client.history import Result
+from impasto_client.i18n import i18n
+from impasto_client.installation import Computer, describe, this_local_folder
+from impasto_client.request import PaintRequest
+from impasto_client.version import VERSION
+
+from .. import layers
 from ..qt import QtCore, QtGui, QtWidgets
-from ..request import PaintRequest
 from ..runner import get_runner
-from ..version import VERSION
 from .animation_panel import AnimationPanel
 from .form_requests import connect_faces, instant_request, start_painting
 from .help_menu import HelpMenu

@@ -6,10 +6,12 @@ import os
 
 from krita import Krita
 
-from .. import layers, messages
-from ..errors import PluginError
-from ..i18n import i18n
-from ..request import PaintRequest
+from impasto_client import messages
+from impasto_client.errors import PluginError
+from impasto_client.i18n import i18n
+from impasto_client.request import PaintRequest
+
+from .. import layers
 from ..runner import get_runner
 from .keep_faces import PICTURE_SIDE
 from .option_form import Form

@@ -7,10 +7,11 @@ import os
 
 from krita import Krita
 
+from impasto_client.disk import delete_in_background, wait_for_deletions
+from impasto_client.i18n import i18n
+from impasto_client.installation import this_engine_data_folders, this_local_folder
+
 from .. import settings
-from ..disk import delete_in_background, wait_for_deletions
-from ..i18n import i18n
-from ..installation import this_engine_data_folders, this_local_folder
 from ..qt import QtCore, QtGui, QtWidgets
 from ..runner import get_runner
 from .style_chooser import get_library

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Sequence
 
-from ..i18n import i18n
+from impasto_client.i18n import i18n
+
 from ..qt import QtCore, QtGui, QtWidgets
 
 #: Longest side of the picture, in pixels. Faces are searched in it as in the layer itself, so it is larger than for the eye.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from krita import Document
 
-from ..i18n import i18n
+from impasto_client.i18n import i18n
+
 from ..live_painting import CANVAS, DOCKER, LivePainting
 from ..qt import QtCore, QtWidgets
 from .labels import button, label, show_text

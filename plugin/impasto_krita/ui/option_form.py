@@ -9,11 +9,12 @@ from typing import Any, Sequence
 
 from krita import Document
 
+from impasto_client.history import Result
+from impasto_client.i18n import i18n
+from impasto_client.request import StyleSource
+
 from .. import settings
-from ..history import Result
-from ..i18n import i18n
 from ..qt import QtCore, QtWidgets
-from ..request import StyleSource
 from .area_picker import AreaPicker
 from .keep_faces import KeepFaces
 from .option_widgets import Field, PercentSlider, SizeChoice

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ..i18n import i18n
-from ..messages import format_seconds
+from impasto_client.i18n import i18n
+from impasto_client.messages import format_seconds
+from impasto_client.request import painted_side
+
 from ..qt import QtCore, QtWidgets
-from ..request import painted_side
 
 _MAX_INT = 2**31 - 1
 #: The longest side of a preview, in pixels; the size of the whole layer, as the engine spells it

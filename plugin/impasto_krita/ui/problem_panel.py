@@ -6,9 +6,10 @@ from typing import Callable
 
 from krita import Krita
 
-from ..i18n import i18n
+from impasto_client.i18n import i18n
+from impasto_client.version import VERSION
+
 from ..qt import QtCore, QtWidgets
-from ..version import VERSION
 from .labels import button, label
 
 

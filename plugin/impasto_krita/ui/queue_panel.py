@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..i18n import i18n
+from impasto_client.i18n import i18n
+from impasto_client.request import PaintRequest
+
 from ..qt import QtCore, QtGui, QtWidgets
-from ..request import PaintRequest
 from ..runner import get_runner
 from .labels import button
 

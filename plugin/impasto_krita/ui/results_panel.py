@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from krita import Document
 
+from impasto_client.history import Result
+from impasto_client.i18n import i18n
+from impasto_client.messages import format_seconds
+from impasto_client.request import PaintRequest
+
 from ..document_history import DocumentHistory
-from ..history import Result
-from ..i18n import i18n
-from ..messages import format_seconds
 from ..qt import QtCore, QtGui, QtWidgets
-from ..request import PaintRequest
 from ..runner import get_runner
 from ..steps import StepRunner
 from .labels import button, label

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..engine_install import bundled_wheel
-from ..i18n import i18n
+from impasto_client.engine_install import bundled_wheel
+from impasto_client.i18n import i18n
+
 from ..qt import QtWidgets
 from ..runner import get_runner
 from .labels import label, show_text

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from krita import Document, Node
 
+from impasto_client.errors import PluginError
+from impasto_client.i18n import i18n
+
 from .. import layers
 from ..document_history import DocumentHistory
-from ..errors import PluginError
-from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
 from .area_picker import layer_icon
 

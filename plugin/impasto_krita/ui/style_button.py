@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..i18n import i18n
+from impasto_client.i18n import i18n
+
 from ..qt import QtCore, QtGui, QtWidgets
 
 _ICON_SIDE, _ARROW_SIDE = 48, 16

@@ -7,13 +7,14 @@ from typing import Any, Sequence
 
 from krita import Document
 
+from impasto_client.errors import PluginError
+from impasto_client.i18n import i18n
+from impasto_client.request import StyleSource
+from impasto_client.style_library import StyleEntry, StyleLibrary
+
 from .. import layers, settings
 from ..background import BackgroundWork
-from ..errors import PluginError
-from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
-from ..request import StyleSource
-from ..style_library import StyleEntry, StyleLibrary
 from .style_button import StyleButton
 from .style_grid import StyleGrid
 from .style_import import StyleImport, accepts

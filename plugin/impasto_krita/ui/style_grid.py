@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..errors import PluginError
-from ..i18n import i18n
+from impasto_client.errors import PluginError
+from impasto_client.i18n import i18n
+from impasto_client.style_library import StyleEntry, StyleLibrary, search
+
 from ..qt import QtCore, QtGui, QtWidgets
-from ..style_library import StyleEntry, StyleLibrary, search
 from .labels import label, show_text
 from .style_import import StyleImport
 from .style_thumbnails import Thumbnails

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import uuid
 
+from impasto_client.i18n import i18n
+from impasto_client.style_library import SUFFIXES, StyleLibrary, find_missing, is_picture, list_pictures, name_by_content
+
 from .. import settings
 from ..background import BackgroundWork
-from ..i18n import i18n
 from ..qt import QtCore, QtGui, QtWidgets
-from ..style_library import SUFFIXES, StyleLibrary, find_missing, is_picture, list_pictures, name_by_content
 from .style_thumbnails import MAX_PIXELS
 
 

@@ -8,10 +8,11 @@ import contextlib
 
 from krita import Document, Node
 
+from impasto_client.style_library import StyleEntry
+
 from .. import layers
 from ..background import BackgroundWork
 from ..qt import QtCore, QtGui
-from ..style_library import StyleEntry
 
 #: How often a thumbnail of a layer is made
 _INTERVAL_MS = 20

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any, Sequence
 
-from ..i18n import i18n
+from impasto_client.i18n import i18n
+from impasto_client.style_library import StyleEntry
+
 from ..qt import QtCore, QtGui, QtWidgets
-from ..style_library import StyleEntry
 from .style_thumbnails import Thumbnails
 
 #: Side of a thumbnail, in the screen's units, the margin around it, and the rows that are shown

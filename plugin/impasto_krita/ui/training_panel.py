@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..i18n import i18n
+from impasto_client.i18n import i18n
+
 from ..qt import QtCore, QtWidgets
 from ..training import MINUTES, StyleTraining
 from .labels import button, label, show_text

@@ -10,6 +10,7 @@ from helpers import (
     QtGui,
     activate,
     add_layer,
+    client,
     document,
     get_runner,
     layer_names,
@@ -86,7 +87,7 @@ def new_animation():
 
 
 def make_request(doc, layer, **options):
-    request = plugin().request
+    request = client().request
     style = request.StyleSource("Harvest", network="harvest")
     settings, selection = {"strength": 0.5, **options}, plugin().layers.copy_selection(doc)
     key = plugin().layers.node_key(layer)

@@ -9,6 +9,7 @@ from helpers import (
     activate,
     add_layer,
     add_photo_and_painting,
+    client,
     document,
     find_child,
     get_docker,
@@ -203,7 +204,7 @@ def engine_missing():
 
 def replace_constants(constants):
     """Let the setup download from a server of the test."""
-    installation = plugin().installation
+    installation = client().installation
     for name, value in constants.items():
         setattr(installation, name, value)
     installation.Computer.needed_bytes = 1e8
@@ -249,7 +250,7 @@ def stop_setup(constants):
     docker.setVisible(True)
     yield 0.5
     find_child(docker, "set_up").click()
-    folder = os.path.join(plugin().installation.this_local_folder(), "engine")
+    folder = os.path.join(client().installation.this_local_folder(), "engine")
     yield (lambda: os.path.exists(folder)), 60
     find_child(docker, "set_up").click()
     yield 0.5

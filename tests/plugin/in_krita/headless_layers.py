@@ -26,6 +26,7 @@ def test_layers():
     package = types.ModuleType("impasto_krita")
     package.__path__ = [os.path.join(os.environ["IMPASTO_PLUGIN"], "impasto_krita")]
     sys.modules["impasto_krita"] = package
+    sys.path.append(os.path.join(package.__path__[0], "shared"))
     from impasto_krita import layers, results
 
     pixels = bytes((7 * x + 3 * y) % 256 if c < 3 else 255 for y in range(HEIGHT) for x in range(WIDTH) for c in range(4))

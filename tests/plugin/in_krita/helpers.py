@@ -29,6 +29,15 @@ def plugin():
     return impasto_krita
 
 
+def client():
+    """What the plugin shares with those of other editors, with the modules that tests use"""
+    plugin()
+    import impasto_client.installation
+    import impasto_client.request
+
+    return impasto_client
+
+
 def get_runner():
     return plugin().runner.get_runner()
 
@@ -70,7 +79,7 @@ def reset():
     form._update_enabled()
     form._store_timer.stop()
     shutil.rmtree(plugin().settings.data_folder(), ignore_errors=True)
-    shutil.rmtree(plugin().installation.this_local_folder(), ignore_errors=True)
+    shutil.rmtree(client().installation.this_local_folder(), ignore_errors=True)
     get_docker().setVisible(False)
     runner.changed.emit()
     yield 0.1

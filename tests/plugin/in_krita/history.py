@@ -11,6 +11,7 @@ from helpers import (
     activate,
     add_layer,
     add_photo_and_painting,
+    client,
     document,
     find_child,
     find_group,
@@ -62,8 +63,10 @@ def source_survives():
     shown = [source.itemText(index) for index in range(source.count())]
     yield from paint(style, strength=0.7)
     names = layer_names(doc)
+    _poll()
+    yield (lambda: source.itemText(1).startswith("This result")), 10
     source.setCurrentIndex(1)
-    source.activated.emit(1)  # "This result"
+    source.activated.emit(1)
     yield from paint(style, strength=0.3)
     return {**state(doc), "shown": shown, "names_after_two": names, "visible": [node.visible() for node in results(doc)]}
 
@@ -477,7 +480,7 @@ def remove_everything(folder):
     result = {"folders": runner.network_folders}
     runner.network_folders = [folder]
     plugin().settings.store(options={"strength": 0.3})
-    local = plugin().installation.this_local_folder()
+    local = client().installation.this_local_folder()
     os.makedirs(os.path.join(local, "engine"))
     stored = plugin().settings.data_folder()
     answers = []

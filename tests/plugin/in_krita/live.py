@@ -9,6 +9,7 @@ from helpers import (
     QtWidgets,
     add_layer,
     bgra,
+    client,
     document,
     find_child,
     find_result,
@@ -268,7 +269,7 @@ def draw_while_engine_is_busy():
 
 def make_update(network, strength=0.5, **style):
     """A request for Live's update(): of another layer, which is to be ignored"""
-    request = plugin().request
+    request = client().request
     source = request.StyleSource(name=network.replace("_", " ").capitalize(), network=network, **style)
     return request.PaintRequest(None, "no layer", "Other", [source], {"strength": strength})
 

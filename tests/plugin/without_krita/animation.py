@@ -313,7 +313,7 @@ def test_a_painting_goes_first(stage: Any) -> None:
 def test_only_the_selection_is_painted_with_its_soft_edge(stage: Any, plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     document = FakeDocument([drawing(0), drawing(1)])
     document.selected = Selection(20, 10, 8, 6), plugin.geometry.Rect(20, 10, 8, 6)
-    monkeypatch.setattr(plugin.layers, "_SELECTION_MARGIN", 6)
+    monkeypatch.setattr(plugin.request, "_SELECTION_MARGIN", 6)
     images = paint(stage, document)
     image = next(header for header in stage.engine.sent if header["op"] == "image")
     assert (image["width"], image["height"]) == (20, 18)

@@ -13,35 +13,35 @@ from typing import Any
 
 import pytest
 
-from impasto import editor_plugins
+from impasto.editor_plugins.package import KRITA_PLUGIN, write_files
 
 QtCore = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtCore")
 QtGui = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtGui")
 QtWidgets = importlib.import_module(f"{os.environ['IMPASTO_QT']}.QtWidgets")
 WIDTH, HEIGHT = 60, 40
 MODULES = (
-    "background",
-    "document_history",
-    "engine_install",
-    "engine_process",
-    "engine_setup",
-    "extension",
-    "geometry",
-    "i18n",
-    "history",
-    "installation",
-    "layers",
-    "live_painting",
-    "request",
-    "result_pictures",
-    "results",
-    "runner",
-    "settings",
-    "steps",
-    "ui.docker",
-    "ui.keep_faces",
-    "ui.option_form",
-    "version",
+    "impasto_krita.background",
+    "impasto_krita.document_history",
+    "impasto_client.engine_install",
+    "impasto_krita.engine_process",
+    "impasto_krita.engine_setup",
+    "impasto_krita.extension",
+    "impasto_client.geometry",
+    "impasto_client.i18n",
+    "impasto_client.history",
+    "impasto_client.installation",
+    "impasto_krita.layers",
+    "impasto_krita.live_painting",
+    "impasto_client.request",
+    "impasto_krita.result_pictures",
+    "impasto_krita.results",
+    "impasto_krita.runner",
+    "impasto_krita.settings",
+    "impasto_krita.steps",
+    "impasto_krita.ui.docker",
+    "impasto_krita.ui.keep_faces",
+    "impasto_krita.ui.option_form",
+    "impasto_client.version",
 )
 
 
@@ -110,7 +110,7 @@ def app() -> Any:
 def plugin_modules(app: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[types.SimpleNamespace]:
     """The plugin's modules, imported from the files of the zip. All tests share them and the runner's engine."""
     folder = tmp_path_factory.mktemp("krita") / "plugin"  # whose coverage is counted as that of plugin/
-    editor_plugins.copy_files(folder)
+    write_files(KRITA_PLUGIN, folder)
     module: Any = types.ModuleType("krita")
     module.Krita = Krita
     module.Extension = type("Extension", (), {"__init__": lambda self, parent: None})
@@ -123,9 +123,7 @@ def plugin_modules(app: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "krita", module)
         patch.syspath_prepend(str(folder))
-        modules = types.SimpleNamespace(
-            **{name.split(".")[-1]: importlib.import_module(f"impasto_krita.{name}") for name in MODULES}
-        )
+        modules = types.SimpleNamespace(**{name.split(".")[-1]: importlib.import_module(name) for name in MODULES})
         modules.layers.sip = types.SimpleNamespace(transferback=lambda node: None)  # the nodes of tests are not Krita's
         assert modules.engine_process.QtCore.__name__ == f"{os.environ['IMPASTO_QT']}.QtCore"
         yield modules

@@ -13,7 +13,7 @@ import pytest
 
 from tests.plugin.without_krita.fake_krita import QtGui, wait_until
 
-PLUGIN = Path(__file__).parents[3] / "plugin" / "impasto_krita"
+PLUGINS = Path(__file__).parents[3] / "plugin"
 
 
 def make_result(plugin: Any, number: int, **changes: Any) -> Any:
@@ -126,12 +126,12 @@ def test_picture_of_a_result_is_compressed_and_restored(plugin: Any) -> None:
 
 def used_texts() -> set[str]:
     """The texts that the plugin translates, and those of the engine's options that the docker shows"""
-    from impasto.editor_plugins import SHARED_MODULES
+    from impasto.editor_plugins.package import SHARED_MODULES
     from impasto.options import option_schema
     from impasto.setup_failures import FAILURES
 
     texts = {sentence for _, sentence in FAILURES}
-    for path in [*PLUGIN.rglob("*.py"), *SHARED_MODULES]:
+    for path in [*PLUGINS.rglob("*.py"), *SHARED_MODULES]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)
@@ -146,7 +146,9 @@ def used_texts() -> set[str]:
     return texts
 
 
-@pytest.mark.parametrize("path", sorted((PLUGIN / "translations").glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((PLUGINS / "impasto_client" / "translations").glob("*.json")), ids=lambda path: path.stem
+)
 def test_translations_are_complete_and_have_the_same_fields(path: Path) -> None:
     translations = json.loads(path.read_text(encoding="utf-8"))
     assert sorted(used_texts() - set(translations)) == []
@@ -187,7 +189,7 @@ def test_every_text_for_the_user_is_translated() -> None:
         "button",
     }
     forgotten = []
-    for path in PLUGIN.rglob("*.py"):
+    for path in PLUGINS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args:
                 continue

@@ -53,12 +53,12 @@ def add_saved(library: Any, color: str, name: str) -> str:
     path = Path(library.folder, "unnamed")
     path.parent.mkdir(exist_ok=True, parents=True)
     path.write_bytes(png(color))
-    return str(library.add_saved(importlib.import_module("impasto_krita.style_library").name_by_content(str(path)), name))
+    return str(library.add_saved(importlib.import_module("impasto_client.style_library").name_by_content(str(path)), name))
 
 
 @pytest.fixture
 def module(plugin: Any) -> Any:
-    return importlib.import_module("impasto_krita.style_library")
+    return importlib.import_module("impasto_client.style_library")
 
 
 @pytest.fixture
@@ -825,7 +825,7 @@ class Removal:
 
     def __init__(self, runner: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.menu = importlib.import_module("impasto_krita.ui.help_menu")
-        self.disk = importlib.import_module("impasto_krita.disk")
+        self.disk = importlib.import_module("impasto_client.disk")
         self.engine, self.networks = tmp_path / "local" / "impasto-engine", tmp_path / "networks"
         for folder in (self.engine, self.networks):
             folder.mkdir(parents=True)

@@ -1,6 +1,7 @@
-"""Build the zip that Krita imports, with the engine's wheel in it.
+"""Build the zip of an editor's plugin, with the engine's wheel in it.
 
-python scripts/build_krita_plugin.py [FOLDER]      # default: dist
+python scripts/build_plugin.py krita [FOLDER]      # default: dist
+python scripts/build_plugin.py gimp [FOLDER]
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from impasto.editor_plugins import build_zip
+from impasto.editor_plugins.package import GIMP_PLUGIN, KRITA_PLUGIN, EditorPlugin, build_zip
 
 ROOT = Path(__file__).parents[1]
+PLUGINS = {"krita": KRITA_PLUGIN, "gimp": GIMP_PLUGIN}
 
 
-def build(folder: Path, *pip_options: str) -> Path:
+def build(plugin: EditorPlugin, folder: Path, *pip_options: str) -> Path:
     """Build the wheel and the zip. Returns the path of the zip.
 
     The same files give the same bytes.  pip_options: for building the wheel, such as --no-build-isolation
@@ -24,8 +26,10 @@ def build(folder: Path, *pip_options: str) -> Path:
         pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", *pip_options]
         subprocess.run([*pip, "--wheel-dir", temporary, str(ROOT)], check=True)
         (wheel,) = Path(temporary).glob("impasto-*.whl")
-        return build_zip(folder, wheel)
+        return build_zip(plugin, folder, wheel)
 
 
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1] if len(sys.argv) > 1 else "dist")))
+    if len(sys.argv) < 2 or sys.argv[1] not in PLUGINS:
+        sys.exit(__doc__.strip())
+    print(build(PLUGINS[sys.argv[1]], Path(sys.argv[2] if len(sys.argv) > 2 else "dist")))

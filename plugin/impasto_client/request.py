@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from .errors import PluginError
 from .geometry import Rect
 from .i18n import i18n
 
 _MAX_NAME_LENGTH = 40  # characters of a source layer's name that the result's name contains
 #: The largest result, in pixels; more take many minutes. And the engine's smallest longest side
 _MAX_PIXELS, _SMALLEST_SIDE = 16_000_000, 32
+#: How far the engine sees around what is selected, in pixels
+_SELECTION_MARGIN = 64
 #: The sides of seamless results are rounded to multiples of this.
 STRIDE = 16
 
@@ -76,6 +79,18 @@ def painted_side(size: int, layer_size: tuple[int, int]) -> int:
     longest = max(width, height)
     largest = longest * min(1.0, math.sqrt(_MAX_PIXELS / (width * height)))
     return max(_SMALLEST_SIDE, round(min(size or longest, largest)))
+
+
+def area_to_paint(selected: Rect, layer: Rect) -> Rect:
+    """The area of a layer that the engine needs to paint what is selected.  Raises PluginError: none of it is selected"""
+    if not selected.intersection(layer).width:
+        raise PluginError(i18n("The selection does not overlap the layer: there is nothing to paint."))
+    return with_margin(selected).intersection(layer)
+
+
+def with_margin(selected: Rect) -> Rect:
+    """What is selected, and as much around it as the engine needs to paint it"""
+    return selected.with_margin(_SELECTION_MARGIN)
 
 
 def _shorten(name: str) -> str:

@@ -1,0 +1,1 @@
+"""Package, install and remove the plugins for editors."""

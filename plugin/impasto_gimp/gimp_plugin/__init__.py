@@ -1,0 +1,1 @@
+"""The procedures that GIMP offers, and what they do with its layers."""
