@@ -44,8 +44,11 @@ MAX_PREVIEWED = 4
 SHOW_RESULT = """(...values) => {
     const result = document.querySelector('#result');
     if (innerWidth <= 700 && result.getBoundingClientRect().bottom < 200) result.scrollIntoView({behavior: 'smooth'});
+    document.querySelector('#result_buttons')?.scrollTo(0, 0);
     return values;
 }"""
+#: After a photo was added, on a narrow screen, show the paintings to choose from.
+SHOW_PAINTINGS = "() => { if (innerWidth <= 700) document.querySelector('#gallery').scrollIntoView({block: 'center'}); }"
 #: Download the file that a handler has made.
 DOWNLOAD_FILE = "() => setTimeout(() => document.querySelector('#file')?.click(), 50)"
 
@@ -80,8 +83,7 @@ def _connect_events(blocks: gr.Blocks, page: Page) -> None:
     for button, make in ((page.jpeg_button, handlers.make_jpeg), (page.film_button, handlers.make_film)):
         made = button.click(make, page.shown_result, page.file, concurrency_limit=2, **PRIVATE)
         made.success(None, None, None, js=DOWNLOAD_FILE)
-    made = page.sheet_button.click(on.make_sheet, page.sheet, [page.result, page.status, page.file], **PRIVATE)
-    made.success(None, None, None, js=DOWNLOAD_FILE)
+    page.sheet_button.click(on.show_sheet, page.sheet, page.result_outputs, **PRIVATE)
     _connect_painting(blocks, page, on, painting)
 
 
@@ -103,10 +105,13 @@ def _connect_inputs(blocks: gr.Blocks, page: Page, on: Handlers) -> None:
     chosen = [page.photo, page.result, page.result_buttons, page.shown_result, page.names]
     page.photos.select(on.choose_photo, page.names, chosen, **UNQUEUED)
     # Not `upload`, which a photo from the camera does not trigger
-    path: dict[str, Any] = {"preprocess": False, **PRIVATE}  # one at a time, else `change` comes twice
-    page.photo.change(handlers.picture_path, page.photo, page.photo_path, **path)
-    page.photo_path.change(on.photo_changed, page.photo, page.photo_outputs, **PRIVATE).then(**estimate)
-    page.photo_path.change(
+    # One at a time, else the change of the state comes twice
+    page.photo.change(handlers.added_photo, [page.photo, page.added_photo], page.added_photo, preprocess=False, **PRIVATE)
+    inputs = [page.photo, page.added_photo, page.shown_result]
+    changed = page.added_photo.change(on.photo_changed, inputs, page.photo_outputs, **PRIVATE)
+    changed.then(**estimate)
+    page.photo.upload(None, None, None, js=SHOW_PAINTINGS)
+    page.added_photo.change(
         preview_styles,
         page.photo,
         page.gallery,
@@ -155,8 +160,11 @@ def _connect_painting(blocks: gr.Blocks, page: Page, on: Handlers, painting: Pai
             **PRIVATE,
         )
         for listen_to_end in (painted.then, painted.failure):  # `then` does not run after a failure
-            listen_to_end(on.painting_finished, [page.new_result, page.results], [*shown, page.stored], **UNQUEUED)
-    blocks.load(on.restore, page.stored, [*page.result_outputs, *page.session_outputs, page.results], **UNQUEUED)
+            finished = listen_to_end(on.painting_finished, [page.new_result, page.results], [*shown, page.stored], **UNQUEUED)
+            if paint in (painting.paint_several, painting.compare):
+                finished.then(on.show_sheet, page.sheet, page.result_outputs, **PRIVATE)
+    restored = [*page.result_outputs, *page.session_outputs, page.results, page.photo, page.names]
+    blocks.load(on.restore, [page.stored, page.names], restored, **UNQUEUED)
     page.stop_button.click(handlers.stop_painting, None, None, **UNQUEUED)
     blocks.unload(handlers.stop_painting)
 

@@ -15,10 +15,12 @@ import pytest
 from impasto import __version__
 from impasto.cli.main import main
 from impasto.editor_plugins import krita, package
-from impasto.editor_plugins.package import KRITA_PLUGIN, SHARED_MODULES, build_zip, plugin_files
+from impasto.editor_plugins.package import GIMP_PLUGIN, KRITA_PLUGIN, SHARED_MODULES, EditorPlugin, build_zip, plugin_files
 from impasto.installation import this_local_folder
+from impasto.options import option_schema
 
 ROOT = Path(__file__).parents[1]
+PLUGINS = [KRITA_PLUGIN, GIMP_PLUGIN]
 
 
 @pytest.fixture
@@ -53,11 +55,20 @@ def test_zip_has_the_structure_that_krita_imports(wheel: Path, tmp_path: Path) -
     assert f"impasto_krita/{settings['X-Krita-Manual']}" in names
 
 
-def test_zip_is_reproducible(wheel: Path, tmp_path: Path) -> None:
-    assert (
-        build_zip(KRITA_PLUGIN, tmp_path / "a", wheel).read_bytes()
-        == build_zip(KRITA_PLUGIN, tmp_path / "b", wheel).read_bytes()
-    )
+def test_zip_for_gimp_is_one_folder_with_a_program(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(build_zip(GIMP_PLUGIN, tmp_path / "dist", wheel)) as archive:
+        names = archive.namelist()
+        mode = archive.getinfo("impasto_gimp/impasto_gimp.py").external_attr >> 16
+    assert {name.split("/")[0] for name in names} == {"impasto_gimp"}
+    assert mode & 0o111 == 0o111  # else GIMP ignores it
+    assert f"impasto_gimp/impasto_client/engine/{wheel.name}" in names
+    assert {f"impasto_gimp/impasto_client/{copy.name}" for copy in SHARED_MODULES} <= set(names)
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.editor)
+def test_zip_is_reproducible(plugin: EditorPlugin, wheel: Path, tmp_path: Path) -> None:
+    first, second = (build_zip(plugin, tmp_path / name, wheel) for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_plugin_has_the_paintings_of_the_page_with_their_license() -> None:
@@ -73,7 +84,7 @@ def test_plugin_has_the_paintings_of_the_page_with_their_license() -> None:
 
 
 def test_wheel_of_the_source_distribution_has_the_same_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from_repository = plugin_files(KRITA_PLUGIN)
+    from_repository = [plugin_files(plugin) for plugin in PLUGINS]
     build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path / "dist"), "--target"]
     subprocess.run([*build, "sdist"], cwd=ROOT, check=True, capture_output=True)
     (source,) = (tmp_path / "dist").glob("*.tar.gz")
@@ -85,7 +96,7 @@ def test_wheel_of_the_source_distribution_has_the_same_plugin(tmp_path: Path, mo
         archive.extractall(tmp_path / "installed")
     monkeypatch.setattr(package, "_SOURCES", (tmp_path / "installed/impasto/plugin",))
     monkeypatch.setattr(package, "_PAGE_ASSETS", tmp_path / "nowhere")
-    assert plugin_files(KRITA_PLUGIN) == from_repository
+    assert [plugin_files(plugin) for plugin in PLUGINS] == from_repository
 
 
 def modules() -> list[Path]:
@@ -104,7 +115,7 @@ def test_plugin_needs_only_python_3_8_and_qt(path: Path) -> None:
         else:
             continue
         for name in imported:
-            own = {"impasto_client", "krita", "PyQt5", "PyQt6"}
+            own = {"impasto_client", "krita", "PyQt5", "PyQt6", "gi", "gimp_plugin"}
             assert name.split(".")[0] in sys.stdlib_module_names | own
             assert not name.startswith("PyQt") or path.stem == "qt"
 
@@ -153,3 +164,40 @@ def test_unwritable_folder_is_reported_in_one_line(folders: tuple[Path, Path], c
     folders[0].write_text("a file instead of a folder")
     assert main(["krita", "install"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_install_for_gimp_and_uninstall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("GIMP3_DIRECTORY", raising=False)
+    for version in ("2.10", "3.0", "3.2"):
+        (tmp_path / "GIMP" / version).mkdir(parents=True)
+    assert main(["gimp", "install"]) == 0
+    for version in ("3.0", "3.2"):
+        folder = tmp_path / "GIMP" / version
+        program = folder / "plug-ins/impasto_gimp/impasto_gimp.py"
+        assert program.stat().st_mode & 0o111
+        assert (folder / "plug-ins/impasto_gimp/impasto_client/protocol.py").exists()
+        assert sys.executable in (folder / "impasto/settings.json").read_text()
+    assert not list((tmp_path / "GIMP" / "2.10").iterdir())
+    assert main(["gimp", "uninstall"]) == 0
+    assert not [path for path in tmp_path.rglob("*") if "impasto" in path.name]
+    capsys.readouterr()
+    assert main(["gimp", "uninstall"]) == 0
+    assert "no plug-in to remove" in capsys.readouterr().err
+
+
+def test_gimp_offers_what_the_engine_does() -> None:
+    """GIMP asks for the arguments before there is an engine, so the plug-in has copies of them."""
+    source = (ROOT / "plugin/impasto_gimp/gimp_plugin/procedures.py").read_text()
+    constants = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name in ("CHOICES", "DEFAULTS"):
+                constants[name] = ast.literal_eval(node.value)
+    schema = {option["name"]: option for option in option_schema()}
+    for name, labels in constants["CHOICES"].items():
+        assert [(label, value) for value, label in labels.items()] == [tuple(offer) for offer in schema[name]["offers"]]
+    assert constants["DEFAULTS"] == {name: schema[name]["default"] for name in constants["DEFAULTS"]}

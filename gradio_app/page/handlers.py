@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from . import uploads
 from .components import face_outlines, reset_mask_editor, status
 from .contact_sheet import contact_sheet
 from .gallery import PHOTOS, STYLE_LOSS_CHOICES, STYLES, is_sample
-from .layout import MAX_SEVERAL, Page
+from .layout import MAX_SEVERAL, AddedPhoto, Page
 from .messages import KEEP_FACES, RESULT_DELETED, error_message, faces_message
 from .picture_wall import update_wall
 from .results import PaintingResult, open_picture, stored_results
@@ -28,9 +29,10 @@ from .viewer import picture_pair
 from .views import Updates, Views
 
 
-def picture_path(picture: dict[str, Any] | None) -> str:
-    """Return where an upload is stored; "" for none. Gradio reports a change twice, but this changes once."""
-    return str((picture or {}).get("path") or "")
+def added_photo(picture: dict[str, Any] | None, known: AddedPhoto) -> AddedPhoto:
+    """Return where a new photo is stored, and when it was added. Gradio reports a change twice, but this changes once."""
+    path = str((picture or {}).get("path") or "")
+    return known if path == known.path else AddedPhoto(path, time.monotonic())
 
 
 def validate_upload(picture: Any, request: gr.Request) -> Any:
@@ -131,12 +133,13 @@ class Handlers:
             updates[page.stored] = [each.name for each in results]
         return updates
 
-    def restore(self, names: Any) -> Updates:
-        """After a reload of the page, show the paintings that the visitor has made already."""
-        page, results = self._page, stored_results(paintings_folder(), names)
+    def restore(self, stored: Any, names: dict[str, str]) -> Updates:
+        """After a reload of the page, show the paintings that the visitor has made already, and the photo of the last one."""
+        page, results = self._page, stored_results(paintings_folder(), stored)
         if not results:
             return {page.results: []}
-        return {**self._views.session(results[0], results), page.results: results}
+        shown = self._views.session(results[0], results)
+        return {**shown, page.results: results, page.photo: results[0].photo, page.names: {**names, "photo": ""}}
 
     def change_strength(self, strength: float, result: PaintingResult | None, request: gr.Request) -> Updates:
         """Fade the painting to a lower strength at once; a higher one has to be painted."""
@@ -171,10 +174,10 @@ class Handlers:
             page.names: {**names, "photo": Path(photo.photo).stem},
         }
 
-    def photo_changed(self, photo: Any, request: gr.Request) -> Updates:
+    def photo_changed(self, photo: Any, added: AddedPhoto, shown: PaintingResult | None, request: gr.Request) -> Updates:
         """Prepare the page for another photo: an empty mask, its size and faces; and show it if it is the visitor's own.
 
-        A photo that cannot be read is removed.
+        A photo that cannot be read is removed.  shown: a painting of this photo stays in sight
         """
         page, language = self._page, preferred_language(request)
         updates: Updates = {page.face_outlines: ""}
@@ -190,7 +193,9 @@ class Handlers:
         if is_sample(photo):
             return updates
         updates[page.photos] = update_wall(chosen=-1)
-        if sessions.is_painting(request.session_hash or ""):
+        session = request.session_hash or ""
+        is_late = sessions.is_painting(session) or sessions.has_painted_since(session, added.moment)
+        if is_late or (shown is not None and shown.is_of(photo)):
             return updates
         address = uploads.file_address(uploads.write_jpeg(photo, new_folder() / "photo.jpg", uploads.SCREEN_SIDE))
         return {
@@ -201,14 +206,20 @@ class Handlers:
             page.status: status(translate("Your photo is ready: tap a painting.", language)),
         }
 
-    def make_sheet(self, results: list[PaintingResult], request: gr.Request) -> Updates:
+    def show_sheet(self, results: list[PaintingResult], request: gr.Request) -> Updates:
         """Put what was painted at once on one sheet, show it, and offer it as a download."""
         page, language = self._page, preferred_language(request)
         pictures = [(open_picture(result.download_file()), result.title) for result in results if result.exists()]
         if len(pictures) < 2:
-            return {page.status: status(translate(RESULT_DELETED, language))}
+            return {page.status: status(translate(RESULT_DELETED, language)) if results else gr.skip()}
         sheet = contact_sheet(pictures)
         path = Path(uploads.write_jpeg(sheet, new_folder() / "impasto-sheet.jpg", max(sheet.size)))
         address, title = uploads.file_address(path), translate("All on one sheet", language)
         shown = picture_pair(address, address, sheet.size, title=title, file_name=path.name)
-        return {page.result: shown, page.file: str(path)}
+        return {
+            page.result: shown,
+            page.shown_result: None,
+            page.download: gr.update(value=str(path), visible=True, interactive=True),
+            page.refine_button: gr.update(visible=False),
+            **dict.fromkeys(page.single_result_buttons, gr.update(visible=False)),
+        }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -25,6 +25,13 @@ CHOOSE_PHOTO = "() => document.querySelector('#photo input[type=file]').click()"
 SECOND_STYLE_USES = [("Everything, mixed", "mixed"), ("The brushed area", "brush"), ("Large shapes", "coarse")]
 #: How many styles may be painted at once
 MAX_SEVERAL = 6
+
+
+class AddedPhoto(NamedTuple):
+    """The photo on the page"""
+
+    path: str  # "": there is none
+    moment: float  # when it was added, in the seconds of `time.monotonic`
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,7 +86,7 @@ class Page:
     refined_result: gr.State  # PaintingResult | None: what the painting in progress goes on from
     sheet: gr.State  # list[PaintingResult]: what was painted at once, for a contact sheet
     chosen: gr.State  # list[int]: the styles to paint at once
-    photo_path: gr.State  # where the photo is stored
+    added_photo: gr.State  # AddedPhoto
     photo_size: gr.State  # (width, height) | None
     names: gr.State  # dict: the file names of the visitor's photo and painting
     network: gr.State  # name of the feed-forward network for the first result; "": none
@@ -87,7 +94,13 @@ class Page:
     @property
     def result_outputs(self) -> list[gr.blocks.Block]:
         """What `Views.result` updates"""
-        return [self.result, self.status, self.download, self.refine_button, self.result_buttons, self.shown_result]
+        shown = [self.result, self.status, self.download, self.refine_button, self.result_buttons, self.shown_result]
+        return [*shown, *self.single_result_buttons]
+
+    @property
+    def single_result_buttons(self) -> list[gr.Button]:
+        """What can be done with a painting, but not with a sheet of several"""
+        return [self.jpeg_button, self.film_button, self.use_as_photo, self.use_as_style]
 
     @property
     def session_outputs(self) -> list[gr.blocks.Block]:
@@ -128,7 +141,7 @@ def add_components() -> Page:
             controls = _add_controls()
     gr.Markdown(label(" ".join((ASSETS / "footer.md").read_text(encoding="utf-8").split())), elem_id="footer")
     states: dict[str, Any] = {name: gr.State() for name in ("new_result", "shown_result", "refined_result")}
-    states["photo_path"] = gr.State(ARRIVAL.photo)
+    states["added_photo"] = gr.State(AddedPhoto(ARRIVAL.photo, 0.0))
     states["stored"] = gr.BrowserState([], storage_key="impasto-paintings")
     names = {"photo": Path(ARRIVAL.photo).stem, "style": STYLES[0].title}
     states |= {"photo_size": gr.State(ARRIVAL.size), "names": gr.State(names), "results": gr.State([])}
@@ -143,10 +156,12 @@ def _add_stage() -> dict[str, Any]:
         gr.Button(label("Choose your photo"), elem_id="own_photo").click(None, None, None, js=CHOOSE_PHOTO)
         with gr.Row(visible=False, elem_id="result_buttons") as result_buttons:
             download = gr.DownloadButton(label("Download"), variant="primary", elem_id="download", min_width=110)
-            jpeg_button = gr.Button("JPEG", elem_id="jpeg", min_width=80)
-            film_button = gr.Button(label("Film"), elem_id="film", min_width=80)
             sheet_button = gr.Button(label("All on one sheet"), elem_id="sheet", min_width=120, visible=False)
             refine = gr.Button(label("Paint at full size"), elem_id="refine", min_width=120, visible=False)
+            other_photo = gr.Button(label("Other photo"), elem_id="other_photo", min_width=100)
+            other_photo.click(None, None, None, js=CHOOSE_PHOTO)
+            film_button = gr.Button(label("Film"), elem_id="film", min_width=80)
+            jpeg_button = gr.Button("JPEG", elem_id="jpeg", min_width=80)
             use_as_photo = gr.Button(label("Use as photo"), elem_id="as_photo", min_width=110)
             use_as_style = gr.Button(label("Use as painting"), elem_id="as_style", min_width=110)
     file = gr.DownloadButton("File", elem_id="file", visible="hidden")

@@ -20,6 +20,8 @@ RESULT_DELETED = "That painting has been deleted. Paintings are kept for less th
 STARTING = "Starting…"
 STOPPED_WAITING = "Stopped before it was painted."
 KEEP_FACES = "Eyes, noses and mouths keep their shapes."
+#: Bytes below which nobody needs to know what a painting takes
+_MUCH_MEMORY = 4e9
 #: Why a painting ended early
 _END_REASONS = {"stopped": "Stopped", "time": "The time limit was reached"}
 #: Errors whose text is written for visitors.
@@ -64,7 +66,7 @@ def waiting_message(waiting: Waiting, language: str, *, refine: bool = False) ->
 def estimate_text(estimate: Estimate, language: str) -> str:
     """What a painting takes. The memory is said only where it is the visitor's own."""
     duration = _duration(estimate.seconds, language)
-    if not estimate.memory or paint_job.ON_SPACE:
+    if estimate.memory < _MUCH_MEMORY or paint_job.ON_SPACE:
         return translate("About {duration}", language, duration=duration)
     text = "About {duration}, {memory}"
     return translate(text, language, duration=duration, memory=_local(formatting.format_bytes(estimate.memory), language))
@@ -89,6 +91,11 @@ def progress_message(progress: Progress, language: str = "en") -> str:
     return translate("Painting… {duration} left", language, duration=_duration(progress.eta, language))
 
 
+def part_message(number: int, count: int, title: str, language: str) -> str:
+    """The status line while one of several paintings is painted"""
+    return translate("{number} of {count}: {title}", language, number=number, count=count, title=translate(title, language))
+
+
 def first_result_message(seconds: float, language: str) -> str:
     """The status line of a first result, after which it is painted in full detail"""
     return translate("Ready in {duration}. Now in full detail…", language, duration=_duration(seconds, language, exact=True))
@@ -109,10 +116,8 @@ def result_message(last: Progress, seconds: float, language: str) -> str:
     width, height = last.painting.shape[1::-1]
     text = "{start}: {width} × {height} pixels."
     if last.size != (width, height):
-        text = "{start}: {width} × {height} pixels, enlarged from {painted_width} × {painted_height}."
-    painted_width, painted_height = last.size
-    values = {"width": width, "height": height, "painted_width": painted_width, "painted_height": painted_height}
-    return translate(text, language, start=start, **values)
+        text = "{start}: {width} × {height} pixels, not in full detail."
+    return translate(text, language, start=start, width=width, height=height)
 
 
 def _duration(seconds: float, language: str, *, exact: bool = False) -> str:

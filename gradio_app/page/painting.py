@@ -26,6 +26,7 @@ from .messages import (
     error_message,
     first_result_message,
     kept_message,
+    part_message,
     progress_message,
     result_message,
     waiting_message,
@@ -129,13 +130,7 @@ class PaintingHandlers:
                         return
                     painted.append(result)
                     values[page.results] = [result, *values[page.results]]
-                    text = translate(
-                        "{number} of {count}: {title}",
-                        language,
-                        number=number,
-                        count=len(entries),
-                        title=translate(title, language),
-                    )
+                    text = part_message(number, len(entries), title, language)
                     yield {page.status: status(text, number / len(entries))}
                     if painting.stopped:
                         break
@@ -184,9 +179,10 @@ class PaintingHandlers:
                     if painting.superseded:
                         return None
                     if not last.end_reason:
-                        updates: Updates = {
-                            page.status: status(progress_message(last, language), (stage.part + last.fraction) / stage.parts)
-                        }
+                        text = progress_message(last, language)
+                        if stage.parts > 1:
+                            text = part_message(stage.part + 1, stage.parts, stage.title, language)
+                        updates: Updates = {page.status: status(text, (stage.part + last.fraction) / stage.parts)}
                         if first is None or last.size >= first.painted_at:  # smaller previews look worse
                             if asked.mask is not None:
                                 uploads.overlay_preview(asked.photo, Path(last.preview), asked.mask)

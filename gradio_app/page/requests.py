@@ -96,10 +96,8 @@ def validate_refinement(result: PaintingResult | None, request: gr.Request) -> B
 def validate_choice(photo: Any, style: Any, second_style: Any, network: str, request: gr.Request) -> BeforePainting:
     """Do as `validate_request` does after a click on a style, which takes the place of a painting in progress.
 
-    As long as there is no photo, a click only chooses the style.
+    As long as there is no photo, a click chooses the style, and the visitor is told what is missing.
     """
-    if photo is None:
-        raise gr.Error("no photo yet", visible=False, print_exception=False)
     return _require_pictures(photo, style, second_style, network=network, request=request)
 
 
@@ -116,7 +114,7 @@ def _shown_to_the_visitor(request: gr.Request) -> Iterator[None]:
     try:
         yield
     except ImpastoError as error:
-        raise gr.Error(error_message(error, preferred_language(request)), print_exception=False) from None
+        raise gr.Error(error_message(error, preferred_language(request)), title="Impasto", print_exception=False) from None
 
 
 def _require_idle(request: gr.Request) -> None:

@@ -96,6 +96,10 @@ class PaintingResult(NamedTuple):
             uploads.write_jpeg(self._blend(), painting, uploads.SCREEN_SIDE)
         return str(photo), str(painting)
 
+    def is_of(self, photo: Image.Image) -> bool:
+        """Whether it is a painting of this photo, at the size of the painting"""
+        return self.exists() and photo.tobytes() == open_picture(self.photo).tobytes()
+
     def download_file(self, kind: Literal["png", "jpeg"] = "png") -> str:
         """Write the file with the recipe at full size, unless it exists; returns its path.
 

@@ -88,6 +88,7 @@ class Sessions:
         """Per address within RATE_WINDOW_SECONDS; None: no limit"""
         self._lock = threading.Lock()
         self._paintings: dict[str, Painting] = {}  # by session
+        self._started: dict[str, float] = {}  # when a session's last painting began
         self._previews: dict[str, Painting] = {}  # of a photo in several styles, by session
         self._painting_limit, self._preview_limit = RateLimit(max_paintings), RateLimit(max_previewed_photos)
 
@@ -119,6 +120,9 @@ class Sessions:
                 self._paintings[session].superseded = True
                 self._paintings[session].stop()
             painting = self._paintings[session] = Painting()
+            now = time.monotonic()
+            self._started = {known: start for known, start in self._started.items() if now - start < RETENTION_SECONDS}
+            self._started[session] = now
             return painting
 
     @contextlib.contextmanager
@@ -155,6 +159,10 @@ class Sessions:
 
     def is_painting(self, session: str) -> bool:
         return session in self._paintings
+
+    def has_painted_since(self, session: str, moment: float) -> bool:
+        """Whether a painting of the session has begun after this moment, in the seconds of `time.monotonic`"""
+        return self._started.get(session, 0.0) > moment
 
     @property
     def busy(self) -> bool:

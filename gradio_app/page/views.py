@@ -50,4 +50,5 @@ class Views:
             page.result_buttons: gr.update(visible=True),
             page.refine_button: gr.update(visible=bool(result.full_size)),
             page.shown_result: result,
+            **dict.fromkeys(page.single_result_buttons, gr.update(visible=True)),
         }

@@ -41,16 +41,22 @@ def gimp_environment(home: Path, engine: str | None = sys.executable, **more: st
 class GimpSession:
     """A running GIMP"""
 
-    def __init__(self, home: Path, **environment: Any) -> None:
-        """home: with the plug-in in its folder gimp/plug-ins; environment: arguments of gimp_environment"""
+    def __init__(self, home: Path, display: str = "", **environment: Any) -> None:
+        """home: with the plug-in in its folder gimp/plug-ins; display: an X display to show windows on; "": none
+
+        environment: arguments of gimp_environment
+        """
         assert PREFIX is not None
         self.home = home
         self._folder = home / "requests"
         self._folder.mkdir()
         self._log = home / "gimp.log"
         script = f"exec(compile(open({str(IN_GIMP / 'serve.py')!r}).read(), 'serve.py', 'exec'))"
-        command = [*PREFIX, "gimp-console", "-i", "-d", "-f", "--batch-interpreter", "python-fu-eval", "-b", script, "--quit"]
+        program = ["gimp", "-s"] if display else ["gimp-console", "-i"]
+        command = [*PREFIX, *program, "-d", "-f", "--batch-interpreter", "python-fu-eval", "-b", script, "--quit"]
         variables = gimp_environment(home, **environment)
+        self._display = {"DISPLAY": display} if display else {}
+        variables.update(self._display)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
@@ -61,7 +67,7 @@ class GimpSession:
             )
         self._answer(_START_SECONDS)
 
-    def run(self, name: str, limit: float = 120, **arguments: Any) -> Any:
+    def run(self, name: str, limit: Any = 120, **arguments: Any) -> Any:
         """Call a function of actions.py and return what it returns."""
         self.begin(name, **arguments)
         return self._answer(limit)
@@ -83,6 +89,16 @@ class GimpSession:
         path.unlink()
         assert "error" not in answer, answer["error"]
         return answer["result"]
+
+    def answer(self, limit: float = 120) -> Any:
+        """What the function that was begun returns"""
+        return self._answer(limit)
+
+    def xdotool(self, *arguments: object) -> str:
+        """Use the mouse and the keyboard on the display.  -> what it prints"""
+        assert PREFIX is not None
+        command = [*PREFIX, "xdotool", *map(str, arguments)]
+        return subprocess.run(command, env={**os.environ, **self._display}, capture_output=True, text=True, check=False).stdout
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")[-4000:]

@@ -29,6 +29,7 @@ def test_a_click_on_a_style_paints_at_once_and_then_refines(open_page: OpenPage,
     visitor.find("photo").get_by_label("Remove Image").click()
     button.click()
     visitor.find("style").locator(f"img[src*='{file}']").wait_for()  # without a photo a click only chooses the style
+    visitor.page.get_by_text("Choose a photo first").first.wait_for()
     assert visitor.find("go").is_visible()
     visitor.upload("photo", small)
     visitor.set_number("strength", "0.6")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
+from tests.conftest import png_text
 from tests.gradio_app.conftest import ON_ONE_SERVER, OpenPage, Visitor
 
 pytestmark = pytest.mark.browser
@@ -53,9 +55,16 @@ def test_several_paintings_are_painted_and_put_on_one_sheet(open_page: OpenPage,
     visitor.find("go").wait_for()
     assert visitor.tiles("session").count() == 2
     assert not wall.get_by_role("button", name="Paint these").is_visible()  # picking has ended
-    with Image.open(save(visitor, "sheet", tmp_path)) as sheet:
+    visitor.wait_until(lambda: "impasto-sheet" in visitor.result_url(), 20)
+    with Image.open(save(visitor, "download", tmp_path)) as sheet:
         assert sheet.width > 2 * 72
     assert not visitor.find("result").get_by_role("slider").is_visible()  # there is nothing to compare
+    assert not visitor.find("film").is_visible()
+    visitor.tiles("session").first.click()  # one of them
+    visitor.find("film").wait_for()
+    assert "impasto-sheet" not in visitor.result_url()
+    visitor.find("sheet").click()
+    visitor.wait_until(lambda: "impasto-sheet" in visitor.result_url(), 20)
 
 
 @ON_ONE_SERVER
@@ -181,4 +190,11 @@ def test_paintings_outlive_a_reload_of_the_page(open_page: OpenPage, small: Path
     visitor.page.reload()
     visitor.wait_until(lambda: visitor.tiles("session").count() == 1)
     visitor.wait_until(lambda: visitor.result_url() == shown)
-    assert visitor.download(tmp_path / "kept.png").size == (72, 54)
+    kept = visitor.download(tmp_path / "kept.png")
+    assert kept.size == (72, 54)
+    visitor.page.wait_for_timeout(1500)
+    assert visitor.result_url() == shown  # the photo, which is back too, does not take its place
+    visitor.paint()
+    again = visitor.download(tmp_path / "again.png")
+    content, content_again = (json.loads(png_text(picture)["impasto"])["content"] for picture in (kept, again))
+    assert content == content_again

@@ -41,6 +41,32 @@ class LayerPicture:
                 pixels = buffer.get(area, 1.0, _FORMATS[self.format], Gegl.AbyssPolicy.NONE)
                 yield y, rows, swap_red_and_blue(pixels, self.format)
 
+    def reduced(self, side: int) -> ReducedPicture:
+        """The picture with at most so many pixels on its longest side, and 8 bits"""
+        return ReducedPicture(self._drawable, self.rect, side)
+
+
+class ReducedPicture:
+    """A reduced copy of a drawable, for a preview"""
+
+    format = "bgra8"
+
+    def __init__(self, drawable: Gimp.Drawable, rect: Rect, side: int) -> None:
+        scale = min(1.0, side / max(rect.width, rect.height))
+        self.size = max(1, int(scale * rect.width)), max(1, int(scale * rect.height))
+        own = drawable_rect(drawable)
+        x, y = round(scale * (rect.x - own.x)), round(scale * (rect.y - own.y))
+        with _Flattened(drawable) as flattened:
+            buffer, area = flattened.get_buffer(), Gegl.Rectangle.new(x, y, *self.size)
+            pixels = buffer.get(area, scale, _FORMATS[self.format], Gegl.AbyssPolicy.CLAMP)
+        self._pixels = swap_red_and_blue(pixels, self.format)
+
+    def stripes(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (y, rows, pixels) from the top."""
+        stride = 4 * self.size[0]
+        for y, rows in stripes(self.size[1]):
+            yield y, rows, self._pixels[y * stride : (y + rows) * stride]
+
 
 class _Flattened:
     """A drawable whose mask and layers are part of its pixels, in an image of its own that is deleted at the end."""

@@ -13,8 +13,9 @@ from impasto_client.request import PaintRequest, StyleSource
 from impasto_client.style_library import StyleLibrary
 from impasto_client.version import VERSION
 
-from . import dialog, engine_keeper, settings
-from .engine import open_engine
+from . import engine_keeper, settings
+from .dialog import StylizeDialog
+from .engine import Engine, open_engine
 from .painting import paint
 
 #: Names of the procedures. The first is that of the process which keeps the engine.
@@ -63,7 +64,7 @@ class ImpastoPlugin(Gimp.PlugIn):  # type: ignore[misc]  # GIMP's API has no typ
 
 def _add_style_arguments(procedure: Gimp.Procedure) -> None:
     procedure.add_drawable_argument(
-        "style-layer", i18n("Style: a layer"), i18n("The layer to take the style from"), True, _READ_WRITE
+        "style-layer", i18n("Or a layer"), i18n("The layer to take the style from"), True, _READ_WRITE
     )
     procedure.add_file_argument(
         "style-file",
@@ -138,10 +139,15 @@ def _stylize(
     try:
         if len(drawables) != 1:
             raise PluginError(i18n("Select one layer to paint."))
-        if run_mode == Gimp.RunMode.INTERACTIVE and not dialog.show(procedure, config):
-            return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
-        request = _read_request(image, drawables[0], config)
-        engine = open_engine()
+        source = drawables[0]
+        engine: Engine | None = None
+        if run_mode == Gimp.RunMode.INTERACTIVE:
+            dialog = StylizeDialog(procedure, config, source, library(), lambda: _read_request(image, source, config))
+            if not dialog.run():
+                return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
+            engine = dialog.engine
+        request = _read_request(image, source, config)
+        engine = engine or open_engine()
         Gimp.progress_init(i18n("Starting the engine"))
         try:
             paint(request, engine, _report_progress)

@@ -154,3 +154,14 @@ def kill_during_a_painting(picture, part, after, **arguments):
 
 def procedure_exists(name):
     return Gimp.get_pdb().procedure_exists(name)
+
+
+def stylize_with_the_dialog(picture, folder):
+    """Show a picture, and let somebody use the dialog."""
+    image, layer = open_image(picture)
+    Gimp.Display.new(image)
+    problem = call(image, [layer], run_mode=Gimp.RunMode.INTERACTIVE)
+    answer = {"problem": problem, "layers": [each.get_name() for each in image.get_layers()]}
+    if len(answer["layers"]) > 1:
+        answer["result"] = write_layer(image.get_layers()[0], folder, "result")
+    return answer

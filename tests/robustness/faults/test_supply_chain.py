@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from impasto.editor_plugins.package import KRITA_PLUGIN, build_zip
+from impasto.editor_plugins.package import GIMP_PLUGIN, KRITA_PLUGIN, build_zip
 from impasto.errors import WeightsError
 from impasto.vgg.download import SOURCES, fetch_weights
 
@@ -43,7 +43,8 @@ def test_wheel_and_plugin_zip_are_reproducible(tmp_path: Path) -> None:
     a, b = build_wheel(ROOT, tmp_path / "a"), build_wheel(copy, tmp_path / "b")
     assert a.name == b.name
     assert a.read_bytes() == b.read_bytes()
-    assert build_zip(KRITA_PLUGIN, tmp_path / "c", a).read_bytes() == build_zip(KRITA_PLUGIN, tmp_path / "d", b).read_bytes()
+    for plugin in (KRITA_PLUGIN, GIMP_PLUGIN):
+        assert build_zip(plugin, tmp_path / "c", a).read_bytes() == build_zip(plugin, tmp_path / "d", b).read_bytes()
     with zipfile.ZipFile(a) as archive:
         members = archive.namelist()
     assert "impasto/plugin/impasto_krita/__init__.py" in members
