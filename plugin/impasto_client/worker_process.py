@@ -38,8 +38,10 @@ class WorkerProcess:
             )
         except OSError:
             raise PluginError(missing_message(command[0])) from None
-        for target in (self._read, self._read_stderr, self._write):
-            threading.Thread(target=target, daemon=True).start()
+        targets = (self._read, self._read_stderr, self._write)
+        self._threads = [threading.Thread(target=target, daemon=True) for target in targets]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def hello(self) -> dict[str, Any]:
@@ -89,16 +91,18 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        for thread in self._threads:
+            thread.join(_STOP_SECONDS)
 
     def _read(self) -> None:
-        output = _pipe(self._process.stdout)
         try:
-            while True:
-                chunk = output.read(_READ_BYTES)
-                if not chunk:
-                    break
-                for frame in self._stream.feed(chunk):
-                    self._frames.put(frame)
+            with _pipe(self._process.stdout) as output:
+                while True:
+                    chunk = output.read(_READ_BYTES)
+                    if not chunk:
+                        break
+                    for frame in self._stream.feed(chunk):
+                        self._frames.put(frame)
         except FrameError as error:
             self._process.kill()
             self._frames.put(unreadable_message(error))
@@ -107,12 +111,12 @@ class WorkerProcess:
         self._frames.put(self._stream.end_message(code, crashed=code < 0))
 
     def _read_stderr(self) -> None:
-        errors = _pipe(self._process.stderr)
-        while True:
-            chunk = errors.read(_READ_BYTES)
-            if not chunk:
-                return
-            self._stream.feed_stderr(chunk)
+        with _pipe(self._process.stderr) as errors:
+            while True:
+                chunk = errors.read(_READ_BYTES)
+                if not chunk:
+                    return
+                self._stream.feed_stderr(chunk)
 
     def _write(self) -> None:
         with contextlib.suppress(OSError), _pipe(self._process.stdin) as pipe:

@@ -51,6 +51,7 @@ def test_a_painting_in_progress_has_no_violation(open_page: OpenPage, large: Pat
 @ON_ONE_SERVER
 def test_a_photo_is_painted_and_compared_by_keyboard_alone(open_page: OpenPage) -> None:
     visitor = open_page()
+    visitor.find("result").get_by_role("slider").wait_for()  # which is there once the pictures are
     keyboard = visitor.page.keyboard
     seen: list[str] = []
     for _ in range(40):  # the order in which the keyboard reaches the parts of the page
