@@ -14,8 +14,8 @@ from impasto_client.request import PaintRequest
 from .engine import Engine
 from .layers import LayerPicture, ReducedPicture, swap_red_and_blue
 
-#: Longest side of the preview, in pixels
-_SIDE = 320
+#: Longest side of the preview, in pixels: as it is painted, which takes two seconds, and as it is shown
+_SIDE, _SHOWN_SIDE = 256, 320
 #: Milliseconds between looks at the engine, and from a change until it is painted
 _INTERVAL_MS, _DELAY_MS = 50, 250
 
@@ -29,7 +29,7 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
         self._engine, self._read_request = engine, read_request
         self._picture = LayerPicture(source).reduced(_SIDE)
         self._image = Gtk.Image()
-        self._image.set_size_request(_SIDE, _SIDE)
+        self._image.set_size_request(_SHOWN_SIDE, _SHOWN_SIDE)
         self._text = Gtk.Label(wrap=True, max_width_chars=44, xalign=0.5)
         self.pack_start(self._image, False, False, 0)
         self.pack_start(self._text, False, False, 0)
@@ -112,6 +112,6 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
         data = GLib.Bytes.new(swap_red_and_blue(pixels, "bgra8"))
         colors = GdkPixbuf.Colorspace.RGB
         picture = GdkPixbuf.Pixbuf.new_from_bytes(data, colors, True, 8, width, height, 4 * width)
-        if (width, height) != self._picture.size:
-            picture = picture.scale_simple(*self._picture.size, GdkPixbuf.InterpType.BILINEAR)
-        self._image.set_from_pixbuf(picture)
+        scale = _SHOWN_SIDE / max(width, height)
+        size = max(1, round(scale * width)), max(1, round(scale * height))
+        self._image.set_from_pixbuf(picture.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR))
