@@ -18,13 +18,13 @@ make_root() {
     command -v debootstrap >/dev/null || apt-get install -y -qq debootstrap >/dev/null
     rm -rf "$root"
     mkdir -p "$root"
-    debootstrap --variant=minbase "$suite" "$root" "$mirror" /usr/share/debootstrap/scripts/sid >"$root.log" 2>&1 || return 1
+    timeout 900 debootstrap --variant=minbase "$suite" "$root" "$mirror" /usr/share/debootstrap/scripts/sid >"$root.log" 2>&1 || return 1
     echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90valid"
     cp /etc/resolv.conf "$root/etc/resolv.conf"  # to reach the package mirror
     [ -z "${experimental:-}" ] || echo "deb $mirror experimental main" >"$root/etc/apt/sources.list.d/experimental.list"
     {
         chroot "$root" apt-get update -qq &&
-            DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends "$@"
+            DEBIAN_FRONTEND=noninteractive timeout 1200 chroot "$root" apt-get install -y -qq --no-install-recommends "$@"
     } >>"$root.log" 2>&1 || return 1
     touch "$root/complete"
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 import time
@@ -24,6 +25,8 @@ from . import settings
 EXCHANGE = "impasto-engine-exchange"
 #: Bytes that are sent in one call of it. GIMP copies them a few times.
 _MAX_SENT_BYTES = 4 << 20
+#: Seconds that one call of it may wait
+_MAX_WAIT_SECONDS = 0.05
 
 
 class Engine(ABC):
@@ -94,17 +97,21 @@ class KeptEngine(Engine):
     def receive(self, seconds: float) -> tuple[dict[str, Any], bytes] | None:
         end = time.monotonic() + seconds
         while not self._received:
-            self._exchange()
-            if not self._received and time.monotonic() > end:
+            left = end - time.monotonic()
+            self._exchange(max(0.0, left))
+            if not self._received and left <= 0:
                 return None
         return self._received.popleft()
 
     def close(self) -> None:
-        self._exchange()
+        if self._unsent:
+            with contextlib.suppress(PluginError):  # it has ended
+                self._exchange()
 
-    def _exchange(self) -> None:
-        """Send what is unsent, and receive what there is; wait a moment if there is nothing.  Raises PluginError"""
+    def _exchange(self, seconds: float = 0.0) -> None:
+        """Send what is unsent, and receive what there is; if that is nothing, wait so long at most.  Raises PluginError"""
         config = self._procedure.create_config()
+        config.set_property("wait", min(seconds, _MAX_WAIT_SECONDS))
         for name, value in self._arguments.items():
             config.set_property(name, value)
         config.set_property("sent", GLib.Bytes.new(bytes(self._unsent)))

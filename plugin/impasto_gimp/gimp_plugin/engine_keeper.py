@@ -20,8 +20,8 @@ from .engine import EXCHANGE
 
 #: Seconds without a call after which the engine ends, and after which the job of a call that was killed is cancelled
 _IDLE_SECONDS, _SILENT_SECONDS = 600.0, 5.0
-#: Seconds that a call waits for a frame, and bytes of frames that it returns at most, unless one is larger
-_WAIT_SECONDS, _MAX_BYTES = 0.04, 4 << 20
+#: Bytes of frames that a call returns at most, unless one is larger
+_MAX_BYTES = 4 << 20
 _CHECK_SECONDS = 1
 _ENDS = ("done", "cancelled", "error")
 
@@ -39,10 +39,10 @@ class EngineKeeper:
         self._greeting: list[tuple[dict[str, Any], bytes]] = []  # for a call that has just begun
         self._last_call = time.monotonic()
 
-    def exchange(self, session: str, command: list[str], sent: bytes) -> bytes:
-        """Pass frames on, in both directions.  -> those of the engine; none if there is none within a moment
+    def exchange(self, session: str, command: list[str], sent: bytes, wait: float) -> bytes:
+        """Pass frames on, in both directions.  -> those of the engine
 
-        session: identifies the call; command: that runs `impasto`
+        session: identifies the call; command: that runs `impasto`; wait: seconds to wait for a frame, if there is none
         Raises PluginError: the engine cannot be started, or has ended.
         """
         self._last_call = time.monotonic()
@@ -57,7 +57,7 @@ class EngineKeeper:
         self._greeting = []
         try:
             while len(received) < _MAX_BYTES:
-                frame = worker.receive(0 if received else _WAIT_SECONDS)
+                frame = worker.receive(0 if received else wait)
                 if frame is None:
                     break
                 received += self._pass_on(*frame)
@@ -125,6 +125,7 @@ def run(plugin: Gimp.PlugIn, procedure: Gimp.Procedure) -> None:
                 config.get_property("session"),
                 json.loads(config.get_property("command")),
                 sent.get_data() or b"" if sent is not None else b"",
+                config.get_property("wait"),
             )
         except PluginError as error:
             problem = str(error)
@@ -140,6 +141,7 @@ def run(plugin: Gimp.PlugIn, procedure: Gimp.Procedure) -> None:
     for name in ("session", "command"):
         exchange.add_string_argument(name, name, None, "", read_write)
     exchange.add_bytes_argument("sent", "sent", None, read_write)
+    exchange.add_double_argument("wait", "wait", None, 0, 1, 0, read_write)
     exchange.add_bytes_return_value("received", "received", None, read_write)
     exchange.add_string_return_value("problem", "problem", None, "", read_write)
     plugin.add_temp_procedure(exchange)

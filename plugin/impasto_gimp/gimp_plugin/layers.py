@@ -132,6 +132,10 @@ class ResultLayer:
         area = Gegl.Rectangle.new(0, y, self._rect.width, rows)
         self._buffer.set(area, _FORMATS[self._format], swap_red_and_blue(pixels, self._format))
 
+    def discard(self) -> None:
+        """Delete the layer, which was not added."""
+        self._layer.delete()
+
     def add_above(self, source: Gimp.Drawable, mask: bytes | None) -> Gimp.Layer:
         """Add the layer above another one, as one undo step. What was selected in the image stays.  -> the layer
 

@@ -45,15 +45,15 @@ def paint(request: PaintRequest, engine: Engine, report: Report) -> tuple[Gimp.L
         content = LayerPicture(source, area_to_paint(selected, whole.rect))
         mask = selection_mask(image, content.rect)
     result = ResultLayer(image, request.title, content.rect, content.format)  # refuses what no layer can be added to
-    report(0.0, i18n("Starting the engine"))
-    _wait_for_hello(engine, report)
     number = engine.next_job()
     try:
+        _wait_for_hello(engine, report)
         report(0.0, i18n("Reading the layers"))
         _send(request, number, engine, content, max(whole.size))
         done = _receive(number, engine, result, report)
     except BaseException:
         engine.send({"op": "cancel", "job": number})
+        result.discard()
         raise
     return result.add_above(source, mask), done
 

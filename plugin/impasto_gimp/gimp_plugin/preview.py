@@ -56,10 +56,10 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
                     self._start(self._read_request())
             elif self._waiting:
                 self._text.set_text(i18n("Starting the engine"))
-            while True:
+            while self._job or not self._engine.hello:
                 frame = self._engine.receive(0)
                 if frame is None:
-                    return True
+                    break
                 self._receive(*frame)
         except PluginError as error:
             self._text.set_text(str(error))
