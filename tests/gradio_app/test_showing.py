@@ -77,6 +77,10 @@ def test_an_uploaded_photo_is_shown_and_confirmed(open_page: OpenPage, small: Pa
     visitor.wait_until(lambda: "/photo.jpg" in visitor.result_url(), 20)
     visitor.paint()
     assert not visitor.find("own_photo").is_visible()
+    assert not visitor.find("other_photo").is_visible()  # the field for the photo is in sight
+    visitor.page.set_viewport_size({"width": 390, "height": 844})
+    with visitor.page.expect_file_chooser():
+        visitor.find("other_photo").click()
 
 
 def test_strengths_are_compared_side_by_side(open_page: OpenPage, small: Path) -> None:

@@ -98,28 +98,33 @@ class StylizeDialog:
             return
         if self._setup.get_parent() is not None:
             self._left.remove(self._setup)
-        self._preview = self._preview_class(self.engine, self._source, self._read_request)
+        self._preview = self._preview_class(self.engine, self._source, self._read_request, self._add_networks)
         self._left.pack_start(self._preview, False, False, 0)
         self._preview.show_all()
         self._window.set_response_sensitive(self._ok, True)
 
+    def _add_networks(self, networks: list[dict[str, Any]]) -> None:
+        """Show the styles that only a network knows, which the engine names."""
+        self._library.set_networks(networks)
+        self._grid.add_entries([entry for entry in self._library.entries() if not entry.path and entry.network])
+
     def _choose(self, entry: StyleEntry) -> None:
         """A style of the grid takes the place of a layer, a file or a network."""
         config = self._config
+        is_painting = entry.kind == "painting"
         config.set_property("style-layer", None)
-        config.set_property("style-network", "")
-        if entry.kind == "painting":
-            config.set_property("style-file", None)
+        config.set_property("style-network", "" if entry.path else entry.network)
+        config.set_property("style-file", Gio.File.new_for_path(entry.path) if entry.path and not is_painting else None)
+        if is_painting:
             config.set_property("style-painting", entry.key.partition(":")[2])
-        else:
-            config.set_property("style-file", Gio.File.new_for_path(entry.path))
 
     def _on_change(self, name: str) -> None:
         if name in _STYLE_ARGUMENTS:
             config = self._config
             layer, file = config.get_property("style-layer"), config.get_property("style-file")
+            network = self._library.find_network(config.get_property("style-network"))
             if layer is not None or config.get_property("style-network"):
-                self._grid.choose("")
+                self._grid.choose("" if layer is not None or network is None else network.key)
             elif file is not None:
                 self._grid.choose(f"picture:{file.get_path()}")
             else:

@@ -23,10 +23,19 @@ _INTERVAL_MS, _DELAY_MS = 50, 250
 class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
     """Shows the layer at once, and then its painting."""
 
-    def __init__(self, engine: Engine, source: Gimp.Drawable, read_request: Callable[[], PaintRequest]) -> None:
-        """read_request: returns what the dialog asks for now, or raises PluginError"""
+    def __init__(
+        self,
+        engine: Engine,
+        source: Gimp.Drawable,
+        read_request: Callable[[], PaintRequest],
+        networks_known: Callable[[list[dict[str, Any]]], None],
+    ) -> None:
+        """read_request: returns what the dialog asks for now, or raises PluginError
+
+        networks_known: is called with the networks that the engine knows
+        """
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-        self._engine, self._read_request = engine, read_request
+        self._engine, self._read_request, self._networks_known = engine, read_request, networks_known
         self._picture = LayerPicture(source).reduced(_SIDE)
         self._image = Gtk.Image()
         self._image.set_size_request(_SHOWN_SIDE, _SHOWN_SIDE)
@@ -92,6 +101,8 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
             self._job = 0
 
     def _receive(self, header: dict[str, Any], blob: bytes) -> None:
+        if header["op"] == "nets":
+            self._networks_known(header["nets"])
         if not self._job or header.get("job") != self._job:
             return
         if header["op"] == "preview":

@@ -18,16 +18,24 @@ class StyleGrid(Gtk.ScrolledWindow):  # type: ignore[misc]  # GTK has no types
     def __init__(self, entries: list[StyleEntry], chosen: Callable[[StyleEntry], None]) -> None:
         """chosen: is called when the user chooses a style"""
         super().__init__(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=3 * (_HEIGHT + 30))
-        self._entries, self._chosen, self._is_set = entries, chosen, False
+        self._entries: list[StyleEntry] = []
+        self._chosen, self._is_set = chosen, False
         self._model = Gtk.ListStore(GdkPixbuf.Pixbuf, str)
-        for entry in entries:
-            self._model.append([_thumbnail(entry), entry.name])
         self._view = Gtk.IconView(model=self._model, pixbuf_column=0, text_column=1, item_width=_WIDTH + 8, columns=3)
         self._view.set_selection_mode(Gtk.SelectionMode.SINGLE)
         for set_space in (self._view.set_spacing, self._view.set_row_spacing, self._view.set_column_spacing):
             set_space(2)
         self._view.connect("selection-changed", self._on_selection_changed)
         self.add(self._view)
+        self.add_entries(entries)
+
+    def add_entries(self, entries: list[StyleEntry]) -> None:
+        """Add styles at the end, except for those that are there."""
+        known = {entry.key for entry in self._entries}
+        for entry in entries:
+            if entry.key not in known:
+                self._entries.append(entry)
+                self._model.append([_thumbnail(entry), entry.name])
 
     def choose(self, key: str) -> None:
         """Show this style as the chosen one; none if there is none with this key."""
