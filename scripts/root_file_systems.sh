@@ -4,7 +4,7 @@ mounted=()
 
 # Unmount what mount_shared has mounted.
 release() {
-    for ((i = ${#mounted[@]} - 1; i >= 0; i--)); do umount "${mounted[$i]}" || true; done
+    for ((i = ${#mounted[@]} - 1; i >= 0; i--)); do umount "${mounted[$i]}" 2>/dev/null || umount --lazy "${mounted[$i]}" || true; done
     mounted=()
 }
 
