@@ -41,7 +41,7 @@ package: .venv/release
 test: .venv/test
 	scripts/install_test_system_packages.sh
 	$(BIN)/python -m coverage erase
-	scripts/with_gimp.sh $(BIN)/python $(BIN)/python -m coverage run -m pytest -n 3 --dist loadgroup
+	scripts/with_gimp.sh $(BIN)/python -m coverage run -m pytest -n 3 --dist loadgroup
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered
 
@@ -56,7 +56,7 @@ test-kritas: .venv/test
 
 # Run the plug-in's end-to-end tests in GIMP 3; needs GIMP 3, or root on Debian and the first time a few minutes.
 test-gimp: .venv/test
-	scripts/with_gimp.sh $(BIN)/python $(BIN)/python -m pytest tests/gimp
+	scripts/with_gimp.sh $(BIN)/python -m pytest tests/gimp
 
 # Run the linters, the type checker, the import contracts, the workflow checks and the dependency audit.
 check: .venv/test

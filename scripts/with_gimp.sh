@@ -2,12 +2,11 @@
 # Run a command with GIMP 3 for the tests: the installed one, or that of Debian trixie in a root file system of its own in
 # /var/tmp/impasto (as root on Debian; the first time 1.3 GB and about four minutes). Without it, the command runs all the same.
 #
-#     scripts/with_gimp.sh PYTHON COMMAND...
+#     scripts/with_gimp.sh PYTHON ARGUMENTS...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/root_file_systems.sh
 python=$1
-shift
 root=/var/tmp/impasto/gimp-3.0  # not in the repository, whose folders are mounted in it
 packages=(gimp python3-gi gir1.2-gimp-3.0 xvfb xdotool fonts-dejavu-core adwaita-icon-theme ca-certificates dbus-x11)
 trap release EXIT

@@ -9,23 +9,67 @@ import urllib.error
 import urllib.request
 from typing import Any, Callable
 
-from .installation import EDITOR_VARIABLES, Command, Download
+from .installation import EDITOR_VARIABLES, Command, Download, Setup, SetupError
 
+#: Options of subprocess for a program that must not open a window of its own: an editor on Windows has no console
+NO_WINDOW: dict[str, Any] = {"creationflags": 0x08000000} if os.name == "nt" else {}
 #: What `download` and `run` raise when a step has failed
-STEP_ERRORS = (OSError, http.client.HTTPException, subprocess.CalledProcessError)
+_STEP_ERRORS = (OSError, http.client.HTTPException, subprocess.CalledProcessError)
 _BLOCK, _TIMEOUT_SECONDS = 1 << 18, 30
 _RANGE_REFUSED = 416
 
 
 def program_environment() -> dict[str, str]:
     """The environment variables for a program that is not part of an editor."""
-    return {name: value for name, value in os.environ.items() if name not in EDITOR_VARIABLES}
+    variables = {name: value for name, value in os.environ.items() if name not in EDITOR_VARIABLES}
+    variables["PYTHONUTF8"] = "1"
+    return variables
 
 
-def download(step: Download, report: Callable[[int], None] = lambda received: None) -> None:
+def take_steps(
+    setup: Setup,
+    begin: Callable[[Download | Command], None],
+    report: Callable[[str], None],
+    received: Callable[[int], None] = lambda count: None,
+    started: Callable[[Any], None] = lambda process: None,
+) -> None:
+    """Take all steps of a setup. After a failure, or what a callback raises, restore the engine that was there before.
+
+    begin: is called with each step; report: with each line that a program prints
+    received, started: as in `download` and `run`
+    Raises SetupError: its text is for the user.
+    """
+    output: list[str] = []
+
+    def collect(line: str) -> None:
+        output.append(line)
+        report(line)
+
+    succeeded = False
+    try:
+        while True:
+            step = setup.next_step()
+            if step is None:
+                break
+            output.clear()
+            begin(step)
+            if isinstance(step, Download):
+                download(step, received)
+            else:
+                run(step, collect, started)
+        succeeded = True
+    except _STEP_ERRORS as error:
+        text = "\n".join(output) or str(getattr(error, "reason", error))
+        raise SetupError(setup.explain(text)) from None
+    finally:
+        if not succeeded:
+            setup.undo()
+
+
+def download(step: Download, received: Callable[[int], None]) -> None:
     """Download a file, going on from what has arrived before.
 
-    report: is called with the bytes that the file has; what it raises ends the download
+    received: is called with the bytes that the file has; what it raises ends the download
     Raises OSError, HTTPException.
     """
     start = os.path.getsize(step.part) if os.path.exists(step.part) else 0
@@ -43,25 +87,24 @@ def download(step: Download, report: Callable[[int], None] = lambda received: No
             if not block:
                 break
             missing -= file.write(block)
-            report(file.tell())
+            received(file.tell())
         if missing > 0:
             raise OSError("connection closed before the end")
 
 
-def run(step: Command, report: Callable[[str], None], started: Callable[[Any], None] = lambda process: None) -> None:
+def run(step: Command, report: Callable[[str], None], started: Callable[[Any], None]) -> None:
     """Run a program.
 
-    report: is called with each line that it prints; what it raises ends the program
+    report: is called with each line that it prints
     started: is called with the process, which another thread may kill
+    What either of them raises ends the program.
     Raises OSError, CalledProcessError.
     """
     options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
     options.update(text=True, encoding="utf-8", errors="replace", env={**program_environment(), **step.environment})
-    if os.name == "nt":
-        options["creationflags"] = 0x08000000  # CREATE_NO_WINDOW: an editor has no console
-    with subprocess.Popen(step.arguments, **options) as process:
-        started(process)
+    with subprocess.Popen(step.arguments, **options, **NO_WINDOW) as process:
         try:
+            started(process)
             for line in process.stdout or ():
                 report(line.rstrip())
         except BaseException:

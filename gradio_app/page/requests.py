@@ -96,7 +96,7 @@ def validate_refinement(result: PaintingResult | None, request: gr.Request) -> B
 def validate_choice(photo: Any, style: Any, second_style: Any, network: str, request: gr.Request) -> BeforePainting:
     """Do as `validate_request` does after a click on a style, which takes the place of a painting in progress.
 
-    As long as there is no photo, a click chooses the style, and the visitor is told what is missing.
+    As long as there is no photo, a click chooses the style, and a message says what is missing.
     """
     return _require_pictures(photo, style, second_style, network=network, request=request)
 

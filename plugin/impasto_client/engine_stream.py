@@ -43,6 +43,27 @@ class EngineStream:
         return i18n("The engine ended: {reason}", reason=lines[-1])
 
 
+class KnowsStream:
+    """Offers what is known of an engine process. Its subclasses have the stream of that process."""
+
+    _stream: EngineStream
+
+    @property
+    def hello(self) -> dict[str, Any]:
+        """The first frame of the process, with version and options; empty before that, and while none is running"""
+        return self._stream.hello
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """The frame of the process once torch is loaded, with the device; empty before that, and while none is running"""
+        return self._stream.ready
+
+    @property
+    def stderr_tail(self) -> str:
+        """The end of what the process has written to standard error"""
+        return self._stream.stderr_tail
+
+
 def unreadable_message(error: Exception) -> str:
     """What to tell the user after a FrameError"""
     return i18n("The engine's output cannot be understood ({error}). Install it again.", error=error)

@@ -9,8 +9,8 @@ from typing import Any
 
 from .engine_install import bundled_wheel
 from .i18n import i18n
-from .installation import Computer, DiskProgress, Download, Setup, SetupError, missing_bytes
-from .setup_steps import STEP_ERRORS, download, run
+from .installation import Command, Computer, DiskProgress, Download, Setup, SetupError, missing_bytes
+from .setup_steps import take_steps
 
 
 class _Cancelled(Exception):
@@ -55,43 +55,31 @@ class SetupRunner:
         if wheel is None:
             self.problem = i18n("This copy of the plugin does not contain the engine. Get the zip from the project's page.")
             return
-        computer, output = Computer.this(), []
-        setup = Setup(self._folder, wheel, computer)
+        computer = Computer.this()
         self._progress = DiskProgress(self._folder, missing_bytes(computer, self._folder))
-
-        def report(line: str) -> None:
-            output.append(line)
-            self.lines.put(line)
-            self._ensure_going_on()
-
-        def started(process: Any) -> None:
-            self._process = process
-            self._ensure_going_on()
-
         problem = i18n("The installation was stopped. What is complete is not downloaded again.")
         try:
-            while True:
-                step = setup.next_step()
-                if step is None:
-                    problem = ""
-                    return
-                output.clear()
-                self.lines.put(step.url if isinstance(step, Download) else " ".join(step.arguments))
-                if isinstance(step, Download):
-                    download(step, lambda received: self._ensure_going_on())
-                else:
-                    run(step, report, started)
+            setup = Setup(self._folder, wheel, computer)
+            take_steps(setup, self._begin, self._report, lambda count: self._ensure_going_on(), self._started)
+            problem = ""
         except SetupError as error:
-            problem = str(error)
-        except STEP_ERRORS as error:
             if not self._cancelled.is_set():
-                problem = setup.explain("\n".join(output) or str(getattr(error, "reason", error)))
+                problem = str(error)
         except _Cancelled:
             pass
         finally:
-            if problem:
-                setup.undo()
             self.problem = problem
+
+    def _begin(self, step: Download | Command) -> None:
+        self.lines.put(step.url if isinstance(step, Download) else " ".join(step.arguments))
+
+    def _report(self, line: str) -> None:
+        self.lines.put(line)
+        self._ensure_going_on()
+
+    def _started(self, process: Any) -> None:
+        self._process = process
+        self._ensure_going_on()
 
     def _ensure_going_on(self) -> None:
         if self._cancelled.is_set():

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import subprocess
 import threading
 from typing import IO, Any
 
-from .engine_stream import EngineStream, missing_message, unreadable_message
+from .engine_stream import EngineStream, KnowsStream, missing_message, unreadable_message
 from .errors import PluginError
 from .protocol import FrameError, encode_frame
-from .setup_steps import program_environment
+from .setup_steps import NO_WINDOW, program_environment
 
 _READ_BYTES = 1 << 20
 #: Frames that may wait to be written: few, because those of large images are large
@@ -20,7 +19,7 @@ _MAX_PENDING = 8
 _STOP_SECONDS = 0.5
 
 
-class WorkerProcess:
+class WorkerProcess(KnowsStream):
     """A worker process. It ends with this one, whose end of the pipe is its input."""
 
     def __init__(self, command: list[str]) -> None:
@@ -29,34 +28,15 @@ class WorkerProcess:
         self._frames: queue.SimpleQueue[tuple[dict[str, Any], bytes] | str] = queue.SimpleQueue()  # or why there are no more
         self._unsent: queue.Queue[bytes | None] = queue.Queue(_MAX_PENDING)
         self._end = ""  # why it has ended; "" while it runs
-        options: dict[str, Any] = {"creationflags": 0x08000000} if os.name == "nt" else {}  # CREATE_NO_WINDOW
-        pipe = subprocess.PIPE
-        environment = {**program_environment(), "PYTHONUTF8": "1"}
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         try:
-            self._process = subprocess.Popen(
-                [*command, "worker"], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, env=environment, **options
-            )
+            self._process = subprocess.Popen([*command, "worker"], bufsize=0, env=program_environment(), **pipes, **NO_WINDOW)
         except OSError:
             raise PluginError(missing_message(command[0])) from None
         targets = (self._read, self._read_stderr, self._write)
         self._threads = [threading.Thread(target=target, daemon=True) for target in targets]
         for thread in self._threads:
             thread.start()
-
-    @property
-    def hello(self) -> dict[str, Any]:
-        """Its first frame, with version and options; empty before that"""
-        return self._stream.hello
-
-    @property
-    def ready(self) -> dict[str, Any]:
-        """Its frame once torch is loaded, with the device; empty before that"""
-        return self._stream.ready
-
-    @property
-    def stderr_tail(self) -> str:
-        """The end of what it has written to standard error"""
-        return self._stream.stderr_tail
 
     @property
     def running(self) -> bool:

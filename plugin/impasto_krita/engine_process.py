@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
-from impasto_client.engine_stream import EngineStream, image_frames, missing_message, unreadable_message
-from impasto_client.installation import EDITOR_VARIABLES
+from impasto_client.engine_stream import EngineStream, KnowsStream, image_frames, missing_message, unreadable_message
 from impasto_client.protocol import FrameError, encode_frame
+from impasto_client.setup_steps import program_environment
 
 from .qt import QtCore, QtGui
 from .steps import IDLE_MS, NEXT_MS, Steps
@@ -22,10 +22,9 @@ _MAX_PENDING_BYTES = 32 << 20
 
 def engine_environment() -> QtCore.QProcessEnvironment:
     """The environment variables for a program that is not part of Krita."""
-    environment = QtCore.QProcessEnvironment.systemEnvironment()
-    for name in EDITOR_VARIABLES:
-        environment.remove(name)
-    environment.insert("PYTHONUTF8", "1")
+    environment = QtCore.QProcessEnvironment()
+    for name, value in program_environment().items():
+        environment.insert(name, value)
     return environment
 
 
@@ -43,7 +42,7 @@ def bgra_bytes(image: QtGui.QImage) -> bytes:
     return bytes(pixels.asarray(image.sizeInBytes()))
 
 
-class EngineProcess(QtCore.QObject):
+class EngineProcess(QtCore.QObject, KnowsStream):
     """A worker process.
 
     Signals: `frame_received(header, blob)`, and `exited(message)` when the process has ended without being asked to.
@@ -56,21 +55,6 @@ class EngineProcess(QtCore.QObject):
         super().__init__(parent)
         self._process: QtCore.QProcess | None = None
         self._stream = EngineStream()
-
-    @property
-    def hello(self) -> dict[str, Any]:
-        """The first frame of the process, with version and options; empty before that, and while none is running."""
-        return self._stream.hello
-
-    @property
-    def ready(self) -> dict[str, Any]:
-        """The frame of the process once torch is loaded, with the device; empty before that, and while none is running."""
-        return self._stream.ready
-
-    @property
-    def stderr_tail(self) -> str:
-        """The end of what the process has written to standard error."""
-        return self._stream.stderr_tail
 
     @property
     def running(self) -> bool:

@@ -65,12 +65,12 @@ class GimpSession:
                 stderr=log,
                 start_new_session=True,
             )
-        self._answer(_START_SECONDS)
+        self.answer(_START_SECONDS)
 
     def run(self, name: str, limit: Any = 120, **arguments: Any) -> Any:
         """Call a function of actions.py and return what it returns."""
         self.begin(name, **arguments)
-        return self._answer(limit)
+        return self.answer(limit)
 
     def begin(self, name: str, **arguments: Any) -> None:
         """Call a function without waiting for it."""
@@ -79,7 +79,8 @@ class GimpSession:
         unfinished.write_text(json.dumps([name, arguments]))
         unfinished.rename(request)
 
-    def _answer(self, limit: float) -> Any:
+    def answer(self, limit: float = 120) -> Any:
+        """Wait for the function that was begun, and return what it returns."""
         path, end = self._folder / "answer.json", time.monotonic() + limit
         while not path.exists():
             assert self._process.poll() is None, f"GIMP has ended: {self.log()}"
@@ -89,10 +90,6 @@ class GimpSession:
         path.unlink()
         assert "error" not in answer, answer["error"]
         return answer["result"]
-
-    def answer(self, limit: float = 120) -> Any:
-        """What the function that was begun returns"""
-        return self._answer(limit)
 
     def xdotool(self, *arguments: object) -> str:
         """Use the mouse and the keyboard on the display.  -> what it prints"""

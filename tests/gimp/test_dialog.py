@@ -42,7 +42,6 @@ def test_a_style_is_chosen_with_the_mouse_and_painted(windows: GimpSession, pict
     geometry = dict(line.split("=") for line in windows.xdotool("getwindowgeometry", "--shell", window).splitlines())
     x, y, width, height = (int(geometry[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
     windows.xdotool("mousemove", x + 600, y + 70, "click", 1)  # the second painting in the first row
-    time.sleep(1)
     windows.xdotool("mousemove", x + width - 70, y + height - 41, "click", 1)
     answer = windows.answer()
     assert answer["problem"] == ""

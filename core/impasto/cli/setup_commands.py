@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from ..layers import NORMALIZED_SUFFIX, canonical_network
 from ..presets import PRESETS
@@ -102,11 +103,7 @@ def krita_command(arguments: argparse.Namespace) -> int:
             "with Layer..."
         )
         return 0
-    removed = uninstall_plugin()
-    for path in removed:
-        print(path)
-    print_message("the plugin is removed" if removed else "there is no plugin to remove")
-    return 0
+    return _report_removed(uninstall_plugin(), "plugin")
 
 
 def gimp_command(arguments: argparse.Namespace) -> int:
@@ -117,10 +114,13 @@ def gimp_command(arguments: argparse.Namespace) -> int:
             print(folder)
         print_message("the plug-in is installed: restart GIMP, and open Filters > Artistic > Impasto")
         return 0
-    removed = uninstall_plugin()
+    return _report_removed(uninstall_plugin(), "plug-in")
+
+
+def _report_removed(removed: list[Path], what: str) -> int:
     for path in removed:
         print(path)
-    print_message("the plug-in is removed" if removed else "there is no plug-in to remove")
+    print_message(f"the {what} is removed" if removed else f"there is no {what} to remove")
     return 0
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from .. import installation
 from ..disk import wait_for_deletions
 from ..errors import ImpastoError
-from ..installation import Computer, Download, Setup, SetupError
-from ..setup_steps import STEP_ERRORS, download, run
+from ..installation import Command, Computer, Download, Setup, SetupError
+from ..setup_steps import take_steps
 from .output import print_message
 
 #: The repository that this package is part of, in a clone
@@ -31,31 +31,17 @@ def setup_command(arguments: argparse.Namespace) -> int:
     computer, folder = Computer.this(), os.path.abspath(arguments.folder or installation.this_local_folder())
     print_message(f"installing the engine with PyTorch for your {computer.torch_kind} into {folder}")
     setup = Setup(folder, engine, computer)
-    output: list[str] = []
-
-    def report(line: str) -> None:
-        output.append(line)
-        print_message(line)
-
-    succeeded = False
     try:
-        while (step := setup.next_step()) is not None:
-            output.clear()
-            if isinstance(step, Download):
-                print_message(f"downloading {step.url}")
-                download(step)
-            else:
-                run(step, report)
-        succeeded = True
+        take_steps(setup, _announce, print_message)
     except SetupError as error:
         raise ImpastoError(str(error)) from None
-    except STEP_ERRORS as error:
-        text = "\n".join(output) or str(getattr(error, "reason", error))
-        raise ImpastoError(setup.explain(text)) from None
     finally:
-        if not succeeded:
-            setup.undo()
         wait_for_deletions()
     print(setup.engine)
     print_message("the engine is ready")
     return 0
+
+
+def _announce(step: Download | Command) -> None:
+    if isinstance(step, Download):
+        print_message(f"downloading {step.url}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-import gi
-from gi.repository import Gimp, Gio
+from gi.repository import Gimp, GimpUi, Gio, Gtk
 
 from impasto_client.errors import PluginError
 from impasto_client.i18n import i18n
@@ -13,6 +12,9 @@ from impasto_client.request import PaintRequest
 from impasto_client.style_library import StyleEntry, StyleLibrary
 
 from .engine import Engine, engine_command, open_engine
+from .preview import Preview
+from .setup_panel import SetupPanel
+from .style_grid import StyleGrid
 
 #: The arguments that say where the style comes from
 _STYLE_ARGUMENTS = ("style-layer", "style-file", "style-painting", "style-network")
@@ -31,19 +33,10 @@ class StylizeDialog:
         read_request: Callable[[], PaintRequest],
     ) -> None:
         """source: what will be painted; read_request: what the arguments ask for, or raises PluginError"""
-        gi.require_version("Gtk", "3.0")  # imported only here, because they need a display
-        gi.require_version("GimpUi", "3.0")
-        from gi.repository import GimpUi, Gtk
-
-        from .preview import Preview
-        from .setup_panel import SetupPanel
-        from .style_grid import StyleGrid
-
         GimpUi.init("impasto")
         self.engine: Engine | None = None
         self._config, self._source, self._library, self._read_request = config, source, library, read_request
-        self._ok, self._preview_class = Gtk.ResponseType.OK, Preview
-        self._preview: Any = None
+        self._preview: Preview | None = None
         self._window = GimpUi.ProcedureDialog.new(procedure, config, "Impasto")
         self._window.set_ok_label(i18n("_Stylize"))
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
@@ -52,7 +45,7 @@ class StylizeDialog:
         self._grid = StyleGrid(entries, self._choose)
         columns = Gtk.Box(spacing=16, border_width=12)
         columns.pack_start(self._left, False, False, 0)
-        columns.pack_start(self._make_controls(Gtk), True, True, 0)
+        columns.pack_start(self._make_controls(), True, True, 0)
         columns.show_all()
         self._window.get_content_area().pack_start(columns, True, True, 0)
         self._window.get_label("hint", i18n("The result is a new layer above it, limited to the selection."), False, False)
@@ -62,17 +55,17 @@ class StylizeDialog:
         if engine_command() is None:
             self._left.pack_start(self._setup, False, False, 0)
             self._setup.show_all()
-            self._window.set_response_sensitive(self._ok, False)
+            self._window.set_response_sensitive(Gtk.ResponseType.OK, False)
         else:
             self._open_engine()
 
-    def _make_controls(self, gtk: Any) -> Any:
-        column = gtk.Box(orientation=gtk.Orientation.VERTICAL, spacing=8)
+    def _make_controls(self) -> Gtk.Box:
+        column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
         column.pack_start(self._grid, True, True, 0)
         self._window.get_scale_entry("strength", 100)
         for name, properties in (("style_box", ["style-layer", "style-file"]), ("options_box", list(_OPTIONS))):
             column.pack_start(self._window.fill_box(name, properties), False, False, 0)
-        more = gtk.Expander(label=i18n("More"))
+        more = Gtk.Expander(label=i18n("More"))
         more.add(self._window.fill_box("more_box", ["style-network", "seed"]))
         column.pack_start(more, False, False, 0)
         return column
@@ -98,10 +91,10 @@ class StylizeDialog:
             return
         if self._setup.get_parent() is not None:
             self._left.remove(self._setup)
-        self._preview = self._preview_class(self.engine, self._source, self._read_request, self._add_networks)
+        self._preview = Preview(self.engine, self._source, self._read_request, self._add_networks)
         self._left.pack_start(self._preview, False, False, 0)
         self._preview.show_all()
-        self._window.set_response_sensitive(self._ok, True)
+        self._window.set_response_sensitive(Gtk.ResponseType.OK, True)
 
     def _add_networks(self, networks: list[dict[str, Any]]) -> None:
         """Show the styles that only a network knows, which the engine names."""
@@ -123,8 +116,10 @@ class StylizeDialog:
             config = self._config
             layer, file = config.get_property("style-layer"), config.get_property("style-file")
             network = self._library.find_network(config.get_property("style-network"))
-            if layer is not None or config.get_property("style-network"):
-                self._grid.choose("" if layer is not None or network is None else network.key)
+            if network is not None:
+                self._grid.choose(network.key)
+            elif layer is not None or config.get_property("style-network"):
+                self._grid.choose("")
             elif file is not None:
                 self._grid.choose(f"picture:{file.get_path()}")
             else:

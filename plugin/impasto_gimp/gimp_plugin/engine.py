@@ -8,12 +8,13 @@ import json
 import os
 import time
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Iterator, Protocol
 
 from gi.repository import Gimp, GLib
 
 from impasto_client import messages
 from impasto_client.engine_install import find_engine_command
+from impasto_client.engine_stream import image_frames
 from impasto_client.errors import PluginError
 from impasto_client.installation import engine_python, this_local_folder
 from impasto_client.protocol import FrameReader, encode_frame
@@ -27,6 +28,19 @@ EXCHANGE = "impasto-engine-exchange"
 _MAX_SENT_BYTES = 4 << 20
 #: Seconds that one call of it may wait
 _MAX_WAIT_SECONDS = 0.05
+
+
+class Picture(Protocol):
+    """A picture to send"""
+
+    format: str  # of the protocol
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height"""
+
+    def stripes(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (y, rows, pixels) from the top."""
 
 
 class Engine(ABC):
@@ -48,6 +62,11 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """This call needs the engine no more."""
+
+    def send_image(self, job: int, role: str, index: int, picture: Picture) -> None:
+        """Send a picture."""
+        for header, blob in image_frames(job, role, index, picture.size, picture.format, picture.stripes()):
+            self.send(header, blob)
 
     def next_job(self) -> int:
         """A number that no job of this or another call has had"""

@@ -8,27 +8,18 @@ from typing import Any, Callable
 from gi.repository import Gimp
 
 from impasto_client import messages
-from impasto_client.engine_stream import image_frames
 from impasto_client.errors import PluginError
 from impasto_client.i18n import i18n
 from impasto_client.protocol import PROTOCOL
-from impasto_client.request import PaintRequest, area_to_paint, painted_side
+from impasto_client.request import PaintRequest, StyleSource, area_to_paint, painted_side
 
-from .engine import Engine
+from .engine import Engine, Picture
 from .layers import LayerPicture, ResultLayer, selected_rect, selection_mask
 
 #: Seconds between looks at the engine, and until it must have begun to answer
 _INTERVAL, _START_SECONDS = 0.05, 120.0
-#: Is told how far a painting is: the fraction that is done, and a status line
+#: Called with the fraction of a painting that is done, and a status line
 Report = Callable[[float, str], None]
-
-
-class EngineError(PluginError):
-    """The engine has refused the painting, or has failed. `is_mistake`: the user can mend it."""
-
-    def __init__(self, message: str, is_mistake: bool) -> None:
-        super().__init__(message)
-        self.is_mistake = is_mistake
 
 
 def paint(request: PaintRequest, engine: Engine, report: Report) -> tuple[Gimp.Layer, dict[str, Any]]:
@@ -49,7 +40,8 @@ def paint(request: PaintRequest, engine: Engine, report: Report) -> tuple[Gimp.L
     try:
         _wait_for_hello(engine, report)
         report(0.0, i18n("Reading the layers"))
-        _send(request, number, engine, content, max(whole.size))
+        options = {**request.options, "size": painted_side(request.options.get("size", 0), content.size)}
+        send_job(engine, number, request.styles, content, options, whole_side=max(whole.size))
         done = _receive(number, engine, result, report)
     except BaseException:
         engine.send({"op": "cancel", "job": number})
@@ -71,20 +63,23 @@ def _wait_for_hello(engine: Engine, report: Report) -> None:
         )
 
 
-def _send(request: PaintRequest, number: int, engine: Engine, content: LayerPicture, whole_side: int) -> None:
-    """Send the layer to paint, the styles and the options."""
-    for index, style in enumerate(request.styles):
+def send_job(
+    engine: Engine,
+    number: int,
+    styles: list[StyleSource],
+    content: Picture,
+    options: dict[str, Any],
+    read_layer: Callable[[Gimp.Drawable], Picture] = LayerPicture,
+    **more: int,
+) -> None:
+    """Send what is painted, the styles and the options.  more: of the header of the `start` frame"""
+    for index, style in enumerate(styles):
         if style.layer_key:
-            picture = LayerPicture(Gimp.Item.get_by_id(int(style.layer_key)))
-            frames = image_frames(number, "style", index, picture.size, picture.format, picture.stripes())
-            for header, blob in frames:
-                engine.send(header, blob)
+            engine.send_image(number, "style", index, read_layer(Gimp.Item.get_by_id(int(style.layer_key))))
         else:
             engine.send({"op": "image", "job": number, "role": "style", **style.to_header()})
-    for header, blob in image_frames(number, "content", 0, content.size, content.format, content.stripes()):
-        engine.send(header, blob)
-    options = {**request.options, "size": painted_side(request.options.get("size", 0), content.size)}
-    engine.send({"op": "start", "job": number, "options": options, "whole_side": whole_side})
+    engine.send_image(number, "content", 0, content)
+    engine.send({"op": "start", "job": number, "options": options, **more})
 
 
 def _receive(number: int, engine: Engine, result: ResultLayer, report: Report) -> dict[str, Any]:
@@ -103,4 +98,4 @@ def _receive(number: int, engine: Engine, result: ResultLayer, report: Report) -
         elif header["op"] == "done":
             return header
         elif header["op"] == "error":
-            raise EngineError(str(header.get("text")), header.get("code") in messages.USER_ERRORS)
+            raise PluginError(str(header.get("text")))

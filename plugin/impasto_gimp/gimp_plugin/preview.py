@@ -6,13 +6,13 @@ from typing import Any, Callable
 
 from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
 
-from impasto_client.engine_stream import image_frames
 from impasto_client.errors import PluginError
 from impasto_client.i18n import i18n
 from impasto_client.request import PaintRequest
 
 from .engine import Engine
 from .layers import LayerPicture, ReducedPicture, swap_red_and_blue
+from .painting import send_job
 
 #: Longest side of the preview, in pixels: as it is painted, which takes two seconds, and as it is shown
 _SIDE, _SHOWN_SIDE = 256, 320
@@ -42,7 +42,7 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
         self._text = Gtk.Label(wrap=True, max_width_chars=44, xalign=0.5)
         self.pack_start(self._image, False, False, 0)
         self.pack_start(self._text, False, False, 0)
-        self._show(b"".join(pixels for _, _, pixels in self._picture.stripes()), *self._picture.size)
+        self._show(b"".join(pixels for _, _, pixels in self._picture.stripes()))
         self._painted = bytearray()
         self._job = self._waiting = 0
         self._timer = GLib.timeout_add(_INTERVAL_MS, self._tick)
@@ -78,22 +78,11 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
     def _start(self, request: PaintRequest) -> None:
         self._cancel()
         self._job = number = self._engine.next_job()
-        for index, style in enumerate(request.styles):
-            if style.layer_key:
-                picture = LayerPicture(Gimp.Item.get_by_id(int(style.layer_key))).reduced(2 * _SIDE)
-                self._send_image(number, "style", index, picture)
-            else:
-                self._engine.send({"op": "image", "job": number, "role": "style", **style.to_header()})
-        self._send_image(number, "content", 0, self._picture)
         options = {**request.options, "quality": "instant", "size": max(self._picture.size)}
-        self._engine.send({"op": "start", "job": number, "options": options})
+        send_job(self._engine, number, request.styles, self._picture, options, _read_style)
         width, height = self._picture.size
         self._painted = bytearray(4 * width * height)
         self._text.set_text(i18n("Painting a preview"))
-
-    def _send_image(self, number: int, role: str, index: int, picture: ReducedPicture) -> None:
-        for header, blob in image_frames(number, role, index, picture.size, picture.format, picture.stripes()):
-            self._engine.send(header, blob)
 
     def _cancel(self) -> None:
         if self._job:
@@ -105,24 +94,27 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
             self._networks_known(header["nets"])
         if not self._job or header.get("job") != self._job:
             return
-        if header["op"] == "preview":
-            self._show(blob, header["width"], header["height"])
-        elif header["op"] == "rows":
+        if header["op"] == "rows":
             start = 4 * self._picture.size[0] * header["y"]
             self._painted[start : start + len(blob)] = blob
         elif header["op"] == "done":
             self._job = 0
-            self._show(bytes(self._painted), *self._picture.size)
+            self._show(bytes(self._painted))
             self._text.set_text(i18n("A quick preview. The painting has more detail."))
         elif header["op"] == "error":
             self._job = 0
             self._text.set_text(str(header.get("text")))
 
-    def _show(self, pixels: bytes, width: int, height: int) -> None:
+    def _show(self, pixels: bytes) -> None:
         """pixels: in the format bgra8"""
+        width, height = self._picture.size
         data = GLib.Bytes.new(swap_red_and_blue(pixels, "bgra8"))
         colors = GdkPixbuf.Colorspace.RGB
         picture = GdkPixbuf.Pixbuf.new_from_bytes(data, colors, True, 8, width, height, 4 * width)
         scale = _SHOWN_SIDE / max(width, height)
         size = max(1, round(scale * width)), max(1, round(scale * height))
         self._image.set_from_pixbuf(picture.scale_simple(*size, GdkPixbuf.InterpType.BILINEAR))
+
+
+def _read_style(layer: Gimp.Drawable) -> ReducedPicture:
+    return LayerPicture(layer).reduced(2 * _SIDE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import gi
 from gi.repository import Gimp, GLib, GObject
 
 from impasto_client.errors import PluginError
@@ -14,7 +15,6 @@ from impasto_client.style_library import StyleLibrary
 from impasto_client.version import VERSION
 
 from . import engine_keeper, settings
-from .dialog import StylizeDialog
 from .engine import Engine, open_engine
 from .painting import paint
 
@@ -142,6 +142,10 @@ def _stylize(
         source = drawables[0]
         engine: Engine | None = None
         if run_mode == Gimp.RunMode.INTERACTIVE:
+            for name in ("Gtk", "GimpUi"):  # here, because they need a display
+                gi.require_version(name, "3.0")
+            from .dialog import StylizeDialog
+
             dialog = StylizeDialog(procedure, config, source, library(), lambda: _read_request(image, source, config))
             if not dialog.run():
                 return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)

@@ -152,10 +152,6 @@ def kill_during_a_painting(picture, part, after, **arguments):
     return answer
 
 
-def procedure_exists(name):
-    return Gimp.get_pdb().procedure_exists(name)
-
-
 def stylize_with_the_dialog(picture, folder):
     """Show a picture, and let somebody use the dialog."""
     image, layer = open_image(picture)
