@@ -190,7 +190,7 @@ def test_install_for_gimp_and_uninstall(
 
 def test_gimp_offers_what_the_engine_does() -> None:
     """GIMP asks for the arguments before there is an engine, so the plug-in has copies of them."""
-    source = (ROOT / "plugin/impasto_gimp/gimp_plugin/procedures.py").read_text()
+    source = (ROOT / "plugin/impasto_gimp/gimp_plugin/arguments.py").read_text()
     constants = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -199,5 +199,7 @@ def test_gimp_offers_what_the_engine_does() -> None:
                 constants[name] = ast.literal_eval(node.value)
     schema = {option["name"]: option for option in option_schema()}
     for name, labels in constants["CHOICES"].items():
-        assert [(label, value) for value, label in labels.items()] == [tuple(offer) for offer in schema[name]["offers"]]
-    assert constants["DEFAULTS"] == {name: schema[name]["default"] for name in constants["DEFAULTS"]}
+        offers = [(label, None if value == "none" else value) for value, label in labels.items()]
+        assert offers == [tuple(offer) for offer in schema[name]["offers"]]
+    defaults = {name: schema[name]["default"] for name in constants["DEFAULTS"]}
+    assert constants["DEFAULTS"] == {**defaults, "padding": "none"}

@@ -1,6 +1,6 @@
 """Files and folders on any system: renaming what is in use, deleting large folders, locks, free space.
 
-Standard library only: the Krita plugin contains a copy.
+Standard library only: the editors' plugins contain a copy.
 """
 
 from __future__ import annotations

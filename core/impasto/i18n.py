@@ -1,4 +1,4 @@
-"""The editor plugins' texts in the user's language.  Standard library only: the Krita plugin contains a copy.
+"""The editor plugins' texts in the user's language.  Standard library only: the editors' plugins contain a copy.
 
 There, `translations/LANGUAGE.json` maps the English texts to their translations. A text without one stays English, so a new
 language is a new file, and may be incomplete. The engine itself speaks English.

@@ -307,7 +307,7 @@ class Setup:
 
         Raises SetupError: a file of the old one is in use.
         """
-        in_use = i18n("The engine is in use. Close other Kritas, and try again.")
+        in_use = i18n("The engine is in use. Close other programs that use Impasto, and try again.")
         if installed_python(self.engine):
             if not delete_in_background(self._backup):
                 raise SetupError(in_use)
@@ -330,7 +330,7 @@ class Setup:
             raise SetupError(
                 i18n(
                     "The paths of the engine's files would be too long for Windows in {folder}: set the environment "
-                    "variable LOCALAPPDATA to a short folder, such as C:\\Local, for Krita.",
+                    "variable LOCALAPPDATA to a short folder, such as C:\\Local, and start this program again.",
                     folder=self.folder,
                 )
             )

@@ -1,4 +1,4 @@
-"""What the failures of a setup mean, in sentences for users.  Standard library only: the Krita plugin contains a copy."""
+"""What the failures of a setup mean, in sentences for users.  Standard library only: the editors' plugins contain a copy."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ FAILURES = [
     ),
     (
         r"being used by another process|(os |win)error (5|32)\b",
-        "A file in {folder} is in use, or may not be changed: close other Kritas, wait for antivirus programs, and try again.",
+        "A file in {folder} is in use, or may not be changed: close other programs that use Impasto, and try again.",
     ),
     (
         r"filename or extension is too long|file name too long|(os |win)error 206\b",
         "The paths of the engine's files are too long for Windows: enable long paths in Windows, or set LOCALAPPDATA to a "
-        "short folder for Krita.",
+        "short folder, and start this program again.",
     ),
     (
         r"permission denied|access is denied|read-only file system|(errno|os error) (13|30)\b",
@@ -36,7 +36,7 @@ FAILURES = [
     (
         r"\b407\b|proxy|tunnel error",
         "The proxy of this network did not let the download through. Set the environment variable HTTPS_PROXY, with user and "
-        "password if it needs them, for Krita.",
+        "password if it needs them, and start this program again.",
     ),
     (
         r"\b40[13]\b|forbidden|unauthorized",
@@ -45,7 +45,7 @@ FAILURES = [
     (
         r"certificate|\bssl\b|\btls\b",
         "The connection is not trusted: something on this network replaces certificates. Try another network, or set "
-        "SSL_CERT_FILE for Krita.",
+        "SSL_CERT_FILE and start this program again.",
     ),
     (
         r"dns error|failed to lookup|name resolution|host .*not found|host not found|error sending request|could not connect"

@@ -101,6 +101,66 @@ def test_another_layer_is_the_style(
     assert np.abs(read_layer(tmp_path, answer["result"])[..., :3] - from_the_library).max() <= 1
 
 
+def test_an_instant_style_paints_the_whole_layer(gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path) -> None:
+    answer = gimp.run(
+        "stylize",
+        picture=pictures[0],
+        folder=str(tmp_path),
+        procedure="instant-style",
+        style_network="rose_window",
+        strength=0.8,
+    )
+    assert answer["layers"] == ["Photo x rose_window (80 %)", "Photo"]
+    with Image.open(pictures[0]) as photo:
+        expected = impasto.StyleNetwork.load("rose_window").apply(photo, strength=0.8).image
+    painted = read_layer(tmp_path, answer["result"])[..., :3]
+    assert np.abs(painted - np.asarray(expected.convert("RGB")).astype(int)).max() <= 1
+
+
+def test_a_texture_repeats_without_seams(gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path) -> None:
+    with Image.open(pictures[0]) as photo:
+        photo.resize((250, 150)).save(tmp_path / "photo.png")
+    answer = gimp.run(
+        "stylize",
+        picture=str(tmp_path / "photo.png"),
+        folder=str(tmp_path),
+        procedure="texture",
+        style_file=pictures[1],
+        tile_size=96,
+        quality="draft",
+    )
+    assert answer["layers"] == ["painting, texture", "Photo"]
+    painted = read_layer(tmp_path, answer["result"])
+    assert painted.shape == (150, 250, 4)
+    assert painted[..., 3].min() == 255
+    tile = painted[:96, :96, :3]
+    assert np.array_equal(painted[..., :3], np.tile(tile, (2, 3, 1))[:150, :250])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    expected = impasto.texture(pictures[1], (96, 96), padding="circular", quality="draft").image
+    torch.set_num_threads(threads)
+    assert np.abs(tile - np.asarray(expected.convert("RGB")).astype(int)).max() <= 1
+
+
+def test_a_texture_fills_the_selection(gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path) -> None:
+    texture = {"procedure": "texture", "style_file": pictures[1], "tile_size": 64, "quality": "draft"}
+    answer = gimp.run("stylize", picture=pictures[0], folder=str(tmp_path), selection=[60, 10, 60, 30, 0], **texture)
+    assert answer["result"]["rect"] == [60, 10, 36, 30]
+    assert read_mask(tmp_path / "result.mask", 36, 30).min() == 255
+
+
+def test_stylize_again_repeats_a_painting_also_after_the_image_was_saved(
+    gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path
+) -> None:
+    settings = {**INSTANT, "strength": 0.7, "seed": 3, "style_file": pictures[1]}
+    answer = gimp.run("stylize_again", picture=pictures[0], folder=str(tmp_path), **settings)
+    assert answer["problem"] == answer["problem after saving"] == ""
+    assert answer["layers"] == ["Photo x painting (70 %) #1", "Photo x painting (70 %)", "Photo"]
+    assert (tmp_path / "first.rgba").read_bytes() == (tmp_path / "second.rgba").read_bytes()
+    assert len(answer["layers after saving"]) == 4
+    assert answer["problem without source"] == "The layer that this painting was made of is gone."
+
+
 def test_the_plugins_paintings_are_styles(gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path) -> None:
     answer = gimp.run(
         "stylize", picture=pictures[0], folder=str(tmp_path), style_painting="koi", **{**FAST, "quality": "instant"}
@@ -127,6 +187,8 @@ def test_the_engine_stays_warm(gimp: GimpSession, pictures: tuple[str, str], tmp
         ("itself", "Choose another layer as the style"),
         ("missing file", "This value is out of range"),  # GIMP itself
         ("no network", "no such network"),
+        ("no instant style", "Choose a style first."),
+        ("nothing to repeat", "There is no painting to repeat yet."),
         ("selection outside", "The selection does not overlap the layer"),
     ],
 )

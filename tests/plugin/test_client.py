@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from impasto.editor_plugins.package import GIMP_PLUGIN, write_files
@@ -176,3 +177,20 @@ def test_a_copy_without_the_engine_says_so(client: LoadModule, tmp_path: Path) -
     runner = client("setup_runner").SetupRunner(str(tmp_path))
     run_to_the_end(runner)
     assert "does not contain the engine" in runner.problem
+
+
+def test_a_texture_covers_its_area_with_whole_and_cut_tiles(client: LoadModule) -> None:
+    texture, rect = client("texture"), client("geometry").Rect
+    covering = texture.Texture(70, rect(3, 4, 150, 90))
+    assert covering.tile_size == (64, 64)  # a multiple of 16: the engine paints at no other size
+    assert texture.Texture(512, rect(0, 0, 100, 20)).tile_size == (112, 32)  # not much larger than what it covers
+    tile = np.random.default_rng(0).integers(0, 255, (64, 64, 4), dtype=np.uint8)
+    covered = np.zeros((90, 150, 4), np.uint8)
+    for start in (0, 40):  # stripes of the tile, as the engine sends them
+        part = tile[start : 40 if start == 0 else 64]
+        for y, rows, pixels in covering.repeat(start, len(part), part.tobytes()):
+            covered[y : y + rows] = np.frombuffer(pixels, np.uint8).reshape(rows, 150, 4)
+    assert np.array_equal(covered, np.tile(tile, (2, 3, 1))[:90, :150])
+    blank = list(texture.BlankPicture((5, 300)).stripes())
+    assert sum(rows for _, rows, _ in blank) == 300
+    assert sum(len(pixels) for _, _, pixels in blank) == 5 * 300 * 4

@@ -80,8 +80,8 @@ def write_files(plugin: EditorPlugin, folder: Path, actions: Path | None = None)
             target.chmod(0o755)
 
 
-def build_zip(plugin: EditorPlugin, folder: Path, wheel: Path) -> Path:
-    """Write the plugin's zip, and return its path. Equal files give equal bytes."""
+def build_zip(plugin: EditorPlugin, folder: Path, wheel: Path | None = None) -> Path:
+    """Write the plugin's zip, and return its path. Equal files give equal bytes.  wheel: as in `plugin_files`"""
     contents: dict[str, bytes] = dict(plugin_files(plugin, wheel))
     for name in list(contents):
         for parent in Path(name).parents:

@@ -11,17 +11,17 @@ from impasto_client.i18n import i18n
 from impasto_client.request import PaintRequest
 from impasto_client.style_library import StyleEntry, StyleLibrary
 
+from .arguments import STYLE_ARGUMENTS
 from .engine import Engine, engine_command, open_engine
-from .preview import Preview
+from .preview import LayerSubject, Preview, TextureSubject
 from .setup_panel import SetupPanel
 from .style_grid import StyleGrid
 
-#: The arguments that say where the style comes from
-_STYLE_ARGUMENTS = ("style-layer", "style-file", "style-painting", "style-network")
-_OPTIONS = ("strength", "colors", "quality", "size", "keep-faces")
+#: What the dialog lets the user choose in words, in addition to the pictures: the others are chosen by their pictures
+_STYLES_IN_WORDS = ("style-layer", "style-file")
 
 
-class StylizeDialog:
+class FilterDialog:
     """Lets the user set the arguments of the procedure."""
 
     def __init__(
@@ -31,27 +31,34 @@ class StylizeDialog:
         source: Gimp.Drawable,
         library: StyleLibrary,
         read_request: Callable[[], PaintRequest],
+        hint: str,
+        arguments: tuple[tuple[str, ...], tuple[str, ...]],
     ) -> None:
-        """source: what will be painted; read_request: what the arguments ask for, or raises PluginError"""
+        """source: what will be painted; read_request: what the arguments ask for, or raises PluginError
+
+        hint: a sentence about the result; arguments: those that are shown, and those under "More"
+        """
         GimpUi.init("impasto")
         self.engine: Engine | None = None
         self._config, self._source, self._library, self._read_request = config, source, library, read_request
+        self._arguments = arguments[0]
+        self._only_networks = "style-network" in self._arguments
         self._preview: Preview | None = None
         self._window = GimpUi.ProcedureDialog.new(procedure, config, "Impasto")
-        self._window.set_ok_label(i18n("_Stylize"))
+        self._window.set_ok_label(i18n("St_ylize"))
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
         self._setup = SetupPanel(self._open_engine)
-        entries = [entry for entry in library.entries() if entry.path and not entry.missing]
-        self._grid = StyleGrid(entries, self._choose)
+        self._grid = StyleGrid(self._choose)
+        self._show_styles()
         columns = Gtk.Box(spacing=16, border_width=12)
         columns.pack_start(self._left, False, False, 0)
-        columns.pack_start(self._make_controls(), True, True, 0)
+        columns.pack_start(self._make_controls(*arguments), True, True, 0)
         columns.show_all()
         self._window.get_content_area().pack_start(columns, True, True, 0)
-        self._window.get_label("hint", i18n("The result is a new layer above it, limited to the selection."), False, False)
+        self._window.get_label("hint", hint, False, False)
         self._window.fill(["hint"])  # an empty list would mean everything
         self._handler = config.connect("notify", lambda config, parameter: self._on_change(parameter.name))
-        self._on_change("style-painting")
+        self._on_change(STYLE_ARGUMENTS[0])
         if engine_command() is None:
             self._left.pack_start(self._setup, False, False, 0)
             self._setup.show_all()
@@ -59,14 +66,19 @@ class StylizeDialog:
         else:
             self._open_engine()
 
-    def _make_controls(self) -> Gtk.Box:
+    def _make_controls(self, shown: tuple[str, ...], advanced: tuple[str, ...]) -> Gtk.Box:
         column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
         column.pack_start(self._grid, True, True, 0)
-        self._window.get_scale_entry("strength", 100)
-        for name, properties in (("style_box", ["style-layer", "style-file"]), ("options_box", list(_OPTIONS))):
-            column.pack_start(self._window.fill_box(name, properties), False, False, 0)
+        for name in ("strength", "style-scale"):
+            if name in shown + advanced:
+                self._window.get_scale_entry(name, 100)
+        styles = [name for name in _STYLES_IN_WORDS if name in shown]
+        options = ["quality" if name == "texture-quality" else name for name in shown if name not in STYLE_ARGUMENTS]
+        for box, names in (("style_box", styles), ("options_box", options)):
+            if names:  # an empty list would mean everything
+                column.pack_start(self._window.fill_box(box, names), False, False, 0)
         more = Gtk.Expander(label=i18n("More"))
-        more.add(self._window.fill_box("more_box", ["style-network", "seed"]))
+        more.add(self._window.fill_box("more_box", list(advanced)))
         column.pack_start(more, False, False, 0)
         return column
 
@@ -91,38 +103,58 @@ class StylizeDialog:
             return
         if self._setup.get_parent() is not None:
             self._left.remove(self._setup)
-        self._preview = Preview(self.engine, self._source, self._read_request, self._add_networks)
+        subject = TextureSubject(self._source) if "tile-size" in self._arguments else LayerSubject(self._source)
+        self._preview = Preview(self.engine, subject, self._read_request, self._add_networks)
         self._left.pack_start(self._preview, False, False, 0)
         self._preview.show_all()
         self._window.set_response_sensitive(Gtk.ResponseType.OK, True)
 
     def _add_networks(self, networks: list[dict[str, Any]]) -> None:
-        """Show the styles that only a network knows, which the engine names."""
+        """Show the styles of networks, which the engine names."""
         self._library.set_networks(networks)
-        self._grid.add_entries([entry for entry in self._library.entries() if not entry.path and entry.network])
+        self._show_styles()
+        self._on_change(STYLE_ARGUMENTS[0])
+
+    def _show_styles(self) -> None:
+        """Show the styles that can be chosen by their pictures, in addition to those that are there."""
+        entries = self._library.entries()
+        if self._only_networks:
+            entries = [entry for entry in entries if entry.network]
+        elif "tile-size" in self._arguments:
+            entries = [entry for entry in entries if entry.path and not entry.missing]
+        else:
+            entries = [entry for entry in entries if not entry.missing and (entry.path or entry.network)]
+        self._grid.add_entries(entries)
 
     def _choose(self, entry: StyleEntry) -> None:
         """A style of the grid takes the place of a layer, a file or a network."""
         config = self._config
+        if self._only_networks:
+            config.set_property("style-network", entry.network)
+            return
         is_painting = entry.kind == "painting"
         config.set_property("style-layer", None)
-        config.set_property("style-network", "" if entry.path else entry.network)
+        if config.find_property("style-network") is not None:
+            config.set_property("style-network", "" if entry.path else entry.network)
         config.set_property("style-file", Gio.File.new_for_path(entry.path) if entry.path and not is_painting else None)
         if is_painting:
             config.set_property("style-painting", entry.key.partition(":")[2])
 
     def _on_change(self, name: str) -> None:
-        if name in _STYLE_ARGUMENTS:
-            config = self._config
-            layer, file = config.get_property("style-layer"), config.get_property("style-file")
-            network = self._library.find_network(config.get_property("style-network"))
-            if network is not None:
-                self._grid.choose(network.key)
-            elif layer is not None or config.get_property("style-network"):
-                self._grid.choose("")
-            elif file is not None:
-                self._grid.choose(f"picture:{file.get_path()}")
-            else:
-                self._grid.choose(f"painting:{config.get_property('style-painting')}")
+        if name in STYLE_ARGUMENTS:
+            self._grid.choose(self._chosen_key())
         if self._preview is not None:
             self._preview.change()
+
+    def _chosen_key(self) -> str:
+        """The key of the chosen style; "" if the grid has none"""
+        names = {parameter.name for parameter in self._config.list_properties()}
+        chosen = {name: self._config.get_property(name) for name in names.intersection(STYLE_ARGUMENTS)}
+        if chosen.get("style-network"):
+            network = self._library.find_network(chosen["style-network"])
+            return network.key if network is not None else ""
+        if chosen.get("style-layer") is not None:
+            return ""
+        if chosen.get("style-file") is not None:
+            return f"picture:{chosen['style-file'].get_path()}"
+        return f"painting:{chosen['style-painting']}" if "style-painting" in chosen else ""

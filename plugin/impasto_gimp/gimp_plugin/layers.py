@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import array
-from typing import Iterator
+import contextlib
+import json
+from typing import Any, Iterator
 
 from gi.repository import Gegl, Gimp
 
@@ -15,6 +17,8 @@ from impasto_client.protocol import stripes
 #: GEGL's format for each of the engine's: sRGB, gamma-encoded, alpha not premultiplied; in RGBA order
 _FORMATS = {"bgra8": "R'G'B'A u8", "bgra16": "R'G'B'A u16"}
 _MASK_FORMAT = "Y u8"
+#: Name of what is stored with a result's layer
+_NOTE = "impasto-painting"
 _8_BITS = (Gimp.Precision.U8_LINEAR, Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_PERCEPTUAL)
 
 
@@ -112,6 +116,17 @@ def selection_mask(image: Gimp.Image, rect: Rect) -> bytes:
     return bytes(image.get_selection().get_buffer().get(area, 1.0, _MASK_FORMAT, Gegl.AbyssPolicy.NONE))
 
 
+def read_note(drawable: Gimp.Drawable) -> dict[str, Any]:
+    """The note of a result; empty for other layers"""
+    parasite = drawable.get_parasite(_NOTE)
+    if parasite is not None:
+        with contextlib.suppress(ValueError):
+            note = json.loads(bytes(parasite.get_data()).decode())
+            if isinstance(note, dict):
+                return note
+    return {}
+
+
 class ResultLayer:
     """A layer that is filled before it is added to the image, as one undo step."""
 
@@ -136,12 +151,15 @@ class ResultLayer:
         """Delete the layer, which was not added."""
         self._layer.delete()
 
-    def add_above(self, source: Gimp.Drawable, mask: bytes | None) -> Gimp.Layer:
-        """Add the layer above another one, as one undo step. What was selected in the image stays.  -> the layer
+    def add_above(self, source: Gimp.Drawable, mask: bytes | None, note: dict[str, Any]) -> Gimp.Layer:
+        """Add the layer above another one and its earlier results, as one undo step.  -> the layer
 
-        mask: what shows of it, one byte per pixel; None: all
+        What was selected in the image stays.
+        mask: what shows of it, one byte per pixel; None: all; note: a JSON object that is saved with it
         """
         image, layer, selected = self._image, self._layer, self._image.get_selected_layers()
+        parasite = Gimp.Parasite.new(_NOTE, Gimp.PARASITE_PERSISTENT, json.dumps(note).encode())
+        layer.attach_parasite(parasite)  # before it is in the image, where this would be an undo step of its own
         self._buffer.flush()
         layer.update(0, 0, self._rect.width, self._rect.height)
         image.undo_group_start()
@@ -149,6 +167,9 @@ class ResultLayer:
             parent, position = None, 0
             if isinstance(source, Gimp.Layer):
                 parent, position = source.get_parent(), image.get_item_position(source)
+                siblings, tattoo = image.get_layers() if parent is None else parent.get_children(), source.get_tattoo()
+                while position and read_note(siblings[position - 1]).get("source") == tattoo:
+                    position -= 1  # a result that lies on top of the others is seen
             image.insert_layer(layer, parent, position)
             if mask is not None:
                 layer_mask = layer.create_mask(Gimp.AddMaskType.WHITE)

@@ -12,9 +12,10 @@ from impasto_client.errors import PluginError
 from impasto_client.i18n import i18n
 from impasto_client.protocol import PROTOCOL
 from impasto_client.request import PaintRequest, StyleSource, area_to_paint, painted_side
+from impasto_client.texture import BlankPicture, Texture
 
 from .engine import Engine, Picture
-from .layers import LayerPicture, ResultLayer, selected_rect, selection_mask
+from .layers import LayerPicture, ResultLayer, drawable_rect, selected_rect, selection_mask
 
 #: Seconds between looks at the engine, and until it must have begun to answer
 _INTERVAL, _START_SECONDS = 0.05, 120.0
@@ -22,11 +23,12 @@ _INTERVAL, _START_SECONDS = 0.05, 120.0
 Report = Callable[[float, str], None]
 
 
-def paint(request: PaintRequest, engine: Engine, report: Report) -> tuple[Gimp.Layer, dict[str, Any]]:
-    """Paint, and add the result above the layer.  -> the layer, and the engine's `done` frame
+def paint(request: PaintRequest, engine: Engine, report: Report, note: dict[str, Any]) -> Gimp.Layer:
+    """Paint, and add the result above the layer.  -> the result
 
     request: its document is the image, and its layer keys are drawables' ids
     report: is called now and then; what it raises ends the painting
+    note: is saved with the result
     Raises PluginError.
     """
     image, source = request.document, Gimp.Item.get_by_id(int(request.layer_key))
@@ -36,18 +38,56 @@ def paint(request: PaintRequest, engine: Engine, report: Report) -> tuple[Gimp.L
         content = LayerPicture(source, area_to_paint(selected, whole.rect))
         mask = selection_mask(image, content.rect)
     result = ResultLayer(image, request.title, content.rect, content.format)  # refuses what no layer can be added to
+    options = {**request.options, "size": painted_side(request.options.get("size", 0), content.size)}
+    _run(request.styles, content, options, engine, report, result, result.write, whole_side=max(whole.size))
+    return result.add_above(source, mask, note)
+
+
+def fill(request: PaintRequest, engine: Engine, report: Report, note: dict[str, Any]) -> Gimp.Layer:
+    """Fill what is selected of the layer, or all of it, with a texture.  The arguments are those of `paint`."""
+    image, source = request.document, Gimp.Item.get_by_id(int(request.layer_key))
+    area, mask = drawable_rect(source), None
+    selected = selected_rect(image)
+    if selected is not None:
+        area_to_paint(selected, area)  # refuses a selection beside the layer
+        area = selected.intersection(area)
+        mask = selection_mask(image, area)
+    texture = Texture(request.options["size"], area)
+    content = BlankPicture(texture.tile_size)
+    result = ResultLayer(image, i18n("{style}, texture", style=request.styles[0].name), area, content.format)
+
+    def write(y: int, rows: int, pixels: bytes) -> None:
+        for stripe in texture.repeat(y, rows, pixels):
+            result.write(*stripe)
+
+    _run(request.styles, content, texture.options(request.options), engine, report, result, write)
+    return result.add_above(source, mask, note)
+
+
+def _run(
+    styles: list[StyleSource],
+    content: Picture,
+    options: dict[str, Any],
+    engine: Engine,
+    report: Report,
+    result: ResultLayer,
+    write: Callable[[int, int, bytes], None],
+    whole_side: int = 0,
+) -> None:
+    """Paint. What fails takes the result's layer away.
+
+    write: is called with (y, rows, pixels) of the painting; whole_side: as in `send_job`
+    """
     number = engine.next_job()
     try:
         _wait_for_hello(engine, report)
         report(0.0, i18n("Reading the layers"))
-        options = {**request.options, "size": painted_side(request.options.get("size", 0), content.size)}
-        send_job(engine, number, request.styles, content, options, whole_side=max(whole.size))
-        done = _receive(number, engine, result, report)
+        send_job(engine, number, styles, content, options, whole_side=whole_side)
+        _receive(number, engine, write, report)
     except BaseException:
         engine.send({"op": "cancel", "job": number})
         result.discard()
         raise
-    return result.add_above(source, mask), done
 
 
 def _wait_for_hello(engine: Engine, report: Report) -> None:
@@ -70,20 +110,24 @@ def send_job(
     content: Picture,
     options: dict[str, Any],
     read_layer: Callable[[Gimp.Drawable], Picture] = LayerPicture,
-    **more: int,
+    whole_side: int = 0,
 ) -> None:
-    """Send what is painted, the styles and the options.  more: of the header of the `start` frame"""
+    """Send what is painted, the styles and the options.
+
+    whole_side: longest side of the layer that the content is a part of, in pixels; 0: it is no part
+    """
     for index, style in enumerate(styles):
         if style.layer_key:
             engine.send_image(number, "style", index, read_layer(Gimp.Item.get_by_id(int(style.layer_key))))
         else:
             engine.send({"op": "image", "job": number, "role": "style", **style.to_header()})
     engine.send_image(number, "content", 0, content)
+    more = {"whole_side": whole_side} if whole_side else {}
     engine.send({"op": "start", "job": number, "options": options, **more})
 
 
-def _receive(number: int, engine: Engine, result: ResultLayer, report: Report) -> dict[str, Any]:
-    """Receive the result, and report the progress.  -> the header of the `done` frame"""
+def _receive(number: int, engine: Engine, write: Callable[[int, int, bytes], None], report: Report) -> None:
+    """Receive the painting, and report the progress."""
     fraction, text = 0.0, i18n("Painting the picture")
     while True:
         report(fraction, text)
@@ -94,8 +138,8 @@ def _receive(number: int, engine: Engine, result: ResultLayer, report: Report) -
         if header["op"] == "progress":
             fraction, text = float(header.get("fraction", 0)), messages.painting_progress(header)
         elif header["op"] == "rows":
-            result.write(header["y"], header["rows"], blob)
+            write(header["y"], header["rows"], blob)
         elif header["op"] == "done":
-            return header
+            return
         elif header["op"] == "error":
             raise PluginError(str(header.get("text")))

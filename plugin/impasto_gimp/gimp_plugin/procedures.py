@@ -1,34 +1,72 @@
-"""The procedures of the plug-in: their arguments, from which GIMP makes dialogs, presets and "Repeat", and what they do."""
+"""The procedures of the plug-in: what GIMP's menus show, and what they do."""
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import Any
+from typing import Any, Callable, NamedTuple
 
 import gi
-from gi.repository import Gimp, GLib, GObject
+from gi.repository import Gimp, GLib
 
 from impasto_client.errors import PluginError
 from impasto_client.i18n import i18n, set_languages
-from impasto_client.request import PaintRequest, StyleSource
-from impasto_client.style_library import StyleLibrary
+from impasto_client.request import PaintRequest
 from impasto_client.version import VERSION
 
 from . import engine_keeper, settings
+from .arguments import add_arguments, decode_arguments, encode_arguments, library, read_request
 from .engine import Engine, open_engine
-from .painting import paint
+from .layers import read_note
+from .painting import Report, fill, paint
 
-#: Names of the procedures. The first is that of the process which keeps the engine.
-KEEPER, STYLIZE = "impasto-keep-engine", "plug-in-impasto-stylize"
+#: The procedure of the process that keeps the engine
+_KEEPER = "impasto-keep-engine"
+_STYLIZE, _AGAIN = "plug-in-impasto-stylize", "plug-in-impasto-stylize-again"
 _MENU = "<Image>/Filters/Artistic"
-#: Choices of the options, by value: labels of the engine's own schema. A test compares them.
-CHOICES = {
-    "colors": {"style": "The style's", "content": "The photo's", "match": "Matched to the photo's"},
-    "quality": {"instant": "Instant", "draft": "Draft", "normal": "Normal", "fine": "Fine"},
-}
-DEFAULTS = {"strength": 0.5, "colors": "style", "quality": "normal", "size": 512, "seed": 0}
-_LIMITS = {"strength": (0.0, 1.0), "size": (0, 16384), "seed": (0, 2**31 - 1)}
-_READ_WRITE = GObject.ParamFlags.READWRITE
+
+
+class _Filter(NamedTuple):
+    """A procedure that paints a layer"""
+
+    label: str
+    text: str
+    details: str
+    paint: Callable[[PaintRequest, Engine, Report, dict[str, Any]], Gimp.Layer]
+    arguments: tuple[str, ...]
+    advanced: tuple[str, ...]  # arguments that the dialog shows under "More"
+
+
+def _filters() -> dict[str, _Filter]:
+    """Procedure name -> what it is, in the user's language"""
+    picture_styles = ("style-layer", "style-file", "style-painting")
+    above = i18n("The result is a new layer above it, limited to the selection.")
+    return {
+        _STYLIZE: _Filter(
+            i18n("_Impasto: Stylize..."),
+            i18n("Paint the active layer in the style of another layer or picture"),
+            above,
+            paint,
+            (*picture_styles, "strength", "colors", "quality", "size", "keep-faces"),
+            ("style-network", "style-scale", "padding", "seed"),
+        ),
+        "plug-in-impasto-instant-style": _Filter(
+            i18n("Impasto: I_nstant Style..."),
+            i18n("Paint the active layer within seconds, in a style that a network has learned"),
+            above,
+            paint,
+            ("style-network", "strength", "colors", "size"),
+            ("style-scale",),
+        ),
+        "plug-in-impasto-texture": _Filter(
+            i18n("Impasto: Fill with _Texture..."),
+            i18n("Fill the active layer or the selection with a texture in the style of a picture, without seams"),
+            i18n("The result is a new layer above it. The texture is painted; it contains no piece of the picture."),
+            fill,
+            (*picture_styles, "texture-quality", "tile-size"),
+            ("style-scale", "seed"),
+        ),
+    }
 
 
 class ImpastoPlugin(Gimp.PlugIn):  # type: ignore[misc]  # GIMP's API has no types
@@ -38,89 +76,33 @@ class ImpastoPlugin(Gimp.PlugIn):  # type: ignore[misc]  # GIMP's API has no typ
         return False  # the texts are translated by `impasto_client.i18n`
 
     def do_query_procedures(self) -> list[str]:
-        return [KEEPER, STYLIZE]
+        return [_KEEPER, *_filters(), _AGAIN]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         set_languages([*os.environ.get("LANGUAGE", "").split(":"), *GLib.get_language_names()])
-        if name == KEEPER:
+        if name == _KEEPER:
             procedure = Gimp.Procedure.new(self, name, Gimp.PDBProcType.PERSISTENT, _keep_engine, self)
             procedure.set_documentation(i18n("Keeps Impasto's engine warm"), "", name)
+        elif name == _AGAIN:
+            procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, _paint_again, None)
+            text = i18n("Paint the active layer with the settings of the last painting")
+            details = i18n("If the active layer is a painting of Impasto's: paint its source again, with its settings.")
+            _show_in_menu(procedure, i18n("Impasto: Stylize A_gain"), text, details)
         else:
-            procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, _stylize, None)
-            procedure.set_image_types("*")
-            procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
-            procedure.set_menu_label(i18n("_Impasto: Stylize..."))
-            procedure.add_menu_path(_MENU)
-            procedure.set_documentation(
-                i18n("Paint the active layer in the style of another layer or picture"),
-                i18n("The result is a new layer above it, limited to the selection."),
-                name,
-            )
-            _add_style_arguments(procedure)
-            _add_option_arguments(procedure)
+            shown = _filters()[name]
+            procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, _run_filter, None)
+            _show_in_menu(procedure, shown.label, shown.text, shown.details)
+            add_arguments(procedure, shown.arguments + shown.advanced)
         procedure.set_attribution("Impasto", "Impasto", VERSION)
         return procedure
 
 
-def _add_style_arguments(procedure: Gimp.Procedure) -> None:
-    procedure.add_drawable_argument(
-        "style-layer", i18n("Or a layer"), i18n("The layer to take the style from"), True, _READ_WRITE
-    )
-    procedure.add_file_argument(
-        "style-file",
-        i18n("Or a picture file"),
-        i18n("The picture to take the style from, if no layer is given"),
-        Gimp.FileChooserAction.OPEN,
-        True,
-        None,
-        _READ_WRITE,
-    )
-    paintings = Gimp.Choice.new()
-    for index, entry in enumerate(library().entries()):
-        if entry.kind == "painting":
-            paintings.add(entry.key.partition(":")[2], index, entry.name, "")
-    procedure.add_choice_argument(
-        "style-painting",
-        i18n("Or a painting"),
-        i18n("The painting to take the style from, if neither a layer nor a file is given"),
-        paintings,
-        "harvest",
-        _READ_WRITE,
-    )
-    procedure.add_string_argument(
-        "style-network",
-        i18n("Or an instant style"),
-        i18n("The name of a trained network, which paints at once, if it is given"),
-        "",
-        _READ_WRITE,
-    )
-
-
-def _add_option_arguments(procedure: Gimp.Procedure) -> None:
-    low, high = _LIMITS["strength"]
-    text = i18n("How much of the style is painted; 50 % is a good balance")
-    procedure.add_double_argument("strength", i18n("Strength"), text, low, high, DEFAULTS["strength"], _READ_WRITE)
-    titles = {"colors": i18n("Colors"), "quality": i18n("Quality")}
-    texts = {
-        "colors": i18n("The colors of the painting, or those of your picture"),
-        "quality": i18n("Higher looks better and takes longer"),
-    }
-    for name, labels in CHOICES.items():
-        choice = Gimp.Choice.new()
-        for index, (value, text) in enumerate(labels.items()):
-            choice.add(value, index, i18n(text), "")
-        procedure.add_choice_argument(name, titles[name], texts[name], choice, DEFAULTS[name], _READ_WRITE)
-    text = i18n("Larger shows finer strokes and takes longer")
-    procedure.add_int_argument("size", i18n("Paint at"), text, *_LIMITS["size"], DEFAULTS["size"], _READ_WRITE)
-    text = i18n("Eyes, noses and mouths keep their shapes, in the strokes of the style.")
-    procedure.add_boolean_argument("keep-faces", i18n("Keep faces"), text, True, _READ_WRITE)
-    text = i18n("Another number gives another version of the same painting")
-    procedure.add_int_argument("seed", i18n("Seed"), text, *_LIMITS["seed"], DEFAULTS["seed"], _READ_WRITE)
-
-
-def library() -> StyleLibrary:
-    """The user's styles"""
-    return StyleLibrary(os.path.join(settings.data_folder(), "styles"))
+def _show_in_menu(procedure: Gimp.ImageProcedure, label: str, text: str, details: str) -> None:
+    procedure.set_image_types("*")
+    procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
+    procedure.set_menu_label(label)
+    procedure.add_menu_path(_MENU)
+    procedure.set_documentation(text, details, procedure.get_name())
 
 
 def _keep_engine(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, plugin: Gimp.PlugIn) -> Gimp.ValueArray:
@@ -128,7 +110,7 @@ def _keep_engine(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, plugin
     return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
 
 
-def _stylize(
+def _run_filter(
     procedure: Gimp.Procedure,
     run_mode: Gimp.RunMode,
     image: Gimp.Image,
@@ -136,62 +118,89 @@ def _stylize(
     config: Gimp.ProcedureConfig,
     _: object,
 ) -> Gimp.ValueArray:
-    try:
-        if len(drawables) != 1:
-            raise PluginError(i18n("Select one layer to paint."))
-        source = drawables[0]
+    def run() -> bool:
+        source, name = _only(drawables), procedure.get_name()
         engine: Engine | None = None
         if run_mode == Gimp.RunMode.INTERACTIVE:
-            for name in ("Gtk", "GimpUi"):  # here, because they need a display
-                gi.require_version(name, "3.0")
-            from .dialog import StylizeDialog
+            for library_name in ("Gtk", "GimpUi"):  # here, because they need a display
+                gi.require_version(library_name, "3.0")
+            from .dialog import FilterDialog
 
-            dialog = StylizeDialog(procedure, config, source, library(), lambda: _read_request(image, source, config))
+            shown = _filters()[name]
+            read = functools.partial(read_request, image, source, config)
+            groups = shown.arguments, shown.advanced
+            dialog = FilterDialog(procedure, config, source, library(), read, shown.details, groups)
             if not dialog.run():
-                return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
+                return False
             engine = dialog.engine
-        request = _read_request(image, source, config)
-        engine = engine or open_engine()
-        Gimp.progress_init(i18n("Starting the engine"))
-        try:
-            paint(request, engine, _report_progress)
-        finally:
-            engine.close()
+        _paint(name, image, source, config, engine, store=run_mode != Gimp.RunMode.NONINTERACTIVE)
+        return True
+
+    return _answer(procedure, run)
+
+
+def _paint_again(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    config: Gimp.ProcedureConfig,
+    _: object,
+) -> Gimp.ValueArray:
+    def run() -> bool:
+        source = _only(drawables)
+        note = read_note(source)
+        last = note or settings.load().get("last")
+        if not last:
+            raise PluginError(i18n("There is no painting to repeat yet. Choose Impasto: Stylize... first."))
+        if note:
+            source = image.get_layer_by_tattoo(note["source"])
+            if source is None:
+                raise PluginError(i18n("The layer that this painting was made of is gone."))
+        found = Gimp.get_pdb().lookup_procedure(last["procedure"])
+        found_config = found.create_config()
+        decode_arguments(last["arguments"], image, found_config)
+        _paint(last["procedure"], image, source, found_config, None, store=False)
+        return True
+
+    return _answer(procedure, run)
+
+
+def _only(drawables: list[Gimp.Drawable]) -> Gimp.Drawable:
+    if len(drawables) != 1:
+        raise PluginError(i18n("Select one layer to paint."))
+    return drawables[0]
+
+
+def _paint(
+    name: str, image: Gimp.Image, source: Gimp.Drawable, config: Gimp.ProcedureConfig, engine: Engine | None, *, store: bool
+) -> None:
+    """Paint, and note on the result how.  store: whether "Stylize Again" repeats it  Raises PluginError"""
+    request = read_request(image, source, config)
+    note = {"procedure": name, "arguments": encode_arguments(config), "source": source.get_tattoo()}
+    engine = engine or open_engine()
+    Gimp.progress_init(i18n("Starting the engine"))
+    try:
+        _filters()[name].paint(request, engine, _report_progress, note)
+    finally:
+        engine.close()
+    if store:
+        settings.store(last=note)
+
+
+def _answer(procedure: Gimp.Procedure, run: Callable[[], bool]) -> Gimp.ValueArray:
+    """Run a filter, and tell GIMP how it ended.  run: returns False if the user has canceled it, or raises PluginError"""
+    try:
+        status = Gimp.PDBStatusType.SUCCESS if run() else Gimp.PDBStatusType.CANCEL
+        return procedure.new_return_values(status, None)
     except PluginError as error:
         problem = GLib.Error.new_literal(Gimp.PlugIn.error_quark(), str(error), 0)
         return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, problem)
     finally:
         Gimp.progress_end()
         Gimp.displays_flush()
-    return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
 
 
 def _report_progress(fraction: float, text: str) -> None:
     Gimp.progress_set_text(text)
     Gimp.progress_update(fraction)
-
-
-def _read_request(image: Gimp.Image, drawable: Gimp.Drawable, config: Gimp.ProcedureConfig) -> PaintRequest:
-    """What the arguments ask for.  Raises PluginError"""
-    options: dict[str, Any] = {name: config.get_property(name) for name in ("strength", "colors", "quality", "size", "seed")}
-    if not config.get_property("keep-faces"):
-        options["protect"] = "none"
-    return PaintRequest(image, str(drawable.get_id()), drawable.get_name(), [_read_style(config, drawable)], options)
-
-
-def _read_style(config: Gimp.ProcedureConfig, source: Gimp.Drawable) -> StyleSource:
-    layer, file = config.get_property("style-layer"), config.get_property("style-file")
-    network = config.get_property("style-network")
-    if network:
-        return StyleSource(network, network=network)
-    if layer is not None:
-        if layer.get_id() == source.get_id():
-            raise PluginError(i18n("Choose another layer as the style: this is the one to paint."))
-        return StyleSource(layer.get_name(), layer_key=str(layer.get_id()))
-    if file is not None and file.get_path():
-        path = file.get_path()
-        return StyleSource(os.path.splitext(os.path.basename(path))[0], path=path)
-    entry = library().find(f"painting:{config.get_property('style-painting')}")
-    if entry is None:
-        raise PluginError(i18n("Choose a style first."))
-    return entry.source()

@@ -25,7 +25,7 @@ class SetupPanel(Gtk.Box):  # type: ignore[misc]  # GTK has no types
         self._ready = ready
         self._runner: SetupRunner | None = None
         self._text = Gtk.Label(wrap=True, max_width_chars=48, xalign=0)
-        self._button = Gtk.Button()
+        self._button = Gtk.Button(use_underline=True)
         self._button.connect("clicked", lambda button: self._start_or_stop())
         self._bar = Gtk.ProgressBar(show_text=True, no_show_all=True)
         self._log = Gtk.TextView(editable=False, monospace=True)
@@ -39,7 +39,7 @@ class SetupPanel(Gtk.Box):  # type: ignore[misc]  # GTK has no types
 
     def _show_idle(self, problem: str) -> None:
         self._text.set_text(problem or describe(Computer.this(), this_local_folder()))
-        self._button.set_label(i18n("Download and install"))
+        self._button.set_label("_" + i18n("Download and install"))
         self._bar.hide()
 
     def _start_or_stop(self) -> None:

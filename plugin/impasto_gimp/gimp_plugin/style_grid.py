@@ -15,7 +15,7 @@ _WIDTH, _HEIGHT = 88, 66  # of a thumbnail, in pixels
 class StyleGrid(Gtk.ScrolledWindow):  # type: ignore[misc]  # GTK has no types
     """A grid of styles, of which one is chosen, or none."""
 
-    def __init__(self, entries: list[StyleEntry], chosen: Callable[[StyleEntry], None]) -> None:
+    def __init__(self, chosen: Callable[[StyleEntry], None]) -> None:
         """chosen: is called when the user chooses a style"""
         super().__init__(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=3 * (_HEIGHT + 30))
         self._entries: list[StyleEntry] = []
@@ -27,7 +27,6 @@ class StyleGrid(Gtk.ScrolledWindow):  # type: ignore[misc]  # GTK has no types
             set_space(2)
         self._view.connect("selection-changed", self._on_selection_changed)
         self.add(self._view)
-        self.add_entries(entries)
 
     def add_entries(self, entries: list[StyleEntry]) -> None:
         """Add styles at the end, except for those that are there."""

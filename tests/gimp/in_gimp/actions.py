@@ -7,7 +7,8 @@ import time
 from gi.repository import Gegl, Gimp, Gio
 from kill_process import processes  # noqa: F401  -- called by tests
 
-STYLIZE = "plug-in-impasto-stylize"
+#: The names of the procedures begin with this.
+PREFIX = "plug-in-impasto-"
 RGBA8 = "R'G'B'A u8"
 
 
@@ -25,9 +26,9 @@ def open_image(path, precision="U8_NON_LINEAR", base="RGB"):
     return image, layer
 
 
-def call(image, layers, **arguments):
-    """Call the procedure.  -> "" or its error message"""
-    procedure = Gimp.get_pdb().lookup_procedure(STYLIZE)
+def call(image, layers, procedure="stylize", **arguments):
+    """Call a procedure.  -> "" or its error message"""
+    procedure = Gimp.get_pdb().lookup_procedure(PREFIX + procedure)
     config = procedure.create_config()
     config.set_property("image", image)
     config.set_core_object_array("drawables", layers)
@@ -117,10 +118,35 @@ def use_a_layer_as_style(picture, style, folder, **arguments):
     return answer
 
 
+def stylize_again(picture, folder, **arguments):
+    """Paint twice: the second time with the first painting as the active layer."""
+    image, layer = open_image(picture)
+    call(image, [layer], **arguments)
+    first = image.get_layers()[0]
+    answer = {"first": write_layer(first, folder, "first")}
+    answer["problem"] = call(image, [first], procedure="stylize-again")
+    answer["layers"] = [each.get_name() for each in image.get_layers()]
+    answer["second"] = write_layer(image.get_layers()[0], folder, "second")
+    path = os.path.join(folder, "image.xcf")
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(path), None)
+    image.delete()
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
+    answer["problem after saving"] = call(image, [image.get_layers()[0]], procedure="stylize-again")
+    answer["layers after saving"] = [each.get_name() for each in image.get_layers()]
+    image.remove_layer(image.get_layers()[-1])
+    answer["problem without source"] = call(image, [image.get_layers()[0]], procedure="stylize-again")
+    image.delete()
+    return answer
+
+
 def refuse(picture, kind):
     """Call the procedure with something that it must refuse.  -> its message, and the layers after it"""
     image, layer = open_image(picture, base="INDEXED" if kind == "indexed" else "RGB")
     layers, arguments = [layer], {"size": 64, "quality": "instant"}
+    if kind == "nothing to repeat":
+        arguments = {"procedure": "stylize-again"}
+    elif kind == "no instant style":
+        arguments = {"procedure": "instant-style", "style_network": ""}
     if kind == "two layers":
         other = layer.copy()
         image.insert_layer(other, None, 0)
@@ -152,12 +178,23 @@ def kill_during_a_painting(picture, part, after, **arguments):
     return answer
 
 
-def stylize_with_the_dialog(picture, folder):
-    """Show a picture, and let somebody use the dialog."""
-    image, layer = open_image(picture)
+def show(picture):
+    """Show a picture in a window, for somebody who uses the menus."""
+    image, _ = open_image(picture)
     Gimp.Display.new(image)
-    problem = call(image, [layer], run_mode=Gimp.RunMode.INTERACTIVE)
-    answer = {"problem": problem, "layers": [each.get_name() for each in image.get_layers()]}
-    if len(answer["layers"]) > 1:
-        answer["result"] = write_layer(image.get_layers()[0], folder, "result")
+
+
+def shown_layers(folder=""):
+    """The names of the layers of the picture in the window.  folder: for the pixels of the first"""
+    image = Gimp.get_images()[0]
+    layers = image.get_layers()
+    answer = {"layers": [layer.get_name() for layer in layers]}
+    if folder:
+        answer["result"] = write_layer(layers[0], folder, "result")
     return answer
+
+
+def paint_in_the_window(**arguments):
+    """Paint the lowest layer of the picture in the window."""
+    image = Gimp.get_images()[0]
+    return call(image, [image.get_layers()[-1]], **arguments)

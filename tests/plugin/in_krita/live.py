@@ -1,5 +1,6 @@
 """Tests of Live and of instant styles that run inside Krita, with a brush on the canvas."""
 
+import contextlib
 import time
 
 from helpers import (
@@ -310,6 +311,8 @@ def follow_settings():
     yield (lambda: read_canvas(painted) != paintings[-1]), 60
     result.update(names=layer_names(doc), problem=get_runner().problem, status_after=live.status)
     yield from undo()
+    with contextlib.suppress(TimeoutError):
+        yield (lambda: undo_text() == result["undo_before"]), 20
     result["undo_after"] = undo_text()
     return result
 

@@ -284,7 +284,7 @@ def _add_content(doc, kind):
     return content
 
 
-def color_space(model, depth, profile):
+def color_space(model, depth, profile, **options):
     """Stylize in a document with this color space. Returns the layers as Krita itself converts them to sRGB."""
     doc = yield from document(96, 64)
     add_layer(doc, "Photo", photo)
@@ -294,7 +294,7 @@ def color_space(model, depth, profile):
     yield 0.3
     content, style = (next(n for n in doc.rootNode().childNodes() if n.name() == name) for name in ("Photo", "Painting"))
     yield from activate(doc, content)
-    yield from paint(style, iterations=16)
+    yield from paint(style, **{"iterations": 16, **options})
     painted = find_result(doc)
     result = {**state(doc), "space": []}
     if painted is not None:
