@@ -77,7 +77,7 @@ def test_a_style_is_chosen_with_the_mouse_painted_undone_and_repeated(
 ) -> None:
     gimp = show_picture(windows, pictures[0])
     press(windows, gimp, "ctrl+alt+i")
-    dialog = find_window(windows, "^Impasto$")
+    dialog = find_window(windows, "^Impasto: Stylize$")
     geometry = dict(line.split("=") for line in windows.xdotool("getwindowgeometry", "--shell", dialog).splitlines())
     x, y, width, height = (int(geometry[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
     windows.xdotool("mousemove", x + 600, y + 70, "click", 1)  # the second painting in the first row
@@ -99,7 +99,7 @@ def test_gimps_button_cancels_a_painting(windows: GimpSession, tmp_path: Path) -
     Image.fromarray(scene(600, 500)).save(photo)
     gimp = show_picture(windows, str(photo))
     press(windows, gimp, "ctrl+alt+i")
-    press(windows, find_window(windows, "^Impasto$"), "Return")
+    press(windows, find_window(windows, "^Impasto: Stylize$"), "Return")
     wait_until(windows, lambda: windows.run("processes", part="impasto worker"))
     time.sleep(5)  # until it is painted, which takes a minute
     assert windows.run("processes", part="impasto_gimp.py -gimp")
@@ -108,3 +108,15 @@ def test_gimps_button_cancels_a_painting(windows: GimpSession, tmp_path: Path) -
     assert layers(windows) == ["Photo"]
     assert windows.run("paint_in_the_window", procedure="instant-style", style_network="harvest") == ""
     assert layers(windows) == ["Photo x harvest (50 %)", "Photo"]
+
+
+def test_two_paintings_at_once_both_end(windows: GimpSession, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(scene(200, 160)).save(photo)
+    gimp = show_picture(windows, str(photo))
+    press(windows, gimp, "ctrl+alt+i")
+    press(windows, find_window(windows, "^Impasto: Stylize$"), "Return")
+    wait_until(windows, lambda: windows.run("processes", part="impasto worker"))
+    assert windows.run("paint_in_the_window", procedure="instant-style", style_network="harvest") == ""
+    assert "Photo x harvest (50 %)" in layers(windows)
+    wait_until(windows, lambda: "Photo x Harvest (50 %)" in layers(windows), 120)

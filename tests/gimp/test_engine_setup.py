@@ -40,7 +40,7 @@ def test_the_zip_and_one_button_lead_to_a_painting(pictures: tuple[str, str], tm
         try:
             gimp = show_picture(session, pictures[0])
             press(session, gimp, "ctrl+alt+i")
-            dialog = find_window(session, "^Impasto$")
+            dialog = find_window(session, "^Impasto: Stylize$")
             session.xdotool("mousemove", "--window", dialog, 210, 82, "click", 1)  # Download and install
 
             def painted() -> bool:

@@ -97,7 +97,7 @@ def test_another_layer_is_the_style(
     gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path, from_the_library: np.ndarray
 ) -> None:
     answer = gimp.run("use_a_layer_as_style", picture=pictures[0], style=pictures[1], folder=str(tmp_path), **FAST)
-    assert answer["layers"] == ["Painting", "Photo x Painting (50 %)", "Photo"]
+    assert answer["layers"] == ["Photo x Painting (50 %)", "Painting", "Photo"]
     assert np.abs(read_layer(tmp_path, answer["result"])[..., :3] - from_the_library).max() <= 1
 
 

@@ -10,7 +10,7 @@ from gi.repository import Gimp, Gio, GObject
 from impasto_client.errors import PluginError
 from impasto_client.i18n import i18n
 from impasto_client.request import PaintRequest, StyleSource
-from impasto_client.style_library import StyleLibrary
+from impasto_client.style_library import SUFFIXES, StyleLibrary
 
 from . import settings
 
@@ -79,7 +79,13 @@ def read_request(image: Gimp.Image, drawable: Gimp.Drawable, config: Gimp.Proced
     if "tile-size" in names:
         options["size"] = config.get_property("tile-size")
     style = _read_style(config, names, drawable)
-    return PaintRequest(image, str(drawable.get_id()), drawable.get_name(), [style], options)
+    return PaintRequest(image, str(drawable.get_id()), _stem(drawable), [style], options)
+
+
+def _stem(drawable: Gimp.Drawable) -> str:
+    """The name of a drawable, without the suffix of the file that GIMP has named it after"""
+    stem, suffix = os.path.splitext(drawable.get_name())
+    return stem if stem and suffix.lower() in SUFFIXES else str(drawable.get_name())
 
 
 def _read_style(config: Gimp.ProcedureConfig, names: set[str], source: Gimp.Drawable) -> StyleSource:
@@ -92,7 +98,7 @@ def _read_style(config: Gimp.ProcedureConfig, names: set[str], source: Gimp.Draw
     if layer is not None:
         if layer.get_id() == source.get_id() and "tile-size" not in names:
             raise PluginError(i18n("Choose another layer as the style: this is the one to paint."))
-        return StyleSource(layer.get_name(), layer_key=str(layer.get_id()))
+        return StyleSource(_stem(layer), layer_key=str(layer.get_id()))
     if file is not None and file.get_path():
         path = file.get_path()
         return StyleSource(os.path.splitext(os.path.basename(path))[0], path=path)
@@ -163,16 +169,21 @@ def _add_style_network(procedure: Gimp.Procedure, name: str, underline: _Underli
     procedure.add_string_argument(name, underline(i18n("Or an instant style")), text, "", _READ_WRITE)
 
 
+def _add_network(procedure: Gimp.Procedure, name: str, underline: _Underline) -> None:
+    text = i18n("The name of a trained network, which paints at once")
+    procedure.add_string_argument("style-network", underline(i18n("Instant style")), text, "harvest", _READ_WRITE)
+
+
 def _add_strength(procedure: Gimp.Procedure, name: str, underline: _Underline) -> None:
     text = i18n("How much of the style is painted; 50 % is a good balance")
     low, high = LIMITS[name]
-    procedure.add_double_argument(name, underline(i18n("Strength")), text, low, high, DEFAULTS[name], _READ_WRITE)
+    procedure.add_double_argument(name, underline(i18n("Strength") + " (%)"), text, low, high, DEFAULTS[name], _READ_WRITE)
 
 
 def _add_style_scale(procedure: Gimp.Procedure, name: str, underline: _Underline) -> None:
     text = i18n("The size of the strokes; below 100 % they are finer")
     low, high = LIMITS["style_scale"]
-    label = underline(i18n("Brush stroke size"))
+    label = underline(i18n("Brush stroke size") + " (%)")
     procedure.add_double_argument(name, label, text, low, high, DEFAULTS["style_scale"], _READ_WRITE)
 
 
@@ -204,13 +215,13 @@ def _add_choice(procedure: Gimp.Procedure, name: str, label: str, text: str, wit
 
 def _add_size(procedure: Gimp.Procedure, name: str, underline: _Underline) -> None:
     text = i18n("Larger shows finer strokes and takes longer")
-    procedure.add_int_argument(name, underline(i18n("Paint at")), text, *LIMITS[name], DEFAULTS[name], _READ_WRITE)
+    procedure.add_int_argument(name, underline(i18n("Paint at") + " (px)"), text, *LIMITS[name], DEFAULTS[name], _READ_WRITE)
 
 
 def _add_tile_size(procedure: Gimp.Procedure, name: str, underline: _Underline) -> None:
     text = i18n("The side of the piece that repeats without seams, in pixels. Larger repeats less often and takes longer.")
     default, low, high = _TILE_SIDES
-    procedure.add_int_argument(name, underline(i18n("Tile size")), text, low, high, default, _READ_WRITE)
+    procedure.add_int_argument(name, underline(i18n("Tile size") + " (px)"), text, low, high, default, _READ_WRITE)
 
 
 def _add_keep_faces(procedure: Gimp.Procedure, name: str, underline: _Underline) -> None:
@@ -228,6 +239,7 @@ _ADD: dict[str, Callable[[Gimp.Procedure, str, _Underline], None]] = {
     "style-file": _add_style_file,
     "style-painting": _add_style_painting,
     "style-network": _add_style_network,
+    "network": _add_network,  # the argument is named style-network, and one is always given
     "strength": _add_strength,
     "colors": _add_colors,
     "quality": _add_quality,

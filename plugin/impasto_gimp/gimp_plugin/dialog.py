@@ -13,12 +13,15 @@ from impasto_client.style_library import StyleEntry, StyleLibrary
 
 from .arguments import STYLE_ARGUMENTS
 from .engine import Engine, engine_command, open_engine
-from .preview import LayerSubject, Preview, TextureSubject
+from .filters import Filter
+from .preview import Preview
+from .preview_subject import LayerSubject, TextureSubject
 from .setup_panel import SetupPanel
 from .style_grid import StyleGrid
+from .style_row import StyleRow
 
-#: What the dialog lets the user choose in words, in addition to the pictures: the others are chosen by their pictures
-_STYLES_IN_WORDS = ("style-layer", "style-file")
+#: Width of the right column at least, in pixels
+_WIDTH = 440
 
 
 class FilterDialog:
@@ -31,34 +34,31 @@ class FilterDialog:
         source: Gimp.Drawable,
         library: StyleLibrary,
         read_request: Callable[[], PaintRequest],
-        hint: str,
-        arguments: tuple[tuple[str, ...], tuple[str, ...]],
+        shown: Filter,
     ) -> None:
-        """source: what will be painted; read_request: what the arguments ask for, or raises PluginError
-
-        hint: a sentence about the result; arguments: those that are shown, and those under "More"
-        """
+        """source: what will be painted; read_request: what the arguments ask for, or raises PluginError"""
         GimpUi.init("impasto")
         self.engine: Engine | None = None
         self._config, self._source, self._library, self._read_request = config, source, library, read_request
-        self._arguments = arguments[0]
-        self._only_networks = "style-network" in self._arguments
+        self._arguments = shown.arguments
+        self._only_networks = "network" in self._arguments
         self._preview: Preview | None = None
-        self._window = GimpUi.ProcedureDialog.new(procedure, config, "Impasto")
-        self._window.set_ok_label(i18n("St_ylize"))
+        self._style_row: StyleRow | None = None
+        self._window = GimpUi.ProcedureDialog.new(procedure, config, shown.title)
+        self._window.set_ok_label(shown.button)
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
         self._setup = SetupPanel(self._open_engine)
         self._grid = StyleGrid(self._choose)
         self._show_styles()
         columns = Gtk.Box(spacing=16, border_width=12)
         columns.pack_start(self._left, False, False, 0)
-        columns.pack_start(self._make_controls(*arguments), True, True, 0)
+        columns.pack_start(self._make_controls(shown), True, True, 0)
         columns.show_all()
         self._window.get_content_area().pack_start(columns, True, True, 0)
-        self._window.get_label("hint", hint, False, False)
+        self._window.get_label("hint", shown.details, False, False)
         self._window.fill(["hint"])  # an empty list would mean everything
         self._handler = config.connect("notify", lambda config, parameter: self._on_change(parameter.name))
-        self._on_change(STYLE_ARGUMENTS[0])
+        self._grid.choose(self._chosen_key())
         if engine_command() is None:
             self._left.pack_start(self._setup, False, False, 0)
             self._setup.show_all()
@@ -66,19 +66,20 @@ class FilterDialog:
         else:
             self._open_engine()
 
-    def _make_controls(self, shown: tuple[str, ...], advanced: tuple[str, ...]) -> Gtk.Box:
-        column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
+    def _make_controls(self, shown: Filter) -> Gtk.Box:
+        column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8, width_request=_WIDTH)
         column.pack_start(self._grid, True, True, 0)
         for name in ("strength", "style-scale"):
-            if name in shown + advanced:
+            if name in shown.arguments + shown.advanced:
                 self._window.get_scale_entry(name, 100)
-        styles = [name for name in _STYLES_IN_WORDS if name in shown]
-        options = ["quality" if name == "texture-quality" else name for name in shown if name not in STYLE_ARGUMENTS]
-        for box, names in (("style_box", styles), ("options_box", options)):
-            if names:  # an empty list would mean everything
-                column.pack_start(self._window.fill_box(box, names), False, False, 0)
+        if "style-layer" in shown.arguments:
+            self._style_row = StyleRow(self._config, self._source)
+            column.pack_start(self._style_row, False, False, 0)
+        chosen = (*STYLE_ARGUMENTS, "network")
+        options = ["quality" if name == "texture-quality" else name for name in shown.arguments if name not in chosen]
+        column.pack_start(self._window.fill_box("options_box", options), False, False, 0)
         more = Gtk.Expander(label=i18n("More"))
-        more.add(self._window.fill_box("more_box", list(advanced)))
+        more.add(self._window.fill_box("more_box", list(shown.advanced)))
         column.pack_start(more, False, False, 0)
         return column
 
@@ -113,7 +114,7 @@ class FilterDialog:
         """Show the styles of networks, which the engine names."""
         self._library.set_networks(networks)
         self._show_styles()
-        self._on_change(STYLE_ARGUMENTS[0])
+        self._grid.choose(self._chosen_key())
 
     def _show_styles(self) -> None:
         """Show the styles that can be chosen by their pictures, in addition to those that are there."""
@@ -132,15 +133,26 @@ class FilterDialog:
         if self._only_networks:
             config.set_property("style-network", entry.network)
             return
-        is_painting = entry.kind == "painting"
-        config.set_property("style-layer", None)
-        if config.find_property("style-network") is not None:
-            config.set_property("style-network", "" if entry.path else entry.network)
-        config.set_property("style-file", Gio.File.new_for_path(entry.path) if entry.path and not is_painting else None)
-        if is_painting:
+        if entry.kind == "painting":
             config.set_property("style-painting", entry.key.partition(":")[2])
+            self._keep_only("style-painting")
+        elif entry.path:
+            config.set_property("style-file", Gio.File.new_for_path(entry.path))
+        else:
+            config.set_property("style-network", entry.network)
+
+    def _keep_only(self, chosen: str) -> None:
+        """The style that was chosen last counts: forget the others."""
+        for name, nothing in (("style-layer", None), ("style-file", None), ("style-network", "")):
+            if name != chosen and self._config.find_property(name) is not None and self._config.get_property(name) != nothing:
+                self._config.set_property(name, nothing)
 
     def _on_change(self, name: str) -> None:
+        if name in STYLE_ARGUMENTS and not self._only_networks:
+            if name != "style-painting" and self._config.get_property(name):
+                self._keep_only(name)
+            assert self._style_row is not None
+            self._style_row.show_chosen()
         if name in STYLE_ARGUMENTS:
             self._grid.choose(self._chosen_key())
         if self._preview is not None:

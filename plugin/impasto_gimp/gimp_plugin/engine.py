@@ -8,11 +8,12 @@ import json
 import os
 import time
 from abc import ABC, abstractmethod
-from typing import Any, Iterator, Protocol
+from typing import IO, Any, Iterator, Protocol
 
 from gi.repository import Gimp, GLib
 
 from impasto_client import messages
+from impasto_client.disk import lock
 from impasto_client.engine_install import find_engine_command
 from impasto_client.engine_stream import image_frames
 from impasto_client.errors import PluginError
@@ -27,7 +28,7 @@ EXCHANGE = "impasto-engine-exchange"
 #: Bytes that are sent in one call of it. GIMP copies them a few times.
 _MAX_SENT_BYTES = 4 << 20
 #: Seconds that one call of it may wait
-_MAX_WAIT_SECONDS = 0.05
+_MAX_WAIT_SECONDS = 0.25
 
 
 class Picture(Protocol):
@@ -96,7 +97,9 @@ class OwnEngine(Engine):
 class KeptEngine(Engine):
     """The worker process that another process of the plug-in keeps warm. Frames travel through a procedure of GIMP's."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], held: IO[str]) -> None:
+        """command: that runs `impasto`; held: the lock, which is released when this is closed, or its process ends"""
+        self._held = held
         self._procedure = Gimp.get_pdb().lookup_procedure(EXCHANGE)
         self._arguments = {"session": f"{os.getpid()} {time.time()}", "command": json.dumps(command)}
         self._hello: dict[str, Any] = {}
@@ -126,6 +129,7 @@ class KeptEngine(Engine):
         if self._unsent:
             with contextlib.suppress(PluginError):  # it has ended
                 self._exchange()
+        self._held.close()
 
     def _exchange(self, seconds: float = 0.0) -> None:
         """Send what is unsent, and receive what there is; if that is nothing, wait so long at most.  Raises PluginError"""
@@ -147,11 +151,22 @@ class KeptEngine(Engine):
 
 
 def open_engine() -> Engine:
-    """The engine for this call.  Raises PluginError: it is not installed, or cannot be started"""
+    """The engine for this call: the one that is kept, or one of its own while another call has that.
+
+    One call at a time, because GIMP mixes up the answers to two that run the same procedure at once.
+    Raises PluginError: it is not installed, or cannot be started
+    """
     command = engine_command()
     if command is None:
         raise PluginError(messages.engine_missing())
-    return KeptEngine(command) if Gimp.get_pdb().procedure_exists(EXCHANGE) else OwnEngine(command)
+    if Gimp.get_pdb().procedure_exists(EXCHANGE):
+        folder = settings.data_folder()
+        with contextlib.suppress(OSError):
+            os.makedirs(folder, exist_ok=True)
+            held = lock(os.path.join(folder, "engine.lock"))
+            if held is not None:
+                return KeptEngine(command, held)
+    return OwnEngine(command)
 
 
 def engine_command() -> list[str] | None:

@@ -127,6 +127,38 @@ def read_note(drawable: Gimp.Drawable) -> dict[str, Any]:
     return {}
 
 
+def _goes_below(layer: Gimp.Layer, source: Gimp.Drawable, style: Gimp.Item | None) -> bool:
+    """Whether a new result has to be above this layer to be seen"""
+    is_style = style is not None and layer.get_id() == style.get_id()
+    return is_style or bool(read_note(layer).get("source") == source.get_tattoo())
+
+
+def covering_layer(layer: Gimp.Layer) -> str:
+    """The name of a layer that hides another one; "": none does, as far as that can be known"""
+    parent, image = layer.get_parent(), layer.get_image()
+    siblings = image.get_layers() if parent is None else parent.get_children()
+    own = drawable_rect(layer)
+    for other in siblings[: image.get_item_position(layer)]:
+        is_plain = other.get_visible() and other.get_opacity() == 100 and other.get_mask() is None
+        if is_plain and drawable_rect(other).contains(own) and not other.has_alpha():
+            return str(other.get_name())
+    return ""
+
+
+def reduced_selection(drawable: Gimp.Drawable, size: tuple[int, int]) -> bytes | None:
+    """How much each pixel of a reduced copy of a drawable is selected; None: nothing is, so that all of it counts.
+
+    size: of the copy
+    """
+    image = drawable.get_image()
+    if selected_rect(image) is None:
+        return None
+    own = drawable_rect(drawable)
+    scale = max(size) / max(own.width, own.height)
+    area = Gegl.Rectangle.new(round(scale * own.x), round(scale * own.y), *size)
+    return bytes(image.get_selection().get_buffer().get(area, scale, _MASK_FORMAT, Gegl.AbyssPolicy.NONE))
+
+
 class ResultLayer:
     """A layer that is filled before it is added to the image, as one undo step."""
 
@@ -151,10 +183,12 @@ class ResultLayer:
         """Delete the layer, which was not added."""
         self._layer.delete()
 
-    def add_above(self, source: Gimp.Drawable, mask: bytes | None, note: dict[str, Any]) -> Gimp.Layer:
-        """Add the layer above another one and its earlier results, as one undo step.  -> the layer
+    def add_above(
+        self, source: Gimp.Drawable, style: Gimp.Item | None, mask: bytes | None, note: dict[str, Any]
+    ) -> Gimp.Layer:
+        """Add the layer above the one that was painted, its earlier results and its style, as one undo step.  -> the layer
 
-        What was selected in the image stays.
+        style: the layer that was the style, if one was. What was selected in the image stays.
         mask: what shows of it, one byte per pixel; None: all; note: a JSON object that is saved with it
         """
         image, layer, selected = self._image, self._layer, self._image.get_selected_layers()
@@ -167,9 +201,9 @@ class ResultLayer:
             parent, position = None, 0
             if isinstance(source, Gimp.Layer):
                 parent, position = source.get_parent(), image.get_item_position(source)
-                siblings, tattoo = image.get_layers() if parent is None else parent.get_children(), source.get_tattoo()
-                while position and read_note(siblings[position - 1]).get("source") == tattoo:
-                    position -= 1  # a result that lies on top of the others is seen
+                siblings = image.get_layers() if parent is None else parent.get_children()
+                while position and _goes_below(siblings[position - 1], source, style):
+                    position -= 1
             image.insert_layer(layer, parent, position)
             if mask is not None:
                 layer_mask = layer.create_mask(Gimp.AddMaskType.WHITE)

@@ -18,7 +18,7 @@ from .engine import Engine, Picture
 from .layers import LayerPicture, ResultLayer, drawable_rect, selected_rect, selection_mask
 
 #: Seconds between looks at the engine, and until it must have begun to answer
-_INTERVAL, _START_SECONDS = 0.05, 120.0
+_INTERVAL, _START_SECONDS = 0.25, 120.0
 #: Called with the fraction of a painting that is done, and a status line
 Report = Callable[[float, str], None]
 
@@ -40,7 +40,7 @@ def paint(request: PaintRequest, engine: Engine, report: Report, note: dict[str,
     result = ResultLayer(image, request.title, content.rect, content.format)  # refuses what no layer can be added to
     options = {**request.options, "size": painted_side(request.options.get("size", 0), content.size)}
     _run(request.styles, content, options, engine, report, result, result.write, whole_side=max(whole.size))
-    return result.add_above(source, mask, note)
+    return result.add_above(source, _style_layer(request), mask, note)
 
 
 def fill(request: PaintRequest, engine: Engine, report: Report, note: dict[str, Any]) -> Gimp.Layer:
@@ -61,7 +61,7 @@ def fill(request: PaintRequest, engine: Engine, report: Report, note: dict[str, 
             result.write(*stripe)
 
     _run(request.styles, content, texture.options(request.options), engine, report, result, write)
-    return result.add_above(source, mask, note)
+    return result.add_above(source, _style_layer(request), mask, note)
 
 
 def _run(
@@ -88,6 +88,11 @@ def _run(
         engine.send({"op": "cancel", "job": number})
         result.discard()
         raise
+
+
+def _style_layer(request: PaintRequest) -> Gimp.Item | None:
+    key = request.styles[0].layer_key
+    return Gimp.Item.get_by_id(int(key)) if key else None
 
 
 def _wait_for_hello(engine: Engine, report: Report) -> None:

@@ -2,102 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
 from gi.repository import GdkPixbuf, Gimp, GLib, Gtk
 
 from impasto_client import messages
 from impasto_client.errors import PluginError
-from impasto_client.geometry import Rect
 from impasto_client.i18n import i18n
-from impasto_client.request import PaintRequest, painted_side
-from impasto_client.texture import BlankPicture, Texture
+from impasto_client.request import PaintRequest
 
-from .engine import Engine, Picture
-from .layers import LayerPicture, ReducedPicture, drawable_rect, selected_rect, swap_red_and_blue
+from .engine import Engine
+from .layers import LayerPicture, ReducedPicture, swap_red_and_blue
 from .painting import send_job
+from .preview_subject import Subject
 
-#: Longest side of the preview, in pixels: as it is painted, which takes two seconds, and as it is shown
-_SIDE, _SHOWN_SIDE = 256, 320
-#: Side of the tile of a texture's preview, in pixels, which takes three seconds, and how often it is shown each way
-_TILE_SIDE, _TILES = 128, 2
+#: Longest side of the preview as it is shown, and of a style that is a layer, in pixels
+_SHOWN_SIDE, _STYLE_SIDE = 320, 512
 #: Milliseconds between looks at the engine, and from a change until it is painted
 _INTERVAL_MS, _DELAY_MS = 50, 250
-
-
-class Subject(Protocol):
-    """What a preview shows"""
-
-    before: bytes  # the pixels that are shown until it is painted, in the format bgra8
-    text: str  # says what it shows
-
-    @property
-    def picture(self) -> Picture:
-        """What is painted"""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of what is shown, in pixels"""
-
-    def options(self, request: PaintRequest) -> dict[str, Any]:
-        """The engine's options for the preview"""
-
-    def shown(self, painted: bytes) -> bytes:
-        """The pixels to show"""
-
-    def full_options(self, request: PaintRequest) -> tuple[tuple[int, int], dict[str, Any], float]:
-        """The size and the options of the painting itself, and how much it will be enlarged"""
-
-
-class LayerSubject:
-    """A layer"""
-
-    def __init__(self, source: Gimp.Drawable) -> None:
-        self.picture = LayerPicture(source).reduced(_SIDE)
-        self.size = self.picture.size
-        self.before = b"".join(pixels for _, _, pixels in self.picture.stripes())
-        self.text = i18n("A quick preview. The painting has more detail.")
-        self._source = source
-
-    def options(self, request: PaintRequest) -> dict[str, Any]:
-        return {**request.options, "quality": "instant", "size": max(self.size)}
-
-    def shown(self, painted: bytes) -> bytes:
-        return painted
-
-    def full_options(self, request: PaintRequest) -> tuple[tuple[int, int], dict[str, Any], float]:
-        width, height = _area(self._source)[2:]
-        side = painted_side(request.options.get("size", 0), (width, height))
-        return (width, height), {**request.options, "size": side}, max(width, height) / side
-
-
-class TextureSubject:
-    """A texture: a small tile, repeated"""
-
-    def __init__(self, source: Gimp.Drawable) -> None:
-        self._source = source
-        self._texture = Texture(_TILE_SIDE, Rect(0, 0, _TILES * _TILE_SIDE, _TILES * _TILE_SIDE))
-        self.picture = BlankPicture(self._texture.tile_size)
-        self.size = self._texture.area[2:]
-        self.before = bytes(4 * self.size[0] * self.size[1])
-        self.text = i18n("A quick preview: a small tile, repeated.")
-
-    def options(self, request: PaintRequest) -> dict[str, Any]:
-        return self._texture.options({**request.options, "quality": "draft"})
-
-    def shown(self, painted: bytes) -> bytes:
-        stripes = sorted(self._texture.repeat(0, self._texture.tile_size[1], painted))
-        return b"".join(pixels for _, _, pixels in stripes)
-
-    def full_options(self, request: PaintRequest) -> tuple[tuple[int, int], dict[str, Any], float]:
-        texture = Texture(request.options["size"], _area(self._source))
-        return texture.tile_size, texture.options(request.options), 1.0
-
-
-def _area(source: Gimp.Drawable) -> Rect:
-    """What will be painted of a layer"""
-    own, selected = drawable_rect(source), selected_rect(source.get_image())
-    return own if selected is None or not selected.intersection(own).width else selected.intersection(own)
 
 
 class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
@@ -118,13 +40,14 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
         self._engine, self._read_request, self._networks_known = engine, read_request, networks_known
         self._subject = subject
         self._image = Gtk.Image()
-        self._image.set_size_request(_SHOWN_SIDE, _SHOWN_SIDE)
+        self._image.set_size_request(_SHOWN_SIDE, -1)
         self._text, self._estimate = (Gtk.Label(wrap=True, max_width_chars=44, xalign=0.5) for _ in range(2))
         for widget in (self._image, self._text, self._estimate):
             self.pack_start(widget, False, False, 0)
         self._show(subject.before)
         self._painted = bytearray()
         self._request: PaintRequest | None = None  # of the preview
+        self._knows_networks = False
         self._expects_estimate, self._enlargement = False, 1.0
         self._job = self._waiting = 0
         self._timer = GLib.timeout_add(_INTERVAL_MS, self._tick)
@@ -147,7 +70,7 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
                     self._start(self._read_request())
             elif self._waiting:
                 self._text.set_text(i18n("Starting the engine"))
-            while self._job or self._expects_estimate or not self._engine.hello:
+            while self._job or self._expects_estimate or not (self._engine.hello and self._knows_networks):
                 frame = self._engine.receive(0)
                 if frame is None:
                     break
@@ -159,9 +82,11 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
 
     def _start(self, request: PaintRequest) -> None:
         self._cancel()
+        is_first, self._request = self._request is None, request
+        if not is_first:  # the first estimate measures the computer, which would delay the preview
+            self._ask_for_estimate()
         self._job = number = self._engine.next_job()
         send_job(self._engine, number, request.styles, self._subject.picture, self._subject.options(request), _read_style)
-        self._request = request
         width, height = self._subject.picture.size
         self._painted = bytearray(4 * width * height)
         self._text.set_text(i18n("Painting a preview"))
@@ -173,6 +98,7 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
 
     def _receive(self, header: dict[str, Any], blob: bytes) -> None:
         if header["op"] == "nets":
+            self._knows_networks = True
             self._networks_known(header["nets"])
         elif header["op"] == "estimate":
             self._expects_estimate = False
@@ -186,13 +112,14 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
             self._job = 0
             self._show(self._subject.shown(bytes(self._painted)))
             self._text.set_text(self._subject.text)
-            self._ask_for_estimate()
+            if not self._estimate.get_text():
+                self._ask_for_estimate()
         elif header["op"] == "error":
             self._job = 0
             self._text.set_text(str(header.get("text")))
 
     def _ask_for_estimate(self) -> None:
-        """Ask what the painting will take, once the preview no longer competes for the processors."""
+        """Ask what the painting will take."""
         request = self._request
         self._estimate.set_text("")
         if request is not None and not request.styles[0].network:
@@ -212,4 +139,4 @@ class Preview(Gtk.Box):  # type: ignore[misc]  # GTK has no types
 
 
 def _read_style(layer: Gimp.Drawable) -> ReducedPicture:
-    return LayerPicture(layer).reduced(2 * _SIDE)
+    return LayerPicture(layer).reduced(_STYLE_SIDE)

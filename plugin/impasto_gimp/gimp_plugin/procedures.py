@@ -4,69 +4,25 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 import gi
 from gi.repository import Gimp, GLib
 
 from impasto_client.errors import PluginError
 from impasto_client.i18n import i18n, set_languages
-from impasto_client.request import PaintRequest
 from impasto_client.version import VERSION
 
 from . import engine_keeper, settings
 from .arguments import add_arguments, decode_arguments, encode_arguments, library, read_request
 from .engine import Engine, open_engine
-from .layers import read_note
-from .painting import Report, fill, paint
+from .filters import filters
+from .layers import covering_layer, read_note
 
 #: The procedure of the process that keeps the engine
 _KEEPER = "impasto-keep-engine"
-_STYLIZE, _AGAIN = "plug-in-impasto-stylize", "plug-in-impasto-stylize-again"
+_AGAIN = "plug-in-impasto-stylize-again"
 _MENU = "<Image>/Filters/Artistic"
-
-
-class _Filter(NamedTuple):
-    """A procedure that paints a layer"""
-
-    label: str
-    text: str
-    details: str
-    paint: Callable[[PaintRequest, Engine, Report, dict[str, Any]], Gimp.Layer]
-    arguments: tuple[str, ...]
-    advanced: tuple[str, ...]  # arguments that the dialog shows under "More"
-
-
-def _filters() -> dict[str, _Filter]:
-    """Procedure name -> what it is, in the user's language"""
-    picture_styles = ("style-layer", "style-file", "style-painting")
-    above = i18n("The result is a new layer above it, limited to the selection.")
-    return {
-        _STYLIZE: _Filter(
-            i18n("_Impasto: Stylize..."),
-            i18n("Paint the active layer in the style of another layer or picture"),
-            above,
-            paint,
-            (*picture_styles, "strength", "colors", "quality", "size", "keep-faces"),
-            ("style-network", "style-scale", "padding", "seed"),
-        ),
-        "plug-in-impasto-instant-style": _Filter(
-            i18n("Impasto: I_nstant Style..."),
-            i18n("Paint the active layer within seconds, in a style that a network has learned"),
-            above,
-            paint,
-            ("style-network", "strength", "colors", "size"),
-            ("style-scale",),
-        ),
-        "plug-in-impasto-texture": _Filter(
-            i18n("Impasto: Fill with _Texture..."),
-            i18n("Fill the active layer or the selection with a texture in the style of a picture, without seams"),
-            i18n("The result is a new layer above it. The texture is painted; it contains no piece of the picture."),
-            fill,
-            (*picture_styles, "texture-quality", "tile-size"),
-            ("style-scale", "seed"),
-        ),
-    }
 
 
 class ImpastoPlugin(Gimp.PlugIn):  # type: ignore[misc]  # GIMP's API has no types
@@ -76,7 +32,7 @@ class ImpastoPlugin(Gimp.PlugIn):  # type: ignore[misc]  # GIMP's API has no typ
         return False  # the texts are translated by `impasto_client.i18n`
 
     def do_query_procedures(self) -> list[str]:
-        return [_KEEPER, *_filters(), _AGAIN]
+        return [_KEEPER, *filters(), _AGAIN]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         set_languages([*os.environ.get("LANGUAGE", "").split(":"), *GLib.get_language_names()])
@@ -89,10 +45,10 @@ class ImpastoPlugin(Gimp.PlugIn):  # type: ignore[misc]  # GIMP's API has no typ
             details = i18n("If the active layer is a painting of Impasto's: paint its source again, with its settings.")
             _show_in_menu(procedure, i18n("Impasto: Stylize A_gain"), text, details)
         else:
-            shown = _filters()[name]
+            shown = filters()[name]
             procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, _run_filter, None)
             _show_in_menu(procedure, shown.label, shown.text, shown.details)
-            add_arguments(procedure, shown.arguments + shown.advanced)
+            add_arguments(procedure, shown.arguments + shown.advanced + shown.for_scripts)
         procedure.set_attribution("Impasto", "Impasto", VERSION)
         return procedure
 
@@ -102,7 +58,7 @@ def _show_in_menu(procedure: Gimp.ImageProcedure, label: str, text: str, details
     procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.DRAWABLE)
     procedure.set_menu_label(label)
     procedure.add_menu_path(_MENU)
-    procedure.set_documentation(text, details, procedure.get_name())
+    procedure.set_documentation(text, details, None)  # GIMP's manual says nothing about it
 
 
 def _keep_engine(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, plugin: Gimp.PlugIn) -> Gimp.ValueArray:
@@ -121,19 +77,21 @@ def _run_filter(
     def run() -> bool:
         source, name = _only(drawables), procedure.get_name()
         engine: Engine | None = None
+        is_interactive = run_mode != Gimp.RunMode.NONINTERACTIVE
+        if is_interactive:
+            _restore_style_layer(name, image, config)
         if run_mode == Gimp.RunMode.INTERACTIVE:
             for library_name in ("Gtk", "GimpUi"):  # here, because they need a display
                 gi.require_version(library_name, "3.0")
             from .dialog import FilterDialog
 
-            shown = _filters()[name]
+            shown = filters()[name]
             read = functools.partial(read_request, image, source, config)
-            groups = shown.arguments, shown.advanced
-            dialog = FilterDialog(procedure, config, source, library(), read, shown.details, groups)
+            dialog = FilterDialog(procedure, config, source, library(), read, shown)
             if not dialog.run():
                 return False
             engine = dialog.engine
-        _paint(name, image, source, config, engine, store=run_mode != Gimp.RunMode.NONINTERACTIVE)
+        _paint(name, image, source, config, engine, is_interactive=is_interactive)
         return True
 
     return _answer(procedure, run)
@@ -160,7 +118,7 @@ def _paint_again(
         found = Gimp.get_pdb().lookup_procedure(last["procedure"])
         found_config = found.create_config()
         decode_arguments(last["arguments"], image, found_config)
-        _paint(last["procedure"], image, source, found_config, None, store=False)
+        _paint(last["procedure"], image, source, found_config, None, is_interactive=False)
         return True
 
     return _answer(procedure, run)
@@ -173,19 +131,43 @@ def _only(drawables: list[Gimp.Drawable]) -> Gimp.Drawable:
 
 
 def _paint(
-    name: str, image: Gimp.Image, source: Gimp.Drawable, config: Gimp.ProcedureConfig, engine: Engine | None, *, store: bool
+    name: str,
+    image: Gimp.Image,
+    source: Gimp.Drawable,
+    config: Gimp.ProcedureConfig,
+    engine: Engine | None,
+    *,
+    is_interactive: bool,
 ) -> None:
-    """Paint, and note on the result how.  store: whether "Stylize Again" repeats it  Raises PluginError"""
+    """Paint, and note on the result how.  is_interactive: no script asks for it  Raises PluginError"""
     request = read_request(image, source, config)
     note = {"procedure": name, "arguments": encode_arguments(config), "source": source.get_tattoo()}
     engine = engine or open_engine()
-    Gimp.progress_init(i18n("Starting the engine"))
     try:
-        _filters()[name].paint(request, engine, _report_progress, note)
+        result = filters()[name].paint(request, engine, _report_progress, note)
     finally:
         engine.close()
-    if store:
-        settings.store(last=note)
+    if not is_interactive:
+        return
+    settings.store(last={**note, "image": _identify(image)})
+    covering = covering_layer(result)
+    if covering:
+        Gimp.message(i18n("It is below {layer}.", layer=covering))
+
+
+def _identify(image: Gimp.Image) -> list[Any]:
+    """What tells an image from others, as long as GIMP runs"""
+    return [os.getppid(), image.get_id(), image.get_name()]
+
+
+def _restore_style_layer(name: str, image: Gimp.Image, config: Gimp.ProcedureConfig) -> None:
+    """Choose the layer again that was the style when this filter was last used: GIMP stores no layers."""
+    last = settings.load().get("last") or {}
+    tattoo = last.get("arguments", {}).get("style-layer")
+    if tattoo is not None and last["procedure"] == name and last["image"] == _identify(image):
+        layer = image.get_layer_by_tattoo(tattoo)
+        if layer is not None:
+            config.set_property("style-layer", layer)
 
 
 def _answer(procedure: Gimp.Procedure, run: Callable[[], bool]) -> Gimp.ValueArray:
@@ -202,5 +184,6 @@ def _answer(procedure: Gimp.Procedure, run: Callable[[], bool]) -> Gimp.ValueArr
 
 
 def _report_progress(fraction: float, text: str) -> None:
-    Gimp.progress_set_text(text)
-    Gimp.progress_update(fraction)
+    # Begun again each time, since GIMP ends the progress whenever the procedure that leads to the engine ends. A fraction that
+    # is set right after that is left out, so the text says it.
+    Gimp.progress_init(f"{100 * fraction:.0f} %: {text}" if fraction else text)

@@ -10,6 +10,8 @@ from gi.repository import GdkPixbuf, Gio, GLib, Gtk
 from impasto_client.style_library import StyleEntry
 
 _WIDTH, _HEIGHT = 88, 66  # of a thumbnail, in pixels
+#: Rows of thumbnails that are seen, a part of which shows that there are more
+_ROWS = 2.4
 
 
 class StyleGrid(Gtk.ScrolledWindow):  # type: ignore[misc]  # GTK has no types
@@ -17,7 +19,7 @@ class StyleGrid(Gtk.ScrolledWindow):  # type: ignore[misc]  # GTK has no types
 
     def __init__(self, chosen: Callable[[StyleEntry], None]) -> None:
         """chosen: is called when the user chooses a style"""
-        super().__init__(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=3 * (_HEIGHT + 30))
+        super().__init__(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=round(_ROWS * (_HEIGHT + 32)))
         self._entries: list[StyleEntry] = []
         self._chosen, self._is_set = chosen, False
         self._model = Gtk.ListStore(GdkPixbuf.Pixbuf, str)

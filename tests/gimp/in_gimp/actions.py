@@ -113,7 +113,7 @@ def use_a_layer_as_style(picture, style, folder, **arguments):
     other.set_name("Painting")
     problem = call(image, [layer], style_layer=other, **arguments)
     answer = {"problem": problem, "layers": [each.get_name() for each in image.get_layers()]}
-    answer["result"] = write_layer(image.get_layers()[1], folder, "result")
+    answer["result"] = write_layer(image.get_layers()[0], folder, "result")
     image.delete()
     return answer
 
