@@ -37,6 +37,14 @@ STEADY = 0.8
 _FIRST_JOB = 1 << 24
 
 
+def frame_range(document: Document) -> tuple[int, int]:
+    """The first and the last frame of the active layer within the playback range; that range, if it has fewer than two."""
+    first, last = document.playBackStartTime(), document.playBackEndTime()
+    node = document.activeNode()
+    times = [] if node is None else [time for time in range(first, last + 1) if node.hasKeyframeAtTime(time)]
+    return (times[0], times[-1]) if len(times) > 1 else (first, last)
+
+
 def has_animation(document: Document | None) -> bool:
     """Whether any layer or mask of the document is animated."""
     nodes = [document.rootNode()] if document is not None else []

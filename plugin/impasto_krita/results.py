@@ -144,7 +144,8 @@ def covering_layer(document: Document, group_key: str, rect: Rect) -> str:
             return ""
         bounds = node.bounds()
         area = Rect(bounds.x(), bounds.y(), bounds.width(), bounds.height())
-        shown = node.visible() and node.opacity() == 255 and node.blendingMode() == "normal"
+        is_layer = node.type().endswith("layer")  # and no selection mask
+        shown = is_layer and node.visible() and node.opacity() == 255 and node.blendingMode() == "normal"
         if shown and area.contains(rect):
             center = bytes(node.projectionPixelData(rect.x + rect.width // 2, rect.y + rect.height // 2, 1, 1))
             if center[-1:] == b"\xff":  # opaque, in 8 bits and in most others

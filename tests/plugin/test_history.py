@@ -129,6 +129,11 @@ def test_results_of_a_part_leave_the_rest_and_a_hidden_result_is_explained(krita
     assert result["status"].endswith("It is below Painting.")
 
 
+def test_the_result_that_is_seen_is_selected_after_looking_at_another_document(krita: KritaSession) -> None:
+    result = krita.run("history.selected_after_a_switch")
+    assert result == {"selected": [1, 1], "visible": [True, False]}
+
+
 def test_live_hides_the_results_of_its_layer_while_it_is_on(krita: KritaSession) -> None:
     result = krita.run("history.live_beside_results")
     assert result == {"visible": [True, False, True], "problem": "", "style": "Harvest"}

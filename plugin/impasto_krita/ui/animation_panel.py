@@ -8,10 +8,10 @@ from krita import Document
 
 from impasto_client.i18n import i18n
 
-from ..animation import STEADY, AnimationPainting, has_animation
+from ..animation import STEADY, AnimationPainting, frame_range, has_animation
 from ..qt import QtCore, QtWidgets
 from .labels import button, label, show_text
-from .option_widgets import PercentSlider
+from .option_widgets import PercentSlider, ignore_wheel
 
 #: The largest number of a frame, and of the smoothing over time
 _LAST_FRAME, _MAX_STEADY = 9999, 0.95
@@ -32,7 +32,7 @@ class AnimationPanel(QtWidgets.QWidget):
         super().__init__(parent)
         self._animation = animation
         self._available = self._has_animation = False
-        self._range: Any = None  # the document and its playback range, as shown last
+        self._range: Any = None  # the document and its frames, as shown last
         self.first, self.last = _frame_box("first_frame"), _frame_box("last_frame")
         frames = QtWidgets.QHBoxLayout()
         frames.addWidget(QtWidgets.QLabel(i18n("Frames")))
@@ -70,14 +70,14 @@ class AnimationPanel(QtWidgets.QWidget):
         self._show_state()
 
     def refresh(self, document: Document | None) -> None:
-        """Show the playback range of the active document, if it is another one than before. Call this from time to time."""
+        """Show the frames of the active layer, if they are others than before. Call this from time to time."""
         self._has_animation = has_animation(document)
         if document is not None and self._has_animation:
-            playback = document.playBackStartTime(), document.playBackEndTime()
-            if self._range != (document, playback):
-                self._range = document, playback
-                self.first.setValue(playback[0])
-                self.last.setValue(playback[1])
+            frames = frame_range(document)
+            if self._range != (document, frames):
+                self._range = document, frames
+                self.first.setValue(frames[0])
+                self.last.setValue(frames[1])
         self._show_state()
 
     def _on_button(self) -> None:
@@ -108,4 +108,5 @@ def _frame_box(name: str) -> QtWidgets.QSpinBox:
     box.setObjectName("impasto_" + name)
     box.setRange(0, _LAST_FRAME)
     box.setMinimumWidth(_BOX_WIDTH)
+    ignore_wheel(box)
     return box

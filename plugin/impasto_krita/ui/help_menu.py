@@ -17,6 +17,7 @@ from ..runner import get_runner
 from .style_chooser import get_library
 
 _MANUAL = os.path.join(os.path.dirname(os.path.dirname(__file__)), "Manual.html")
+_PLUGIN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class HelpMenu(QtWidgets.QToolButton):
@@ -39,10 +40,14 @@ class HelpMenu(QtWidgets.QToolButton):
         question.setObjectName("impasto_remove_question")
         question.setWindowTitle(i18n("Remove Impasto"))
         question.setText(
-            i18n("Delete the engine, the styles that you have added or trained, and all settings? Your pictures stay.")
+            i18n(
+                "Delete the engine, the network that it has downloaded, the styles that you have added or trained, and all "
+                "settings? Your pictures stay. Other programs that use Impasto lose the same."
+            )
         )
         question.addButton(i18n("Delete"), QtWidgets.QMessageBox.ButtonRole.AcceptRole)
         question.addButton(QtWidgets.QMessageBox.StandardButton.Cancel)
+        question.setDefaultButton(QtWidgets.QMessageBox.StandardButton.Cancel)
         question.finished.connect(lambda code: self._on_answer(question))
         question.open()
 
@@ -89,4 +94,8 @@ def remove_everything() -> None:
             )
         )
     else:
-        runner.refuse(i18n("Everything is deleted. The docker is gone when Krita starts again."))
+        runner.refuse(
+            i18n("Everything is deleted. The docker is gone when Krita starts again.")
+            + " "
+            + i18n("Only the plugin's own files are left, in {folder}.", folder=_PLUGIN_FOLDER)
+        )

@@ -15,6 +15,23 @@ _MAX_INT = 2**31 - 1
 PREVIEW_SIZE, FULL_SIZE = 512, 0
 
 
+class _WheelFilter(QtCore.QObject):
+    """Leaves the mouse wheel to the docker, which it scrolls, unless the widget was clicked."""
+
+    def eventFilter(self, watched: QtCore.QObject | None, event: QtCore.QEvent | None) -> bool:
+        is_wheel = event is not None and event.type() == QtCore.QEvent.Type.Wheel
+        if event is None or not is_wheel or not isinstance(watched, QtWidgets.QWidget) or watched.hasFocus():
+            return False
+        event.ignore()
+        return True
+
+
+def ignore_wheel(widget: QtWidgets.QWidget) -> None:
+    """Keep the mouse wheel from changing a widget that does not have the focus."""
+    widget.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(_WheelFilter(widget))
+
+
 class Field:
     """A widget for one option, created from the engine's description of it."""
 
@@ -54,6 +71,8 @@ class Field:
             raise ValueError(f"no widget for {self.name}, which is {kind}")
         self.widget.setToolTip(self.help)
         self.widget.setObjectName("impasto_" + self.name)
+        if not isinstance(self.widget, PercentSlider):
+            ignore_wheel(self.widget)
         self.set(self.default)
 
     def set(self, value: Any) -> None:
@@ -139,6 +158,7 @@ class PercentSlider(QtWidgets.QWidget):
         super().__init__()
         self._slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
         self._slider.setRange(round(100 * low), round(100 * high))
+        ignore_wheel(self._slider)
         percent = QtWidgets.QLabel()
         percent.setMinimumWidth(percent.fontMetrics().boundingRect("100 %").width() + 4)
         self._slider.valueChanged.connect(lambda value: percent.setText(f"{value} %"))

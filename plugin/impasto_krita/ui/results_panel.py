@@ -90,12 +90,14 @@ class ResultsPanel(QtWidgets.QWidget):
         if history is not self._history:
             self._history, self._listed, self._selected = history, [], 0
         states = [] if history is None else history.states()
+        if not self._listed:  # of another document: what is seen there is selected
+            self._selected = next((result.number for result, shown, _ in states if shown), 0)
         results = [result for result, _, _ in states]
         listed = [(result.number, shown, missing) for result, shown, missing in states]
         if [entry[0] for entry in listed] != [entry[0] for entry in self._listed]:
             newest = results[0].number if results else 0
             known = {entry[0] for entry in self._listed}
-            if newest not in known or self._selected not in {entry[0] for entry in listed}:
+            if (known and newest not in known) or self._selected not in {entry[0] for entry in listed}:
                 self._selected = newest
             self._list.show_results(results, self._selected)
         if listed != self._listed:

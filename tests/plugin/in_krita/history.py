@@ -431,6 +431,28 @@ def covered():
     return {**state(doc), **result, "visible_after": [node.visible() for node in results(doc)]}
 
 
+def selected_after_a_switch():
+    """Show an older result, look at another document, and come back"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    for strength in (0.3, 0.6):
+        yield from paint(style, strength=strength)
+    _poll()
+    _click_result(1)
+    yield 0.2
+    _poll()
+    listed, selected = find_child(get_docker(), "results"), []
+    selected.append(listed.currentRow())
+    yield from document()
+    _poll()
+    window = Krita.instance().activeWindow()
+    window.showView(next(view for view in window.views() if view.document() == doc))
+    yield 0.3
+    _poll()
+    selected.append(listed.currentRow())
+    return {"selected": selected, "visible": [node.visible() for node in results(doc)]}
+
+
 def live_beside_results():
     """Live hides the results of its layer while it is on"""
     doc = yield from document()

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.plugin.without_krita.fake_krita import QtCore, QtWidgets, delete, wait_until
+from tests.plugin.without_krita.fake_krita import QtCore, QtGui, QtWidgets, delete, wait_until
 
 WIDTH, HEIGHT = 60, 40
 BLANK = bytes(4 * WIDTH * HEIGHT)
@@ -522,4 +522,29 @@ def test_panel_paints_stops_resumes_and_adds(stage: Any) -> None:
     wait_for_end(stage.animation)
     assert len(stage.added.pop()) == 4
     assert (resume.isHidden(), add.isHidden(), status.text()) == (True, True, "4 frames were added.")
+    delete(panel)
+
+
+def test_panel_shows_the_frames_of_the_active_layer(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, document = show_panel(stage), FakeDocument([drawing(0)] * 9)
+    document.playback = 0, 100
+    layer = SimpleNamespace(hasKeyframeAtTime=lambda time: time in (3, 5, 11))
+    monkeypatch.setattr(document, "activeNode", lambda: layer)
+    panel.refresh(document)
+    assert (panel.first.value(), panel.last.value()) == (3, 11)
+    delete(panel)
+
+
+def test_the_wheel_changes_no_field_that_was_not_clicked(stage: Any) -> None:
+    panel = show_panel(stage)
+    point, pixels = QtCore.QPointF(5, 5), QtCore.QPoint(0, 120)
+    no_buttons, phase = QtCore.Qt.MouseButton.NoButton, QtCore.Qt.ScrollPhase.NoScrollPhase
+    modifiers = QtCore.Qt.KeyboardModifier.NoModifier
+    slider = panel.steady.findChild(QtWidgets.QSlider)
+    before = panel.last.value(), slider.value()
+    for widget in (panel.last, slider):
+        event = QtGui.QWheelEvent(point, point, pixels, pixels, no_buttons, modifiers, phase, False)
+        QtWidgets.QApplication.sendEvent(widget, event)
+        assert not event.isAccepted()  # so that it scrolls the docker
+    assert (panel.last.value(), slider.value()) == before
     delete(panel)
