@@ -28,6 +28,7 @@ class StyleGrid(Gtk.ScrolledWindow):  # type: ignore[misc]  # GTK has no types
         for set_space in (self._view.set_spacing, self._view.set_row_spacing, self._view.set_column_spacing):
             set_space(2)
         self._view.connect("selection-changed", self._on_selection_changed)
+        self._view.connect("item-activated", lambda view, path: view.get_toplevel().activate_default())  # as the button
         self.add(self._view)
 
     def add_entries(self, entries: list[StyleEntry]) -> None:
