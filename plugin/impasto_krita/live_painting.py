@@ -179,11 +179,18 @@ class LivePainting(QtCore.QObject):
         request = self._last_request
         if request is None or self._result is None or not self.can_add_layer:
             return
-        self._result.add_copy(request.title, request.layer_key, visible=not self.on)
+        self._result.add_copy(request.title, self._find_place(request), visible=not self.on)
         if self.on:
             self._polls_until_settled = _ACTIVATION_POLLS
             self._activity = i18n("Kept as a hidden layer: {name}", name=request.title)
             self._refresh_status()
+
+    def uncover(self, document: Document) -> None:
+        """Hide the layer that Live has left in this document, so that a result can be seen."""
+        node = layers.find_node(document, self.layer_key) if self.layer_key and not self.on else None
+        if node is not None and node.visible():
+            node.setVisible(False)
+            document.refreshProjection()
 
     def clear_status(self) -> None:
         """Remove the last message, unless Live is on."""

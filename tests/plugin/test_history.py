@@ -136,7 +136,13 @@ def test_the_result_that_is_seen_is_selected_after_looking_at_another_document(k
 
 def test_live_hides_the_results_of_its_layer_while_it_is_on(krita: KritaSession) -> None:
     result = krita.run("history.live_beside_results")
-    assert result == {"visible": [True, False, True], "problem": "", "style": "Harvest"}
+    assert result == {
+        "visible": [True, False, True],
+        "problem": "",
+        "style": "Harvest",
+        "left_visible": [True, False],  # it would cover the result that is clicked
+        "keep_hidden": True,  # it is a layer already
+    }
 
 
 def test_what_was_painted_stays_the_source(krita: KritaSession) -> None:

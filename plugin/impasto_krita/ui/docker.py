@@ -129,7 +129,7 @@ class ImpastoDocker(DockWidget):
         paint_row.setSpacing(1)
         for widget in (self._button, self._button_menu, self._stop):
             paint_row.addWidget(widget)
-        _fill(bar, paint_row, self._estimate, self._progress_bar, self._status, self._problem)
+        _fill(bar, self._estimate, self._progress_bar, self._status, self._problem, paint_row)  # the button stays where it is
         bar.setMinimumWidth(_MIN_WIDTH)  # a wider docker would resize the canvas, which takes Krita long
         scroll = self._scroll = QtWidgets.QScrollArea()
         scroll.setWidgetResizable(True)
@@ -281,7 +281,8 @@ class ImpastoDocker(DockWidget):
         """here: the runner's status is about the document that is shown"""
         runner = self._runner
         if here:
-            return runner.status
+            waiting = len(runner.queue)
+            return i18n("{text}, {count} waiting", text=runner.status, count=waiting) if waiting else runner.status
         if runner.busy and runner.current is not None:
             return i18n("In another picture: {title}", title=runner.current.title)
         return ""

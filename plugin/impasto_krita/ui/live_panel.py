@@ -31,7 +31,7 @@ class LivePanel(QtWidgets.QWidget):
             DOCKER: self._place_choice(DOCKER, i18n("Docker"), i18n("Here. The canvas shows only your own layers.")),
         }
         self._picture = Preview("live_picture")
-        self._keep = button(i18n("Keep as layer"), "live_keep", live.add_layer)
+        self._keep = button(i18n("Keep this picture"), "live_keep", live.add_layer)
         self._keep.setToolTip(i18n("Add the painting as it is now as a layer. While Live is on, that layer is hidden."))
         self._status = label("live_status")
 
@@ -74,5 +74,6 @@ class LivePanel(QtWidgets.QWidget):
         here = self._document is not None and live.painted_document == self._document
         self._places[live.show_in].setChecked(True)
         self._picture.show_image(live.picture if live.show_in == DOCKER and here else None)
-        self._keep.setVisible(here)
+        on_canvas = not live.on and live.show_in == CANVAS and bool(live.layer_key)  # it is a layer already
+        self._keep.setVisible(here and not on_canvas)
         show_text(self._status, live.status)

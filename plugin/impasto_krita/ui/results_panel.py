@@ -151,6 +151,7 @@ class ResultsPanel(QtWidgets.QWidget):
         """Show the selected result; if it is shown already, show its source."""
         result, history = self.result, self._history
         if result is not None and history is not None and history.layer_of(result) is not None:
+            self._runner.live.uncover(history.document)
             if history.is_shown(result):
                 history.hide(result)
             else:

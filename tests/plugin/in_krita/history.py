@@ -471,7 +471,15 @@ def live_beside_results():
     _press("live")
     yield 0.3
     visible.append(group.visible())
-    return {"visible": visible, "problem": get_runner().problem, "style": docker.form.style_picker.style_source().name}
+    left = find_result(doc, "live")
+    left_visible = [left.visible()]
+    keep_hidden = find_child(docker, "live_keep").isHidden()
+    _poll()
+    _click_result(0)
+    yield 0.3
+    left_visible.append(left.visible())
+    result = {"visible": visible, "problem": get_runner().problem, "style": docker.form.style_picker.style_source().name}
+    return {**result, "left_visible": left_visible, "keep_hidden": keep_hidden}
 
 
 def another_document():
