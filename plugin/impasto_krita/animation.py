@@ -41,8 +41,11 @@ def frame_range(document: Document) -> tuple[int, int]:
     """The first and the last frame of the active layer within the playback range; that range, if it has fewer than two."""
     first, last = document.playBackStartTime(), document.playBackEndTime()
     node = document.activeNode()
-    times = [] if node is None else [time for time in range(first, last + 1) if node.hasKeyframeAtTime(time)]
-    return (times[0], times[-1]) if len(times) > 1 else (first, last)
+    if node is None or not node.animated():
+        return first, last
+    start = next(filter(node.hasKeyframeAtTime, range(first, last)), last)
+    end = next(filter(node.hasKeyframeAtTime, range(last, start, -1)), start)
+    return (start, end) if start < end else (first, last)
 
 
 def has_animation(document: Document | None) -> bool:

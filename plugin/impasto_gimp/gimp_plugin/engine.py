@@ -97,9 +97,9 @@ class OwnEngine(Engine):
 class KeptEngine(Engine):
     """The worker process that another process of the plug-in keeps warm. Frames travel through a procedure of GIMP's."""
 
-    def __init__(self, command: list[str], held: IO[str]) -> None:
-        """command: that runs `impasto`; held: the lock, which is released when this is closed, or its process ends"""
-        self._held = held
+    def __init__(self, command: list[str], lock_file: IO[str]) -> None:
+        """command: that runs `impasto`; lock_file: from `lock`; this closes it"""
+        self._lock_file = lock_file
         self._procedure = Gimp.get_pdb().lookup_procedure(EXCHANGE)
         self._arguments = {"session": f"{os.getpid()} {time.time()}", "command": json.dumps(command)}
         self._hello: dict[str, Any] = {}
@@ -129,7 +129,7 @@ class KeptEngine(Engine):
         if self._unsent:
             with contextlib.suppress(PluginError):  # it has ended
                 self._exchange()
-        self._held.close()
+        self._lock_file.close()
 
     def _exchange(self, seconds: float = 0.0) -> None:
         """Send what is unsent, and receive what there is; if that is nothing, wait so long at most.  Raises PluginError"""
@@ -163,9 +163,9 @@ def open_engine() -> Engine:
         folder = settings.data_folder()
         with contextlib.suppress(OSError):
             os.makedirs(folder, exist_ok=True)
-            held = lock(os.path.join(folder, "engine.lock"))
-            if held is not None:
-                return KeptEngine(command, held)
+            lock_file = lock(os.path.join(folder, "engine.lock"))
+            if lock_file is not None:
+                return KeptEngine(command, lock_file)
     return OwnEngine(command)
 
 

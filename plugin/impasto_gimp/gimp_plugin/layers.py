@@ -13,6 +13,7 @@ from impasto_client.errors import PluginError
 from impasto_client.geometry import Rect
 from impasto_client.i18n import i18n
 from impasto_client.protocol import stripes
+from impasto_client.request import area_to_paint
 
 #: GEGL's format for each of the engine's: sRGB, gamma-encoded, alpha not premultiplied; in RGBA order
 _FORMATS = {"bgra8": "R'G'B'A u8", "bgra16": "R'G'B'A u16"}
@@ -110,8 +111,25 @@ def selected_rect(image: Gimp.Image) -> Rect | None:
     return Rect(left, top, right - left, bottom - top) if is_limited else None
 
 
-def selection_mask(image: Gimp.Image, rect: Rect) -> bytes:
-    """How much each pixel of a rectangle of the canvas is selected: one byte per pixel."""
+def painted_area(source: Gimp.Drawable) -> Rect:
+    """What the engine has to paint of a layer: all of it, or what is selected and what is around that.
+
+    Raises PluginError: none of it is selected
+    """
+    own, selected = drawable_rect(source), selected_rect(source.get_image())
+    return own if selected is None else area_to_paint(selected, own)
+
+
+def filled_area(source: Gimp.Drawable) -> Rect:
+    """What a texture fills of a layer: all of it, or what is selected.  Raises PluginError: none of it is selected"""
+    selected = selected_rect(source.get_image())
+    return painted_area(source) if selected is None else painted_area(source).intersection(selected)
+
+
+def selection_mask(image: Gimp.Image, rect: Rect) -> bytes | None:
+    """How much each pixel of a rectangle of the canvas is selected, one byte per pixel; None: nothing is: all counts"""
+    if selected_rect(image) is None:
+        return None
     area = Gegl.Rectangle.new(*rect)
     return bytes(image.get_selection().get_buffer().get(area, 1.0, _MASK_FORMAT, Gegl.AbyssPolicy.NONE))
 

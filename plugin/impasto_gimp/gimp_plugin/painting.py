@@ -11,11 +11,11 @@ from impasto_client import messages
 from impasto_client.errors import PluginError
 from impasto_client.i18n import i18n
 from impasto_client.protocol import PROTOCOL
-from impasto_client.request import PaintRequest, StyleSource, area_to_paint, painted_side
+from impasto_client.request import PaintRequest, StyleSource, painted_side
 from impasto_client.texture import BlankPicture, Texture
 
 from .engine import Engine, Picture
-from .layers import LayerPicture, ResultLayer, drawable_rect, selected_rect, selection_mask
+from .layers import LayerPicture, ResultLayer, filled_area, painted_area, selection_mask
 
 #: Seconds between looks at the engine, and until it must have begun to answer
 _INTERVAL, _START_SECONDS = 0.25, 120.0
@@ -32,26 +32,20 @@ def paint(request: PaintRequest, engine: Engine, report: Report, note: dict[str,
     Raises PluginError.
     """
     image, source = request.document, Gimp.Item.get_by_id(int(request.layer_key))
-    whole = LayerPicture(source)
-    selected, mask, content = selected_rect(image), None, whole
-    if selected is not None:
-        content = LayerPicture(source, area_to_paint(selected, whole.rect))
-        mask = selection_mask(image, content.rect)
+    content = LayerPicture(source, painted_area(source))
+    mask = selection_mask(image, content.rect)
     result = ResultLayer(image, request.title, content.rect, content.format)  # refuses what no layer can be added to
     options = {**request.options, "size": painted_side(request.options.get("size", 0), content.size)}
-    _run(request.styles, content, options, engine, report, result, result.write, whole_side=max(whole.size))
+    whole_side = max(source.get_width(), source.get_height())
+    _run(request.styles, content, options, engine, report, result, result.write, whole_side)
     return result.add_above(source, _style_layer(request), mask, note)
 
 
 def fill(request: PaintRequest, engine: Engine, report: Report, note: dict[str, Any]) -> Gimp.Layer:
     """Fill what is selected of the layer, or all of it, with a texture.  The arguments are those of `paint`."""
     image, source = request.document, Gimp.Item.get_by_id(int(request.layer_key))
-    area, mask = drawable_rect(source), None
-    selected = selected_rect(image)
-    if selected is not None:
-        area_to_paint(selected, area)  # refuses a selection beside the layer
-        area = selected.intersection(area)
-        mask = selection_mask(image, area)
+    area = filled_area(source)
+    mask = selection_mask(image, area)
     texture = Texture(request.options["size"], area)
     content = BlankPicture(texture.tile_size)
     result = ResultLayer(image, i18n("{style}, texture", style=request.styles[0].name), area, content.format)

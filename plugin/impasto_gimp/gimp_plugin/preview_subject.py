@@ -8,11 +8,11 @@ from gi.repository import Gimp
 
 from impasto_client.geometry import Rect
 from impasto_client.i18n import i18n
-from impasto_client.request import PaintRequest, area_to_paint, painted_side
+from impasto_client.request import PaintRequest, painted_side
 from impasto_client.texture import BlankPicture, Texture
 
 from .engine import Picture
-from .layers import LayerPicture, drawable_rect, reduced_selection, selected_rect
+from .layers import LayerPicture, filled_area, painted_area, reduced_selection
 
 #: Longest side of a layer in the preview, in pixels, which takes two seconds
 _SIDE = 256
@@ -72,8 +72,7 @@ class LayerSubject:
         return bytes(shown)
 
     def full_options(self, request: PaintRequest) -> tuple[tuple[int, int], dict[str, Any], float]:
-        own, selected = drawable_rect(self._source), selected_rect(self._source.get_image())
-        width, height = (own if selected is None else area_to_paint(selected, own))[2:]
+        width, height = painted_area(self._source)[2:]
         side = painted_side(request.options.get("size", 0), (width, height))
         return (width, height), {**request.options, "size": side}, max(width, height) / side
 
@@ -97,6 +96,5 @@ class TextureSubject:
         return b"".join(pixels for _, _, pixels in stripes)
 
     def full_options(self, request: PaintRequest) -> tuple[tuple[int, int], dict[str, Any], float]:
-        own, selected = drawable_rect(self._source), selected_rect(self._source.get_image())
-        texture = Texture(request.options["size"], own if selected is None else selected.intersection(own))
+        texture = Texture(request.options["size"], filled_area(self._source))
         return texture.tile_size, texture.options(request.options), 1.0

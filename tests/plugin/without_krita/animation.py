@@ -528,7 +528,7 @@ def test_panel_paints_stops_resumes_and_adds(stage: Any) -> None:
 def test_panel_shows_the_frames_of_the_active_layer(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     panel, document = show_panel(stage), FakeDocument([drawing(0)] * 9)
     document.playback = 0, 100
-    layer = SimpleNamespace(hasKeyframeAtTime=lambda time: time in (3, 5, 11))
+    layer = SimpleNamespace(animated=lambda: True, hasKeyframeAtTime=lambda time: time in (3, 5, 11))
     monkeypatch.setattr(document, "activeNode", lambda: layer)
     panel.refresh(document)
     assert (panel.first.value(), panel.last.value()) == (3, 11)
