@@ -84,4 +84,4 @@ def test_nothing_is_lost_when_something_is_gone(krita: KritaSession, cause: str,
     elif cause == "engine killed":
         assert result["names"] == ["Background", "Walk", "Other"]
         assert result["names_after_resume"] == ["Background", "Walk", "Walk x Harvest (50 %)", "Other"]
-        assert result["starts"] == 7  # one of them twice
+        assert result["starts"] in (6, 7)  # the frame that was being painted, if any, is painted again

@@ -466,7 +466,7 @@ def live_beside_results():
     group, visible = find_group(doc), []
     visible.append(group.visible())
     _press("live")
-    yield (lambda: "follows" in get_runner().live.status), 90
+    yield (lambda: find_result(doc, "live") is not None), 90
     visible.append(group.visible())
     _press("live")
     yield 0.3
