@@ -40,6 +40,7 @@ class Result(NamedTuple):
     protected: StyleSource | None = None
     created: float = 0.0  # in seconds since 1970; 0: not known
     picture_bytes: int = 0  # size of the picture that is stored beside the history; 0: there is none
+    of_selection: bool = False  # only a selection was painted
 
     @property
     def is_refinable(self) -> bool:
@@ -121,6 +122,10 @@ class History:
                 dropped.append(self.results[index].number)
                 self.results[index] = self.results[index]._replace(picture_bytes=0)
         return dropped
+
+    def restore(self, result: Result) -> None:
+        """Put a result that was removed back into its place."""
+        self.results = sorted([*self.results, result], key=lambda other: other.number)
 
     def remove(self, number: int) -> None:
         self.results = [result for result in self.results if result.number != number]

@@ -38,11 +38,11 @@ def painting_done(header: dict[str, Any], note: str) -> str:
 
 
 def painting_estimate(header: dict[str, Any], enlargement: float = 1.0) -> str:
-    """From an `estimate` frame: `About 40 s at 512 x 384 px (2.1 GB), then enlarged 5.9 x`"""
+    """From an `estimate` frame: `About 40 s at 512 x 384 px, 2.1 GB of memory, then enlarged 5.9 x`"""
     if "text" in header:
         return str(header["text"])
     text = i18n(
-        "About {seconds} at {width} x {height} px ({gigabytes} GB)",
+        "About {seconds} at {width} x {height} px, {gigabytes} GB of memory",
         seconds=format_seconds(header["seconds"]),
         width=header["width"],
         height=header["height"],

@@ -63,11 +63,13 @@ class PaintRequest(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The result layer's name: `Photo x Starry Night (60 %)`"""
+        """The result layer's name: `Starry Night (60 %) on Photo`. The style stands first: lists of layers are narrow."""
         strength = self.options.get("strength")
-        suffix = "" if strength is None else f" ({100 * strength:.0f} %)"
-        suffix += i18n(", refined") if self.painting else ""
-        return f"{_shorten(self.layer_name)} x {' + '.join(_shorten(style.name) for style in self.styles)}{suffix}"
+        details = [] if strength is None else [f"{100 * strength:.0f} %"]
+        details += [i18n("refined")] if self.painting else []
+        styles = " + ".join(_shorten(style.name) for style in self.styles)
+        styles += f" ({', '.join(details)})" if details else ""
+        return i18n("{style} on {layer}", style=styles, layer=_shorten(self.layer_name))
 
 
 def painted_side(size: int, layer_size: tuple[int, int]) -> int:

@@ -25,6 +25,15 @@ _DESCRIPTION = "Results of Impasto"
 _THUMBNAIL_SIDE = 128
 
 
+class _Deleted:
+    """A result that the user has deleted"""
+
+    def __init__(self, result: Result, picture: bytes) -> None:
+        """picture: that was stored, or nothing"""
+        self.result, self.picture = result, picture
+        self.layer_gone = False
+
+
 class DocumentHistory:
     """The results of one document, and their layers."""
 
@@ -32,6 +41,7 @@ class DocumentHistory:
         self.document, self._background = document, background
         self.history = History(bytes(document.annotation(_HISTORY)))
         self._shown: dict[str, str] = {}  # source -> key of the result layer that was shown last
+        self._deleted: list[_Deleted] = []  # undo may bring their layers back
 
     def layer_of(self, result: Result) -> Node | None:
         """The layer of a result; None if it was deleted, or its addition undone."""
@@ -101,7 +111,8 @@ class DocumentHistory:
         show_only(self.document, [], [self.history.group_of(result.source_key) or result.layer_key])
 
     def sync(self) -> None:
-        """After an undo has removed the result that was shown, show the one before it."""
+        """After an undo: show the result before the one that it has removed, and list a deleted one that has come back."""
+        self._restore_deleted()
         for source, key in list(self._shown.items()):
             if find_node(self.document, key) is not None:
                 continue
@@ -110,6 +121,21 @@ class DocumentHistory:
                 self.show(left[-1])
             else:
                 del self._shown[source]
+
+    def _restore_deleted(self) -> None:
+        """List the results again that the user has deleted, and whose layers an undo has brought back."""
+        for deleted in list(self._deleted):
+            result, node = deleted.result, self.layer_of(deleted.result)
+            if node is None or not deleted.layer_gone:  # Krita removes layers only after a while
+                deleted.layer_gone = node is None
+                continue
+            self._deleted.remove(deleted)
+            self.history.restore(result)
+            if deleted.picture:
+                self.document.setAnnotation(_PICTURE.format(result.number), _DESCRIPTION, QtCore.QByteArray(deleted.picture))
+            self._store()
+            if node.visible():
+                self.show(result)
 
     def fade(self, result: Result) -> float:
         """How strongly the result is shown, from 0 to 1"""
@@ -151,8 +177,10 @@ class DocumentHistory:
         yield from keep_active(self.document, active, [layer.key])
 
     def delete(self, result: Result) -> None:
-        """Forget a result, and remove its layer; the layer's removal can be undone."""
+        """Remove a result and its layer. If the user takes the layer's removal back, the result comes back too."""
         node = self.layer_of(result)
+        if node is not None:
+            self._deleted.append(_Deleted(result, bytes(self.document.annotation(_PICTURE.format(result.number)))))
         self.history.remove(result.number)
         self.document.removeAnnotation(_PICTURE.format(result.number))
         self._store()

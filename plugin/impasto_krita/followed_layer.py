@@ -240,8 +240,8 @@ class LiveResult:
     def aside(self) -> bool:
         return self._opacity is not None
 
-    def add_copy(self, name: str, above: str, visible: bool) -> None:
-        """Add a copy as one undo step, above the last copy or the layer with this key."""
+    def add_copy(self, name: str, above: str, visible: bool) -> str:
+        """Add a copy as one undo step, above the last copy or the layer with this key.  -> the key of the copy"""
         copy = self._layer.duplicate()
         copy.setName(name)
         copy.setVisible(visible)
@@ -250,6 +250,7 @@ class LiveResult:
         add_above(self._document, copy, kept or find_node(self._document, above))
         self._kept = copy
         self._own_keys.add(node_key(copy))
+        return node_key(copy)
 
     def keep_inactive(self, key: str) -> bool:
         """If Krita has activated one of these layers, as it does with new ones, activate the layer with this key instead.

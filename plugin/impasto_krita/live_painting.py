@@ -27,6 +27,7 @@ from .followed_layer import FollowedLayer, LiveResult
 from .live_job import LiveJob
 from .live_picture import LivePicture
 from .qt import QtCore, QtGui
+from .results import keep_active
 from .steps import NEXT_MS, StepRunner, Steps
 
 #: Where Live shows the painting.
@@ -174,13 +175,16 @@ class LivePainting(QtCore.QObject):
     def add_layer(self) -> None:
         """Add the painting as a layer above the one that Live follows, as one undo step.
 
-        While Live is on, the new layer is hidden, so that the user can go on, and the active layer stays the same.
+        The active layer stays the same. While Live is on, the new layer is hidden, so that the user can go on.
         """
         request = self._last_request
         if request is None or self._result is None or not self.can_add_layer:
             return
-        self._result.add_copy(request.title, self._find_place(request), visible=not self.on)
-        if self.on:
+        active = request.document.activeNode()
+        key = self._result.add_copy(request.title, self._find_place(request), visible=not self.on)
+        if not self.on:
+            self._steps.start(keep_active(request.document, active, [key]))
+        else:
             self._polls_until_settled = _ACTIVATION_POLLS
             self._activity = i18n("Kept as a hidden layer: {name}", name=request.title)
             self._refresh_status()
@@ -301,7 +305,7 @@ class LivePainting(QtCore.QObject):
             return
         if job.complete and not job.patches:
             job.complete, self._show_due = False, True
-            self._result.rename(f"{self._last_request.title} live")
+            self._result.rename(i18n("Live: {title}", title=self._last_request.title))
             self.changed.emit()
             yield NEXT_MS
         # The painting of an earlier stroke must not cover the stroke that was drawn meanwhile.

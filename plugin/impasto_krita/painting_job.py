@@ -120,6 +120,7 @@ class PaintingJob(QtCore.QObject):
             request.region,
             request.protected,
             time.time(),
+            of_selection=bool(self._opacity),
         )
         if self._opacity:
             request.document.refreshProjection()  # Krita has drawn the layer without its mask

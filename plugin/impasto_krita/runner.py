@@ -179,6 +179,11 @@ class Runner(QtCore.QObject):
         del self.queue[index]
         self.changed.emit()
 
+    def clear_queue(self) -> None:
+        """Remove all requests that wait."""
+        self.queue = []
+        self.changed.emit()
+
     def cancel(self) -> None:
         """Stop the painting now and add no layer; the next in the queue begins. The engine stays running."""
         if self._job is None or self._job.added:
@@ -261,6 +266,7 @@ class Runner(QtCore.QObject):
             return
         self._forget_job()
         self.fraction = 1.0
+        self.estimates.expire()  # the engine learns from each painting how long they take
         self._set_state("idle", messages.painting_done(job.done, job.note))
         self._begin_next()
 

@@ -84,14 +84,14 @@ def test_a_style_is_chosen_with_the_mouse_painted_undone_and_repeated(
     windows.xdotool("mousemove", x + width - 70, y + height - 41, "click", 1)
     wait_until(windows, lambda: len(layers(windows)) == 2)
     answer = windows.run("shown_layers", folder=str(tmp_path))
-    assert answer["layers"] == ["Photo x Rose window (50 %)", "Photo"]
+    assert answer["layers"] == ["Rose window (50 %) on Photo", "Photo"]
     assert read_layer(tmp_path, answer["result"])[..., :3].std() > 10
     press(windows, gimp, "ctrl+z")
     wait_until(windows, lambda: len(layers(windows)) == 1)
     press(windows, gimp, "ctrl+f")  # Filters > Repeat Last
-    wait_until(windows, lambda: layers(windows) == ["Photo x Rose window (50 %)", "Photo"])
+    wait_until(windows, lambda: layers(windows) == ["Rose window (50 %) on Photo", "Photo"])
     assert windows.run("paint_in_the_window", procedure="stylize-again") == ""
-    assert layers(windows) == ["Photo x Rose window (50 %) #1", "Photo x Rose window (50 %)", "Photo"]
+    assert layers(windows) == ["Rose window (50 %) on Photo #1", "Rose window (50 %) on Photo", "Photo"]
 
 
 def test_gimps_button_cancels_a_painting(windows: GimpSession, tmp_path: Path) -> None:
@@ -119,4 +119,4 @@ def test_two_paintings_at_once_both_end(windows: GimpSession, tmp_path: Path) ->
     wait_until(windows, lambda: windows.run("processes", part="impasto worker"))
     assert windows.run("paint_in_the_window", procedure="instant-style", style_network="harvest") == ""
     assert "Photo x harvest (50 %)" in layers(windows)
-    wait_until(windows, lambda: "Photo x Harvest (50 %)" in layers(windows), 120)
+    wait_until(windows, lambda: "Harvest (50 %) on Photo" in layers(windows), 120)

@@ -45,7 +45,7 @@ def test_the_zip_and_one_button_lead_to_a_painting(pictures: tuple[str, str], tm
 
             def painted() -> bool:
                 press(session, dialog, "alt+y")  # does nothing until the engine is there, or once the dialog is gone
-                return layers(session) == ["Photo x Harvest (50 %)", "Photo"]
+                return layers(session) == ["Harvest (50 %) on Photo", "Photo"]
 
             wait_until(session, painted, 180)
         finally:

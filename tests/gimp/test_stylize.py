@@ -97,7 +97,7 @@ def test_another_layer_is_the_style(
     gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path, from_the_library: np.ndarray
 ) -> None:
     answer = gimp.run("use_a_layer_as_style", picture=pictures[0], style=pictures[1], folder=str(tmp_path), **FAST)
-    assert answer["layers"] == ["Photo x Painting (50 %)", "Painting", "Photo"]
+    assert answer["layers"] == ["Painting (50 %) on Photo", "Painting", "Photo"]
     assert np.abs(read_layer(tmp_path, answer["result"])[..., :3] - from_the_library).max() <= 1
 
 
@@ -165,7 +165,7 @@ def test_the_plugins_paintings_are_styles(gimp: GimpSession, pictures: tuple[str
     answer = gimp.run(
         "stylize", picture=pictures[0], folder=str(tmp_path), style_painting="koi", **{**FAST, "quality": "instant"}
     )
-    assert answer["layers"][0] == "Photo x Koi (50 %)"
+    assert answer["layers"][0] == "Koi (50 %) on Photo"
 
 
 def test_the_engine_stays_warm(gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path) -> None:

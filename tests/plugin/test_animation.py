@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita-live")]  # a Kri
 def test_twelve_frames_become_an_animated_layer(krita: KritaSession, depth: str, profile: str) -> None:
     result = krita.run("animation.paint_twelve_frames", depth=depth, profile=profile)
     assert result["status"] == "12 frames were added."
-    assert result["names"] == ["Background", "Walk", "Walk x Harvest (50 %)", "Line art"]
+    assert result["names"] == ["Background", "Walk", "Harvest (50 %) on Walk", "Line art"]
     assert result["starts"] == 12
     assert result["keyframes"] == [0, *range(2, 15)]  # after the last one, the layer is transparent
     assert result["contents"]  # Krita shows the pixels that were written
@@ -37,7 +37,7 @@ def test_only_the_rest_is_painted_after_a_stop(krita: KritaSession) -> None:
     assert result["status"] == f"Stopped: {done} of 8 frames are done."
     assert result["can_resume"]
     assert result["names"] == ["Background", "Walk"]
-    assert result["names_with_done"] == ["Background", "Walk", "Walk x Harvest (50 %)"]
+    assert result["names_with_done"] == ["Background", "Walk", "Harvest (50 %) on Walk"]
     assert result["done_keyframes"] == list(range(done + 1))
     assert result["painted_after_resume"] == 8 - done
     assert result["same_frames"]
@@ -60,7 +60,7 @@ def test_hidden_group_with_a_mask_is_painted_as_it_was_at_the_start(krita: Krita
     result = krita.run("animation.paint_group_with_mask")
     assert result["status"] == "3 frames were added."
     assert result["starts"] == 3
-    assert result["names"] == ["Background", "Group", "Group x Harvest (0 %)"]
+    assert result["names"] == ["Background", "Group", "Harvest (0 %) on Group"]
     assert result["visible"] == [False, True]
     assert result["alphas"] == [255, 255, 255]
     assert all(abs(blue - 95) < 60 for blue in result["blue"])
@@ -80,8 +80,8 @@ def test_nothing_is_lost_when_something_is_gone(krita: KritaSession, cause: str,
     assert result["status"].startswith(status)
     assert result["can_resume"] == can_resume
     if cause == "layer removed":
-        assert result["names"] == ["Background", "Other", "Walk x Harvest (50 %)"]
+        assert result["names"] == ["Background", "Other", "Harvest (50 %) on Walk"]
     elif cause == "engine killed":
         assert result["names"] == ["Background", "Walk", "Other"]
-        assert result["names_after_resume"] == ["Background", "Walk", "Walk x Harvest (50 %)", "Other"]
+        assert result["names_after_resume"] == ["Background", "Walk", "Harvest (50 %) on Walk", "Other"]
         assert result["starts"] in (6, 7)  # the frame that was being painted, if any, is painted again

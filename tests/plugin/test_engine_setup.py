@@ -66,4 +66,4 @@ def test_setup_button_installs_a_working_engine(krita_without_engine: KritaSessi
     assert setup_server.ranges == [None, f"bytes={len(setup_server.uv) // 2}-"]
     assert result["problem"] == ""
     assert result["command"][0].startswith(str(krita_without_engine.home / "data" / "impasto-engine"))
-    assert ["Photo x Painting (50 %)"] in result["names"]
+    assert ["Painting (50 %) on Photo"] in result["names"]

@@ -19,7 +19,7 @@ def test_stop_is_prompt_adds_no_layer_and_keeps_the_engine(krita: KritaSession) 
     assert result["steps_before_answer"] <= 3  # it is cancelled within a step; others may be on their way
     assert result["engine_running"]
     assert result["problem"] == ""
-    assert ["Photo x Painting (50 %)"] in result["names_after"]
+    assert ["Painting (50 %) on Photo"] in result["names_after"]
 
 
 def test_closing_the_document_ends_the_painting_without_a_message(krita: KritaSession) -> None:
@@ -30,21 +30,21 @@ def test_result_is_added_on_top_if_the_painted_layer_is_gone(krita: KritaSession
     result = krita.run("errors.undo_content")
     assert result["removed"]
     assert result["problem"] == ""
-    assert result["names"] == ["Background", "Painting", ["Photo x Painting (50 %)"]]
+    assert result["names"] == ["Background", "Painting", ["Painting (50 %) on Photo"]]
 
 
 def test_killed_engine_is_reported_and_restarted_for_the_next_painting(krita: KritaSession) -> None:
     result = krita.run("errors.engine_killed")
     assert result["unchanged"]
     assert "engine ended unexpectedly" in result["problem"]
-    assert ["Photo x Painting (50 %)"] in result["names_after"]
+    assert ["Painting (50 %) on Photo"] in result["names_after"]
 
 
 def test_hanging_engine_is_replaced(krita: KritaSession) -> None:
     result = krita.run("errors.engine_hangs")
     assert result["idle"]
     assert result["problem"] == ""
-    assert ["Photo x Painting (50 %)"] in result["names"]
+    assert ["Painting (50 %) on Photo"] in result["names"]
 
 
 def test_engine_ends_with_krita(own_krita: KritaSession) -> None:
@@ -63,7 +63,7 @@ def test_two_windows_show_one_painting_and_one_queue(own_krita: KritaSession) ->
     assert result["labels"] == ["Add to queue", "Add to queue"]
     assert all(result["stops"])
     assert result["waiting"] == [1, 1]
-    assert result["names"][2] == ["Photo x Painting (50 %)"] * 2
+    assert result["names"][2] == ["Painting (50 %) on Photo"] * 2
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,38 @@ pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita")]
 def test_a_result_is_painted_again_only_if_the_user_chooses_it(krita: KritaSession) -> None:
     result = krita.run("history.source_survives")
     assert result["problem"] == ""
-    assert result["shown"] == ["Photo", "This result: Photo x Painting (50 %)", "Whole picture"]
-    assert result["names_after_two"][2] == ["Photo x Painting (50 %)", "Photo x Painting (70 %)"]
+    assert result["shown"][:3] == ["Photo", "This result: Painting (50 %) on Photo", "Whole picture"]
+    assert [text.strip() for text in result["shown"][3:]] == ["Painting", "Background"]
+    assert result["names_after_two"][2] == ["Painting (50 %) on Photo", "Painting (70 %) on Photo"]
     assert result["visible"] == [True]  # the group on top is that of the painted result
-    assert ["Photo x Painting (50 %) x Painting (30 %)"] in result["names"] or any(
-        "(30 %)" in str(name) for name in result["names"]
-    )
+    assert any("(30 %)" in str(name) for name in result["names"])
+
+
+def test_another_layer_is_chosen_from_the_list_of_what_is_painted(krita: KritaSession) -> None:
+    result = krita.run("history.another_source")
+    assert result["listed"] == ["Painting", "Whole picture", "Photo", "Background"]
+    assert result["styles"] == ["Photo", "Background"]  # nothing is its own style
+    assert result["has_icon"]
+    assert result["shown"] == "Photo"
+    assert result["styles_after"] == ["Painting", "Background"]
+    assert result["style"] == "Painting"
+    assert result["problem"] == ""
+    assert ["Painting (50 %) on Photo"] in result["names"]
+
+
+def test_undo_brings_a_deleted_result_back(krita: KritaSession) -> None:
+    result = krita.run("history.undone_deletion")
+    assert result["problem"] == ""
+    assert result["counts"] == [1, 2, 1, 2]
+    assert result["shown"] == [[False, True], [True, False]]
+    assert result["pictures"] == [True, True]
 
 
 def test_whole_picture_is_painted_without_its_earlier_painting(krita: KritaSession) -> None:
     result = krita.run("history.whole_picture", limit=240)
     assert result["problem"] == ""
     assert result["contents"] == [True, True]
-    assert result["names"][-1] == ["Whole picture x Painting (50 %)", "Whole picture x Painting (60 %)"]
+    assert result["names"][-1] == ["Painting (50 %) on Whole picture", "Painting (60 %) on Whole picture"]
     assert result["problem_of_empty"] == "Empty is empty. Stylize the whole picture instead?"
     assert not result["details_offered"]
     assert result["problem_after"] == ""
@@ -48,7 +67,7 @@ def test_a_click_shows_a_result_and_another_compares_it_with_the_photo(krita: Kr
     assert np.abs(faded - (photo + newest) / 2).max() <= 2
     assert result["undo"][0] == result["undo"][1]  # showing and fading are no undo steps
     assert result["exact"] == "Paint at 40 % strength"
-    assert result["names"][2][-1] == "Photo x Painting (40 %)"
+    assert result["names"][2][-1] == "Painting (40 %) on Photo"
     assert result["opacity"] == [255, 128, 255]
 
 
@@ -63,10 +82,10 @@ def test_undo_shows_the_result_before(krita: KritaSession) -> None:
 def test_results_are_kept_as_layers_restored_and_deleted(krita: KritaSession) -> None:
     result = krita.run("history.keep_and_delete", limit=240)
     assert result["problem"] == ""
-    assert result["kept"] == ["Photo x Painting (80 %)", True]
+    assert result["kept"] == ["Painting (80 %) on Photo", True]
     assert result["names"][2:] == [
-        ["Photo x Painting (40 %)", "Photo x Painting (80 %)"],
-        "Photo x Painting (80 %)",
+        ["Painting (40 %) on Photo", "Painting (80 %) on Photo"],
+        "Painting (80 %) on Photo",
         "Painting",
     ]
     assert "its layer was removed" in result["info"]
@@ -85,19 +104,20 @@ def test_yesterdays_result_is_there_with_its_settings(krita: KritaSession) -> No
     assert result["problem"] == ""
     assert result["texts"] == ["Painting\n80 %", "Painting\n40 %"]
     assert result["icons"] == [False, False]
-    assert result["shown"] == ["Photo x Painting (40 %)", True]
+    assert result["shown"] == ["Painting (40 %) on Photo", True]
     assert result["used"] == [0.4, "Painting"]
 
 
 def test_queue_is_shown_reordered_and_cleared(krita: KritaSession) -> None:
     result = krita.run("history.queue", limit=300)
     assert result["problem"] == ""
-    assert result["text"] == "Compare strengths: 25, 50, 75 %"
-    assert result["titles"] == [f"Photo x Painting ({percent} %)" for percent in (25, 50, 75)]
+    assert result["text"] == "Compare 25, 50, 75 %"
+    assert result["titles"] == [f"Painting ({percent} %) on Photo" for percent in (25, 50, 75)]
     assert result["moved"] == [75, 25, 50]
     assert result["removed"] == [75, 50]
     assert result["current"] == 75
-    assert result["names"][2] == ["Photo x Painting (75 %)", "Photo x Painting (50 %)"]
+    assert result["names"][2] == ["Painting (75 %) on Photo", "Painting (50 %) on Photo"]
+    assert result["left"] == [True, 0]
     assert not result["busy"]
     assert result["waiting"] == 0
     assert result["names_after"] == result["names"]
@@ -157,7 +177,7 @@ def test_what_was_painted_stays_the_source(krita: KritaSession) -> None:
 def test_nothing_of_a_painting_shows_in_another_document(krita: KritaSession) -> None:
     result = krita.run("history.another_document")
     assert result["previews"] == [True, False]
-    assert result["status"] == "In another picture: Photo x Painting (50 %)"
+    assert result["status"] == "In another picture: Painting (50 %) on Photo"
     assert result["problem"] == ""
     assert result["after"] == ""
 

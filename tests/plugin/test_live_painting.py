@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.krita, pytest.mark.xdist_group("krita-live")]  # a Kri
 
 def test_live_repaints_where_the_brush_stroke_was(krita: KritaSession) -> None:
     result = krita.run("live.follow_brush", limit=240)
-    assert result["names"] == ["Background", "Photo", "Photo x Harvest (50 %) live"]
+    assert result["names"] == ["Background", "Photo", "Live: Harvest (50 %) on Photo"]
     assert result["content_active"]  # the brush stays on the photo
     assert result["on"]
     assert result["status"] == "Live: follows your brush"
@@ -60,14 +60,14 @@ def test_live_follows_settings_on_the_same_layer(krita: KritaSession) -> None:
     assert result["different"] == [True, True, False]
     assert result["status"] == "Live needs an instant style: it keeps Rose window."
     assert result["status_after"] == "Live: follows your brush"
-    assert result["names"] == ["Background", "Photo", "Photo x Rose window (90 %) live"]
+    assert result["names"] == ["Background", "Photo", "Live: Rose window (90 %) on Photo"]
     assert result["undo_after"] == result["undo_before"]
 
 
 def test_live_in_the_docker_adds_no_layer_until_asked(krita: KritaSession) -> None:
     result = krita.run("live.show_in_docker", limit=240)
     assert result["size"] == [512, 384]
-    kept = "Photo x Harvest (50 %)"
+    kept = "Harvest (50 %) on Photo"
     assert result["names"] == [["Background", "Photo"], ["Background", "Photo", kept], ["Background", "Photo"]]
     assert result["canvas_is_content"]
     assert result["picture_changed"]
@@ -95,7 +95,7 @@ def test_live_paints_in_other_color_spaces(
 ) -> None:
     result = krita.run("live.color_space", limit=240, model=model, depth=depth, profile=profile)
     assert result["problem"] == ""
-    assert result["names"] == ["Background", "Photo", "Photo x Harvest (50 %) live"]
+    assert result["names"] == ["Background", "Photo", "Live: Harvest (50 %) on Photo"]
     assert result["canvas_error"] < 1
     assert result["error"] < max_error
     assert result["differs_from_content"] > 20
@@ -118,11 +118,16 @@ def test_live_panel_fits_a_narrow_docker(krita: KritaSession) -> None:
     assert result["on"]
     assert result["picture"] == [250, 188, True]  # of 512 x 384
     assert result["status"]
-    assert result["names"] == ["Background", "Photo", "Photo x Harvest (50 %)"]
+    assert result["names"] == ["Background", "Photo", "Harvest (50 %) on Photo"]
     assert result["show_in"] == "canvas"
     assert result["picture_hidden"]
     assert result["toggles"] == [False]
     assert result["off"]
+
+
+def test_picture_that_is_kept_after_live_does_not_become_the_active_layer(krita: KritaSession) -> None:
+    result = krita.run("live.keep_after_the_end")
+    assert result == {"active": "Photo", "names": ["Background", "Photo", "Harvest (50 %) on Photo"], "problem": ""}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +157,7 @@ def test_live_gives_way_to_a_painting_and_continues_after_it(krita: KritaSession
     assert result["names"] == ["Background", "Painting", "Photo"]
     assert result["same_engine"]
     assert result["on"]
-    assert result["names_after"] == ["Background", "Painting", "Photo", "Photo x Harvest (50 %) live"]
+    assert result["names_after"] == ["Background", "Painting", "Photo", "Live: Harvest (50 %) on Photo"]
     assert result["painted"]
 
 
@@ -162,10 +167,10 @@ def test_instant_style_paints_a_layer_like_any_other_style(krita: KritaSession) 
     assert result["selected"] == "Rose window"
     assert not result["estimate_visible"]
     assert not result["train_visible"]
-    assert result["names"] == ["Background", "Photo", ["Photo x Rose window (50 %)"]]
+    assert result["names"] == ["Background", "Photo", ["Rose window (50 %) on Photo"]]
     assert result["status"].startswith("Done in")
     assert result["decoded"] == 0  # the history of the document is known
-    assert result["names_with_live"] == [*result["names"], "Photo x Rose window (50 %) live"]  # above the group of results
+    assert result["names_with_live"] == [*result["names"], "Live: Rose window (50 %) on Photo"]  # above the group of results
     assert result["names_after_undo"] == ["Background", "Photo"]
 
 
@@ -174,7 +179,7 @@ def test_style_is_trained_while_another_painting_is_made(krita: KritaSession) ->
     assert result["problem"] == ""
     assert result["button_text"] == "Finish now"
     assert result["status"].startswith("Learning My painting: ")
-    assert result["names_meanwhile"][-1] == ["Photo x Harvest (50 %)"]
+    assert result["names_meanwhile"][-1] == ["Harvest (50 %) on Photo"]
     assert result["final_status"] == "My painting is an instant style now."
     assert result["selected"] == "My painting"
-    assert result["names"][-1] == ["Photo x Harvest (50 %)", "Photo x My painting (50 %)"]
+    assert result["names"][-1] == ["Harvest (50 %) on Photo", "My painting (50 %) on Photo"]

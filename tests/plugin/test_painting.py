@@ -31,10 +31,10 @@ def color_distance(a: np.ndarray, b: np.ndarray) -> float:
 def test_menu_action_paints_active_layer_in_style_of_another(krita: KritaSession) -> None:
     result = krita.run("painting.by_menu_action")
     assert result["problem"] == ""
-    assert result["names"] == ["Background", "Photo", ["Photo x Painting (60 %)"], "Painting"]
+    assert result["names"] == ["Background", "Photo", ["Painting (60 %) on Photo"], "Painting"]
     assert result["unchanged"]
     assert result["hidden"]
-    assert result["names_after_repeating"][2] == ["Photo x Painting (60 %)"] * 2
+    assert result["names_after_repeating"][2] == ["Painting (60 %) on Photo"] * 2
     assert result["visible"] == [False, True]  # the newest only
     assert result["same_active"]
     assert result["undo_steps"] == ["Add Layer"] * 2  # one for each painting, also for the first with its group
@@ -43,7 +43,7 @@ def test_menu_action_paints_active_layer_in_style_of_another(krita: KritaSession
 def test_docker_paints_and_one_undo_removes_the_result(krita: KritaSession) -> None:
     result = krita.run("painting.by_docker")
     assert result["problem"] == ""
-    assert result["names"] == ["Background", "Photo", ["Photo x Painting (50 %)"], "Painting"]
+    assert result["names"] == ["Background", "Photo", ["Painting (50 %) on Photo"], "Painting"]
     assert result["bounds"] == [96, 64]
     assert max(result["preview"][:2]) <= 512
     assert re.fullmatch(r"About \d+ (s|min) at 64 x 43 px \(\d\.\d GB\), then enlarged 1\.5 x", result["estimate"])
@@ -61,7 +61,7 @@ def test_a_small_result_is_refined_to_the_size_of_its_layer(krita: KritaSession)
     assert result["offered"] == [True, False]
     assert "128 x 96 px, enlarged 2.0 x" in result["info"]
     assert [status.split(" painted at ")[1] for status in result["statuses"]] == ["128 x 96 px", "256 x 192 px"]
-    assert result["name"] == "Photo x Painting (50 %), refined"
+    assert result["name"] == "Painting (50 %, refined) on Photo"
     assert result["unchanged"]
     first, refined = (decode(result[name], 256, 192).astype(np.uint8)[..., :3] for name in ("first", "refined"))
     images = [Image.fromarray(pixels).resize((128, 96), Image.Resampling.BICUBIC) for pixels in (first, refined)]
@@ -153,7 +153,7 @@ def test_two_styles_are_mixed_or_painted_in_regions(krita: KritaSession) -> None
     result = krita.run("painting.two_styles")
     assert result["problem"] == ""
     assert result["options"]["style_weights"] == [0.75, 0.25]
-    assert ["Photo x Painting + Third (50 %)"] in result["names"]
+    assert ["Painting + Third (50 %) on Photo"] in result["names"]
     assert {name: result["second_options"][name] for name in ("padding", "style_loss")} == {
         "padding": "circular",
         "style_loss": "moments",

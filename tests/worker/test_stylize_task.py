@@ -13,6 +13,7 @@ from PIL import Image
 
 from impasto.images.picture import Picture, to_uint
 from impasto.worker.protocol import Header
+from impasto.worker.stylize_task import Pace
 from tests.conftest import scene
 from tests.helpers import Client
 from tests.worker.conftest import SIZE, bgra, received_image
@@ -51,6 +52,28 @@ def test_the_first_preview_is_the_instant_result(client: Client) -> None:
     difference = np.abs(np.frombuffer(first, np.uint8).reshape(height, width, 4) - np.asarray(result, float))
     assert difference.mean() < 8
     assert {preview[:2] for preview in previews} == {(width, height)}  # smaller ones look worse
+
+
+def test_estimates_learn_from_paintings(client: Client, settings: dict[str, Any]) -> None:
+    pace = Pace()
+    assert pace.factor == 1
+    pace.learn(10, 20)
+    assert pace.factor == 2
+    pace.learn(10, 5)
+    assert pace.factor == 1
+    pace.learn(10, 1000)  # something else has had the processor
+    assert pace.factor == 2
+
+    def estimated() -> Header:
+        client.send({"op": "estimate", "width": 800, "height": 600, "options": settings})
+        return client.read_until("estimate")[-1][0]
+
+    before = estimated()
+    client.send_image(44, "content", bgra())
+    client.send_image(44, "style", bgra(5))
+    client.run_job(44, settings)
+    after = estimated()
+    assert after["seconds"] != before["seconds"]
 
 
 @pytest.mark.usefixtures("vgg16")

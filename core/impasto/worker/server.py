@@ -22,7 +22,7 @@ from .channel import Cancelled, Connection, JobChannel
 from .job import Job, parse_options
 from .live_task import LiveTask, paint_feedforward, parse_sequence
 from .protocol import PROTOCOL, Header
-from .stylize_task import send_estimate, send_faces, stylize
+from .stylize_task import Pace, send_estimate, send_faces, stylize
 from .training_task import train
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Worker:
         self._connection = Connection(incoming, outgoing, on_disconnect)
         self._jobs: dict[int, Job] = {}  # jobs whose images are arriving; frames of two jobs may alternate
         self._live: LiveTask | None = None
+        self._pace = Pace()
 
     def serve(self) -> int:
         """Handle frames until the incoming stream ends, and return the exit status. `hello` is sent before torch is loaded."""
@@ -121,7 +122,7 @@ class Worker:
                 self._live = None
             channel.send("cancelled")
         elif op == "estimate":
-            send_estimate(header, channel, cache)
+            send_estimate(header, channel, cache, self._pace)
         elif op in network_library.OPS:
             network_library.handle(header, self._connection)
         elif op == "nets":
@@ -154,7 +155,7 @@ class Worker:
         elif header.get("sequence") is not None and (not job.style_network or header.get("live")):
             raise OptionError("only a trained network paints films, and not live: send a style with `net`, without `live`")
         elif not job.style_network:
-            stylize(job, header, channel, cache)
+            stylize(job, header, channel, cache, self._pace)
         elif header.get("live"):
             self._live = LiveTask.start(job, parse_options(header), channel)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,32 @@ if TYPE_CHECKING:
 _PREVIEW_INTERVAL = 0.5
 #: The largest `style_scale`
 _MAX_STYLE_SCALE = 4.0
+#: How far one painting may correct the estimates, as a factor. It may have had a rival for the processor.
+_MAX_CORRECTION = 4.0
 
 
-def stylize(job: Job, header: Header, channel: JobChannel, cache: ModelCache) -> None:
+class Pace:
+    """How long paintings take on this computer, compared with their forecasts: learned from those that are done."""
+
+    def __init__(self) -> None:
+        self._factor: float | None = None  # None: nothing was painted yet
+
+    @property
+    def factor(self) -> float:
+        """By which a forecast is multiplied"""
+        return 1.0 if self._factor is None else self._factor
+
+    def learn(self, forecast: float, actual: float) -> None:
+        """Note how many seconds a painting has taken. The last ones count most."""
+        factor = min(max(actual / forecast, 1 / _MAX_CORRECTION), _MAX_CORRECTION)
+        self._factor = factor if self._factor is None else math.sqrt(self._factor * factor)
+
+
+def stylize(job: Job, header: Header, channel: JobChannel, cache: ModelCache, pace: Pace) -> None:
     """Stylize the job's content and send the result; the first preview is the instant result.  Raises ImpastoError, Cancelled.
 
     header: of the `start` frame; cache: weights, network and style statistics, kept from job to job
+    pace: learns from this painting
     """
     from ..api import create_run
     from ..images.tileable import Tileable
@@ -64,6 +85,7 @@ def stylize(job: Job, header: Header, channel: JobChannel, cache: ModelCache) ->
     seconds = time.monotonic() - start
     fields: dict[str, Any] = {"network": result.options.network, "can_be_refined": options.can_be_refined}
     channel.send("done", **fields, seconds=seconds, width=width, height=height)
+    pace.learn(run.forecast.seconds, last.seconds)
 
 
 def stroke_scale(scale: float, style: Picture, part: Picture, whole_side: int) -> float:
@@ -86,7 +108,7 @@ def send_faces(job: Job, channel: JobChannel) -> None:
     channel.send("faces", faces=[[*outline.center, *outline[1:]] for outline in outlines])
 
 
-def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> None:
+def send_estimate(header: Header, channel: JobChannel, cache: ModelCache, pace: Pace) -> None:
     """Send the size, time and memory that a painting of this content size would take, or why it cannot be made."""
     from ..optimization.forecast import forecast
     from ..options import resolve_options
@@ -99,6 +121,7 @@ def send_estimate(header: Header, channel: JobChannel, cache: ModelCache) -> Non
         options = resolve_options(parse_options(header))
         fields["size"] = options.size
         fields |= forecast((width, height), options, network_loaded=cache.is_loaded(options))._asdict()
+        fields["seconds"] *= pace.factor
     except ImpastoError as error:  # the reply is not an `error` frame: the job goes on and may be estimated again
         fields["text"] = str(error)
     channel.send("estimate", **fields)

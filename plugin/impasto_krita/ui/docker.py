@@ -35,7 +35,7 @@ from .training_panel import TrainingPanel
 
 #: The options under "More", by the engine's names
 MORE_OPTIONS = ("style_scale", "style_loss", "padding", "preset", "seed")
-#: The strengths that "Compare strengths" paints
+#: The strengths that "Compare" paints
 COMPARED_STRENGTHS = (0.25, 0.5, 0.75)
 #: Height of what scrolls in a low docker, in pixels
 _MIN_SCROLL_HEIGHT = 120
@@ -54,7 +54,7 @@ class ImpastoDocker(DockWidget):
         self._shown_document: Document | None = None
         self._has_live = False  # whether Live was last switched on in this docker
         self.source_row = SourceRow()
-        self.form = Form(MORE_OPTIONS)
+        self.form = Form(MORE_OPTIONS, COMPARED_STRENGTHS)
         self._preview = Preview()
         self._progress_bar = QtWidgets.QProgressBar()
         self._progress_bar.setRange(0, 1000)
@@ -62,10 +62,6 @@ class ImpastoDocker(DockWidget):
         self._progress_bar.setMaximumHeight(8)
         self._button = button(i18n("Stylize"), "button", self._on_button)
         self._button.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
-        self._button_menu = _menu_button(
-            "button_menu",
-            {i18n("Compare strengths: {values} %", values=_percents(COMPARED_STRENGTHS)): self._compare_strengths},
-        )
         self._stop = button(i18n("Stop"), "stop", self._runner.cancel)
         self._stop.setToolTip(i18n("Stop this painting, and add no layer."))
         self._queue = QueuePanel()
@@ -95,6 +91,7 @@ class ImpastoDocker(DockWidget):
             picker.network_renamed.connect(self._runner.rename_network)
             picker.network_deleted.connect(self._runner.delete_network)
         self.form.changed.connect(self._on_form_changed)
+        self.form.comparison_requested.connect(self._compare_strengths)
         self._runner.training.trained.connect(self._on_trained)
         connect_faces(self.form)
         self._runner.setup.log.connect(self._setup.add_log_line)
@@ -117,17 +114,17 @@ class ImpastoDocker(DockWidget):
             self.source_row,
             QtWidgets.QLabel(i18n("Style")),
             self.form,
+            self._live,
+            self._training,
+            self._animation,
             self._preview,
             self._queue,
             self._results,
-            self._live,
-            self._animation,
-            self._training,
             self._help,
         ).addStretch(1)
         paint_row = QtWidgets.QHBoxLayout()
         paint_row.setSpacing(1)
-        for widget in (self._button, self._button_menu, self._stop):
+        for widget in (self._button, self._stop):
             paint_row.addWidget(widget)
         _fill(bar, self._estimate, self._progress_bar, self._status, self._problem, paint_row)  # the button stays where it is
         bar.setMinimumWidth(_MIN_WIDTH)  # a wider docker would resize the canvas, which takes Krita long
@@ -335,23 +332,3 @@ def _fill(widget: QtWidgets.QWidget, *items: QtWidgets.QWidget | QtWidgets.QLayo
         else:
             column.addWidget(item)
     return column
-
-
-def _percents(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{100 * value:.0f}" for value in values)
-
-
-def _menu_button(name: str, entries: dict[str, Any]) -> QtWidgets.QToolButton:
-    """A small button with a menu.  entries: text -> function"""
-    created = QtWidgets.QToolButton()
-    created.setObjectName("impasto_" + name)
-    created.setArrowType(QtCore.Qt.ArrowType.DownArrow)
-    created.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
-    created.setToolTip(i18n("More ways to stylize"))
-    menu = QtWidgets.QMenu(created)
-    for text, function in entries.items():
-        action = menu.addAction(text)
-        assert action is not None
-        action.triggered.connect(function)
-    created.setMenu(menu)
-    return created

@@ -28,22 +28,27 @@ _STORE_DELAY_MS = 400
 
 
 class Form(QtWidgets.QWidget):
-    """The style and the options. Signal: `changed` when any of them has changed."""
+    """The style and the options.
 
-    changed = QtCore.pyqtSignal()
+    Signals: `changed` when any of them has changed, `comparison_requested` when the user wants several strengths painted.
+    """
 
-    def __init__(self, more_options: Sequence[str] = ()) -> None:
-        """more_options: shown in a section that can be expanded, with a second style; without them there is no such section"""
+    changed, comparison_requested = QtCore.pyqtSignal(), QtCore.pyqtSignal()
+
+    def __init__(self, more_options: Sequence[str] = (), compared_strengths: Sequence[float] = ()) -> None:
+        """more_options: shown in a section that can be expanded, with a second style; without them there is no such section
+
+        compared_strengths: what the button below the strength says; without them there is no such button
+        """
         super().__init__()
-        self._more_options = more_options
+        self._more_options, self._compared_strengths = more_options, compared_strengths
         self._fields: dict[str, Field] = {}
         self._finds_faces = False
         self.style_picker = StyleChooser()
         self.style_picker.setToolTip(i18n("The style: a layer, which may be hidden, a picture or an instant style."))
         self.second_picker = StyleChooser("second_style", i18n("None"))
         self.second_picker.setToolTip(i18n("A second style, mixed with the first"))
-        self.region_picker = AreaPicker(i18n("Everywhere"))
-        self.region_picker.setObjectName("impasto_region")
+        self.region_picker = AreaPicker("region", i18n("Everywhere"))
         self.region_picker.setToolTip(
             i18n(
                 "Where the second style goes: the opaque pixels of a layer, the light ones of a fully opaque layer, or a mask"
@@ -51,8 +56,7 @@ class Form(QtWidgets.QWidget):
         )
         self.keep_faces = KeepFaces()
         self.keep_faces.setVisible(False)
-        self.protect_picker = AreaPicker(i18n("Nothing else"))
-        self.protect_picker.setObjectName("impasto_protect")
+        self.protect_picker = AreaPicker("protect", i18n("No layer"))
         self.protect_picker.setToolTip(
             i18n(
                 "What else keeps its shapes, such as a dog or a name: the opaque pixels of a layer, the light ones of a fully "
@@ -115,6 +119,10 @@ class Form(QtWidgets.QWidget):
                     label = QtWidgets.QLabel(field.title)
                     label.setToolTip(field.help)
                     layout.addRow(label, field.widget)
+                    if name == "strength" and self._compared_strengths:
+                        compare = _compare_button(self._compared_strengths)
+                        compare.clicked.connect(self.comparison_requested)
+                        layout.addRow("", compare)
         self._update_enabled()
 
     @property
@@ -238,6 +246,14 @@ class Form(QtWidgets.QWidget):
             widget.setEnabled(two_styles)
         for name, field in self._fields.items():
             field.widget.setEnabled(not instant or name in _NETWORK_OPTIONS or (name == "quality" and has_picture))
+
+
+def _compare_button(strengths: Sequence[float]) -> QtWidgets.QToolButton:
+    button = QtWidgets.QToolButton()
+    button.setObjectName("impasto_compare_strengths")
+    button.setText(i18n("Compare {values} %", values=", ".join(f"{100 * value:.0f}" for value in strengths)))
+    button.setToolTip(i18n("Paint it at each of these strengths, one after another."))
+    return button
 
 
 def _expand_button(section: QtWidgets.QWidget) -> QtWidgets.QToolButton:

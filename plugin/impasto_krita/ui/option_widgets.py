@@ -147,6 +147,18 @@ class SizeChoice(QtWidgets.QComboBox):
             if value in self._seconds:
                 text += f" ({format_seconds(self._seconds[value])})"
             self.setItemText(index, text)
+        self._hide_repetitions()
+
+    def _hide_repetitions(self) -> None:
+        """List only one of several sizes that are painted alike, because the layer has no more pixels: the full one."""
+        view = self.view()
+        if not isinstance(view, QtWidgets.QListView) or not min(self._layer_size):
+            return
+        full = painted_side(FULL_SIZE, self._layer_size)
+        for index in range(self.count()):
+            value = self.itemData(index)
+            is_repetition = value != FULL_SIZE and painted_side(value, self._layer_size) == full
+            view.setRowHidden(index, is_repetition and index != self.currentIndex())
 
 
 class PercentSlider(QtWidgets.QWidget):

@@ -26,8 +26,9 @@ class QueuePanel(QtWidgets.QWidget):
         assert model is not None
         model.rowsMoved.connect(self._on_moved)
         self._remove_button = button(i18n("Remove"), "remove_queued", self._remove)
-        self._clear_button = button(i18n("Stop all"), "stop_all", self._runner.cancel_all)
-        self._clear_button.setToolTip(i18n("Empty the queue, and stop the painting in progress."))
+        self._remove_button.setToolTip(i18n("Remove the selected painting from the queue."))
+        self._clear_button = button(i18n("Clear queue"), "clear_queue", self._runner.clear_queue)
+        self._clear_button.setToolTip(i18n("Remove all paintings that wait. The one in progress goes on."))
         row = QtWidgets.QHBoxLayout()
         row.addWidget(self._remove_button)
         row.addWidget(self._clear_button)

@@ -206,8 +206,9 @@ class ResultsPanel(QtWidgets.QWidget):
 
 
 def describe(result: Result) -> str:
-    """One line about a result: `Coffee x Harvest (50 %), 512 x 384 px, enlarged 5.9 x, 40 s`"""
-    text = i18n("{title}, {width} x {height} px", title=result.title, width=result.width, height=result.height)
+    """One line about a result: `Harvest (50 %) on Coffee, 512 x 384 px, enlarged 5.9 x, 40 s`"""
+    title = i18n("{title}, a selection", title=result.title) if result.of_selection else result.title
+    text = i18n("{title}, {width} x {height} px", title=title, width=result.width, height=result.height)
     if result.enlargement > 1.05:
         text += i18n(", enlarged {factor} x", factor=f"{result.enlargement:.1f}")
     text = i18n("{text}, {seconds}", text=text, seconds=format_seconds(result.seconds))

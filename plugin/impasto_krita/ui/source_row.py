@@ -1,4 +1,4 @@
-"""What is painted: the active layer, the whole picture, or a result; and how much of it."""
+"""What is painted: the active layer, another layer, the whole picture, or a result; and how much of it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any, NamedTuple
 from krita import Document, Node
 
 from impasto_client.errors import PluginError
+from impasto_client.geometry import Rect
 from impasto_client.i18n import i18n
 
 from .. import layers
 from ..document_history import DocumentHistory
 from ..qt import QtCore, QtGui, QtWidgets
-from .area_picker import layer_icon
+from .layer_combo_box import LayerComboBox
 
 _ICON_SIDE = 32
+#: What can be painted beside a layer that is not active yet
+_MODES = ("layer", "result", "whole")
 
 
 class Source(NamedTuple):
@@ -50,17 +53,14 @@ class SourceRow(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._choice = QtWidgets.QComboBox()
-        self._choice.setObjectName("impasto_source")
-        self._choice.setIconSize(QtCore.QSize(_ICON_SIDE, _ICON_SIDE))
-        self._choice.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._choice.setMinimumContentsLength(8)
+        self._choice = _SourceChoice()
         self._choice.setToolTip(i18n("What is painted. A result is never painted again, unless you choose it here."))
-        self._choice.activated.connect(self._on_chosen)
+        self._choice.picked.connect(self._on_picked)
         self._area = QtWidgets.QLabel()
         self._area.setObjectName("impasto_area")
         self._area.setEnabled(False)  # drawn in gray
-        self._entries: list[tuple[str, str, str]] = []  # (mode, key, text)
+        self._document: Document | None = None
+        self._entries: list[tuple[str, str, str]] = []  # (mode, key, text); the mode of a layer that is not active is ""
         self._outdated = False  # the thumbnails are
         self._mode = "layer"
         self._active = ""  # key of the active layer
@@ -76,7 +76,9 @@ class SourceRow(QtWidgets.QWidget):
         return next((key for mode, key, _ in self._entries if mode == self._mode), "")
 
     def refresh(self, document: Document | None, history: DocumentHistory | None) -> None:
-        """Show what would be painted now."""
+        """Show what would be painted now, and what else could be."""
+        if self._choice.popup_open:
+            return
         entries: list[tuple[str, str, str]] = []
         nodes: dict[str, Node] = {}
         active = ""
@@ -95,19 +97,27 @@ class SourceRow(QtWidgets.QWidget):
                     nodes[active] = active_node
             if layers.WHOLE_PICTURE not in nodes:
                 entries.append(("whole", layers.WHOLE_PICTURE, i18n("Whole picture")))
+            for depth, node in layers.visible_layers(document):
+                if layers.node_key(node) not in (entries[0][1], active) and not history.source_of(node):
+                    entries.append(("", layers.node_key(node), "    " * depth + node.name()))
+        else:
+            entries.append(("layer", "", i18n("No picture is open")))
         if active != self._active:
             self._active = active
             if self._mode == "result":
                 self._mode = "layer"
-        is_another = entries != self._entries
+        is_another = entries != self._entries or document != self._document
         if is_another or self._outdated:
-            self._entries, self._outdated = entries, False
+            self._document, self._entries, self._outdated = document, entries, False
             self._choice.clear()
             for mode, key, text in entries:
-                icon = layer_icon(nodes[key], _ICON_SIDE, self._choice.devicePixelRatioF()) if key in nodes else QtGui.QIcon()
-                self._choice.addItem(icon, text, mode)
+                icon = self._choice.layer_icon(nodes[key]) if key in nodes else QtGui.QIcon()
+                self._choice.addItem(icon, text, mode or key)
+            self._choice.show_layers(document, [key for mode, key, _ in entries if not mode])
         self._choice.setCurrentIndex(max(0, self._choice.findData(self._mode)))
-        self._area.setText("" if document is None else _describe_area(document))
+        selected = layers.selected_rect(document) if document is not None else None
+        self._area.setText("" if document is None else _describe_area(document, selected))
+        self._area.setToolTip(i18n("A little more is painted around it, so that it fits in.") if selected is not None else "")
         self._area.setVisible(document is not None)
         if is_another:
             self.changed.emit()
@@ -126,13 +136,35 @@ class SourceRow(QtWidgets.QWidget):
         super().enterEvent(event)
         self._outdated = True
 
-    def _on_chosen(self, index: int) -> None:
-        self._mode = self._choice.itemData(index)
+    def _on_picked(self) -> None:
+        """A layer that was not the active one becomes it: the active layer is painted, unless the user chooses otherwise."""
+        chosen = self._choice.currentData()
+        node = layers.find_node(self._document, chosen) if self._document is not None else None
+        if chosen in _MODES:
+            self._mode = chosen
+        elif node is not None and self._document is not None:
+            self._document.setActiveNode(node)
+            self._mode = "layer"
         self.changed.emit()
 
 
-def _describe_area(document: Document) -> str:
-    selected = layers.selected_rect(document)
+class _SourceChoice(LayerComboBox):
+    """Draws the thumbnails of the layers that are not active when the list is opened."""
+
+    def __init__(self) -> None:
+        super().__init__("source", _ICON_SIDE)
+        self._layers: tuple[Document | None, list[str]] = (None, [])
+
+    def show_layers(self, document: Document | None, keys: list[str]) -> None:
+        """keys: of the layers that are listed beside the others"""
+        self._layers = document, keys
+
+    def showPopup(self) -> None:
+        self.draw_icons(*self._layers)
+        super().showPopup()
+
+
+def _describe_area(document: Document, selected: Rect | None) -> str:
     if selected is not None:
         return i18n("Selection: {width} x {height} px", width=selected.width, height=selected.height)
     return i18n("{width} x {height} px", width=document.width(), height=document.height())

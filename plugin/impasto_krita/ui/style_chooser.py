@@ -118,8 +118,10 @@ class StyleChooser(QtWidgets.QWidget):
             self._update()
 
     def set_source_layer(self, key: str) -> None:
-        """The layer that is painted, if that is not the active one. It is never the style by default either."""
-        self._source = key
+        """The layer that is painted. It is not listed, unless the user has chosen it."""
+        if key != self._source:
+            self._source = key
+            self._update()
 
     def refresh(self, document: Document | None) -> None:
         """List the document's layers and the library again if they have changed."""
@@ -185,9 +187,11 @@ class StyleChooser(QtWidgets.QWidget):
 
     def _list(self) -> None:
         entries = [StyleEntry("none", "", self._none_label)] if self._none_label else []
-        results = self._result_layers()
+        hidden = self._result_layers()
+        if f"layer:{self._source}" not in self._wanted:
+            hidden.add(self._source)
         entries += [
-            StyleEntry("layer", f"layer:{key}", name, layer_key=key) for _, key, name in self._layers if key not in results
+            StyleEntry("layer", f"layer:{key}", name, layer_key=key) for _, key, name in self._layers if key not in hidden
         ]
         self._revision = self._library.revision
         listed = self._library.entries()
@@ -317,15 +321,19 @@ class StyleChooser(QtWidgets.QWidget):
         assert event is not None
         if event.matches(QtGui.QKeySequence.StandardKey.Paste):
             self._imports.paste()
+        elif event.key() == QtCore.Qt.Key.Key_Escape and self.button.isChecked():
+            self.button.setFocus()
+            self.button.setChecked(False)
         else:
             super().keyPressEvent(event)
 
     def event(self, event: QtCore.QEvent | None) -> bool:
-        """Keep Ctrl+V from Krita's shortcuts, while one of the chooser's widgets has the focus."""
-        override, paste = QtCore.QEvent.Type.ShortcutOverride, QtGui.QKeySequence.StandardKey.Paste
-        if isinstance(event, QtGui.QKeyEvent) and event.type() == override and event.matches(paste):
-            event.accept()
-            return True
+        """Keep Ctrl+V, and Escape while the grid is open, from Krita's shortcuts, if the focus is in the chooser."""
+        if isinstance(event, QtGui.QKeyEvent) and event.type() == QtCore.QEvent.Type.ShortcutOverride:
+            closes = event.key() == QtCore.Qt.Key.Key_Escape and self.button.isChecked()
+            if closes or event.matches(QtGui.QKeySequence.StandardKey.Paste):
+                event.accept()
+                return True
         return super().event(event)
 
     def dragEnterEvent(self, event: QtGui.QDragEnterEvent | None) -> None:

@@ -261,6 +261,12 @@ class StyleGrid(QtWidgets.QWidget):
 
     def _forget_menu(self) -> None:
         self._menu = None
+        QtCore.QTimer.singleShot(0, self._select_chosen)  # after the action that was chosen
+
+    def _select_chosen(self) -> None:
+        """Select the styles in use again, and not the one that the menu was about."""
+        if not self.busy:
+            self.view.select(self.view.chosen, "", scroll=False)
 
 
 def _matches(entry: StyleEntry, chosen: Any) -> bool:

@@ -111,7 +111,7 @@ def read_frames(doc, layer, moments):
 
 
 def find_painted(doc):
-    return next((node for node in doc.rootNode().childNodes() if " x " in node.name()), None)
+    return next((node for node in doc.rootNode().childNodes() if " on " in node.name()), None)
 
 
 def keyframes(layer, count=40):

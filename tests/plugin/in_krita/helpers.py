@@ -175,7 +175,7 @@ def results(doc):
     return [] if group is None else group.childNodes()
 
 
-def find_result(doc, text=" x "):
+def find_result(doc, text=" on "):
     """The topmost layer with this text in its name, or None"""
     nodes = [*doc.rootNode().childNodes(), *results(doc)]
     return next((node for node in reversed(nodes) if text in node.name()), None)

@@ -65,10 +65,68 @@ def source_survives():
     names = layer_names(doc)
     _poll()
     yield (lambda: source.itemText(1).startswith("This result")), 10
-    source.setCurrentIndex(1)
-    source.activated.emit(1)
+    _choose_source("result")
     yield from paint(style, strength=0.3)
     return {**state(doc), "shown": shown, "names_after_two": names, "visible": [node.visible() for node in results(doc)]}
+
+
+def _choose_source(entry):
+    """entry: `whole`, `result`, or the key of a layer that is not active"""
+    source = find_child(get_docker(), "source")
+    index = source.findData(entry)
+    source.setCurrentIndex(index)
+    source.activated.emit(index)
+
+
+def another_source():
+    """Import a layer, which makes it the active one, and choose the photo from the list of what is painted"""
+    doc = yield from document()
+    content, style = yield from add_photo_and_painting(doc)
+    yield from activate(doc, style)
+    yield from show_docker()
+    _poll()
+    source, picker = find_child(get_docker(), "source"), get_docker().form.style_picker
+    grid = [entry.name for entry in picker.grid._entries if entry.kind == "layer"]
+    result = {"listed": [source.itemText(index) for index in range(source.count())], "styles": grid}
+    source.showPopup()
+    yield 0.5
+    result["has_icon"] = not source.itemIcon(source.findData(plugin().layers.node_key(content))).isNull()
+    source.hidePopup()
+    yield 0.2
+    _choose_source(plugin().layers.node_key(content))
+    yield (lambda: doc.activeNode() is not None and doc.activeNode().name() == "Photo"), 10
+    _poll()
+    result["shown"] = source.currentText()
+    result["styles_after"] = [entry.name for entry in picker.grid._entries if entry.kind == "layer"]
+    result["style"] = picker.style_source().name
+    yield from press_stylize(style)
+    yield is_idle, 90
+    return {**state(doc), **result}
+
+
+def undone_deletion():
+    """Delete the result that is shown and take it back, then the one before it"""
+    doc = yield from document()
+    _, style = yield from add_photo_and_painting(doc)
+    for strength in (0.3, 0.6):
+        yield from paint(style, strength=strength)
+    yield (lambda: all(result.picture_bytes for result in get_runner().histories.of(doc).history.results)), 30
+    listed, counts, shown, pictures = find_child(get_docker(), "results"), [], [], []
+    for row in (0, 1):
+        _poll()
+        if row:
+            _click_result(row)
+        number = listed.item(row).data(QtCore.Qt.ItemDataRole.UserRole)
+        _press("delete_result")
+        yield 0.5
+        _poll()
+        counts.append(listed.count())
+        yield from undo()
+        _poll()
+        counts.append(listed.count())
+        shown.append([node.visible() for node in results(doc)])
+        pictures.append(len(doc.annotation(f"impasto/picture-{number}")) > 0)
+    return {**state(doc), "counts": counts, "shown": shown, "pictures": pictures}
 
 
 @contextlib.contextmanager
@@ -100,9 +158,7 @@ def whole_picture():
     yield from show_docker()
     with _recorded_stripes() as sent:
         _poll()
-        source = find_child(get_docker(), "source")
-        source.setCurrentIndex(source.count() - 1)
-        source.activated.emit(source.count() - 1)
+        _choose_source("whole")
         contents = []
         for strength in (0.5, 0.6):
             sent.clear()
@@ -271,16 +327,16 @@ def tomorrow():
 
 
 def queue():
-    """Compare three strengths, change their order, remove one, and stop all"""
+    """Compare three strengths, change their order, remove one, and clear the queue"""
     doc = yield from document()
     _, style = yield from add_photo_and_painting(doc)
     yield from press_stylize(style, size=128, iterations=40)
     yield (lambda: get_runner().state == "painting"), 90
     docker, runner = get_docker(), get_runner()
-    menu = find_child(docker, "button_menu").menu()
-    menu.actions()[0].trigger()
+    compare = find_child(docker, "compare_strengths")
+    compare.click()
     queued = find_child(docker, "queue")
-    result = {"text": menu.actions()[0].text(), "titles": [queued.item(row).text() for row in range(queued.count())]}
+    result = {"text": compare.text(), "titles": [queued.item(row).text() for row in range(queued.count())]}
     model = queued.model()
     model.moveRow(QtCore.QModelIndex(), 2, QtCore.QModelIndex(), 0)  # as a drag does
     result["moved"] = [round(100 * request.options["strength"]) for request in runner.queue]
@@ -293,9 +349,11 @@ def queue():
     yield is_idle, 120
     yield 0.3
     result["names"] = layer_names(doc)
-    menu.actions()[0].trigger()
+    compare.click()
     yield (lambda: runner.state == "painting"), 90
-    _press("stop_all")
+    _press("clear_queue")
+    result["left"] = [runner.busy, len(runner.queue)]
+    _press("stop")
     yield 0.3
     return {**state(doc), **result, "busy": runner.busy, "waiting": len(runner.queue), "names_after": layer_names(doc)}
 
@@ -340,7 +398,7 @@ def refined_whole_picture():
     _, style = yield from add_photo_and_painting(doc)
     yield from show_docker()
     _poll()
-    get_docker().source_row._on_chosen(find_child(get_docker(), "source").count() - 1)
+    _choose_source("whole")
     _select(doc, 100, 60, 60, 60)
     doc.waitForDone()
     expected = bytes(doc.pixelData(36, 0, 188, 184)).hex()
@@ -466,12 +524,12 @@ def live_beside_results():
     group, visible = find_group(doc), []
     visible.append(group.visible())
     _press("live")
-    yield (lambda: find_result(doc, "live") is not None), 90
+    yield (lambda: find_result(doc, "Live:") is not None), 90
     visible.append(group.visible())
     _press("live")
     yield 0.3
     visible.append(group.visible())
-    left = find_result(doc, "live")
+    left = find_result(doc, "Live:")
     left_visible = [left.visible()]
     keep_hidden = find_child(docker, "live_keep").isHidden()
     _poll()

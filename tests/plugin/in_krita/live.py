@@ -95,9 +95,9 @@ def start_live(network="harvest", show_in="canvas", space=("RGBA", "U8", SRGB), 
     find_child(docker, "live").click()
     yield (lambda: "follows" in get_runner().live.status), 60
     yield (lambda: get_runner().live.picture is not None and not get_runner().live._job.complete), 60
-    yield (lambda: find_result(doc, "live") is not None or show_in == "docker"), 60
+    yield (lambda: find_result(doc, "Live:") is not None or show_in == "docker"), 60
     yield 0.3
-    return doc, content, find_result(doc, "live"), time.monotonic() - start
+    return doc, content, find_result(doc, "Live:"), time.monotonic() - start
 
 
 def add_converted_layer(doc, colors):
@@ -341,9 +341,9 @@ def show_in_docker():
     yield from undo()
     result["names"].append(layer_names(doc))
     live.show_in = "canvas"
-    yield (lambda: find_result(doc, "live") is not None), 30
+    yield (lambda: find_result(doc, "Live:") is not None), 30
     yield 1
-    painted = find_result(doc, "live")
+    painted = find_result(doc, "Live:")
     result["shown"] = [painted.visible(), canvas_pixels(doc) == kept_pixels, doc.activeNode() == content, undo_text()]
     live.show_in = "docker"
     yield (lambda: not painted.visible()), 30
@@ -458,7 +458,7 @@ def panel():
     yield 0.5
     result["names"] = layer_names(doc)
     find_child(shown, "live_canvas").click()
-    yield (lambda: find_result(doc, "live") is not None), 30
+    yield (lambda: find_result(doc, "Live:") is not None), 30
     result.update(show_in=live.show_in, picture_hidden=picture.isHidden())
     find_child(shown, "live").click()
     result["toggles"] = list(toggles)
@@ -466,6 +466,16 @@ def panel():
     result["off"] = not find_child(shown, "live").isChecked()
     shown.deleteLater()
     return result
+
+
+def keep_after_the_end():
+    """Keep the picture of Live once it is off: the photo stays the active layer"""
+    doc, *_ = yield from start_live(show_in="docker")
+    yield is_settled, 60
+    get_runner().live.stop()
+    get_runner().live.add_layer()
+    yield 1
+    return {"active": doc.activeNode().name(), "names": layer_names(doc), "problem": get_runner().problem}
 
 
 def end(cause):
@@ -516,7 +526,7 @@ def paint_with_instant_style():
     plugin().document_history.History = lambda *text: decoded.append(text) or history(*text)
     try:
         find_child(docker, "live").click()
-        yield (lambda: find_result(doc, "live") is not None), 60
+        yield (lambda: find_result(doc, "Live:") is not None), 60
         yield is_settled, 60
     finally:
         plugin().document_history.History = history
@@ -553,7 +563,7 @@ def give_way():
     yield is_settled, 60
     yield 0.3
     result.update(same_engine=engine._process.processId() == pid, on=live.on, names_after=layer_names(doc))
-    painted = find_result(doc, "live")
+    painted = find_result(doc, "Live:")
     result["painted"] = read_pixels(painted, 1000, 1400, 20, 20) != read_pixels(content, 1000, 1400, 20, 20)
     return result
 

@@ -224,7 +224,7 @@ def test_held_and_transparent_frames_are_not_painted(stage: Any) -> None:
     assert images[2] not in (images[0], drawing(1))
     assert images[5] != images[2]  # it is painted again, as the smoothing has gone on
     assert [image[3::4] for image in images] == [frame[3::4] for frame in document.frames]
-    assert stage.name == "Walk x Harvest (50 %)"
+    assert stage.name == "Harvest (50 %) on Walk"
     assert "Frame 1 of 6" in statuses
     assert any(status.startswith("Frame 6 of 6, ") and status.endswith(" left") for status in statuses)
     assert stage.animation.status == "6 frames were added."
@@ -472,7 +472,8 @@ def test_panel_is_hidden_without_an_animation_and_explains_what_it_needs(stage: 
         panel.refresh(document)
         assert panel.isHidden() != visible
         assert child(panel, "paint_frames").isEnabled() == available
-        assert child(panel, "animation_status").text() == ("" if available else "Choose a style with a bolt.")
+        hint = "In the instant style, whatever the quality." if available else "Choose a style with a bolt."
+        assert child(panel, "animation_status").text() == hint
     delete(panel)
 
 

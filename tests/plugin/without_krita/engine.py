@@ -34,7 +34,7 @@ def test_painting_goes_through_all_states_and_adds_a_layer(runner: Any, fake_lay
     wait_for_end(runner)
     assert runner.problem == ""
     assert list(dict.fromkeys(states)) == ["starting", "reading", "painting", "writing", "idle"]
-    assert fake_layers.added == [("Photo x Style (50 %)", "photo")]
+    assert fake_layers.added == [("Style (50 %) on Photo", "photo")]
     assert len(fake_layers.written) == WIDTH * HEIGHT * 4
     assert fake_layers.closed_snapshots == 1
     assert runner.preview is not None
@@ -127,7 +127,7 @@ def test_a_result_smaller_than_its_layer_can_be_refined(
     assert max(small.width, small.height) < max(image["width"], image["height"])
     (start,) = [header for header in sent if header["op"] == "start"]
     assert start["options"]["size"] == max(image["width"], image["height"])
-    assert fake_layers.added[-1] == ("Photo x Style (50 %), refined", "photo")
+    assert fake_layers.added[-1] == ("Style (50 %, refined) on Photo", "photo")
     assert runner.problem == ""
     assert not refined.is_refinable
     assert runner.last_request.painting is None

@@ -21,7 +21,7 @@ def make_result(plugin: Any, number: int, **changes: Any) -> Any:
     rect = plugin.geometry.Rect(-3, 4, 600, 400)
     values = {
         "number": number,
-        "title": f"Photo x Style {number}",
+        "title": f"Style {number} on Photo",
         "source_key": "photo",
         "source_name": "Photo",
         "layer_key": f"layer {number}",

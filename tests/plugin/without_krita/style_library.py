@@ -711,6 +711,31 @@ def test_star_key_and_menu_toggle_favorites(chooser: Chooser, tmp_path: Path) ->
     assert not chooser.widget.popup_open
 
 
+def test_menu_of_another_style_leaves_the_chosen_one_selected(chooser: Chooser) -> None:
+    chooser.open()
+    chooser.click("Koi")
+    row = chooser.names.index("Harvest")
+    place = chooser.view.visualRect(chooser.view.styles.index(row)).center()
+    QtTest.QTest.mouseClick(chooser.view.viewport(), Qt.MouseButton.RightButton, pos=place)
+    assert [entry.name for entry in chooser.view.selected()] == ["Harvest"]
+    event = QtGui.QContextMenuEvent(QtGui.QContextMenuEvent.Reason.Mouse, place, chooser.view.mapToGlobal(place))
+    QtWidgets.QApplication.sendEvent(chooser.view.viewport(), event)
+    chooser.grid.findChild(QtWidgets.QMenu, "impasto_style_menu").close()
+    wait_until(lambda: [entry.name for entry in chooser.view.selected()] == ["Koi"])
+    assert chooser.name == "Koi"
+
+
+def test_escape_closes_the_grid(chooser: Chooser) -> None:
+    chooser.open()
+    chooser.press(Qt.Key.Key_Escape)
+    assert not chooser.grid.isVisible()
+    assert not chooser.widget.button.isChecked()
+    override = QtGui.QKeyEvent(QtCore.QEvent.Type.ShortcutOverride, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier)
+    override.ignore()
+    QtWidgets.QApplication.sendEvent(chooser.widget.button, override)
+    assert not override.isAccepted()  # it is Krita's again
+
+
 def test_missing_file_cannot_be_chosen_in_the_grid(chooser: Chooser) -> None:
     chooser.library.add_picture("/nowhere/gone.png")
     chooser.widget.refresh(None)
