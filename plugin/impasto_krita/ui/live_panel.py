@@ -35,11 +35,13 @@ class LivePanel(QtWidgets.QWidget):
         self._keep.setToolTip(i18n("Add the painting as it is now as a layer. While Live is on, that layer is hidden."))
         self._status = label("live_status")
 
-        places = QtWidgets.QHBoxLayout()
-        places.addWidget(QtWidgets.QLabel(i18n("Show on:")))
+        choices = QtWidgets.QHBoxLayout()
         for choice in self._places.values():
-            places.addWidget(choice)
-        places.addStretch(1)
+            choices.addWidget(choice)
+        choices.addStretch(1)
+        places = QtWidgets.QFormLayout()
+        places.setRowWrapPolicy(QtWidgets.QFormLayout.RowWrapPolicy.WrapLongRows)  # in a narrow docker
+        places.addRow(i18n("Show on:"), choices)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._switch)

@@ -17,6 +17,7 @@ from .. import settings
 from ..qt import QtCore, QtWidgets
 from .area_picker import AreaPicker
 from .keep_faces import KeepFaces
+from .labels import button
 from .option_widgets import Field, PercentSlider, SizeChoice
 from .style_chooser import StyleChooser
 
@@ -120,9 +121,13 @@ class Form(QtWidgets.QWidget):
                     label.setToolTip(field.help)
                     layout.addRow(label, field.widget)
                     if name == "strength" and self._compared_strengths:
-                        compare = _compare_button(self._compared_strengths)
-                        compare.clicked.connect(self.comparison_requested)
-                        layout.addRow("", compare)
+                        values = ", ".join(f"{100 * strength:.0f}" for strength in self._compared_strengths)
+                        compare = button(
+                            i18n("Compare {values} %", values=values), "compare_strengths", self.comparison_requested.emit
+                        )
+                        compare.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+                        compare.setToolTip(i18n("Paint it at each of these strengths, one after another."))
+                        layout.addRow(compare)
         self._update_enabled()
 
     @property
@@ -248,27 +253,19 @@ class Form(QtWidgets.QWidget):
             field.widget.setEnabled(not instant or name in _NETWORK_OPTIONS or (name == "quality" and has_picture))
 
 
-def _compare_button(strengths: Sequence[float]) -> QtWidgets.QToolButton:
-    button = QtWidgets.QToolButton()
-    button.setObjectName("impasto_compare_strengths")
-    button.setText(i18n("Compare {values} %", values=", ".join(f"{100 * value:.0f}" for value in strengths)))
-    button.setToolTip(i18n("Paint it at each of these strengths, one after another."))
-    return button
-
-
 def _expand_button(section: QtWidgets.QWidget) -> QtWidgets.QToolButton:
     """A button "More" that shows and hides a section."""
-    button = QtWidgets.QToolButton()
-    button.setText(i18n("More"))
-    button.setObjectName("impasto_more")
-    button.setCheckable(True)
-    button.setAutoRaise(True)
-    button.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setArrowType(QtCore.Qt.ArrowType.RightArrow)
+    created = QtWidgets.QToolButton()
+    created.setText(i18n("More"))
+    created.setObjectName("impasto_more")
+    created.setCheckable(True)
+    created.setAutoRaise(True)
+    created.setToolButtonStyle(QtCore.Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    created.setArrowType(QtCore.Qt.ArrowType.RightArrow)
 
     def expand(shown: bool) -> None:
         section.setVisible(shown)
-        button.setArrowType(QtCore.Qt.ArrowType.DownArrow if shown else QtCore.Qt.ArrowType.RightArrow)
+        created.setArrowType(QtCore.Qt.ArrowType.DownArrow if shown else QtCore.Qt.ArrowType.RightArrow)
 
-    button.toggled.connect(expand)
-    return button
+    created.toggled.connect(expand)
+    return created

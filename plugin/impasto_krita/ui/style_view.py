@@ -86,7 +86,7 @@ def describe(entry: StyleEntry) -> str:
     kind = kinds.get(entry.kind, "")
     if entry.folder:
         kind = i18n("Picture of {folder}", folder=os.path.basename(entry.folder))
-    return i18n("{kind}, has an instant style", kind=kind) if entry.network and entry.has_picture else kind
+    return i18n("{kind}, also instant", kind=kind) if entry.network and entry.has_picture else kind
 
 
 class _Delegate(QtWidgets.QStyledItemDelegate):

@@ -52,4 +52,5 @@ class TrainingPanel(QtWidgets.QWidget):
         self._button.setVisible(training.busy or self._available)
         self._button.setEnabled(training.busy or self._enabled)
         show_text(self._status, training.status)
+        self.setVisible(training.busy or self._available or bool(training.status))
         self._preview.show_image(training.preview)
