@@ -78,7 +78,7 @@ def test_live_in_the_docker_adds_no_layer_until_asked(krita: KritaSession) -> No
     assert result["shown"][:3] == [True, True, True]
     assert result["hidden"] == [True, result["shown"][3]]
     assert result["stored"] == "docker"
-    assert result["kept_after_end"] == [["Background", "Photo", kept, f"{kept} live"], True]
+    assert result["kept_after_end"] == [["Background", "Photo", kept, f"Live: {kept}"], True]
 
 
 @pytest.mark.parametrize(

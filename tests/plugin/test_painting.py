@@ -46,7 +46,7 @@ def test_docker_paints_and_one_undo_removes_the_result(krita: KritaSession) -> N
     assert result["names"] == ["Background", "Photo", ["Painting (50 %) on Photo"], "Painting"]
     assert result["bounds"] == [96, 64]
     assert max(result["preview"][:2]) <= 512
-    assert re.fullmatch(r"About \d+ (s|min) at 64 x 43 px \(\d\.\d GB\), then enlarged 1\.5 x", result["estimate"])
+    assert re.fullmatch(r"About \d+ (s|min) at 64 x 43 px, \d\.\d GB of memory, then enlarged 1\.5 x", result["estimate"])
     photo, style, painted = decode(result["photo"]), decode(result["style"]), decode(result["result"])
     assert color_distance(painted, style) < 0.6 * color_distance(photo, style)
     assert (painted[..., 3] == 255).all()
