@@ -29,9 +29,9 @@ style gets the rest. The area is the region's alpha; its brightness, if the regi
 mask limits where the result shows; a region becomes Options.masks. In the same way, protect marks what is protected, together
 with the faces if the option `protect` is faces; the other value that frames may have is none. A painting is an earlier result
 that is to get finer strokes; its `image` frame may have the size at which it was painted, painted_width and painted_height. An
-estimate has the `size` of its options, if they are valid. If the content is a part of a picture, `whole_side` is the longest
-side of that, in pixels: the strokes are as large as the whole picture would get. The ellipses of `faces` are in parts of the
-content's longest side.
+estimate has the `size` of its options, if they are valid; its seconds are corrected by what earlier paintings took. If the
+content is a part of a picture, `whole_side` is the longest side of that, in pixels: the strokes are as large as the whole
+picture would get. The ellipses of `faces` are in parts of the content's longest side.
 
 If the style is a trained network (`net`), the content is stylized in one pass. With `live` (8 bits) the job stays open: a
 `patch` updates the content, and the affected part of the painting comes back in one or more patches, until the job is
