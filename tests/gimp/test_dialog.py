@@ -107,7 +107,7 @@ def test_gimps_button_cancels_a_painting(windows: GimpSession, tmp_path: Path) -
     wait_until(windows, lambda: len(windows.run("processes", part="impasto_gimp.py -gimp")) == 1, 10)  # the engine's keeper
     assert layers(windows) == ["Photo"]
     assert windows.run("paint_in_the_window", procedure="instant-style", style_network="harvest") == ""
-    assert layers(windows) == ["Photo x harvest (50 %)", "Photo"]
+    assert layers(windows) == ["harvest (50 %) on Photo", "Photo"]
 
 
 def test_two_paintings_at_once_both_end(windows: GimpSession, tmp_path: Path) -> None:
@@ -118,5 +118,5 @@ def test_two_paintings_at_once_both_end(windows: GimpSession, tmp_path: Path) ->
     press(windows, find_window(windows, "^Impasto: Stylize$"), "Return")
     wait_until(windows, lambda: windows.run("processes", part="impasto worker"))
     assert windows.run("paint_in_the_window", procedure="instant-style", style_network="harvest") == ""
-    assert "Photo x harvest (50 %)" in layers(windows)
+    assert "harvest (50 %) on Photo" in layers(windows)
     wait_until(windows, lambda: "Harvest (50 %) on Photo" in layers(windows), 120)

@@ -38,7 +38,7 @@ def test_every_precision_gives_the_painting_of_the_library(
         "stylize", picture=pictures[0], folder=str(tmp_path), precision=precision, style_file=pictures[1], **FAST
     )
     assert answer["problem"] == ""
-    assert answer["layers"] == ["Photo x painting (50 %)", "Photo"]
+    assert answer["layers"] == ["painting (50 %) on Photo", "Photo"]
     assert answer["selected"] == ["Photo"]
     assert answer["result"]["rect"] == [0, 0, 96, 64]
     painted = read_layer(tmp_path, answer["result"])
@@ -81,7 +81,7 @@ def test_a_soft_selection_becomes_the_mask_of_the_result(gimp: GimpSession, pict
 
 def test_a_group_is_painted_with_all_its_layers(gimp: GimpSession, pictures: tuple[str, str], tmp_path: Path) -> None:
     answer = gimp.run("stylize", picture=pictures[0], folder=str(tmp_path), group=True, style_file=pictures[1], **FAST)
-    assert answer["layers"] == ["Group x painting (50 %)", "Group"]
+    assert answer["layers"] == ["painting (50 %) on Group", "Group"]
     assert read_layer(tmp_path, answer["result"])[..., :3].std() > 10
 
 
@@ -110,7 +110,7 @@ def test_an_instant_style_paints_the_whole_layer(gimp: GimpSession, pictures: tu
         style_network="rose_window",
         strength=0.8,
     )
-    assert answer["layers"] == ["Photo x rose_window (80 %)", "Photo"]
+    assert answer["layers"] == ["rose_window (80 %) on Photo", "Photo"]
     with Image.open(pictures[0]) as photo:
         expected = impasto.StyleNetwork.load("rose_window").apply(photo, strength=0.8).image
     painted = read_layer(tmp_path, answer["result"])[..., :3]
@@ -155,7 +155,7 @@ def test_stylize_again_repeats_a_painting_also_after_the_image_was_saved(
     settings = {**INSTANT, "strength": 0.7, "seed": 3, "style_file": pictures[1]}
     answer = gimp.run("stylize_again", picture=pictures[0], folder=str(tmp_path), **settings)
     assert answer["problem"] == answer["problem after saving"] == ""
-    assert answer["layers"] == ["Photo x painting (70 %) #1", "Photo x painting (70 %)", "Photo"]
+    assert answer["layers"] == ["painting (70 %) on Photo #1", "painting (70 %) on Photo", "Photo"]
     assert (tmp_path / "first.rgba").read_bytes() == (tmp_path / "second.rgba").read_bytes()
     assert len(answer["layers after saving"]) == 4
     assert answer["problem without source"] == "The layer that this painting was made of is gone."
