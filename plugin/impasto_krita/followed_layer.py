@@ -203,8 +203,8 @@ class LiveResult:
         """Show what was written; the first time, add the layer above the layer with this key."""
         self.come_back()
         if not self.added:
+            self.added = True  # Krita handles events while it adds the layer: Live may be stopped then
             add_above(self._document, self._layer, find_node(self._document, above))
-            self.added = True
             return
         if self._hidden:
             self._layer.setVisible(True)

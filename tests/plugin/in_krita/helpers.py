@@ -235,5 +235,11 @@ def undo_steps():
 
 
 def undo():
+    """Undo one step: while Krita is still at work, it does not undo"""
+    doc = Krita.instance().activeDocument()
+    doc.waitForDone()
+    yield 0.1
     Krita.instance().action("edit_undo").trigger()
     yield 0.5
+    doc.waitForDone()
+    yield 0.1
