@@ -106,6 +106,17 @@ class DocumentHistory:
             for result in reversed(self.history.results)
         ]
 
+    def other_layers(self) -> list[tuple[int, str, Node]]:
+        """(depth, key, node) of the layers that are no results, nor in a group of results."""
+        ours = {result.layer_key for result in self.history.results} | set(self.history.groups.values())
+        found: list[tuple[int, str, Node]] = []
+        path: list[str] = []
+        for depth, node in visible_layers(self.document):
+            path[depth:] = [node_key(node)]
+            if ours.isdisjoint(path):
+                found.append((depth, path[-1], node))
+        return found
+
     def hide(self, result: Result) -> None:
         """Show the source of a result instead, to compare both."""
         show_only(self.document, [], [self.history.group_of(result.source_key) or result.layer_key])
@@ -124,8 +135,9 @@ class DocumentHistory:
 
     def _restore_deleted(self) -> None:
         """List the results again that the user has deleted, and whose layers an undo has brought back."""
+        nodes = {node_key(node): node for _, node in visible_layers(self.document)} if self._deleted else {}
         for deleted in list(self._deleted):
-            result, node = deleted.result, self.layer_of(deleted.result)
+            result, node = deleted.result, nodes.get(deleted.result.layer_key)
             if node is None or not deleted.layer_gone:  # Krita removes layers only after a while
                 deleted.layer_gone = node is None
                 continue

@@ -182,12 +182,12 @@ class LivePainting(QtCore.QObject):
             return
         active = request.document.activeNode()
         key = self._result.add_copy(request.title, self._find_place(request), visible=not self.on)
-        if not self.on:
-            self._steps.start(keep_active(request.document, active, [key]))
-        else:
+        if self.on:
             self._polls_until_settled = _ACTIVATION_POLLS
             self._activity = i18n("Kept as a hidden layer: {name}", name=request.title)
             self._refresh_status()
+        else:
+            self._steps.start(keep_active(request.document, active, [key]))
 
     def uncover(self, document: Document) -> None:
         """Hide the layer that Live has left in this document, so that a result can be seen."""

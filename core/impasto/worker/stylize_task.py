@@ -33,7 +33,7 @@ class Pace:
 
     @property
     def factor(self) -> float:
-        """By which a forecast is multiplied"""
+        """Ratio of actual to forecast time"""
         return 1.0 if self._factor is None else self._factor
 
     def learn(self, forecast: float, actual: float) -> None:

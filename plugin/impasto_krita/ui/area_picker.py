@@ -35,7 +35,8 @@ class AreaPicker(LayerComboBox):
         for depth, key, name in current:
             self.addItem("    " * depth + name, key)
         self._select(selected)
-        self._redraw_icons()
+        self.set_layers(document, [key for _, key, _ in current])
+        self.draw_icons()
 
     def source(self) -> StyleSource | None:
         """The selected layer or mask, or None."""
@@ -48,10 +49,3 @@ class AreaPicker(LayerComboBox):
 
     def _select(self, key: str | None) -> None:
         self.setCurrentIndex(max(0, self.findData(key)))
-
-    def _redraw_icons(self) -> None:
-        self.draw_icons(self._document, [key for _, key, _ in self._layers or ()])
-
-    def showPopup(self) -> None:
-        self._redraw_icons()  # the layers may look different by now
-        super().showPopup()

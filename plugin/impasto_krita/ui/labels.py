@@ -14,6 +14,11 @@ def button(text: str, name: str, on_click: Any) -> QtWidgets.QPushButton:
     return created
 
 
+def let_shrink(widget: QtWidgets.QWidget) -> None:
+    """Let a widget be narrower than its text, and as wide as there is room: the docker may be narrow."""
+    widget.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+
+
 def label(name: str) -> QtWidgets.QLabel:
     """A label with line breaks, in plain text because it may contain layer names."""
     created = QtWidgets.QLabel()

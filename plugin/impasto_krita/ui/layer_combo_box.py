@@ -20,7 +20,7 @@ class LayerComboBox(QtWidgets.QComboBox):
         super().__init__()
         self.setObjectName("impasto_" + name)
         self._icon_side = icon_side
-        self._icon_document: Document | None = None
+        self._listed: tuple[Document | None, list[str]] = (None, [])  # a document, and keys of its layers
         self._missing_icons: list[str] = []  # keys of layers
         self._icon_timer = QtCore.QTimer(self)
         self._icon_timer.timeout.connect(self._draw_icon)
@@ -34,10 +34,18 @@ class LayerComboBox(QtWidgets.QComboBox):
         view = self.view()
         return view is not None and view.isVisible()
 
-    def draw_icons(self, document: Document | None, keys: list[str]) -> None:
-        """Draw the thumbnails of these layers, one at a time, because Krita needs some milliseconds for each."""
-        self._icon_document, self._missing_icons = document, list(keys)
+    def set_layers(self, document: Document | None, keys: list[str]) -> None:
+        """Note which entries get their thumbnails whenever the list is opened.  keys: of layers of the document"""
+        self._listed = document, keys
+
+    def draw_icons(self) -> None:
+        """Draw the thumbnails of the layers, one at a time, because Krita needs some milliseconds for each."""
+        self._missing_icons = list(self._listed[1])
         self._icon_timer.start(_THUMBNAIL_INTERVAL_MS)
+
+    def showPopup(self) -> None:
+        self.draw_icons()  # the layers may look different by now
+        super().showPopup()
 
     def layer_icon(self, node: Node) -> QtGui.QIcon:
         """A thumbnail of a layer"""
@@ -48,11 +56,12 @@ class LayerComboBox(QtWidgets.QComboBox):
         return QtGui.QIcon(pixmap)
 
     def _draw_icon(self) -> None:
-        if not self._missing_icons or self._icon_document is None:
+        document = self._listed[0]
+        if not self._missing_icons or document is None:
             self._icon_timer.stop()
             return
         key = self._missing_icons.pop(0)
-        node = layers.find_node(self._icon_document, key)
+        node = layers.find_node(document, key)
         index = self.findData(key)
         if node is not None and index >= 0:
             self.setItemIcon(index, self.layer_icon(node))

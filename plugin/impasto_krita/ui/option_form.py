@@ -17,7 +17,7 @@ from .. import settings
 from ..qt import QtCore, QtWidgets
 from .area_picker import AreaPicker
 from .keep_faces import KeepFaces
-from .labels import button
+from .labels import button, let_shrink
 from .option_widgets import Field, PercentSlider, SizeChoice
 from .style_chooser import StyleChooser
 
@@ -121,14 +121,16 @@ class Form(QtWidgets.QWidget):
                     label.setToolTip(field.help)
                     layout.addRow(label, field.widget)
                     if name == "strength" and self._compared_strengths:
-                        values = ", ".join(f"{100 * strength:.0f}" for strength in self._compared_strengths)
-                        compare = button(
-                            i18n("Compare {values} %", values=values), "compare_strengths", self.comparison_requested.emit
-                        )
-                        compare.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
-                        compare.setToolTip(i18n("Paint it at each of these strengths, one after another."))
-                        layout.addRow(compare)
+                        layout.addRow(self._create_comparison())
         self._update_enabled()
+
+    def _create_comparison(self) -> QtWidgets.QPushButton:
+        """The button that paints several strengths."""
+        values = ", ".join(f"{100 * strength:.0f}" for strength in self._compared_strengths)
+        created = button(i18n("Compare {values} %", values=values), "compare_strengths", self.comparison_requested.emit)
+        created.setToolTip(i18n("Paint it at each of these strengths, one after another."))
+        let_shrink(created)
+        return created
 
     @property
     def has_schema(self) -> bool:

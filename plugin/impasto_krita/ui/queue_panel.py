@@ -9,7 +9,7 @@ from impasto_client.request import PaintRequest
 
 from ..qt import QtCore, QtGui, QtWidgets
 from ..runner import get_runner
-from .labels import button
+from .labels import button, let_shrink
 
 _ROW_HEIGHT, _MAX_ROWS = 22, 5
 
@@ -31,7 +31,7 @@ class QueuePanel(QtWidgets.QWidget):
         self._clear_button.setToolTip(i18n("Remove all paintings that wait. The one in progress goes on."))
         row = QtWidgets.QHBoxLayout()
         for widget in (self._remove_button, self._clear_button):
-            widget.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+            let_shrink(widget)
             row.addWidget(widget)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

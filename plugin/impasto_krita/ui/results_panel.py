@@ -13,7 +13,7 @@ from ..document_history import DocumentHistory
 from ..qt import QtCore, QtGui, QtWidgets
 from ..runner import get_runner
 from ..steps import StepRunner
-from .labels import button, label
+from .labels import button, label, let_shrink
 from .option_widgets import PercentSlider
 
 _THUMBNAIL_SIDE = 64
@@ -69,7 +69,7 @@ class ResultsPanel(QtWidgets.QWidget):
         fade_row.addWidget(self.fade, 1)
         buttons = QtWidgets.QGridLayout()
         for index, widget in enumerate((self._compare, self._keep, self._use, self._delete_button)):
-            widget.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+            let_shrink(widget)
             buttons.addWidget(widget, index // 2, index % 2)
         column = QtWidgets.QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -16,8 +16,6 @@ from ..qt import QtCore, QtGui, QtWidgets
 from .layer_combo_box import LayerComboBox
 
 _ICON_SIDE = 32
-#: What can be painted beside a layer that is not active yet
-_MODES = ("layer", "result", "whole")
 
 
 class Source(NamedTuple):
@@ -53,7 +51,7 @@ class SourceRow(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._choice = _SourceChoice()
+        self._choice = LayerComboBox("source", _ICON_SIDE)
         self._choice.setToolTip(i18n("What is painted. A result is never painted again, unless you choose it here."))
         self._choice.picked.connect(self._on_picked)
         self._area = QtWidgets.QLabel()
@@ -97,9 +95,9 @@ class SourceRow(QtWidgets.QWidget):
                     nodes[active] = active_node
             if layers.WHOLE_PICTURE not in nodes:
                 entries.append(("whole", layers.WHOLE_PICTURE, i18n("Whole picture")))
-            for depth, node in layers.visible_layers(document):
-                if layers.node_key(node) not in (entries[0][1], active) and not history.source_of(node):
-                    entries.append(("", layers.node_key(node), "    " * depth + node.name()))
+            for depth, key, node in history.other_layers():
+                if key not in (entries[0][1], active):
+                    entries.append(("", key, "    " * depth + node.name()))
         else:
             entries.append(("layer", "", i18n("No picture is open")))
         if active != self._active:
@@ -113,7 +111,7 @@ class SourceRow(QtWidgets.QWidget):
             for mode, key, text in entries:
                 icon = self._choice.layer_icon(nodes[key]) if key in nodes else QtGui.QIcon()
                 self._choice.addItem(icon, text, mode or key)
-            self._choice.show_layers(document, [key for mode, key, _ in entries if not mode])
+            self._choice.set_layers(document, [key for mode, key, _ in entries if not mode])
         self._choice.setCurrentIndex(max(0, self._choice.findData(self._mode)))
         selected = layers.selected_rect(document) if document is not None else None
         self._area.setText("" if document is None else _describe_area(document, selected))
@@ -138,30 +136,13 @@ class SourceRow(QtWidgets.QWidget):
 
     def _on_picked(self) -> None:
         """A layer that was not the active one becomes it: the active layer is painted, unless the user chooses otherwise."""
-        chosen = self._choice.currentData()
-        node = layers.find_node(self._document, chosen) if self._document is not None else None
-        if chosen in _MODES:
-            self._mode = chosen
-        elif node is not None and self._document is not None:
-            self._document.setActiveNode(node)
-            self._mode = "layer"
+        mode, key, _ = self._entries[self._choice.currentIndex()]
+        self._mode = mode or "layer"
+        if not mode and self._document is not None:
+            node = layers.find_node(self._document, key)
+            if node is not None:
+                self._document.setActiveNode(node)
         self.changed.emit()
-
-
-class _SourceChoice(LayerComboBox):
-    """Draws the thumbnails of the layers that are not active when the list is opened."""
-
-    def __init__(self) -> None:
-        super().__init__("source", _ICON_SIDE)
-        self._layers: tuple[Document | None, list[str]] = (None, [])
-
-    def show_layers(self, document: Document | None, keys: list[str]) -> None:
-        """keys: of the layers that are listed beside the others"""
-        self._layers = document, keys
-
-    def showPopup(self) -> None:
-        self.draw_icons(*self._layers)
-        super().showPopup()
 
 
 def _describe_area(document: Document, selected: Rect | None) -> str:

@@ -266,7 +266,7 @@ class StyleGrid(QtWidgets.QWidget):
     def _select_chosen(self) -> None:
         """Select the styles in use again, and not the one that the menu was about."""
         if not self.busy:
-            self.view.select(self.view.chosen, "", scroll=False)
+            self.view.select_chosen()
 
 
 def _matches(entry: StyleEntry, chosen: Any) -> bool:

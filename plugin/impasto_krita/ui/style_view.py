@@ -257,6 +257,10 @@ class StyleView(QtWidgets.QListView):
                 self.scrollTo(index)
         model.select(selection, QtCore.QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
+    def select_chosen(self) -> None:
+        """Select the styles that are in use."""
+        self.select(self.chosen, "", scroll=False)
+
     def selected(self) -> list[StyleEntry]:
         """The selected styles, in the order of the list."""
         rows = sorted(index.row() for index in self.selectedIndexes())
@@ -279,7 +283,7 @@ class StyleView(QtWidgets.QListView):
         if keys:
             self.picked.emit(keys)
         else:
-            self.select(self.chosen, "", scroll=False)
+            self.select_chosen()
 
     def sizeHint(self) -> QtCore.QSize:
         """As high as the styles need, but not higher than some rows."""

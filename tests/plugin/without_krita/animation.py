@@ -472,7 +472,7 @@ def test_panel_is_hidden_without_an_animation_and_explains_what_it_needs(stage: 
         panel.refresh(document)
         assert panel.isHidden() != visible
         assert child(panel, "paint_frames").isEnabled() == available
-        hint = "In the instant style, whatever the quality." if available else "Choose a style with a bolt."
+        hint = "Uses the instant style; Quality has no effect." if available else "Choose a style with a bolt."
         assert child(panel, "animation_status").text() == hint
     delete(panel)
 
