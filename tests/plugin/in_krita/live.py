@@ -346,7 +346,7 @@ def show_in_docker():
     painted = find_result(doc, "Live:")
     result["shown"] = [painted.visible(), canvas_pixels(doc) == kept_pixels, doc.activeNode() == content, undo_text()]
     live.show_in = "docker"
-    yield (lambda: not painted.visible()), 30
+    yield (lambda: not painted.visible() and canvas_pixels(doc) == read_canvas(content)), 30
     result["stored"] = stored()["live_show_in"]
     result["hidden"] = [canvas_pixels(doc) == read_canvas(content), undo_text()]
     live.stop()
