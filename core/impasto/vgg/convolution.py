@@ -1,5 +1,8 @@
 """A frozen 3 x 3 convolution and its gradient, which is a 3 x 3 convolution as well.
 
+Zeros are added at the ends of rows and columns, and positions without a whole neighborhood have no result. With one zero at
+each end a map keeps its size; a map that was padded otherwise needs none (padding.py).
+
 Feature maps are (height, width, channels) and contiguous, the layout of the fast kernels. In float32 on a CPU, the wider
 layers use Winograd's minimal filtering F(4 x 4, 3 x 3) (Lavin and Gray, arXiv 1509.09308): 36 multiplications instead of the
 definition's 144, exact up to rounding (1e-5 relative in float32). With bfloat16 matrix units, plain convolutions are faster.
@@ -35,7 +38,7 @@ _PIECE_COLUMNS = 16_384
 
 
 class Convolution:
-    """A 3 x 3 convolution with stride 1 and zero padding, which keeps the size of the map, followed by a ReLU"""
+    """A 3 x 3 convolution with stride 1, followed by a ReLU"""
 
     def __init__(self, kernel: Tensor, bias: Tensor, *, device: torch.device, dtype: torch.dtype) -> None:
         """kernel: (channels out, channels in, 3, 3); bias: (channels out,)"""
@@ -50,16 +53,23 @@ class Convolution:
         values_per_filter = 9 + (36 if _uses_winograd(filters, channels, device, dtype) else 0)
         return 2 * values_per_filter * channels * filters * dtype.itemsize
 
-    def __call__(self, features: Tensor) -> Tensor:
-        """Apply the convolution and the ReLU.  (H, W, channels in) -> (H, W, channels out)"""
-        return self._forward(features, self.bias)
+    def __call__(self, features: Tensor, zeros: tuple[int, int] = (1, 1)) -> Tensor:
+        """Apply the convolution and the ReLU.
 
-    def gradient(self, gradient: Tensor) -> Tensor:
+        features: (H, W, channels in); zeros: rows y and columns x of zeros at each end
+        -> (H + 2 y - 2, W + 2 x - 2, channels out)
+        """
+        return self._forward(features, self.bias, zeros)
+
+    def gradient(self, gradient: Tensor, zeros: tuple[int, int] = (1, 1)) -> Tensor:
         """Return the gradient with respect to the input of the convolution, without the ReLU.
 
-        (H, W, channels out) -> (H, W, channels in): a convolution with the transposed kernels, rotated by 180 degrees
+        It is a convolution with the transposed kernels, rotated by 180 degrees.
+
+        gradient: (H, W, channels out); zeros: rows y and columns x of zeros at each end of that input
+        -> (H + 2 - 2 y, W + 2 - 2 x, channels in)
         """
-        return self._backward(gradient, None)
+        return self._backward(gradient, None, (2 - zeros[0], 2 - zeros[1]))
 
     def forget_transforms(self) -> None:
         """Free the transformed kernels, which are computed again when they are needed."""
@@ -75,20 +85,20 @@ class _Kernel:
         self.transformed: Tensor | None = None
         self._may_transform = _uses_winograd(kernel.shape[0], kernel.shape[1], kernel.device, kernel.dtype)
 
-    def __call__(self, features: Tensor, bias: Tensor | None) -> Tensor:
-        """Convolve (H, W, C) -> (H, W, K). With a bias, a ReLU follows."""
+    def __call__(self, features: Tensor, bias: Tensor | None, zeros: tuple[int, int]) -> Tensor:
+        """Convolve (H, W, C) -> (H + 2 y - 2, W + 2 x - 2, K). With a bias, a ReLU follows."""
         if self._may_transform and features.shape[0] * features.shape[1] >= _WINOGRAD_POSITIONS:
             transformed = self.transformed  # another thread may forget it
             if transformed is None:
                 transformed = self.transformed = transform_kernel(self._kernel)
-            return winograd(features, transformed, bias)
+            return winograd(features, transformed, bias, zeros)
         image = features.permute(2, 0, 1)[None]  # a view: a batch of one in channels-last format
-        filtered = functional.conv2d(image, self._kernel, bias, padding=1)[0].permute(1, 2, 0)
+        filtered = functional.conv2d(image, self._kernel, bias, padding=zeros)[0].permute(1, 2, 0)
         return filtered if bias is None else filtered.relu_()
 
 
 def _uses_winograd(filters: int, channels: int, device: torch.device, dtype: torch.dtype) -> bool:
-    wide = min(filters, channels) >= 64 and max(filters, channels) >= 128
+    wide = min(filters, channels) >= 128 and max(filters, channels) >= 256  # for narrower ones, transforms take longer
     return wide and device.type == "cpu" and dtype == torch.float32
 
 
@@ -99,20 +109,24 @@ def transform_kernel(kernel: Tensor) -> Tensor:
     return transformed.flatten(0, 1).to(kernel.dtype).contiguous()
 
 
-def winograd(features: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+def winograd(features: Tensor, kernel: Tensor, bias: Tensor | None = None, zeros: tuple[int, int] = (1, 1)) -> Tensor:
     """Convolve by F(4 x 4, 3 x 3). With a bias, a ReLU follows.
 
-    features: (H, W, C); kernel: (36, C, K) from transform_kernel; bias: (K,) -> (H, W, K)
+    features: (H, W, C); kernel: (36, C, K) from transform_kernel; bias: (K,)
+    zeros: rows y and columns x of zeros at each end
+    -> (H + 2 y - 2, W + 2 x - 2, K)
 
     A patch of 6 x 6 pixels yields 4 x 4 pixels of the result. Both transforms are matrices over the 36 pixels of a patch, so
     the work is three matrix products. They run in bands of rows, which limits the memory.
     """
-    height, width, channels = features.shape
+    (y, x), (_, _, channels) = zeros, features.shape
+    height, width = features.shape[0] + 2 * y - 2, features.shape[1] + 2 * x - 2
     filters = kernel.shape[2]
     rows, columns = -(-height // 4), -(-width // 4)
     padded = features.new_empty(4 * rows + 2, 4 * columns + 2, channels)
-    padded[1 : height + 1, 1 : width + 1] = features
-    padded[0], padded[height + 1 :], padded[:, 0], padded[:, width + 1 :] = 0, 0, 0, 0
+    bottom, right = y + features.shape[0], x + features.shape[1]
+    padded[y:bottom, x:right] = features
+    padded[:y], padded[bottom:], padded[:, :x], padded[:, right:] = 0, 0, 0, 0
     input_transform, output_transform = _transforms(features.dtype)
     result = features.new_empty(rows, 4, columns, 4, filters)
     row_stride, column_stride, _ = padded.stride()

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..layers import layers_through
 from ..options import PADDING_MODES
 from .convolution import Convolution
-from .padding import crop, pad, pad_gradient, pad_transpose
+from .padding import pad, pad_transpose, zeros
 from .weight_files import Weights
 
 #: Adds a layer's own loss gradient: gradient from deeper layers (h, w, channels), or None -> the sum of both
@@ -84,7 +84,7 @@ class VGG:
                 block += 1
                 features = pool(features, self.pooling)
             modes = _padding_modes(name, padding or self.padding)
-            features = crop(convolution(pad(features, modes)), modes)
+            features = convolution(pad(features, modes), zeros(modes))
             if keep_layers is None or name in keep_layers:
                 maps[name] = features
         return maps
@@ -106,7 +106,7 @@ class VGG:
             _relu_gradient(gradient, features, out=gradient)  # dL/dF [F > 0], as in eq. 2 and 6
             del features
             modes = _padding_modes(name, self.padding)
-            gradient = pad_transpose(self._convolutions[name].gradient(pad_gradient(gradient, modes)), modes)
+            gradient = pad_transpose(self._convolutions[name].gradient(gradient, zeros(modes)), modes)
             if previous is not None and _block(previous) != _block(name):
                 gradient = pool_gradient(maps[previous], gradient, self.pooling)
         assert gradient is not None, "hooks is empty"

@@ -1,4 +1,4 @@
-"""Padding of feature maps by one position other than with zeros, and the transposes that the gradient needs.
+"""Padding of feature maps by one position other than with zeros, and its transpose, which the gradient needs.
 
 `modes` is (vertical, horizontal), each "zero", "replicate" or "circular". Directions with "zero" stay unchanged, because the
 convolution pads them itself.
@@ -7,7 +7,6 @@ convolution pads them itself.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
 
@@ -21,18 +20,10 @@ def pad(values: Tensor, modes: tuple[str, str]) -> Tensor:
     return values
 
 
-def crop(values: Tensor, modes: tuple[str, str]) -> Tensor:
-    """Remove the rows and columns that `pad` added.  (H + 2, W + 2, C) -> (H, W, C)"""
-    for axis, mode in enumerate(modes):
-        if mode != "zero":
-            values = values.narrow(axis, 1, values.shape[axis] - 2)
-    return values.contiguous()
-
-
-def pad_gradient(values: Tensor, modes: tuple[str, str]) -> Tensor:
-    """Apply the transpose of `crop`: add zeros.  (H, W, C) -> (H + 2, W + 2, C)"""
-    y, x = (int(mode != "zero") for mode in modes)
-    return functional.pad(values, (0, 0, x, x, y, y)) if y or x else values
+def zeros(modes: tuple[str, str]) -> tuple[int, int]:
+    """Return how many rows and columns of zeros a convolution adds at each end, so that a map keeps its size after `pad`."""
+    y, x = (int(mode == "zero") for mode in modes)
+    return y, x
 
 
 def pad_transpose(gradient: Tensor, modes: tuple[str, str]) -> Tensor:
