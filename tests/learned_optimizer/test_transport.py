@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from impasto.images.color import color_statistics, map_colors
@@ -23,11 +24,16 @@ def random_moments(seed: int, count: int = 64) -> FeatureMoments:
     return FeatureMoments(torch.randn(2, count, generator=generator).double(), samples @ samples.transpose(1, 2) / 400)
 
 
-def test_roots_of_matrices() -> None:
-    covariance = random_moments(0).covariance
-    root, inverse_root = matrix_roots(covariance)
-    torch.testing.assert_close(root @ root, covariance)
-    torch.testing.assert_close(inverse_root @ root, torch.eye(64, dtype=torch.float64).expand(2, -1, -1))
+@pytest.mark.parametrize("floor", [1e-2, 1e-3])
+@pytest.mark.parametrize("rank", [64, 3, 0])
+def test_roots_of_matrices(floor: float, rank: int) -> None:
+    basis = torch.randn(2, 64, rank, generator=torch.Generator().manual_seed(rank), dtype=torch.float64)
+    covariance = basis @ basis.transpose(1, 2)
+    identity = torch.eye(64, dtype=torch.float64)
+    raised = covariance + (floor * covariance.diagonal(dim1=1, dim2=2).mean(1)[:, None, None] + 1e-12) * identity
+    root, inverse_root = matrix_roots(covariance, floor)
+    torch.testing.assert_close(root @ root, raised, rtol=0, atol=1e-7 * float(raised.max()))
+    torch.testing.assert_close(inverse_root @ root, identity.expand(2, -1, -1), rtol=0, atol=1e-4)
 
 
 def test_transported_features_have_the_moments_of_the_style() -> None:

@@ -140,7 +140,9 @@ class _Scale(nn.Module):
         -> (B, width, h, w)
         """
         height, width = features.shape[2:]
-        hidden = self._mix(features.to(pixels.dtype), regions)
+        if features.dtype != torch.bfloat16:  # otherwise all products are in bfloat16
+            features = features.to(pixels.dtype)
+        hidden = self._mix(features, regions)
         if pixels.shape[2:] != features.shape[2:]:
             pixels = functional.adaptive_avg_pool2d(pixels, (height, width))
         hidden = hidden + self.pixels.padded(pixels, padding)

@@ -9,6 +9,7 @@ It is computed for the principal components of each layer's features, so that it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -23,8 +24,8 @@ COMPONENTS = 64
 #: Regularizer of the inverse square root, relative to the mean eigenvalue: directions with less variance stay as they are.
 _FLOOR = 1e-2
 _COLOR_FLOOR = 1e-3
-#: Iterations that converge for condition numbers up to that of the floor
-_ITERATIONS = 20
+#: How near to 1 the singular values are when the iteration ends: their distance is squared in each
+_CONVERGED = 1e-8
 
 
 class FeatureMoments(NamedTuple):
@@ -41,31 +42,30 @@ class Transport(NamedTuple):
     shift: Tensor  # (..., L, N)
 
 
-def matrix_roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the square root and the inverse square root of symmetric positive definite matrices, in double precision.
+def matrix_roots(covariance: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+    """Return the square root and the inverse square root of covariances, in double precision.
 
+    Takes matrix products only, which are fast in batches where eigenvalue decompositions are not: the coupled Newton-Schulz
+    iteration (Higham, Functions of Matrices, 2008, eq. 6.35), scaled by the smallest singular value that is possible at each
+    step (Chen and Chow, "A stable scaling of Newton-Schulz for improving the sign function computation", 2014).
+
+    floor: multiple of the mean eigenvalue that is added to all eigenvalues
     (..., N, N) -> (..., N, N) each
-
-    The coupled Newton-Schulz iteration (Higham, Functions of Matrices, 2008, eq. 6.35) takes matrix products only, which
-    are fast in batches where eigenvalue decompositions are not.
     """
-    size = matrix.shape[-1]
-    matrix = matrix.double()
-    scale = torch.linalg.matrix_norm(matrix)[..., None, None] + 1e-30
-    identity = torch.eye(size, dtype=matrix.dtype, device=matrix.device)
-    root, inverse_root = matrix / scale, identity.expand_as(matrix)
-    for _ in range(_ITERATIONS):
-        step = 1.5 * identity - 0.5 * inverse_root @ root
-        root, inverse_root = root @ step, step @ inverse_root
-    return root * scale.sqrt(), inverse_root / scale.sqrt()
-
-
-def with_floor(covariance: Tensor, floor: float) -> Tensor:
-    """Add `floor` times the mean eigenvalue to all eigenvalues.  (..., N, N)"""
     size = covariance.shape[-1]
-    mean = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)
+    covariance = covariance.double()
     identity = torch.eye(size, dtype=covariance.dtype, device=covariance.device)
-    return covariance + (floor * mean + 1e-12)[..., None, None] * identity
+    mean = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    matrix = covariance + (floor * mean + 1e-12) * identity
+    scale = torch.linalg.matrix_norm(matrix)[..., None, None]
+    root, inverse_root = matrix / scale, identity.expand_as(matrix)
+    least = math.sqrt(floor / (size * (1 + floor)))  # the norm is at most the sum of the eigenvalues
+    while least < 1 - _CONVERGED:
+        factor = math.sqrt(3 / (1 + least + least**2))
+        step = 1.5 * factor * identity - 0.5 * factor**3 * inverse_root @ root
+        root, inverse_root = root @ step, step @ inverse_root
+        least = 0.5 * factor * least * (3 - (factor * least) ** 2)
+    return root * scale.sqrt(), inverse_root / scale.sqrt()
 
 
 def project(moments: Mapping[str, FeatureMoments], bases: Mapping[str, Tensor]) -> FeatureMoments:
@@ -85,7 +85,7 @@ def project(moments: Mapping[str, FeatureMoments], bases: Mapping[str, Tensor]) 
 
 def style_root(style: FeatureMoments) -> FeatureMoments:
     """Replace the covariance of a style by its square root A, which `transport` takes."""
-    return FeatureMoments(style.mean, matrix_roots(with_floor(style.covariance, _COLOR_FLOOR))[0])
+    return FeatureMoments(style.mean, matrix_roots(style.covariance, _COLOR_FLOOR)[0])
 
 
 def transport(current: FeatureMoments, style: FeatureMoments, floor: float = _FLOOR) -> Transport:
@@ -97,7 +97,7 @@ def transport(current: FeatureMoments, style: FeatureMoments, floor: float = _FL
     -> in single precision
     """
     root = style.covariance
-    inverse = matrix_roots(with_floor(root @ current.covariance.double() @ root, floor))[1]
+    inverse = matrix_roots(root @ current.covariance.double() @ root, floor)[1]
     matrix = root @ inverse @ root
     defined = matrix.isfinite().flatten(-2).all(-1)[..., None]
     matrix = torch.where(defined[..., None], matrix, torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device))
