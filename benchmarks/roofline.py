@@ -33,7 +33,7 @@ from impasto.optimization.run_plan import count_flops
 from impasto.optimization.tiling import TilingCost
 from impasto.options import Options
 from impasto.runtime.device import choose_device, choose_precision
-from impasto.runtime.memory import retain_freed_memory
+from impasto.runtime.freed_memory import retain_freed_memory
 from impasto.vgg.network import VGG
 from impasto.vgg.weight_files import Weights
 from impasto.vgg.weights import load_weights

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from impasto.errors import BrokenDeviceError, OutOfMemoryError
-from impasto.runtime.memory import device_errors, free_memory, is_out_of_memory, release_memory, used_memory
+from impasto.runtime.freed_memory import release_memory
+from impasto.runtime.memory import device_errors, free_memory, is_out_of_memory, used_memory
 
 MPS = torch.device("mps")
 

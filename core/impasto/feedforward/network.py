@@ -35,7 +35,7 @@ from torch import Tensor
 
 from ..errors import NetError, OptionError
 from ..runtime.files import write_atomic
-from ..runtime.memory import release_memory_if_low
+from ..runtime.freed_memory import release_memory_if_low
 from ..runtime.tensor_files import read_tensor_file, tensor_file_errors
 from ..runtime.torch_state import plain_torch
 from .bands import SIDE_MULTIPLE, ChannelStatistics, ImageSource, LazyFeatureMap, Offset, pool_opacity, tiled_noise

@@ -23,7 +23,8 @@ from ..optimization.recipe import NOT_RECORDED
 from ..optimization.self_check import choose_working_device
 from ..option_values import FACES, NOTHING
 from ..options import FEEDFORWARD_OPTIONS, Options
-from ..runtime.memory import device_errors, retain_freed_memory, used_memory
+from ..runtime.freed_memory import retain_freed_memory
+from ..runtime.memory import device_errors, used_memory
 from ..runtime.memory_budget import memory_budget
 from ..runtime.torch_state import plain_torch
 from .bands import SIDE_MULTIPLE, Offset

@@ -31,7 +31,8 @@ from ..optimization.self_check import choose_working_device
 from ..optimization.style_statistics import StyleStatistics
 from ..options import Options
 from ..runtime.device import choose_precision
-from ..runtime.memory import device_errors, retain_freed_memory
+from ..runtime.freed_memory import retain_freed_memory
+from ..runtime.memory import device_errors
 from ..runtime.torch_state import plain_torch, plain_torch_steps
 from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..runtime.distributed import ProcessGroup
-from ..runtime.memory import is_out_of_memory, release_memory
+from ..runtime.freed_memory import release_memory
+from ..runtime.memory import is_out_of_memory
 from .cuda_graph import GraphedObjective
 from .objective import Evaluation, Objective
 from .tiling import SMALLEST_TILE

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from ..runtime.memory import release_memory
+from ..runtime.freed_memory import release_memory
 from .objective import Evaluation, Objective
 
 logger = logging.getLogger("impasto")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..options import Options
 from ..runtime.device import choose_precision
-from ..runtime.memory import retain_freed_memory
+from ..runtime.freed_memory import retain_freed_memory
 from ..runtime.torch_state import plain_torch
 from ..vgg.convolution import Convolution
 from .pyramid import Level

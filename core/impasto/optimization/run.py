@@ -22,7 +22,8 @@ from ..options import LOSS_BALANCE, Options, resolve_options
 from ..presets import PAPER_RATIO
 from ..runtime.device import choose_precision
 from ..runtime.distributed import ProcessGroup
-from ..runtime.memory import device_errors, release_memory, retain_freed_memory
+from ..runtime.freed_memory import release_excess_memory, retain_freed_memory
+from ..runtime.memory import device_errors
 from ..runtime.torch_state import plain_torch, plain_torch_steps
 from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG
@@ -241,7 +242,7 @@ class Run:
             if pyramid_level.is_tiled:  # memory is short: use none for layers that no level needs any more
                 network.forget_transforms_beyond(self.options.all_layers(network.name, shallow=True))
             level = None  # with its targets, and what was recorded
-            release_memory(self.device)  # what the level below has left
+            release_excess_memory(self.device)  # what the level below has left
             targets.tile_limit.lower(self.plan.tiles[index])
             level = targets.at(network, pyramid_level)
             start = 0
@@ -294,7 +295,7 @@ class Run:
             if is_instant_result or (is_last and self.levels[index].learned):
                 # without an evaluation at the end, which would take a tenth of the time
                 if self.plan.tiles[index]:
-                    release_memory(self.device)  # of the tiles: the colors are those of the whole image
+                    release_excess_memory(self.device)  # of the tiles: the colors are those of the whole image
                 candidate = level.restore_kept(level.transfer_style_colors(state.image))
             elif is_last:
                 candidate, evaluation = _finish(state.image, optimizer, level)

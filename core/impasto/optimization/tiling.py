@@ -23,7 +23,7 @@ from ..images.tileable import NOT_TILEABLE, Tileable
 from ..layers import TOTAL_STRIDE, layer_stride
 from ..losses.moments import MomentAccumulator
 from ..runtime.distributed import ProcessGroup
-from ..runtime.memory import release_memory_if_low
+from ..runtime.freed_memory import release_memory_if_low
 from ..vgg.network import VGG
 
 #: Minimum side of a tile, in pixels: with smaller tiles, most of a block is halo.
