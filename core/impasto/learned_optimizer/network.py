@@ -104,7 +104,7 @@ class _ResidualBlock(nn.Module):
         self.first, self.second = _Convolution(width, width), _Convolution(width, width, 0.3)
 
     def forward(self, values: Tensor, padding: Padding) -> Tensor:
-        return values + self.second.padded(self.first.padded(values, padding).relu(), padding)
+        return self.second.padded(self.first.padded(values, padding).relu_(), padding).add_(values)
 
 
 class _Scale(nn.Module):
@@ -140,15 +140,13 @@ class _Scale(nn.Module):
         -> (B, width, h, w)
         """
         height, width = features.shape[2:]
-        if features.dtype != torch.bfloat16:  # otherwise all products are in bfloat16
-            features = features.to(pixels.dtype)
-        hidden = self._mix(features, regions)
+        hidden = self._mix(features.to(pixels.dtype), regions)
         if pixels.shape[2:] != features.shape[2:]:
             pixels = functional.adaptive_avg_pool2d(pixels, (height, width))
-        hidden = hidden + self.pixels.padded(pixels, padding)
+        hidden = self.pixels.padded(pixels, padding).add_(hidden)
         if above is not None and self.upward is not None:
-            hidden = hidden + self.upward.padded(functional.interpolate(above, (height, width)), padding)
-        hidden = hidden.relu()
+            hidden = self.upward.padded(functional.interpolate(above, (height, width)), padding).add_(hidden)
+        hidden = hidden.relu_()
         for block in self.blocks:
             hidden = block(hidden, padding)
         return hidden
@@ -162,6 +160,7 @@ class _Scale(nn.Module):
         outside = torch.ones_like(guide)
         for matrix, shift, guide in regions:
             assert guide is not None
+            guide = guide.to(features.dtype)
             mixed = mixed + guide[:, None] * self._transport_and_mix(features, matrix, shift)
             outside = outside - guide
         identity = torch.eye(COMPONENTS, dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
@@ -175,7 +174,7 @@ class _Scale(nn.Module):
         bias = (shift - self.basis @ self.mean) @ carried.T - own @ self.mean  # (B, width)
         batch, channels, height, width = features.shape
         positions = features.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
-        mixed = torch.baddbmm(bias[:, None], positions, weight.transpose(1, 2))
+        mixed = torch.baddbmm(bias[:, None].to(features.dtype), positions, weight.transpose(1, 2).to(features.dtype))
         return mixed.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
@@ -195,6 +194,13 @@ class UpdateNetwork(nn.Module):
         scale = self.scales[layer]
         assert isinstance(scale, _Scale)
         return scale
+
+    def convolve_in(self, dtype: torch.dtype) -> UpdateNetwork:
+        """Convolve in another type, and mix features in it. What is small stays in float32.  -> this network"""
+        for module in self.modules():
+            if isinstance(module, _Convolution):
+                module.to(dtype)
+        return self
 
     @property
     def bases(self) -> dict[str, Tensor]:
@@ -218,7 +224,7 @@ class UpdateNetwork(nn.Module):
             constants = torch.cat([constants[:, :-1], decades], 1)
         squashed = seen.gradient / (seen.gradient.abs() + 0.5)
         pixels = torch.cat([2 * seen.image - 1, 2 * seen.content - 1, squashed, seen.direction, constants], 1)
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        pixels = pixels.to(self.output.weight.dtype, memory_format=torch.channels_last)
         hidden: Tensor | None = None
         layers = [layer for layer in TRANSPORT_LAYERS if layer in seen.features]
         for index, layer in reversed(list(enumerate(layers))):

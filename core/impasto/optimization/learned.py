@@ -35,12 +35,12 @@ WEIGHTS = Path(__file__).parents[1] / "learned_optimizer" / "update_network.safe
 
 
 @lru_cache
-def load_update_network(device: torch.device) -> UpdateNetwork:
-    """Return the trained network on a device."""
+def load_update_network(device: torch.device, dtype: torch.dtype) -> UpdateNetwork:
+    """Return the trained network on a device. It convolves in this type."""
     network = UpdateNetwork()
     network.load_state_dict({name: tensor.float() for name, tensor in safetensors.torch.load_file(WEIGHTS).items()})
     network.eval().requires_grad_(False)
-    return network.to(device).to(memory_format=torch.channels_last)
+    return network.to(device).to(memory_format=torch.channels_last).convolve_in(dtype)
 
 
 class LearnedOptimizer:
@@ -82,9 +82,7 @@ class LearnedOptimizer:
                 padding,
                 None if protection is None else PROTECTED_DECADES * _to_batch(tile.block(protection)),
             )
-            is_bfloat16 = features[layers[0]].dtype == torch.bfloat16
-            with torch.autocast(image.device.type, torch.bfloat16, enabled=is_bfloat16):
-                block: Tensor = self._network(seen)
+            block: Tensor = self._network(seen)
             owned = tile.rows.in_block(1), tile.columns.in_block(1)
             proposed[tile.rows.in_image(1), tile.columns.in_image(1)] = block[0].permute(1, 2, 0)[owned]
             del features, seen, block  # before those of the next tile are computed

@@ -329,7 +329,8 @@ class Run:
         if level.learned:
             weight, in_paper_units = options.content_weight(*self.levels[-1][:2])
             decades = content_decades(weight, PAPER_RATIO if in_paper_units else LOSS_BALANCE[options.style_loss])
-            return LearnedOptimizer(load_update_network(self.device), decades, Tileable.from_padding(options.padding))
+            network = load_update_network(self.device, self._dtype)
+            return LearnedOptimizer(network, decades, Tileable.from_padding(options.padding))
         if options.optimizer == "adam":
             return Adam(level.steps, **(_REFINING if options.init == "instant" else {}))
         plan = self.plan

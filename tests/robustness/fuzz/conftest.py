@@ -21,7 +21,7 @@ def tiny_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     channels = tuple(count // 16 for count in FEATURE_CHANNELS)
     monkeypatch.setattr("impasto.learned_optimizer.network.FEATURE_CHANNELS", channels)
     optimizer = UpdateNetwork().eval().requires_grad_(False)
-    monkeypatch.setattr("impasto.optimization.run.load_update_network", lambda device: optimizer.to(device))
+    monkeypatch.setattr("impasto.optimization.run.load_update_network", lambda _, dtype: optimizer.convolve_in(dtype))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
