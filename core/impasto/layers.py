@@ -19,6 +19,9 @@ NETWORKS = (*CONVS_PER_BLOCK, *(network + NORMALIZED_SUFFIX for network in CONVS
 
 #: The deepest layer of the shallow levels of the pyramid, where an image already has its forms: a step costs two fifths.
 SHALLOW_LAYER = "conv3_1"
+#: The deepest layer of the smallest level that the learned optimizer paints: it sees no features of deeper ones, and their
+#: losses take a quarter of the time there and change nothing that one sees.
+LEARNED_LAYER = "conv4_1"
 
 #: Tileable images have sides that are multiples of this: four pooling layers halve the image.
 TOTAL_STRIDE = 16

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .errors import OptionError, validate_choice
-from .layers import NETWORKS, SHALLOW_LAYER, TOTAL_STRIDE, canonical_network, limit_depth, parse_layers
+from .layers import NETWORKS, TOTAL_STRIDE, canonical_network, limit_depth, parse_layers
 from .option_values import FACES, finds_faces, validate_protect, validate_value
 from .presets import PAPER_RATIO, PRESETS
 
@@ -355,21 +355,21 @@ class Options:
             raise OptionError(f"memory is {self.memory!r}: give a size such as 4GB or 800MB, or auto")
         return float(match[1]) * {"M": 1e6, "G": 1e9}[match[2].upper()]
 
-    def style_layer_weights(self, network: str | None = None, *, shallow: bool = False) -> list[dict[str, float]]:
+    def style_layer_weights(self, network: str | None = None, *, deepest: str | None = None) -> list[dict[str, float]]:
         """Return layer -> weight of the style loss: one dictionary for all styles, or one per style.
 
-        shallow: of the levels of the pyramid that use no layer deeper than SHALLOW_LAYER
+        deepest: layer to which the weights of deeper ones are moved, as at some levels of the pyramid
         """
-        return [_layer_weights(text, network, shallow) for text in self.style_layers.split("/")]
+        return [_layer_weights(text, network, deepest) for text in self.style_layers.split("/")]
 
-    def content_layer_weights(self, network: str | None = None, *, shallow: bool = False) -> dict[str, float]:
-        """Return layer -> weight of the content loss.  shallow: as in `style_layer_weights`"""
-        return _layer_weights(self.content_layers, network, shallow)
+    def content_layer_weights(self, network: str | None = None, *, deepest: str | None = None) -> dict[str, float]:
+        """Return layer -> weight of the content loss.  deepest: as in `style_layer_weights`"""
+        return _layer_weights(self.content_layers, network, deepest)
 
-    def all_layers(self, network: str, *, shallow: bool = False) -> set[str]:
-        """Return all layers that the content and style losses use.  shallow: as in `style_layer_weights`"""
-        style_layers = self.style_layer_weights(network, shallow=shallow)
-        return set().union(self.content_layer_weights(network, shallow=shallow), *style_layers)
+    def all_layers(self, network: str, *, deepest: str | None = None) -> set[str]:
+        """Return all layers that the content and style losses use.  deepest: as in `style_layer_weights`"""
+        style_layers = self.style_layer_weights(network, deepest=deepest)
+        return set().union(self.content_layer_weights(network, deepest=deepest), *style_layers)
 
     def content_weight(self, width: int, height: int) -> tuple[float, bool]:
         """Return the weight of the content loss for an image of this size, and whether it is in the paper's units.
@@ -450,6 +450,6 @@ def option_schema() -> list[dict[str, Any]]:
     return schema
 
 
-def _layer_weights(text: str, network: str | None, shallow: bool) -> dict[str, float]:
+def _layer_weights(text: str, network: str | None, deepest: str | None) -> dict[str, float]:
     weights = parse_layers(text, network)
-    return limit_depth(weights, SHALLOW_LAYER) if shallow else weights
+    return limit_depth(weights, deepest) if deepest else weights

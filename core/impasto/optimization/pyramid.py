@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..errors import OptionError
 from ..images.resize import fit_size
 from ..images.tileable import Tileable
-from ..layers import SMALLEST_SIDE, TOTAL_STRIDE
+from ..layers import LEARNED_LAYER, SHALLOW_LAYER, SMALLEST_SIDE, TOTAL_STRIDE
 from ..options import NETWORK_PREFIX, Options
 from ..presets import PRESETS
 
@@ -44,8 +44,13 @@ class Level(NamedTuple):
     width: int
     height: int
     steps: int
-    shallow: bool = False  # whether the losses use no layer deeper than SHALLOW_LAYER
+    deepest: str | None = None  # layer that stands for deeper ones in the losses; None: all are used
     learned: bool = False  # whether the learned optimizer takes the steps
+
+    @property
+    def shallow(self) -> bool:
+        """Whether the losses use no layer deeper than SHALLOW_LAYER"""
+        return self.deepest == SHALLOW_LAYER
 
     @property
     def keeps_forms(self) -> bool:
@@ -99,7 +104,7 @@ def _deep_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
         smallest, *learned = _learned_levels(sizes, options)
         first_steps, final_steps = _REFINING_STEPS[options.quality]
         if learned:
-            learned.insert(0, smallest._replace(steps=first_steps, learned=False))
+            learned.insert(0, smallest._replace(steps=first_steps, deepest=None, learned=False))
         return [smallest, *learned, Level(*_tileable_size(sizes[-1], options), final_steps)]
     starts_from_network = options.init.startswith(NETWORK_PREFIX)
     if starts_from_network:
@@ -116,7 +121,7 @@ def _upper_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]
     for size in _every_other(sizes):
         width, height = _tileable_size(size, options)
         steps = _UPPER_STEPS[options.quality] // (2 if width * height > _FEWER_STEPS_PIXELS else 1)
-        levels.append(Level(width, height, steps, shallow=True, learned=options.uses_learned_optimizer))
+        levels.append(Level(width, height, steps, SHALLOW_LAYER, learned=options.uses_learned_optimizer))
     return levels
 
 
@@ -125,10 +130,10 @@ def _learned_levels(sizes: list[tuple[int, int]], options: Options) -> list[Leve
 
     All but the first are shallow: deep layers would make them twice as long, and change little.
     """
-    levels = [Level(*_tileable_size(sizes[0], options), _FIRST_INSTANT_STEPS, learned=True)]
+    levels = [Level(*_tileable_size(sizes[0], options), _FIRST_INSTANT_STEPS, LEARNED_LAYER, learned=True)]
     for size in _every_other(sizes[1:]):
         nearest = min(_INSTANT_STEPS, key=lambda side: abs(math.log(side / max(size))))
-        levels.append(Level(*_tileable_size(size, options), _INSTANT_STEPS[nearest], shallow=True, learned=True))
+        levels.append(Level(*_tileable_size(size, options), _INSTANT_STEPS[nearest], SHALLOW_LAYER, learned=True))
     return levels
 
 

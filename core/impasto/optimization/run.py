@@ -18,6 +18,7 @@ from ..images.encode import encode_picture, save_picture
 from ..images.picture import Picture
 from ..images.resize import resize
 from ..images.tileable import Tileable
+from ..layers import SHALLOW_LAYER
 from ..options import LOSS_BALANCE, Options, resolve_options
 from ..presets import PAPER_RATIO
 from ..runtime.device import choose_precision
@@ -240,7 +241,7 @@ class Run:
                 progress.skip(index, steps)
                 continue
             if pyramid_level.is_tiled:  # memory is short: use none for layers that no level needs any more
-                network.forget_transforms_beyond(self.options.all_layers(network.name, shallow=True))
+                network.forget_transforms_beyond(self.options.all_layers(network.name, deepest=SHALLOW_LAYER))
             level = None  # with its targets, and what was recorded
             release_excess_memory(self.device)  # what the level below has left
             targets.tile_limit.lower(self.plan.tiles[index])

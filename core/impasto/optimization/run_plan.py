@@ -258,26 +258,28 @@ def _try_plan(
     levels: Sequence[Level],
 ) -> RunPlan | None:
     """Return the plan, or None if the levels do not fit."""
-    shallow_bytes, deep_bytes = (_bytes_per_block_pixel(options, network, precision, shallow) for shallow in (True, False))
+    block_bytes = {
+        deepest: _bytes_per_block_pixel(options, network, precision, deepest)
+        for deepest in {None, *(level.deepest for level in levels)}
+    }
     per_pixel, learned_per_pixel = (_bytes_per_pixel(options, learned=learned) for learned in (False, True))
     history, bfloat16, offload = _HISTORY_RANGE[1], False, False
     if protected:
         per_pixel, learned_per_pixel = per_pixel + _PROTECTION_BYTES, learned_per_pixel + _PROTECTION_BYTES
         features = protected_features() * precision.itemsize
-        shallow_bytes, deep_bytes = shallow_bytes + features, deep_bytes + features
+        block_bytes = {deepest: count + features for deepest, count in block_bytes.items()}
     if options.optimizer == "lbfgs":
         pixels = levels[-1].width * levels[-1].height
-        remaining = memory - per_pixel * pixels - _FIXED_BYTES - deep_bytes * min(_PREFERRED_TILE**2, pixels)
+        remaining = memory - per_pixel * pixels - _FIXED_BYTES - block_bytes[None] * min(_PREFERRED_TILE**2, pixels)
         history, bfloat16, offload = _history_that_fits(remaining / pixels, host_memory / pixels)
         per_pixel += 0 if offload else history * (_BFLOAT16_PAIR_BYTES if bfloat16 else _PAIR_BYTES)
     sides, peak, level_work = [], 0.0, []
     for level in levels:
-        width, height, steps, shallow, learned = level
+        width, height, steps, deepest, learned = level
         fixed = (learned_per_pixel if learned else per_pixel) * width * height
-        layers = options.all_layers(network, shallow=shallow)
+        layers = options.all_layers(network, deepest=deepest)
         network_halo = learned_radius(layers) if learned else 0
         halo = receptive_radius(network, layers)
-        bytes_per_block_pixel = shallow_bytes if shallow else deep_bytes
         choice = None
         longest = max(width, height)
         limit = _SHALLOW_TILE if level.is_tiled else longest
@@ -286,7 +288,7 @@ def _try_plan(
                 TilingCost.of_tiling(width, height, side, radius, Tileable.from_padding(options.padding))
                 for radius in (halo, halo + network_halo)
             )
-            needed = fixed + bytes_per_block_pixel * observed.largest_block + _FIXED_BYTES
+            needed = fixed + block_bytes[deepest] * observed.largest_block + _FIXED_BYTES
             fits = needed <= memory and observed.largest_block * _FIRST_CHANNELS < largest_map
             if fits and (cost.tiles >= processes or longest < 2 * SMALLEST_TILE * processes):
                 choice = side, cost, observed, needed
@@ -309,9 +311,9 @@ def _try_plan(
     return RunPlan(tuple(sides), history, bfloat16, offload, round(peak), tuple(level_work))
 
 
-def _bytes_per_block_pixel(options: Options, network: str, precision: torch.dtype, shallow: bool) -> float:
+def _bytes_per_block_pixel(options: Options, network: str, precision: torch.dtype, deepest: str | None) -> float:
     """Return the bytes per pixel of the block of a tile: features and temporaries."""
-    layers = options.all_layers(network, shallow=shallow)
+    layers = options.all_layers(network, deepest=deepest)
     return (_features_per_pixel(network, layers) + _WORKSPACE_MAPS * _FIRST_CHANNELS) * precision.itemsize
 
 

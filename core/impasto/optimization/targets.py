@@ -62,22 +62,22 @@ class TargetBuilder:
 
     def at(self, network: VGG, level: Level) -> LevelTargets:
         """Return the targets of a pyramid level."""
-        if level.shallow:
-            network = network.through(self.options.all_layers(network.name, shallow=True))
+        if level.deepest:
+            network = network.through(self.options.all_layers(network.name, deepest=level.deepest))
         return LevelTargets(self, network, level)
 
     def objective(self, network: VGG, level: Level) -> Objective:
         """Build the objective of a pyramid level, with tiles within the current limit."""
         options, width, height = self.options, level.width, level.height
         content = self.content.resize(width, height, self.tileable)
-        layers = options.all_layers(network.name, shallow=level.shallow)
+        layers = options.all_layers(network.name, deepest=level.deepest)
         alpha, in_paper_units = options.content_weight(*self._final)
         if in_paper_units:  # L_c is a sum over positions, E_l a mean. L_c shrinks with the image, so alpha grows.
             alpha *= self._final[0] * self._final[1] / (width * height)
         return Objective(
             network,
             self.network_input(content),
-            options.content_layer_weights(shallow=level.shallow),
+            options.content_layer_weights(deepest=level.deepest),
             self._regions(network, level),
             style_loss=options.style_loss,
             alpha=alpha,
@@ -190,7 +190,7 @@ class TargetBuilder:
     def _regions(self, network: VGG, level: Level) -> list[Region]:
         """Return which styles apply where: each within its mask, or all of them, mixed, everywhere."""
         width, height = level.width, level.height
-        layers = self.options.style_layer_weights(network.name, shallow=level.shallow)
+        layers = self.options.style_layer_weights(network.name, deepest=level.deepest)
         if not self.inputs.styles or not any(layers):
             return []
         layers = layers * len(self.inputs.styles) if len(layers) == 1 else layers
@@ -243,9 +243,9 @@ class TargetBuilder:
         mask = self._protected(width, height)
         if mask is None:
             return None
-        content_layers = self.options.content_layer_weights(shallow=level.shallow)
+        content_layers = self.options.content_layer_weights(deepest=level.deepest)
         target = self._recolored(self.content.resize(width, height, self.tileable))
-        deepest = max(self.options.all_layers(network.name, shallow=level.shallow))  # names sort by depth
+        deepest = max(self.options.all_layers(network.name, deepest=level.deepest))  # names sort by depth
         return Protection.of(mask, target, content_layers, deepest, network.name, self.tileable)
 
     def _protected(self, width: int, height: int) -> Tensor | None:
