@@ -36,7 +36,7 @@ def test_the_learned_optimizer_paints_the_levels_and_the_other_one_refines_them(
     first = pyramid_levels((1024, 768), Options(size=512, quality="instant"))
     levels = pyramid_levels((1024, 768), Options(size=512))
     assert all(level.learned for level in first)
-    assert [(level.width, level.shallow) for level in first] == [(128, False), (256, True), (512, True)]
+    assert [(level.width, level.deepest) for level in first] == [(128, "conv4_1"), (256, "conv3_1"), (512, "conv3_1")]
     for size, widths in {100: [100], 181: [128, 181], 362: [128, 181, 362], 1024: [128, 256, 512, 1024]}.items():
         levels_of_size = pyramid_levels((1024, 768), Options(size=size, quality="instant"))
         assert [level.width for level in levels_of_size] == widths

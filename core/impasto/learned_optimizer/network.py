@@ -113,14 +113,13 @@ class _UpwardConvolution(_Convolution):
         height, width = size
         if height % 2 or width % 2:
             values = functional.pad(values, (0, width % 2, 0, height % 2), mode="replicate")
+        batch, channels, rows, columns = values.shape
+        filters = self.out_channels
         kernels = _fold_repeated(_fold_repeated(self.weight, 2), 3)  # (K, C, 4, 4): twice 2 x 2 in each direction
-        kernels = kernels.unflatten(3, (2, 2)).unflatten(2, (2, 2)).permute(2, 4, 0, 1, 3, 5).flatten(0, 2)
+        kernels = kernels.view(filters, channels, 2, 2, 2, 2).permute(2, 4, 0, 1, 3, 5).reshape(-1, channels, 2, 2)
+        kernels = kernels.contiguous(memory_format=torch.channels_last)
         assert self.bias is not None
-        convolved = functional.conv2d(
-            _pad(values, padding), kernels.contiguous(memory_format=torch.channels_last), self.bias.repeat(4)
-        )
-        batch, _, rows, columns = values.shape
-        filters = len(self.bias)
+        convolved = functional.conv2d(_pad(values, padding), kernels, self.bias.repeat(4))
         result = convolved.new_empty(batch, rows, 2, columns, 2, filters)
         for y in range(2):
             for x in range(2):
@@ -132,7 +131,7 @@ class _UpwardConvolution(_Convolution):
 
 def _fold_repeated(kernel: Tensor, axis: int) -> Tensor:
     """Sum the parts of a kernel that see the same of two repeated positions: (a, b, c) -> (a, b + c), (a + b, c)."""
-    first, middle, last = kernel.split(1, axis)
+    first, middle, last = torch.split(kernel, 1, axis)
     return torch.cat([first, middle + last, first + middle, last], axis)
 
 

@@ -20,8 +20,9 @@ import torch
 
 from .memory import used_memory
 
-#: Freed memory is kept for so many seconds after the last work, and if it is no more than so many bytes.
-_IDLE_SECONDS, _MAX_KEPT = 30.0, 1 << 30
+#: Freed memory is kept for so many seconds after the last work, if it is no more than so many bytes. They include what the
+#: process's libraries take, about half a gigabyte.
+_IDLE_SECONDS, _MAX_KEPT = 30.0, 3 << 29
 #: Fractions of the process's memory limit: above the first nothing is kept after work, above the second not even during it.
 _HALF_FULL, _NEARLY_FULL = 0.5, 0.9
 #: Parameters of mallopt(3), with glibc's defaults
@@ -148,9 +149,10 @@ class _MallocStatistics(ctypes.Structure):
 
 
 def _freed_bytes(libc: ctypes.CDLL, used: int) -> float:
-    """Return an upper bound of the bytes that were freed and not given back; infinity before glibc 2.33, which cannot tell.
+    """Return the bytes that were freed and not given back, and those of libraries.
 
     used: resident memory of this process, in bytes
+    -> infinity before glibc 2.33, which cannot tell
     """
     if not hasattr(libc, "mallinfo2"):
         return math.inf
