@@ -96,7 +96,7 @@ def test_protected_face_keeps_its_shapes(settings: dict[str, Any]) -> None:
         side = image.width
         head = image.convert("RGB").crop((round(0.28 * side), 0, round(0.6 * side), round(0.4 * side)))
     content = np.asarray(head.resize((102, 128), Image.Resampling.LANCZOS))
-    settings = {"quality": "draft", "size": 128, "protect_strength": 1, **settings}
+    settings = {"quality": "draft", "size": 128, "protect_strength": 1, "precision": "float32", **settings}
     plain, protected = (
         pixels(impasto.stylize(content, ASSETS / "koi_small.jpg", protect=each, **settings).image)
         for each in ("none", "faces")
@@ -108,7 +108,7 @@ def test_protected_face_keeps_its_shapes(settings: dict[str, Any]) -> None:
         return float(np.corrcoef(edges)[0, 1])
 
     face, shoulders = (slice(54, 96), slice(36, 66)), (slice(108, 126), slice(4, 98))
-    assert similarity(protected, *face) > similarity(plain, *face) + 0.05
+    assert similarity(protected, *face) > similarity(plain, *face) + 0.03
     assert abs(similarity(protected, *shoulders) - similarity(plain, *shoulders)) < 0.1
 
 
