@@ -36,6 +36,13 @@ def test_roots_of_matrices(floor: float, rank: int) -> None:
     torch.testing.assert_close(inverse_root @ root, identity.expand(2, -1, -1), rtol=0, atol=1e-4)
 
 
+def test_roots_of_a_well_conditioned_matrix() -> None:
+    covariance = random_moments(0).covariance
+    root, inverse_root = matrix_roots(covariance, 1e-9)
+    torch.testing.assert_close(root @ root, covariance)
+    torch.testing.assert_close(inverse_root @ root, torch.eye(64, dtype=torch.float64).expand(2, -1, -1))
+
+
 def test_transported_features_have_the_moments_of_the_style() -> None:
     current, style = random_moments(1), random_moments(2)
     matrix, shift = transport(current, style_root(style), floor=1e-9)

@@ -45,7 +45,7 @@ def answers(program: str) -> list[str]:
 def test_freed_memory_is_kept_until_the_process_is_idle() -> None:
     program = """
 freed_memory._IDLE_SECONDS, freed_memory._MAX_KEPT = 4, 4 << 30  # a block is not always reused as a whole
-for _ in range(3):  # work that follows soon begins the wait anew
+for _ in range(3):  # work that follows soon starts the wait again
     with retain_freed_memory(device):
         work()
         print(kept())

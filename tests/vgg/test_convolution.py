@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as functional
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from impasto.vgg.convolution import Convolution, transform_kernel, winograd
@@ -14,10 +14,11 @@ ZEROS = st.tuples(st.integers(0, 2), st.integers(0, 2))
 
 
 @settings(max_examples=60, deadline=None)
-@given(height=st.integers(3, 23), width=st.integers(3, 23), channels=st.integers(1, 9), filters=st.integers(1, 9), zeros=ZEROS)
+@given(height=st.integers(1, 23), width=st.integers(1, 23), channels=st.integers(1, 9), filters=st.integers(1, 9), zeros=ZEROS)
 def test_winograd_equals_torchs_convolution_at_every_size(
     height: int, width: int, channels: int, filters: int, zeros: tuple[int, int]
 ) -> None:
+    assume(height + 2 * zeros[0] >= 3 and width + 2 * zeros[1] >= 3)  # smaller ones have no result
     features = torch.randn(height, width, channels, dtype=torch.float64)
     kernel = torch.randn(filters, channels, 3, 3, dtype=torch.float64)
     bias = torch.randn(filters, dtype=torch.float64)

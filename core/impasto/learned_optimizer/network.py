@@ -130,7 +130,7 @@ class _UpwardConvolution(_Convolution):
 
 
 def _fold_repeated(kernel: Tensor, axis: int) -> Tensor:
-    """Sum the parts of a kernel that see the same of two repeated positions: (a, b, c) -> (a, b + c), (a + b, c)."""
+    """Add the weights of a kernel that meet copies of one position: (a, b, c) -> (a, b + c), (a + b, c)."""
     first, middle, last = torch.split(kernel, 1, axis)
     return torch.cat([first, middle + last, first + middle, last], axis)
 

@@ -75,7 +75,7 @@ _keeper = _Keeper()
 
 
 def _renew() -> None:
-    """In a forked child, the timer's thread is missing, and the lock may be held for ever."""
+    """In a forked child, the timer's thread is missing, and another thread of the parent may have had the lock."""
     global _keeper
     _keeper = _Keeper()
 
