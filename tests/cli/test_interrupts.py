@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from impasto.cli.main import main
-from impasto.optimization.run import Result
+from impasto.cli.progress import ProgressBar
+from impasto.optimization.run import Result, Step
 from tests.fork_server import ForkServer
 
 MakePicture = Callable[..., Path]
@@ -38,6 +39,22 @@ def test_ctrl_c_saves_the_current_picture(tmp_path: Path, picture: MakePicture, 
     assert "Traceback" not in error
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (48, 40)
+
+
+@pytest.mark.usefixtures("vgg16")
+def test_the_instant_result_is_saved_while_its_large_forms_are_set(
+    tmp_path: Path, picture: MakePicture, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
+
+    def interrupt(bar: ProgressBar, step: Step, steps: int) -> None:
+        if step.scale == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressBar, "step", interrupt)
+    photo, out = str(picture("photo.png")), str(tmp_path / "out.png")
+    assert main(["stylize", photo, photo, "-o", out, "--size", "64", "--quality", "draft"]) == 130
+    assert "the picture so far, 64 x" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 import impasto
 from impasto.errors import CheckpointError
-from impasto.optimization.checkpoint import CheckpointWriter, read_checkpoint
+from impasto.optimization.checkpoint import CheckpointWriter, RunState, read_checkpoint
 from impasto.optimization.optimizers import LBFGS
 from impasto.optimization.run import Run
 from tests.conftest import FEW_LAYERS, scene
@@ -79,6 +79,31 @@ def test_levels_that_keep_the_forms_are_resumed(
     *_, whole = run.steps()
     *_, resumed = impasto.stream(*PICTURES, **settings, resume=tmp_path / "run")
     np.testing.assert_array_equal(np.asarray(resumed.image), np.asarray(whole.image))
+
+
+@pytest.mark.usefixtures("often", "vgg16")
+def test_the_instant_result_waits_in_the_checkpoint_while_its_large_forms_are_set(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"size": 64, "quality": "draft", "precision": "float32"}
+    run = Run(*PICTURES, **settings)
+    assert [max(level[:2]) for level in run.levels] == [45, 64, 45, 64, 64]
+    steps = impasto.stream(*PICTURES, **settings, checkpoint=tmp_path / "run")
+    for _ in range(sum(level.steps for level in run.levels[:2]) + 2):
+        next(steps)
+    steps.close()
+    larger = read_checkpoint(tmp_path / "run").larger
+    assert larger is not None
+    assert larger.shape == (48, 64, 3)
+    *_, whole = run.steps()
+    *_, resumed = impasto.stream(*PICTURES, **settings, resume=tmp_path / "run")
+    np.testing.assert_array_equal(np.asarray(resumed.image), np.asarray(whole.image))
+    tensors = load_file(tmp_path / "run")
+    with safe_open(tmp_path / "run", "pt") as file:
+        metadata = file.metadata()
+    del tensors["larger"]
+    for damaged in (tensors, {**tensors, "larger": torch.zeros(32, 64, 3)}):
+        save_file(damaged, tmp_path / "damaged", metadata)
+        with pytest.raises(CheckpointError, match="damaged"):
+            next(impasto.stream(*PICTURES, **settings, resume=tmp_path / "damaged"))
 
 
 @pytest.mark.slow
@@ -183,7 +208,7 @@ def test_writing_takes_a_small_fraction_of_the_time(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("impasto.optimization.checkpoint.write_atomic", write)
     writer = CheckpointWriter(tmp_path / "run", {}, {})
     for _ in range(100):
-        writer.maybe_write(0, 1, torch.zeros(4, 4, 3), LBFGS(), 0.0)
+        writer.maybe_write(0, 1, RunState(torch.zeros(4, 4, 3), LBFGS()), 0.0)
         clock[0] += 1
     assert 3 <= len(written) <= 6
 

@@ -63,6 +63,27 @@ def test_loss_decreases(fast_settings: dict[str, Any]) -> None:
         assert losses[-1] < 0.3 * losses[0]
 
 
+@pytest.mark.usefixtures("vgg16")
+def test_a_run_begins_with_the_instant_result_and_keeps_its_strokes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.optimization.pyramid._SMALLEST_LEVEL", 32)
+    pictures = scene(64, 48), scene(48, 48, 1)
+    settings: dict[str, Any] = {"size": 64, "precision": "float32"}
+    instant = impasto.stylize(*pictures, **settings, quality="instant").image
+    run = Run(*pictures, **settings, quality="draft")
+    first, *steps = (step for step in run.steps() if not run.is_rough(step))
+    np.testing.assert_array_equal(np.asarray(first.image), np.asarray(instant))
+    assert {step.size for step in steps} == {(64, 48)}
+    small = [step for step in run.steps() if step.scale == 2][-1].image
+    assert small.size == (45, 34)
+
+    def distance(image: Image.Image, other: Image.Image) -> float:
+        return float(np.abs(np.asarray(image, float) - np.asarray(other.resize(image.size), float)).mean())
+
+    with_its_forms = steps[0].image
+    assert distance(small, with_its_forms) < 0.9 * distance(small, instant)
+    assert distance(with_its_forms, instant) < 0.9 * distance(with_its_forms, small)
+
+
 def test_earlier_steps_keep_their_image(fast_settings: dict[str, Any]) -> None:
     steps = impasto.stream(scene(48, 40), scene(40, 48, 1), **fast_settings | {"iterations": 4})
     first = next(steps)

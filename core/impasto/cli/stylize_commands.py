@@ -155,9 +155,11 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
     with ProgressBar("weights") as bar:
         run.load_weights(bar.bytes)
     print_message(describe_forecast(run))
-    step, curve = None, []
+    kept, curve = None, []
     with ProgressBar("painting") as bar, Interruptible() as work:
         for step in run.steps():
+            if kept is None or run.is_rough(kept) or not run.is_rough(step):
+                kept = step  # what to keep if the run is interrupted
             total = run.total_steps_at(step)
             bar.step(step, run.levels[step.scale].steps)
             if arguments.json:
@@ -169,19 +171,19 @@ def _run_and_save(make_run: Callable[[], Run], arguments: argparse.Namespace) ->
                 save_snapshot(result, snapshots[total])
             if plot:
                 curve.append(LossPoint(total, step.size, step.loss, step.style_loss))
-    if step is None:
+    if kept is None:
         return work.print_stop(None)
     with defer_interrupts():  # only writing is left
-        result = run.result(step)
+        result = run.result(kept)
         save_result(result, target, format_suffix(arguments))
         if plot:
             plot_losses(plot, curve)
         if arguments.json:
-            state = {"interrupted": work.interrupted, "size": list(step.size)}
+            state = {"interrupted": work.interrupted, "size": list(kept.size)}
             print_json({"output": str(target)} | json_facts(result) | state)
-        size = f"{step.size[0]} x {step.size[1]}"
+        size = f"{kept.size[0]} x {kept.size[1]}"
         name = target or "standard output"
         if work.interrupted:
-            return work.print_stop(step.fraction, f"{name} is the picture so far, {size}")
+            return work.print_stop(kept.fraction, f"{name} is the picture so far, {size}")
         print_message(f"{name}, {size}, {result.seconds:.0f} s")
         return 0

@@ -36,6 +36,15 @@ _MAX_TIME_FRACTION = 0.05
 _RETRY_SECONDS = 60.0
 
 
+@dataclass
+class RunState:
+    """The image and its optimizer. Nothing else refers to the image, so that each step frees the one before."""
+
+    image: Tensor | None  # (H, W, 3)
+    optimizer: Optimizer
+    larger: Tensor | None = None  # (H, W, 3): the instant result, while the image is a smaller one that sets its large forms
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """The state of a run after `iteration` steps of a pyramid level"""
@@ -49,6 +58,7 @@ class Checkpoint:
     image: Tensor  # (H, W, 3)
     optimizer_state: Mapping[str, Tensor]
     forms: Tensor | None = None  # (h, w, 3): the smaller image whose large forms this level keeps, if it does
+    larger: Tensor | None = None  # as in RunState
 
     def for_run(self, recipe: Mapping[str, Any], levels: Sequence[Level]) -> Checkpoint:
         """Return this checkpoint if it belongs to the run with this recipe and these levels.  Raises CheckpointError."""
@@ -58,19 +68,24 @@ class Checkpoint:
                 f"{self.name!r} belongs to another painting (different {', '.join(differing)}): start again without it"
             )
         level = levels[self.scale] if self.scale < len(levels) else None
+        before = levels[self.scale - 1] if level and self.scale else None
+        larger_size = before[:2] if level and before and max(before[:2]) > max(level[:2]) else None
         tiles = self.plan.get("tiles", levels)
         if (
             level is None
             or self.iteration > level.steps
             or (level.height, level.width) != self.image.shape[:2]
             or len(tiles) != len(levels)
+            or (self.larger is None) != (larger_size is None)
+            or (self.larger is not None and self.larger.shape[1::-1] != larger_size)
         ):
             raise _damaged_error(self.name)
         return self
 
     def to(self, device: torch.device) -> Checkpoint:
         """Return this checkpoint with its images on a device."""
-        return replace(self, image=self.image.to(device), forms=None if self.forms is None else self.forms.to(device))
+        forms, larger = (None if image is None else image.to(device) for image in (self.forms, self.larger))
+        return replace(self, image=self.image.to(device), forms=forms, larger=larger)
 
     def restore(self, optimizer: Optimizer) -> None:
         """Restore the optimizer's state on the image's device.  Raises CheckpointError: it is the state of another kind."""
@@ -89,9 +104,7 @@ class CheckpointWriter:
         self._path, self._metadata = path, {"recipe": recipe, "plan": plan}
         self._next = 0.0
 
-    def maybe_write(
-        self, level: int, iteration: int, image: Tensor, optimizer: Optimizer, seconds: float, forms: Tensor | None = None
-    ) -> None:
+    def maybe_write(self, level: int, iteration: int, state: RunState, seconds: float, forms: Tensor | None = None) -> None:
         """Write a checkpoint unless the last one is too recent. If it cannot be written, log that and go on.
 
         forms: as in Checkpoint
@@ -100,9 +113,9 @@ class CheckpointWriter:
         if start < self._next:
             return
         metadata = {"scale": level, "iteration": iteration, "seconds": seconds, **self._metadata}
-        tensors = {f"optimizer.{name}": tensor for name, tensor in optimizer.state().items()} | {"image": image}
-        if forms is not None:
-            tensors["forms"] = forms
+        images = {"image": state.image, "forms": forms, "larger": state.larger}
+        tensors = {f"optimizer.{name}": tensor for name, tensor in state.optimizer.state().items()}
+        tensors |= {name: image for name, image in images.items() if image is not None}
         copies = {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
         try:
             write_atomic(self._path, safetensors.torch.save(copies, {"impasto": json.dumps(metadata)}))
@@ -133,10 +146,10 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     missing = CheckpointError(f"there is no checkpoint {name!r}: check its name")
     with tensor_file_errors(missing=missing, invalid=_damaged_error(name)):
         tensors, metadata = read_tensor_file(path, "impasto")
-        image, forms = tensors.pop("image"), tensors.pop("forms", None)
+        image, forms, larger = tensors.pop("image"), tensors.pop("forms", None), tensors.pop("larger", None)
         state = {key.removeprefix("optimizer."): tensor for key, tensor in tensors.items()}
         fields = {"plan": {}, **json.loads(metadata["impasto"])}
-        checkpoint = Checkpoint(name=name, image=image, optimizer_state=state, forms=forms, **fields)
+        checkpoint = Checkpoint(name=name, image=image, optimizer_state=state, forms=forms, larger=larger, **fields)
         if not _is_valid(checkpoint):
             raise ValueError
         return checkpoint
@@ -163,10 +176,10 @@ def _is_valid(checkpoint: Checkpoint) -> bool:
         is_image = tensor.shape == checkpoint.image.shape and (bfloat16 or tensor.dtype == torch.float32)
         return (is_image or tensor.ndim < 3) and not bool(tensor.isnan().any())
 
-    plan, forms = checkpoint.plan, checkpoint.forms
+    plan = checkpoint.plan
     return (
         is_count(checkpoint.scale)
-        and (forms is None or _is_valid_image(forms))
+        and all(image is None or _is_valid_image(image) for image in (checkpoint.forms, checkpoint.larger))
         and is_count(checkpoint.iteration)
         and 0 <= checkpoint.seconds < math.inf
         and isinstance(checkpoint.recipe["options"], dict)

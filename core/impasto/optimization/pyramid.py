@@ -26,9 +26,9 @@ _FEWER_STEPS_PIXELS = 4_000_000
 #: Steps of quality "instant" at the smallest level, and at others per longest side in pixels. Measured.
 _FIRST_INSTANT_STEPS = 12
 _INSTANT_STEPS = {256: 5, 512: 3}
-#: With init "instant": steps of the other optimizer at the smallest level, which set the large forms and cost little, and at
-#: the final one. Measured.
-_REFINING_STEPS = {"draft": (20, 6), "normal": (28, 21), "fine": (84, 63)}
+#: With init "instant": steps that refine the instant result. At the smallest level, where they set the large forms and cost
+#: little; of the learned optimizer, for the strokes in these forms; and at the final level. Measured.
+_REFINING_STEPS = {"draft": (12, 2, 6), "normal": (20, 1, 20), "fine": (60, 1, 62)}
 #: Time of a step of a shallow level, relative to one through all layers, and of the learned optimizer's, relative to the
 #: evaluation of the losses. Measured.
 _SHALLOW_COST, LEARNED_COST = 0.5, 1.25
@@ -78,8 +78,8 @@ def pyramid_levels(size: tuple[int, int], options: Options, painting_side: int =
 
     Each is about sqrt 2 times the one below, or twice where the learned optimizer paints and at shallow levels.
     With an initial image from a network, the small levels are left out. With init "instant", the learned optimizer paints the
-    levels, with steps of the other optimizer at the smallest one and at the largest that uses all layers. Sides of seamless
-    images are rounded to multiples of the total stride.
+    levels up to the largest that uses all layers; then comes the smallest one again, with steps of the other optimizer, and
+    then that largest one. Sides of seamless images are rounded to multiples of the total stride.
     """
     longest = options.size or max(size)
     final = fit_size(size, longest) if longest != max(size) else size
@@ -101,11 +101,13 @@ def pyramid_levels(size: tuple[int, int], options: Options, painting_side: int =
 def _deep_levels(sizes: list[tuple[int, int]], options: Options) -> list[Level]:
     """Return the levels up to a size at which all layers are used, for runs other than instant ones."""
     if options.init == "instant":
-        smallest, *learned = _learned_levels(sizes, options)
-        first_steps, final_steps = _REFINING_STEPS[options.quality]
-        if learned:
-            learned.insert(0, smallest._replace(steps=first_steps, deepest=None, learned=False))
-        return [smallest, *learned, Level(*_tileable_size(sizes[-1], options), final_steps)]
+        levels = _learned_levels(sizes, options)
+        smallest, largest = levels[0], levels[-1]
+        form_steps, stroke_steps, final_steps = _REFINING_STEPS[options.quality]
+        if len(levels) > 1:
+            levels.append(smallest._replace(steps=form_steps, deepest=None, learned=False))
+            levels.append(largest._replace(steps=stroke_steps))
+        return [*levels, largest._replace(steps=final_steps, deepest=None, learned=False)]
     starts_from_network = options.init.startswith(NETWORK_PREFIX)
     if starts_from_network:
         sizes = [size for size in sizes if max(size) >= _NETWORK_SIDE] or sizes[-1:]

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..images.composite import Snapshot
 from ..images.encode import encode_picture, save_picture
 from ..images.picture import Picture
-from ..images.resize import resize
+from ..images.resize import resize, restore_forms
 from ..images.tileable import Tileable
 from ..layers import SHALLOW_LAYER
 from ..options import LOSS_BALANCE, Options, resolve_options
@@ -30,7 +30,7 @@ from ..vgg.download import ProgressCallback
 from ..vgg.network import VGG
 from ..vgg.weight_files import Weights
 from .cache import ModelCache
-from .checkpoint import CheckpointWriter, ensure_writable_checkpoint, read_checkpoint
+from .checkpoint import CheckpointWriter, RunState, ensure_writable_checkpoint, read_checkpoint
 from .forecast import TYPICAL_GPU, Forecast, forecast_plan
 from .initialization import Initializer
 from .inputs import Inputs
@@ -195,8 +195,9 @@ class Run:
         )
 
     def is_rough(self, step: Step) -> bool:
-        """Return whether the instant result, from which the run starts, is not finished at this step."""
-        return (step.scale, step.iteration) < self._instant_result_at
+        """Return whether the instant result, from which the run starts, is not finished at this step, or shows more detail."""
+        scale, iteration = self._instant_result_at
+        return (step.scale, step.iteration) < (scale, iteration) or step.size < self.levels[max(scale, 0)][:2]
 
     @property
     def _instant_result_at(self) -> tuple[int, int]:
@@ -204,15 +205,20 @@ class Run:
 
         Of a run with the learned optimizer only, it is the end; but nothing is rough where a painting gets more detail.
         """
-        if self.options.init == "painting":
-            return -1, 0
-        refined = max((index for index, level in enumerate(self.levels) if not level.learned), default=len(self.levels))
-        learned = (index for index in range(refined) if self.levels[index].learned)
-        return max(((index, self.levels[index].steps) for index in learned), default=(-1, 0))
+        levels = self.levels
+        count = next((index for index, level in enumerate(levels) if not level.learned), len(levels))
+        return (-1, 0) if self.options.init == "painting" or not count else (count - 1, levels[count - 1].steps)
 
     def total_steps_at(self, step: Step) -> int:
         """Return the number of steps up to this one, over all levels."""
         return sum(level.steps for level in self.levels[: step.scale]) + step.iteration
+
+    @plain_torch()
+    def measure_styles(self) -> None:
+        """Measure the styles at the sizes of all levels: later runs with them at these sizes, with this cache, take less."""
+        network, targets = self._network(), self._targets()
+        for level in self.levels:
+            targets.measure_styles(network, level)
 
     @plain_torch_steps
     def steps(self) -> Generator[Step]:
@@ -228,17 +234,15 @@ class Run:
         resumed = self._resumed.for_run(self.recipe, self.levels).to(self.device) if self._resumed else None
         if resumed:  # tile sizes and the history affect the last bits: resume with the checkpoint's
             self.plan = self.plan.with_saved(resumed.plan)
-        statistics = self._cache.statistics(self.options, self.device, self._dtype)
-        targets = TargetBuilder(self.inputs, self.options, self.levels[-1][:2], self.device, statistics)
+        targets = self._targets()
         writer = None
         if self._checkpoint_path:
             writer = CheckpointWriter(self._checkpoint_path, self.recipe, self.plan.to_dict())
-        state = _State(None, self._make_optimizer(self.levels[0]))
+        state = RunState(None, self._make_optimizer(self.levels[0]))
         level: LevelTargets | None = None
         for index, pyramid_level in enumerate(self.levels):
-            width, height, steps, *_ = pyramid_level
             if resumed and index < resumed.scale:
-                progress.skip(index, steps)
+                progress.skip(index, pyramid_level.steps)
                 continue
             if pyramid_level.is_tiled:  # memory is short: use none for layers that no level needs any more
                 network.forget_transforms_beyond(self.options.all_layers(network.name, deepest=SHALLOW_LAYER))
@@ -248,7 +252,7 @@ class Run:
             level = targets.at(network, pyramid_level)
             start = 0
             if resumed:  # what stays has been put back already
-                state = _State(resumed.image, self._make_optimizer(pyramid_level))
+                state = RunState(resumed.image, self._make_optimizer(pyramid_level), resumed.larger)
                 targets.forms = resumed.forms if targets.forms is None else targets.forms
                 resumed.restore(state.optimizer)
                 start = resumed.iteration
@@ -257,26 +261,36 @@ class Run:
             elif state.image is None:
                 state.image = level.restore_kept(level.initial_image())
             else:
-                current = state.optimizer.current_image(state.image)
-                follows_learned = self.levels[index - 1].learned
-                if pyramid_level.keeps_forms and targets.forms is None:  # those of a run that ended at the level below
-                    targets.forms = targets.transfer_style_colors(current) if follows_learned else current
-                state.image = resize(current.cpu(), width, height, targets.tileable).to(self.device)
-                if pyramid_level.learned or follows_learned:
-                    state.image = level.transfer_style_colors(state.image)
-                state.image = level.restore_kept(state.image)
-                if pyramid_level.learned == follows_learned:
-                    state.optimizer = state.optimizer.for_level(width, height, steps)
-                else:
-                    state.optimizer = self._make_optimizer(pyramid_level)
+                self._change_level(state, level, targets, index)
             assert state.image is not None
             if writer and start == 0:
-                writer.maybe_write(index, start, state.image, state.optimizer, progress.seconds(), targets.forms)
+                writer.maybe_write(index, start, state, progress.seconds(), targets.forms)
             yield from self._optimize(state, level, targets, index, start, progress, writer)
+
+    def _change_level(self, state: RunState, level: LevelTargets, targets: TargetBuilder, index: int) -> None:
+        """Turn the image of the level before into that from which this level starts, and the optimizer into this level's."""
+        previous, pyramid_level = self.levels[index - 1], self.levels[index]
+        width, height, steps, *_ = pyramid_level
+        assert state.image is not None
+        image = state.optimizer.current_image(state.image)
+        if pyramid_level.keeps_forms and targets.forms is None:  # those of a run that ended at the level below
+            targets.forms = targets.transfer_style_colors(image) if previous.learned else image
+        if max(width, height) < max(previous[:2]):
+            image = state.larger = targets.transfer_style_colors(image)
+        elif state.larger is not None:
+            image, state.larger = restore_forms(state.larger, image, 1.0, targets.tileable), None
+        image = resize(image.cpu(), width, height, targets.tileable).to(self.device)
+        if pyramid_level.learned or (previous.learned and state.larger is None):
+            image = level.transfer_style_colors(image)
+        state.image = level.restore_kept(image)
+        if pyramid_level.learned == previous.learned:
+            state.optimizer = state.optimizer.for_level(width, height, steps)
+        else:
+            state.optimizer = self._make_optimizer(pyramid_level)
 
     def _optimize(
         self,
-        state: _State,
+        state: RunState,
         level: LevelTargets,
         targets: TargetBuilder,
         index: int,
@@ -305,7 +319,7 @@ class Run:
             else:
                 candidate = level.restore_kept(optimizer.current_image(state.image))
                 if writer:
-                    writer.maybe_write(index, iteration, state.image, optimizer, seconds, targets.forms)
+                    writer.maybe_write(index, iteration, state, seconds, targets.forms)
             yield Step(
                 fraction=progress.fraction,
                 size=(width, height),
@@ -337,19 +351,15 @@ class Run:
         plan = self.plan
         return LBFGS(plan.history, bfloat16_history=plan.bfloat16_history, offload_history=plan.offload_history)
 
+    def _targets(self) -> TargetBuilder:
+        statistics = self._cache.statistics(self.options, self.device, self._dtype)
+        return TargetBuilder(self.inputs, self.options, self.levels[-1][:2], self.device, statistics)
+
     def _network(self) -> VGG:
         if self._weights is None:
             self.load_weights()
         assert self._weights is not None
         return self._cache.network(self.options, self._weights, self.device, self._dtype)
-
-
-@dataclass
-class _State:
-    """The image and its optimizer. Nothing else refers to the image, so that each step frees the one before."""
-
-    image: Tensor | None  # (H, W, 3)
-    optimizer: Optimizer
 
 
 class _Progress:

@@ -62,9 +62,17 @@ class TargetBuilder:
 
     def at(self, network: VGG, level: Level) -> LevelTargets:
         """Return the targets of a pyramid level."""
-        if level.deepest:
-            network = network.through(self.options.all_layers(network.name, deepest=level.deepest))
-        return LevelTargets(self, network, level)
+        return LevelTargets(self, self._through_deepest(network, level), level)
+
+    def measure_styles(self, network: VGG, level: Level) -> None:
+        """Measure the styles at the size of a level."""
+        self._regions(self._through_deepest(network, level), level)
+
+    def _through_deepest(self, network: VGG, level: Level) -> VGG:
+        """Return the part of the network that a level uses."""
+        if not level.deepest:
+            return network
+        return network.through(self.options.all_layers(network.name, deepest=level.deepest))
 
     def objective(self, network: VGG, level: Level) -> Objective:
         """Build the objective of a pyramid level, with tiles within the current limit."""

@@ -15,7 +15,7 @@ import sys
 def reduce_steps(pyramid):
     level_steps = pyramid._level_steps
     pyramid._level_steps = lambda side, options: 3 if side < 100 else level_steps(side, options)
-    pyramid._REFINING_STEPS = {quality: (2, steps) for quality, (_, steps) in pyramid._REFINING_STEPS.items()}
+    pyramid._REFINING_STEPS = {quality: (2, *more) for quality, (_, *more) in pyramid._REFINING_STEPS.items()}
 
 
 def shorten_retention(sessions):

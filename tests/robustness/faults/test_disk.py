@@ -15,7 +15,7 @@ from PIL import Image
 from impasto.errors import ImageError, WeightsError
 from impasto.images.encode import save_picture
 from impasto.images.picture import read_picture
-from impasto.optimization.checkpoint import CheckpointWriter, read_checkpoint
+from impasto.optimization.checkpoint import CheckpointWriter, RunState, read_checkpoint
 from impasto.optimization.optimizers import LBFGS
 from impasto.runtime.files import _PREFIX, write_atomic
 from impasto.vgg.download import fetch_weights
@@ -96,10 +96,10 @@ def test_checkpoint_that_cannot_be_written_leaves_the_previous_one(small_disk: S
     disk = small_disk(1 << 18)
     writer = CheckpointWriter(disk / "run", {"options": {}}, {})
     optimizer = LBFGS()
-    writer.maybe_write(0, 1, torch.zeros(64, 64, 3), optimizer, 0.0)
+    writer.maybe_write(0, 1, RunState(torch.zeros(64, 64, 3), optimizer), 0.0)
     fill(disk)
     writer._next = 0.0
-    writer.maybe_write(0, 2, torch.ones(64, 64, 3), optimizer, 0.0)
+    writer.maybe_write(0, 2, RunState(torch.ones(64, 64, 3), optimizer), 0.0)
     assert read_checkpoint(disk / "run").iteration == 1
 
 
