@@ -20,6 +20,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CASES: dict[str, dict[str, Any]] = {
+    "1536 x 1024, 8 bits, painted at 512": {
+        "width": 1536,
+        "height": 1024,
+        "size": 512,
+        "quality": "draft",
+        "iterations": None,
+    },
     "1024 x 1024, 8 bits, painted at 512": {
         "width": 1024,
         "height": 1024,

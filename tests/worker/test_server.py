@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import subprocess
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from impasto import __version__
 from impasto.options import Options
 from impasto.worker.protocol import PROTOCOL
+from impasto.worker.server import Worker
 from tests.helpers import Client
 from tests.worker.conftest import SIZE, bgra
 
@@ -40,6 +42,11 @@ Worker(io.BytesIO(), outgoing).serve()
 """
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert output.split() == ["True", "False", "False"]
+
+
+@pytest.mark.usefixtures("vgg16")
+def test_the_network_is_loaded_before_the_first_job() -> None:
+    assert Worker(io.BytesIO(), io.BytesIO())._warm_up().is_loaded(Options())
 
 
 def test_cancel_takes_effect_within_a_step_and_the_next_job_runs(client: Client, settings: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from .._version import __version__
 from ..errors import BrokenDeviceError, ImageError, ImpastoError, OptionError
 from ..layers import CONVS_PER_BLOCK
 from ..option_values import finds_faces
-from ..options import Options, option_schema
+from ..options import option_schema
 from . import network_library
 from .channel import Cancelled, Connection, JobChannel
 from .job import Job, parse_options
@@ -93,9 +93,11 @@ class Worker:
         return 0
 
     def _warm_up(self) -> ModelCache:
-        """Import torch and load the weights, if they are on disk already, so that the first job starts at once."""
+        """Import torch and take a small step, if the weights are on disk already, so that the first job starts at once."""
+        import numpy as np
         import torch
 
+        from ..api import create_run
         from ..optimization.cache import ModelCache
         from ..optimization.self_check import choose_working_device
         from ..vgg.download import SOURCES, cache_path
@@ -104,8 +106,10 @@ class Worker:
         self._connection.send_frame({"op": "ready", "device": str(choose_working_device()), "torch": torch.__version__})
         self._connection.send_networks()
         if any(cache_path(name).exists() for name in SOURCES):
-            with contextlib.suppress(ImpastoError):  # the job that needs them reports the error
-                cache.weights(Options())
+            with contextlib.suppress(ImpastoError):  # the first job reports the error
+                gray = np.full((64, 64, 3), 128, np.uint8)
+                with contextlib.closing(create_run(gray, gray, cache=cache).steps()) as steps:
+                    next(steps)
         return cache
 
     def _handle(self, header: Header, blob: bytes, cache: ModelCache) -> None:
