@@ -26,6 +26,7 @@ from starlette.middleware import Middleware
 
 from page import components, handlers, paint_job, requests, texts, uploads
 from page.api import stylize
+from page.gallery import STYLES
 from page.handlers import Handlers
 from page.jobs import estimate_message
 from page.layout import Page, add_components
@@ -189,7 +190,7 @@ def launch(**settings: Any) -> Any:
     """Serve the page. Gradio decides what is not set here, also from environment variables."""
     Image.MAX_IMAGE_PIXELS = int(uploads.MAX_MEGAPIXELS * 1e6)  # Gradio opens pictures in other places too
     start_cleanup()
-    painter.warm_up_at_start()
+    painter.warm_up_at_start([style.painting for style in STYLES if style.painting and not style.network])
     return demo.launch(
         theme=THEME,
         css=components.web_file("page.css"),

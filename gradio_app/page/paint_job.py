@@ -45,7 +45,7 @@ ALLOWED_OPTIONS = (
 #: Fine strokes from the first style, large shapes from the second.
 FINE_AND_COARSE_LAYERS = "conv1_1,conv2_1/conv3_1,conv4_1,conv5_1"
 #: Limits of the interval between previews, in seconds, and the interval as a fraction of the time elapsed.
-_MIN_PREVIEW_INTERVAL, _MAX_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION = 0.4, 2.0, 0.05
+_MIN_PREVIEW_INTERVAL, _MAX_PREVIEW_INTERVAL, _PREVIEW_INTERVAL_FRACTION = 0.8, 2.0, 0.05
 #: The fraction of the time that may be spent on making previews.
 _MAX_PREVIEW_COST = 0.03
 #: Conservative estimates for a ZeroGPU slice: megapixels times steps per second, and seconds until it starts.

@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -39,12 +39,13 @@ from impasto.images.faces import use_one_thread
 from impasto.optimization.cache import ModelCache
 from impasto.option_values import finds_faces
 
-from .paint_job import ON_ZERO_GPU, Job, Progress, estimate, gpu_seconds, model_cache, request_stop, run_job
+from . import uploads
+from .paint_job import MAX_SIZE, ON_ZERO_GPU, Job, Progress, estimate, gpu_seconds, model_cache, request_stop, run_job
 
 #: Seconds between looks at the queue
 _QUEUE_INTERVAL = 0.2
 #: How much a process that pauses for another yields to it while both load the engine, which no file can pause (Unix niceness)
-_NICENESS = 10
+_NICENESS = 19
 #: Jobs at a time on ZeroGPU, each on a slice of its own
 _ZERO_GPU_JOBS = 4
 
@@ -125,6 +126,7 @@ class PainterProcess(Painter):
     def __init__(self, pauses_for: PainterProcess | None = None) -> None:
         """pauses_for: another painter, for whose jobs this one pauses: two at a time would each take twice as long"""
         super().__init__(1)
+        self.known_styles: list[str] = []  # paths of styles that are measured before the first job
         self._pauses_for = pauses_for
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -139,7 +141,8 @@ class PainterProcess(Painter):
     def start(self) -> None:
         """Start the process, which loads the network, before somebody waits for it."""
         if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-c", f"from {__package__} import painter; painter.serve()"]
+            code = f"import sys; from {__package__} import painter; painter.serve(sys.argv[1:])"
+            command = [sys.executable, "-c", code, *self.known_styles]
             folder = Path(__file__).parents[1]
             self._process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             if self._pauses_for and sys.platform != "win32":
@@ -197,13 +200,16 @@ def _receive(pipe: IO[bytes]) -> Iterator[Progress]:
         yield value
 
 
-def serve() -> None:
-    """Run the painter's process: read jobs from standard input, write progress to the original standard output."""
+def serve(known_styles: Iterable[str] = ()) -> None:
+    """Run the painter's process: read jobs from standard input, write progress to the original standard output.
+
+    known_styles: paths of styles to measure before the first job
+    """
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # keep what libraries print out of the page's pipe
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page; this process ends with it
     with contextlib.suppress(Exception):  # the first job reports what is wrong
-        warm_up()
+        warm_up(known_styles)
     while True:
         try:
             job = pickle.load(sys.stdin.buffer)
@@ -224,11 +230,16 @@ def serve() -> None:
         output.flush()
 
 
-def warm_up() -> None:
-    """Load the networks and run them once."""
-    gradient = np.asarray(Image.linear_gradient("L").resize((64, 64)))
+def warm_up(known_styles: Iterable[str] = ()) -> None:
+    """Load the networks and run them once, and measure these styles: a twelfth of the time of their instant results."""
+    gradient = np.asarray(Image.linear_gradient("L"))
     for _ in create_run(gradient, gradient, size=64, quality="instant", cache=model_cache).steps():
         pass
+    options = Options().first_result(MAX_SIZE)
+    for path in known_styles:
+        create_run(
+            gradient, np.asarray(uploads.read_upload(path, "the painting")), options, cache=model_cache
+        ).measure_styles()
 
 
 #: For jobs of a few seconds, which wait for no others, and for all others
@@ -243,9 +254,10 @@ else:
     paint = PainterProcess(pauses_for=paint_instant)
 
 
-def warm_up_at_start() -> None:
+def warm_up_at_start(known_styles: Sequence[str]) -> None:
     """Download the weights and, except on ZeroGPU, load the network before somebody waits for it.
 
+    known_styles: paths of styles that the instant painter measures
     The page starts without weights too: each painting tries again, and reports the error.
     """
     last_report = 0.0
@@ -263,6 +275,8 @@ def warm_up_at_start() -> None:
     if not ON_ZERO_GPU:
         with contextlib.suppress(ImpastoError):
             estimate((512, 512), {})  # the speed of this computer must be measured while nothing is painting
+    if isinstance(paint_instant, PainterProcess):
+        paint_instant.known_styles = list(known_styles)
     for painter in (paint_instant, paint):
         if isinstance(painter, PainterProcess):
             painter.start()

@@ -22,6 +22,7 @@ from PIL import Image
 from impasto import ImageError, OptionError, Options
 from impasto.errors import BrokenDeviceError
 from impasto.feedforward.stylizer import FeedforwardStylizer
+from impasto.runtime.device import choose_device, choose_precision
 from tests.conftest import scene
 from tests.gradio_app.conftest import APP, FAKE_ZERO_GPU, page_modules, python_path, save_network
 
@@ -200,7 +201,7 @@ from page import painter
 def run_job(job):
     raise BrokenDeviceError("cuda:0 has stopped working")
     yield
-painter.run_job, painter.warm_up = run_job, lambda: None
+painter.run_job, painter.warm_up = run_job, lambda styles: None
 painter.serve()
 """
     job = paint_job.Job(scene(64, 48), [scene(64, 48)], paint_job.validated_options((64, 48), {}), str(tmp_path))
@@ -210,6 +211,25 @@ painter.serve()
     kind, error = pickle.loads(output)
     assert (kind, type(error), str(error)) == ("error", BrokenDeviceError, "cuda:0 has stopped working")
     assert output.count(b"stopped working") == 1
+
+
+@pytest.mark.usefixtures("vgg16")
+def test_known_styles_are_measured_before_the_first_job(painter: Any, paint_job: Any, tmp_path: Path) -> None:
+    painting = APP / "assets" / "koi.jpg"
+    painter.warm_up([str(painting)])
+    default = Options()
+    device = choose_device(default.device)
+    measured = painter.model_cache.statistics(default, device, choose_precision(default.precision, device))
+    before = set(measured)
+    with Image.open(painting) as style:
+        settings = {"strength": 0.7, "colors": "style", "quality": "instant", "size": 512}
+        jobs = importlib.import_module("page.jobs")
+        job = jobs.make_job(Image.fromarray(scene(600, 400)), [style.convert("RGB")], settings, tmp_path)
+        for progress in paint_job.run_job(job):
+            if max(progress.size) == 512:
+                paint_job.request_stop(tmp_path)
+    assert len(before) >= 3
+    assert set(measured) == before
 
 
 def test_a_feedforward_network_paints_in_one_step(painter: Any, paint_job: Any, networks: Path, tmp_path: Path) -> None:
