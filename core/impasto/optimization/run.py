@@ -278,7 +278,7 @@ class Run:
         if max(width, height) < max(previous[:2]):
             image = state.larger = targets.transfer_style_colors(image)
         elif state.larger is not None:
-            image, state.larger = restore_forms(state.larger, image, 1.0, targets.tileable), None
+            image, state.larger = restore_forms(state.larger.cpu(), image.cpu(), 1.0, targets.tileable), None
         image = resize(image.cpu(), width, height, targets.tileable).to(self.device)
         if pyramid_level.learned or (previous.learned and state.larger is None):
             image = level.transfer_style_colors(image)
