@@ -44,7 +44,8 @@ from .paint_job import MAX_SIZE, ON_ZERO_GPU, Job, Progress, estimate, gpu_secon
 
 #: Seconds between looks at the queue
 _QUEUE_INTERVAL = 0.2
-#: How much a process that pauses for another yields to it while both load the engine, which no file can pause (Unix niceness)
+#: Unix niceness of a process that pauses for another: within a step, and while it loads the engine, no file can pause it, and
+#: it takes what the other leaves
 _NICENESS = 19
 #: Jobs at a time on ZeroGPU, each on a slice of its own
 _ZERO_GPU_JOBS = 4
