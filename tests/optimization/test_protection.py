@@ -213,6 +213,18 @@ def test_rest_of_the_picture_has_no_more_of_the_style(all_layers_settings: dict[
     assert region.weight == pytest.approx(0.05 * 7 / 8 + 1 / 8, abs=0.03)
 
 
+def test_large_forms_change_only_where_nothing_is_protected(all_layers_settings: dict[str, Any]) -> None:
+    left = np.zeros((48, 64), np.uint8)
+    left[:, :32] = 255
+    image, smaller = torch.full((48, 64, 3), 0.2), torch.full((12, 16, 3), 0.7)
+    for protect, share in (("none", 1.0), (left, 0.0)):
+        run = Run(scene(64, 48), scene(48, 48, 1), **all_layers_settings, protect=protect, protect_strength=1)
+        targets = TargetBuilder(run.inputs, run.options, (64, 48), run.device, {})
+        changed = targets.with_forms(image, smaller)
+        torch.testing.assert_close(changed[:, :30], torch.full((48, 30, 3), 0.2 + 0.5 * share))
+        torch.testing.assert_close(changed[:, 34:], torch.full((48, 30, 3), 0.7))
+
+
 def test_two_faces_are_recorded(all_layers_settings: dict[str, Any]) -> None:
     with Image.open(ASSETS / "astronaut.jpg") as image:
         person = image.convert("RGB").resize((256, 256))

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..images.composite import Snapshot
 from ..images.encode import encode_picture, save_picture
 from ..images.picture import Picture
-from ..images.resize import resize, restore_forms
+from ..images.resize import resize
 from ..images.tileable import Tileable
 from ..layers import SHALLOW_LAYER
 from ..options import LOSS_BALANCE, Options, resolve_options
@@ -278,7 +278,7 @@ class Run:
         if max(width, height) < max(previous[:2]):
             image = state.larger = targets.transfer_style_colors(image)
         elif state.larger is not None:
-            image, state.larger = restore_forms(state.larger.cpu(), image.cpu(), 1.0, targets.tileable), None
+            image, state.larger = targets.with_forms(state.larger.cpu(), image.cpu()), None
         image = resize(image.cpu(), width, height, targets.tileable).to(self.device)
         if pyramid_level.learned or (previous.learned and state.larger is None):
             image = level.transfer_style_colors(image)

@@ -181,6 +181,15 @@ class TargetBuilder:
         )
         return mix_regions(regions, pixels).to(self.device)
 
+    def with_forms(self, image: Tensor, smaller: Tensor) -> Tensor:
+        """Give an image the large forms of a smaller one, except where it is protected: eyes have few pixels there.
+
+        image: (H, W, 3), smaller: (h, w, 3), both on the CPU  -> (H, W, 3)
+        """
+        changed = restore_forms(image, smaller, 1.0, self.tileable)
+        protected = self._protected(image.shape[1], image.shape[0])
+        return changed if protected is None else torch.lerp(changed, image, protected[..., None])
+
     @property
     def _has_style_colors(self) -> bool:
         """Whether the result is to have the colors of the styles"""
