@@ -82,16 +82,18 @@ def test_levels_that_keep_the_forms_are_resumed(
 
 
 @pytest.mark.usefixtures("often", "vgg16")
-def test_the_instant_result_waits_in_the_checkpoint_while_its_large_forms_are_set(tmp_path: Path) -> None:
+@pytest.mark.parametrize("level", [2, 3])  # where the large forms are set, and where strokes follow
+def test_the_instant_result_waits_in_the_checkpoint_until_it_has_large_forms(tmp_path: Path, level: int) -> None:
     settings: dict[str, Any] = {"size": 64, "quality": "draft", "precision": "float32"}
     run = Run(*PICTURES, **settings)
     assert [max(level[:2]) for level in run.levels] == [45, 64, 45, 64, 64]
     steps = impasto.stream(*PICTURES, **settings, checkpoint=tmp_path / "run")
-    for _ in range(sum(level.steps for level in run.levels[:2]) + 2):
+    for _ in range(sum(before.steps for before in run.levels[:level]) + 1):
         next(steps)
     steps.close()
     larger = read_checkpoint(tmp_path / "run").larger
     assert larger is not None
+    assert read_checkpoint(tmp_path / "run").scale == level
     assert larger.shape == (48, 64, 3)
     *_, whole = run.steps()
     *_, resumed = impasto.stream(*PICTURES, **settings, resume=tmp_path / "run")

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class RunState:
 
     image: Tensor | None  # (H, W, 3)
     optimizer: Optimizer
-    larger: Tensor | None = None  # (H, W, 3): the instant result, while the image is a smaller one that sets its large forms
+    larger: Tensor | None = None  # (H, W, 3): the instant result, until the image that refines it has large forms and strokes
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Checkpoint:
                 f"{self.name!r} belongs to another painting (different {', '.join(differing)}): start again without it"
             )
         level = levels[self.scale] if self.scale < len(levels) else None
-        before = levels[self.scale - 1] if level and self.scale else None
-        larger_size = before[:2] if level and before and max(before[:2]) > max(level[:2]) else None
+        last = levels[max(0, self.scale - 2) : self.scale + 1]
+        larger_size = next((before[:2] for before, after in pairwise(last) if max(before[:2]) > max(after[:2])), None)
         tiles = self.plan.get("tiles", levels)
         if (
             level is None

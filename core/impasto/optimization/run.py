@@ -275,13 +275,16 @@ class Run:
         image = state.optimizer.current_image(state.image)
         if pyramid_level.keeps_forms and targets.forms is None:  # those of a run that ended at the level below
             targets.forms = targets.transfer_style_colors(image) if previous.learned else image
-        if max(width, height) < max(previous[:2]):
+        shrinks, larger = max(width, height) < max(previous[:2]), state.larger
+        if shrinks:
             image = state.larger = targets.transfer_style_colors(image)
-        elif state.larger is not None:
-            image, state.larger = targets.with_forms(state.larger.cpu(), image.cpu()), None
+        elif larger is not None and larger.shape != image.shape:
+            image = targets.with_forms(larger.cpu(), image.cpu())
         image = resize(image.cpu(), width, height, targets.tileable).to(self.device)
-        if pyramid_level.learned or (previous.learned and state.larger is None):
+        if pyramid_level.learned or (previous.learned and not shrinks):
             image = level.transfer_style_colors(image)
+        if larger is not None and not pyramid_level.learned:
+            image, state.larger = targets.with_protected(image, larger), None
         state.image = level.restore_kept(image)
         if pyramid_level.learned == previous.learned:
             state.optimizer = state.optimizer.for_level(width, height, steps)

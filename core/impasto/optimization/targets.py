@@ -186,9 +186,12 @@ class TargetBuilder:
 
         image: (H, W, 3), smaller: (h, w, 3), both on the CPU  -> (H, W, 3)
         """
-        changed = restore_forms(image, smaller, 1.0, self.tileable)
+        return self.with_protected(restore_forms(image, smaller, 1.0, self.tileable), image)
+
+    def with_protected(self, image: Tensor, earlier: Tensor) -> Tensor:
+        """Put back what an earlier image shows where it is protected.  (H, W, 3), (H, W, 3) -> (H, W, 3)"""
         protected = self._protected(image.shape[1], image.shape[0])
-        return changed if protected is None else torch.lerp(changed, image, protected[..., None])
+        return image if protected is None else torch.lerp(image, earlier, protected[..., None].to(image.device))
 
     @property
     def _has_style_colors(self) -> bool:
