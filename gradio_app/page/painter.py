@@ -44,9 +44,9 @@ from .paint_job import MAX_SIZE, ON_ZERO_GPU, Job, Progress, estimate, gpu_secon
 
 #: Seconds between looks at the queue
 _QUEUE_INTERVAL = 0.2
-#: Unix niceness of a process that pauses for another: within a step, and while it loads the engine, no file can pause it, and
-#: it takes what the other leaves
-_NICENESS = 19
+#: Unix niceness of a process that pauses for another: while both load the engine, and then within a step, as no file can pause
+#: it there. With the second from the start, it would hardly load, nor see that the page has ended, on a busy machine.
+_LOADING_NICENESS, _NICENESS = 10, 19
 #: Jobs at a time on ZeroGPU, each on a slice of its own
 _ZERO_GPU_JOBS = 4
 
@@ -142,12 +142,13 @@ class PainterProcess(Painter):
     def start(self) -> None:
         """Start the process, which loads the network, before somebody waits for it."""
         if self._process is None or self._process.poll() is not None:
-            code = f"import sys; from {__package__} import painter; painter.serve(sys.argv[1:])"
+            yields = self._pauses_for is not None and sys.platform != "win32"
+            code = f"import sys; from {__package__} import painter; painter.serve(sys.argv[1:], yields={yields})"
             command = [sys.executable, "-c", code, *self.known_styles]
             folder = Path(__file__).parents[1]
             self._process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            if self._pauses_for and sys.platform != "win32":
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICENESS)
+            if yields:
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _LOADING_NICENESS)
 
     def __call__(self, job: Job) -> Generator[Progress]:
         """Paint, and report progress now and then."""
@@ -201,16 +202,18 @@ def _receive(pipe: IO[bytes]) -> Iterator[Progress]:
         yield value
 
 
-def serve(known_styles: Iterable[str] = ()) -> None:
+def serve(known_styles: Iterable[str] = (), *, yields: bool = False) -> None:
     """Run the painter's process: read jobs from standard input, write progress to the original standard output.
 
-    known_styles: paths of styles to measure before the first job
+    known_styles: paths of styles to measure before the first job; yields: whether it pauses for another
     """
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # keep what libraries print out of the page's pipe
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page; this process ends with it
     with contextlib.suppress(Exception):  # the first job reports what is wrong
         warm_up(known_styles)
+    if yields:
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     while True:
         try:
             job = pickle.load(sys.stdin.buffer)
@@ -238,9 +241,8 @@ def warm_up(known_styles: Iterable[str] = ()) -> None:
         pass
     options = Options().first_result(MAX_SIZE)
     for path in known_styles:
-        create_run(
-            gradient, np.asarray(uploads.read_upload(path, "the painting")), options, cache=model_cache
-        ).measure_styles()
+        style = np.asarray(uploads.read_upload(path, "the painting"))
+        create_run(gradient, style, options, cache=model_cache).measure_styles()
 
 
 #: For jobs of a few seconds, which wait for no others, and for all others

@@ -111,6 +111,7 @@ def find_faces(picture: Picture) -> list[Face]:
 
 
 def _search(picture: Picture) -> list[Face]:
+    """Find the faces of a picture.  Raises OptionError."""
     found: list[tuple[float, Face]] = []
     for side in _SEARCHED_SIDES:  # also larger than the picture: the detector was made for large faces
         width, height = scale_size(picture.size, side / max(picture.size))
